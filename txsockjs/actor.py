@@ -1,0 +1,272 @@
+"""Actors: `Scheduler` runs them, `Mailbox` holds what waits for the application.
+
+Rules: nothing runs inside something else; what happens meanwhile queues and keeps its order. A
+turn starts with the first `tell`, runs until nothing is left and then flushes what it changed,
+all in the caller's stack. The application gets one message at a time: while its callback awaits,
+its further messages wait too, and nothing else does. Called by sessions only.
+"""
+
+import asyncio
+import inspect
+import threading
+from collections import deque
+from typing import Any, Awaitable, Callable, Deque, List, Optional, Tuple
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .errors import WrongThread
+
+_log = Logger()
+
+_Call = Tuple[Callable[[Any], Any], Any, int]
+
+# Actors that keep telling each other must not starve the reactor: after so many steps the turn
+# is flushed and goes on in the reactor's next iteration.
+_STEPS_PER_TURN = 2048
+
+
+class Scheduler:
+    """The run queue shared by the actors of one router, in one thread."""
+
+    __slots__ = ("_clock", "_flushes", "_immediate", "_running", "_steps", "_thread", "_wake")
+
+    def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
+        self._clock = clock
+        self._immediate = immediate_flush
+        self._steps: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self._flushes: List[Callable[[], None]] = []
+        self._running = False
+        self._wake: Optional[Any] = None
+        self._thread: Optional[int] = None
+
+    def check_thread(self) -> None:
+        """Raise `WrongThread` outside of the thread in which the first turn ran."""
+        if self._thread != threading.get_ident():
+            if self._thread is not None:
+                raise WrongThread(
+                    "a session may be used in the reactor's thread only; "
+                    "use reactor.callFromThread to get there"
+                )
+            self._thread = threading.get_ident()
+
+    def tell(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` after all that was told before: now, if no turn is running."""
+        self.check_thread()
+        self._steps.append((step, arguments))
+        if not self._running:
+            self._run(self._immediate)
+
+    def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
+        self.check_thread()
+        self._steps.append((step, arguments))
+        if not self._running:
+            self._wake_up()
+
+    def turn(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` now, as a part of the running turn or as a turn of its own."""
+        if self._running:
+            self.check_thread()
+            step(*arguments)
+        else:
+            self.tell(step, *arguments)
+
+    def flush(self, flush: Callable[[], None]) -> None:
+        """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
+        self._flushes.append(flush)
+        if not self._running:
+            self._run(self._immediate)
+
+    def _run(self, flushing: bool) -> None:
+        budget = _STEPS_PER_TURN
+        self._running = True
+        try:
+            while True:
+                while self._steps and budget:
+                    budget -= 1
+                    step, arguments = self._steps.popleft()
+                    self._guarded(step, *arguments)
+                if not (flushing and self._flushes):
+                    break
+                flushes, self._flushes = self._flushes, []
+                for flush in flushes:
+                    self._guarded(flush)
+        finally:
+            self._running = False
+            if self._steps or self._flushes:
+                self._wake_up()
+
+    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except Exception:
+            # Applications are caught in their mailbox: what comes here is a defect of a transport
+            # or of this package, and must not take the other sessions with it.
+            _log.failure("a step of {step} failed", step=step)
+
+    def _wake_up(self) -> None:
+        if self._wake is None:
+            self._wake = self._clock.callLater(0, self._awake)
+
+    def _awake(self) -> None:
+        self._wake = None
+        self._run(True)
+
+
+class Mailbox:
+    """What waits for one application object: callbacks, one at a time, in order.
+
+    ``limit`` is the size in bytes above which `room` makes senders wait; ``failed`` gets the
+    failure of a callback.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_busy",
+        "_calls",
+        "_closed",
+        "_failed",
+        "_limit",
+        "_scheduler",
+        "_suspended",
+        "_waiters",
+        "size",
+    )
+
+    def __init__(
+        self, scheduler: Scheduler, limit: int, failed: Callable[[Failure], object]
+    ) -> None:
+        self._scheduler = scheduler
+        self._limit = limit
+        self._failed = failed
+        self._busy = False
+        self._suspended = False
+        self._closed = False
+        self._awaited: Optional[Deferred[Any]] = None
+        # Made when first needed: most mailboxes of most servers never hold anything.
+        self._calls: Optional[Deque[_Call]] = None
+        self._waiters: Optional[List[Deferred[None]]] = None
+        self.size = 0
+
+    @property
+    def suspended(self) -> bool:
+        """Whether a callback's awaitable has not fired yet."""
+        return self._suspended
+
+    def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
+        """Call ``call(argument)`` now, or after all that came before; tell if it was taken.
+
+        Nothing is taken any more once the mailbox is closed.
+        """
+        if self._closed:
+            return False
+        self._take(call, argument, size)
+        return True
+
+    def close(self, call: Callable[[Any], Any], drop: bool) -> int:
+        """Make ``call(None)`` the last one; return how many were dropped.
+
+        ``drop`` drops all that wait; otherwise it comes after them.
+        """
+        if self._closed:
+            return 0
+        self._closed = True
+        dropped = self._drop() if drop else 0
+        self._take(call, None, 0)
+        self._release(force=True)
+        return dropped
+
+    def give_up(self) -> int:
+        """Cancel the callback that still awaits and drop all but the last; return how many."""
+        if not self._suspended or not self._calls:
+            return 0
+        last = self._calls.pop()
+        dropped = self._drop()
+        self._calls.append(last)
+        if self._awaited is not None:
+            self._awaited.cancel()
+        return dropped
+
+    def room(self) -> "Optional[Deferred[None]]":
+        """Return None if there is room, else a Deferred that fires when there is again."""
+        if self.size <= self._limit or self._closed:
+            return None
+        waiter: Deferred[None] = Deferred()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        return waiter
+
+    def _drop(self) -> int:
+        dropped = len(self._calls) if self._calls else 0
+        if self._calls:
+            self._calls.clear()
+        self.size = 0
+        return dropped
+
+    def _take(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+        if self._busy:
+            if self._calls is None:
+                self._calls = deque()
+            self._calls.append((call, argument, size))
+            self.size += size
+        else:
+            self._busy = True
+            self._invoke(call, argument)
+            self._work()
+
+    def _work(self) -> None:
+        while self._calls and not self._suspended:
+            call, argument, size = self._calls.popleft()
+            self.size -= size
+            self._invoke(call, argument)
+        if self._waiters:
+            self._release()
+        if not self._suspended:
+            self._busy = False
+
+    def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
+        try:
+            result = call(argument)
+        except Exception:
+            self._failed(Failure())
+            return
+        if result is None:
+            return
+        awaited = _as_deferred(result)
+        if awaited is not None:
+            self._awaited = awaited
+            awaited.addErrback(self._failed)
+            awaited.addCallback(self._fired)
+            self._suspended = self._awaited is not None
+
+    def _fired(self, result: object) -> None:
+        self._awaited = None
+        if self._suspended:
+            self._suspended = False
+            self._scheduler.tell(self._work)
+
+    def _release(self, force: bool = False) -> None:
+        if self._waiters and (force or self.size <= self._limit // 2):
+            waiters, self._waiters = self._waiters, None
+            for waiter in waiters:
+                waiter.callback(None)
+
+
+def _as_deferred(result: Any) -> "Optional[Deferred[Any]]":
+    """Turn what a callback returned into a Deferred, or None if it is nothing to wait for."""
+    if isinstance(result, Deferred):
+        return result
+    if inspect.iscoroutine(result):
+        return Deferred.fromCoroutine(result)
+    if asyncio.isfuture(result):
+        return Deferred.fromFuture(result)
+    if inspect.isawaitable(result):
+        return Deferred.fromCoroutine(_awaiting(result))
+    return None
+
+
+async def _awaiting(result: Awaitable[Any]) -> Any:
+    return await result

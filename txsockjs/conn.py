@@ -1,0 +1,172 @@
+"""What applications see: `SockJSConnection` to subclass, `ConnectionInfo` to read.
+
+Rules: callbacks may be plain, ``async def`` or return a Deferred; they are called one at a time,
+``on_open`` first, ``on_close`` last and exactly once. Called by the session's mailbox; calls the
+session.
+"""
+
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from twisted.python.failure import Failure
+
+
+class ConnectionInfo:
+    """An immutable snapshot of the request that opened a session.
+
+    ``ip`` is the client's address behind the trusted proxies; ``cookies`` are empty unless
+    ``allowed_origins`` names the page's origin; ``arguments`` maps a name to the list of its
+    values; ``headers`` has lower-case names; ``origin`` is None if the client sent none.
+    """
+
+    __slots__ = (
+        "arguments",
+        "cookies",
+        "headers",
+        "ip",
+        "is_secure",
+        "origin",
+        "path",
+        "transport",
+    )
+    ip: str
+    cookies: Mapping[str, str]
+    arguments: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    path: str
+    transport: str
+    origin: Optional[str]
+    is_secure: bool
+
+    def __init__(
+        self,
+        ip: str,
+        cookies: Mapping[str, str],
+        arguments: Mapping[str, Sequence[str]],
+        headers: Mapping[str, str],
+        path: str,
+        transport: str = "",
+        origin: Optional[str] = None,
+        is_secure: bool = False,
+    ) -> None:
+        values = (arguments, cookies, headers, ip, is_secure, origin, path, transport)
+        for name, value in zip(self.__slots__, values):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a ConnectionInfo can't be changed")
+
+    def __repr__(self) -> str:
+        return f"<ConnectionInfo {self.ip} {self.transport} {self.path}>"
+
+    def get_argument(self, name: str) -> Optional[str]:
+        """Return the first value of an argument of the query string, or None."""
+        values = self.arguments.get(name)
+        return values[0] if values else None
+
+    def get_cookie(self, name: str) -> Optional[str]:
+        """Return a cookie's value, or None."""
+        return self.cookies.get(name)
+
+    def get_header(self, name: str) -> Optional[str]:
+        """Return a header's value by its name in any case, or None."""
+        return self.headers.get(name.lower())
+
+
+class SockJSConnection:
+    """One client's connection, to be subclassed by an application.
+
+    A new instance is made for each session, in the reactor's thread.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    # -- callbacks
+
+    def on_open(self, info: ConnectionInfo) -> Any:
+        """Handle the new connection.
+
+        Return False, or raise `errors.Refused`, to reject it.
+        """
+
+    def on_message(self, message: Union[str, bytes]) -> Any:
+        """Handle a message; ``bytes`` come from binary frames of raw websockets only."""
+
+    def on_close(self) -> Any:
+        """Handle the end, whatever caused it; ``close_reason`` tells."""
+
+    def on_event(self, event: Any) -> Any:
+        """Handle what `post` delivered."""
+
+    def on_error(self, failure: Failure) -> Any:
+        """Decide about an exception that a callback let out.
+
+        Return True if it is dealt with and the session shall go on. Otherwise it is logged, and
+        the session ends with 1011.
+        """
+
+    # -- what to do with it
+
+    @property
+    def info(self) -> Optional[ConnectionInfo]:
+        """The request that opened the session; None before it is open."""
+        return self.session.info  # type: ignore[no-any-return]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session ended or is about to; `send` does nothing then."""
+        return self.session.is_closed  # type: ignore[no-any-return]
+
+    @property
+    def close_reason(self) -> Optional[Tuple[int, str]]:
+        """The code and reason of the end, or None while the session is open."""
+        return self.session.close_reason  # type: ignore[no-any-return]
+
+    def send(self, message: Union[str, bytes]) -> None:
+        """Send a message: ``str``, or ``bytes`` on a raw websocket.
+
+        All that a callback sends goes out together when it is done. After the end, a message is
+        dropped silently and counted. Raises `TypeError` for anything else and `WrongThread`
+        outside the reactor's thread.
+        """
+        self.session.send(message)
+
+    def broadcast(
+        self, clients: "Iterable[SockJSConnection]", message: Union[str, bytes]
+    ) -> None:
+        """Send one message to many connections, encoding it once."""
+        self.session.broadcast(clients, message)
+
+    def close(self, code: int = 3000, reason: str = "Go away!") -> None:
+        """End the session: what was sent goes out, then the close frame, then `on_close`.
+
+        Does nothing if it ended already. ``on_close`` is never called from inside this call.
+        """
+        self.session.close(code, reason)
+
+    def post(self, event: Any) -> None:
+        """Deliver any object to `on_event`, in order with the messages.
+
+        This is how other parts of the program talk to a connection.
+        """
+        self.session.post(event)
+
+    def register_producer(self, producer: Any, streaming: bool) -> None:
+        """Let a producer be paused while the client is slower than it.
+
+        ``streaming`` is as in Twisted's ``IConsumer.registerProducer``.
+        """
+        self.session.register_producer(producer, streaming)
+
+    def unregister_producer(self) -> None:
+        """Forget the registered producer."""
+        self.session.unregister_producer()
+
+
+def sendable(message: object) -> Union[str, bytes]:
+    """Return the message, or raise `TypeError` that says what can be sent."""
+    if isinstance(message, (str, bytes)):
+        return message
+    raise TypeError(f"a message must be str, or bytes on a raw websocket, not {message!r}")
+
+

@@ -1,0 +1,130 @@
+"""Everything that can go wrong, and the words a client gets to see for it.
+
+::
+
+    SockJSError
+     +-- SettingsError        also a ValueError: a wrong option
+     +-- WrongThread          also a RuntimeError: a call from outside the reactor thread
+     +-- Refused              raised by an application: end this session with a code and a reason
+     +-- RequestError         a request that breaks the protocol; carries its HTTP answer
+          +-- PayloadExpected, BrokenJSON, BodyTooLarge       senders (protocol section 6)
+          +-- CallbackRequired, InvalidCallback               jsonp, htmlfile (section 4)
+          +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
+          +-- UnsupportedVersion, UpgradeRequired
+          +-- OriginRefused, AddressChanged, Overloaded, NotFound
+
+``RequestError`` becomes HTTP in one place, the router's resource.
+"""
+
+from typing import Tuple
+
+Header = Tuple[bytes, bytes]
+
+
+class SockJSError(Exception):
+    """The root of all errors of this package."""
+
+
+class SettingsError(SockJSError, ValueError):
+    """A setting is unknown or its value breaks a rule; the message names both."""
+
+
+class WrongThread(SockJSError, RuntimeError):
+    """A session was touched from a thread other than the reactor's.
+
+    Use ``reactor.callFromThread`` to get there.
+    """
+
+
+class Refused(SockJSError):
+    """Raise it in a callback to end the session with this code and reason, unlogged."""
+
+    def __init__(self, code: int = 3000, reason: str = "Go away!") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class RequestError(SockJSError):
+    """A request that can't be served; ``status`` and ``wording`` are its answer."""
+
+    status = 500
+    wording = ""
+    headers: Tuple[Header, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__(self.wording)
+
+
+class PayloadExpected(RequestError):
+    wording = "Payload expected."
+
+
+class BrokenJSON(RequestError):
+    wording = "Broken JSON encoding."
+
+
+class BodyTooLarge(RequestError):
+    status = 413
+    wording = "Request body is too large."
+
+
+class CallbackRequired(RequestError):
+    wording = '"callback" parameter required'
+
+
+class InvalidCallback(RequestError):
+    wording = 'invalid "callback" parameter'
+
+
+class NotWebSocket(RequestError):
+    status = 400
+    wording = 'Can "Upgrade" only to "WebSocket".'
+
+
+class NotUpgrade(RequestError):
+    status = 400
+    wording = '"Connection" must be "Upgrade".'
+
+
+class BadHandshake(RequestError):
+    """The websocket key is missing or malformed (RFC 6455 section 4.2.1)."""
+
+    status = 400
+    wording = "Not a valid WebSocket handshake."
+
+
+class UnsupportedVersion(RequestError):
+    """RFC 6455 section 4.2.2: answer with the version that is spoken here."""
+
+    status = 426
+    wording = "Only WebSocket version 13 is supported."
+    headers = ((b"Sec-WebSocket-Version", b"13"), (b"Upgrade", b"websocket"))
+
+
+class UpgradeRequired(RequestError):
+    """The connection can't be taken over, as under HTTP/2 (RFC 9110 section 15.5.22)."""
+
+    status = 426
+    wording = "This connection can't be upgraded."
+    headers = ((b"Upgrade", b"websocket"),)
+
+
+class OriginRefused(RequestError):
+    status = 403
+    wording = "Origin not allowed."
+
+
+class AddressChanged(RequestError):
+    status = 403
+    wording = "This session belongs to another address."
+
+
+class Overloaded(RequestError):
+    status = 503
+    wording = "No new sessions now."
+
+
+class NotFound(RequestError):
+    status = 404
+    wording = "Not Found"

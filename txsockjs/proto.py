@@ -1,0 +1,155 @@
+"""Frames and JSON: every byte of the SockJS framing, without I/O.
+
+Rules: frames are made here and nowhere else; what leaves is ASCII-safe where browsers are not
+(protocol section 5); what comes in is checked before an application sees it. Called by the
+transports; calls only the JSON library.
+"""
+
+import json
+import re
+from typing import Any, Callable, List, Match, Optional, Sequence, Union
+
+from .errors import BrokenJSON, PayloadExpected
+
+try:
+    import orjson
+except ImportError:  # PyPy, or a platform without a wheel: the standard library does all of it
+    orjson = None  # type: ignore[assignment,unused-ignore]
+
+#: The frame types, as single characters.
+CONNECT = "o"
+DISCONNECT = "c"
+MESSAGE = "m"
+HEARTBEAT = "h"
+
+OPEN_FRAME = b"o"
+HEARTBEAT_FRAME = b"h"
+
+# What json.dumps(ensure_ascii=False) left over or wrote in its short form, among the escapes that
+# stay as they are: the first alternative takes those, so that a backslash is never read twice.
+_REWRITE = re.compile(
+    r'\\["\\u]|\\[bfnrt]|'
+    "[\x7f-\x9f\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff\ud800-\udfff]"
+)
+_SHORT = {"\\b": "\\u0008", "\\t": "\\u0009", "\\n": "\\u000a", "\\f": "\\u000c", "\\r": "\\u000d"}
+
+
+def _rewrite(match: Match[str]) -> str:
+    found = match.group()
+    if found[0] == "\\":
+        return _SHORT.get(found, found)
+    return "\\u%04x" % ord(found)
+
+
+def json_encode(data: Any) -> str:
+    """Encode ``data`` as compact JSON that is safe on every transport (protocol section 5)."""
+    return _REWRITE.sub(_rewrite, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+
+
+def json_decode(data: Union[str, bytes]) -> Any:
+    """Decode JSON, lone surrogates included; raise `BrokenJSON` for anything else."""
+    if orjson is not None:
+        try:
+            return orjson.loads(data)
+        except ValueError:  # perhaps only a lone surrogate, which the standard library takes
+            pass
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise BrokenJSON() from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+class Message(str):
+    """A message for many clients: text whose frame is built once and shared."""
+
+    __slots__ = ("_frame",)
+    _frame: bytes
+
+    @property
+    def frame(self) -> bytes:
+        """The ``a["..."]`` frame that carries just this message."""
+        try:
+            return self._frame
+        except AttributeError:
+            self._frame = b"a" + _encode_strings([str(self)])
+            return self._frame
+
+
+class Jsonified(str):
+    """A message that is JSON text already; it goes into a frame as it is."""
+
+    __slots__ = ()
+
+
+def messages_frame(messages: Sequence[str]) -> bytes:
+    """Return the ``a[...]`` frame of these messages, in order."""
+    if len(messages) == 1 and type(messages[0]) is Message:
+        return messages[0].frame
+    return b"a" + _encode_strings(messages)
+
+
+def _encode_strings(messages: Sequence[str]) -> bytes:
+    # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
+    # else: the test that lets nearly every message take the fast library.
+    if orjson is not None:
+        for message in messages:
+            if not message.isprintable() or type(message) is Jsonified:
+                break
+            if not message.isascii() and ("\ufffd" in message or "\ufffc" in message):
+                break
+        else:
+            return orjson.dumps(messages)
+    parts = [str(m) if type(m) is Jsonified else json_encode(m) for m in messages]
+    return ("[" + ",".join(parts) + "]").encode("utf-8")
+
+
+def disconnect(code: int, reason: str) -> str:
+    """Return the close frame ``c[code,"reason"]``."""
+    return DISCONNECT + json_encode([code, reason])
+
+
+def decode_messages(data: Union[str, bytes]) -> List[str]:
+    """Decode what a sender posts: a JSON array of strings.
+
+    Raise `PayloadExpected` if it is empty or of another shape, `BrokenJSON` if it is no JSON
+    (protocol section 6).
+    """
+    if not data:
+        raise PayloadExpected()
+    return _checked(json_decode(data))
+
+
+def decode_frame(data: Union[str, bytes]) -> List[str]:
+    """Decode a websocket message: as `decode_messages`, or one JSON string, or nothing."""
+    if not data:
+        return []
+    messages = json_decode(data)
+    if type(messages) is str:
+        return [messages]
+    return _checked(messages)
+
+
+def _checked(messages: Any) -> List[str]:
+    if type(messages) is not list:
+        raise PayloadExpected()
+    for message in messages:
+        if type(message) is not str:
+            raise PayloadExpected()
+    return messages
+
+
+_CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
+
+Wrap = Callable[[bytes], bytes]
+
+
+def is_callback(name: Optional[str], longest: Optional[int] = None) -> bool:
+    """Tell whether a script's callback name is harmless: refused otherwise, never cleaned."""
+    if name is None or (longest is not None and len(name) > longest):
+        return False
+    return _CALLBACK.match(name) is not None

@@ -1,0 +1,103 @@
+"""`SessionContainer`: sessions by id, with a sliding expiry.
+
+Rules: a session has one entry in the heap, whatever happens to it; promoting it stores a time,
+and the sweep puts an entry whose time moved back where it belongs. So a poll costs no timer.
+Called by the router; calls the sessions' ``on_delete``.
+"""
+
+import heapq
+import itertools
+import secrets
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+Clock = Callable[[], float]
+
+
+class SessionMixin:
+    """What the container needs to know of a session.
+
+    ``expiry`` is in seconds, None for never; ``clock`` returns the present time in seconds. A
+    session without an id gets one that can't be guessed.
+    """
+
+    def __init__(
+        self, clock: Clock, session_id: Optional[str] = None, expiry: Optional[float] = None
+    ) -> None:
+        self.session_id = session_id or secrets.token_urlsafe(16)
+        self.expiry = expiry
+        self.clock = clock
+        self.promoted = 0.0
+        self.promote()
+
+    @property
+    def expiry_date(self) -> Optional[float]:
+        """When it expires, on its clock."""
+        return None if self.expiry is None else self.promoted + self.expiry
+
+    def is_alive(self) -> bool:
+        """Tell whether it is not expired yet."""
+        date = self.expiry_date
+        return date is None or date > self.clock()
+
+    def promote(self) -> None:
+        """Let its expiry count from now."""
+        self.promoted = self.clock()
+
+    def on_delete(self, forced: bool) -> None:
+        """React to the removal: ``forced`` if it was removed, else it expired."""
+
+
+class SessionContainer:
+    """Sessions by id, the expired ones found by a heap."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sessions: Dict[str, Any] = {}
+        self._heap: List[Tuple[float, int, Any]] = []
+        self._sequence = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._sessions.values()))
+
+    def add(self, session: Any) -> None:
+        """Add a session; its id must be new."""
+        if session.session_id in self._sessions:
+            raise ValueError(f"there is a session {session.session_id!r} already")
+        self._sessions[session.session_id] = session
+        self._push(session)
+
+    def get(self, session_id: str) -> Optional[Any]:
+        """Return the session of this id, or None."""
+        return self._sessions.get(session_id)
+
+    def remove(self, session_id: str) -> None:
+        """Remove a session and tell it so; nothing happens if there is none."""
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            session.on_delete(True)
+
+    def expire(self, current_time: Optional[float] = None) -> None:
+        """Remove the sessions whose time has come and tell them so."""
+        now = self._clock() if current_time is None else current_time
+        while self._heap and self._heap[0][0] <= now:
+            session = heapq.heappop(self._heap)[2]
+            if self._sessions.get(session.session_id) is not session:
+                continue  # removed since
+            date = session.expiry_date
+            if date is not None and date <= now:
+                del self._sessions[session.session_id]
+                session.on_delete(False)
+            else:
+                self._push(session, now)
+
+    def _push(self, session: Any, now: Optional[float] = None) -> None:
+        date = session.expiry_date
+        if date is None:
+            if session.expiry is None:
+                return
+            # It can't expire at present: look again after its usual time.
+            date = (self._clock() if now is None else now) + session.expiry
+        heapq.heappush(self._heap, (date, next(self._sequence), session))

@@ -1,0 +1,118 @@
+"""Counters of what happens: fed by calls, read by ``dump()``.
+
+Rules: feeding is an addition and nothing more; averages move once a second, by one `LoopingCall`
+that the router starts. Called by the router, the sessions and the transports.
+"""
+
+from collections import deque
+from typing import Any, Deque, Dict
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+TRANSPORTS = (
+    "websocket",
+    "rawwebsocket",
+    "xhr",
+    "xhr_streaming",
+    "jsonp",
+    "eventsource",
+    "htmlfile",
+)
+
+
+class MovingAverage:
+    """The average of what was added per `flush`, over the last ``period`` flushes."""
+
+    def __init__(self, period: int = 10) -> None:
+        self.period = period
+        self.accumulator = 0
+        self.last_average: float = 0.0
+        self._window: Deque[int] = deque(maxlen=period)
+
+    def add(self, n: int) -> None:
+        """Add ``n`` to what the next flush will count."""
+        self.accumulator += n
+
+    def flush(self) -> None:
+        """Move the accumulator into the window and compute the average anew."""
+        self._window.append(self.accumulator)
+        self.accumulator = 0
+        self.last_average = sum(self._window) / len(self._window)
+
+
+class StatsCollector:
+    """What a router counts; ``dump()`` is a snapshot for humans and monitors.
+
+    ``reactor`` is any `IReactorTime`. Nothing is scheduled before `start` is called.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.sessions_active = 0
+        self.transports: Dict[str, int] = dict.fromkeys(TRANSPORTS, 0)
+        self.connections_active = 0
+        self.connections_ps = MovingAverage()
+        self.packets_sent_ps = MovingAverage()
+        self.packets_rcv_ps = MovingAverage()
+        self.messages_dropped = 0
+        self.slow_consumers = 0
+        self._loop = LoopingCall(self._flush)
+        self._loop.clock = reactor
+
+    @property
+    def running(self) -> bool:
+        """Whether the averages are moving."""
+        return self._loop.running
+
+    def start(self) -> None:
+        """Let the averages move, once a second."""
+        if not self._loop.running:
+            self._loop.start(1.0, now=False).addErrback(
+                lambda failure: Logger().failure("statistics stopped", failure)
+            )
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _flush(self) -> None:
+        self.connections_ps.flush()
+        self.packets_sent_ps.flush()
+        self.packets_rcv_ps.flush()
+
+    def session_opened(self, transport: str) -> None:
+        """Count a session that opened over this transport."""
+        self.sessions_active += 1
+        self.transports[transport] += 1
+
+    def session_closed(self) -> None:
+        """Count the end of an opened session."""
+        self.sessions_active -= 1
+
+    def connection_opened(self) -> None:
+        """Count a request or socket that carries a session."""
+        self.connections_active += 1
+        self.connections_ps.accumulator += 1
+
+    def connection_closed(self) -> None:
+        """Count the end of such a request or socket."""
+        self.connections_active -= 1
+
+    def dump(self) -> Dict[str, float]:
+        """Return all counters by name; those that end in ``_ps`` are per second.
+
+        ``messages_dropped`` are messages sent to or received for a session that had ended,
+        ``slow_consumers`` the sessions closed because their client did not read.
+        """
+        counters: Dict[str, float] = {"sessions_active": self.sessions_active}
+        counters.update((f"transp_{name}", count) for name, count in self.transports.items())
+        counters.update(
+            connections_active=self.connections_active,
+            connections_ps=self.connections_ps.last_average,
+            packets_sent_ps=self.packets_sent_ps.last_average,
+            packets_rcv_ps=self.packets_rcv_ps.last_average,
+            messages_dropped=self.messages_dropped,
+            slow_consumers=self.slow_consumers,
+        )
+        return counters
