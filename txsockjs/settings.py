@@ -1,0 +1,161 @@
+"""All settings of an endpoint, in one frozen table.
+
+Each field holds its default, its kind (what is accepted) and its help line, so that defaults,
+errors, command-line options and documentation come from one place. A `Settings` is checked when
+it is made and never changes after that; `dataclasses.replace` makes a checked copy. Unknown names
+and nonsense values raise `SettingsError`. Calls `txsockjs.kinds`; called by everything above.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from . import kinds
+from .errors import SettingsError
+from .kinds import Kind, Network
+
+TRANSPORTS = (
+    "websocket",
+    "rawwebsocket",
+    "xhr",
+    "xhr_streaming",
+    "jsonp",
+    "eventsource",
+    "htmlfile",
+)
+KIB, MIB = 1024, 1024 * 1024
+
+
+def _setting(default: object, kind: Kind, help: str) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Settings:
+    """The checked settings of one endpoint; times in seconds, sizes in bytes."""
+
+    heartbeat_delay: float = _setting(
+        25.0, kinds.SECONDS, "longest silence on an attached receiver, in seconds"
+    )
+    disconnect_delay: float = _setting(
+        5.0, kinds.SECONDS, "how long a session lives without a receiver, in seconds"
+    )
+    session_check_interval: float = _setting(
+        1.0, kinds.SECONDS, "how often expired sessions are looked for, in seconds"
+    )
+    response_limit: int = _setting(
+        128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"
+    )
+    disabled_transports: frozenset[str] = _setting(
+        frozenset(), kinds.names(TRANSPORTS), "transports that are not served"
+    )
+    jsessionid: bool | Callable[[Any], str | None] = _setting(
+        False, kinds.SWITCH_OR_FUNCTION, "set a JSESSIONID cookie for sticky load balancers"
+    )
+    sockjs_url: str = _setting(
+        "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js",
+        kinds.URL,
+        "the client script that the iframe page loads",
+    )
+    base_url: None | str | Callable[[Any], str] = _setting(
+        None, kinds.optional(kinds.URL_OR_FUNCTION), "where clients are told to open sessions"
+    )
+    allowed_origins: str | frozenset[str] | Callable[[str], bool] = _setting(
+        "*", kinds.ORIGINS, "origins of pages that may connect, or * for all"
+    )
+    verify_ip: bool = _setting(
+        False, kinds.SWITCH, "all requests of a session must come from one address"
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        (), kinds.NETWORKS, "networks whose word on a client's address is believed"
+    )
+    max_message_size: int = _setting(
+        MIB, kinds.BYTES, "largest message a client may send, in bytes"
+    )
+    max_body_size: int = _setting(MIB, kinds.BYTES, "largest body of a request, in bytes")
+    mailbox_limit: int = _setting(
+        MIB, kinds.BYTES, "bytes of messages that wait for the application before a client waits"
+    )
+    send_limit: int = _setting(
+        8 * MIB, kinds.BYTES, "bytes that wait for a slow client before it is closed"
+    )
+    max_sessions: int | None = _setting(
+        None, kinds.optional(kinds.COUNT), "how many sessions may be open at once"
+    )
+    ping_timeout: float = _setting(
+        20.0, kinds.SECONDS, "a websocket that answers no ping for this long is dead, in seconds"
+    )
+    immediate_flush: bool = _setting(
+        True, kinds.SWITCH, "send when a turn ends, not when the reactor's iteration ends"
+    )
+    disable_nagle: bool = _setting(True, kinds.SWITCH, "send small packets at once (TCP_NODELAY)")
+
+    def __init__(self, **overrides: Any) -> None:
+        table = _table()
+        for name in overrides:
+            if name not in table:
+                raise unknown(name)
+        for name, field in table.items():
+            value = overrides.get(name, field.default)
+            # The one place where a frozen instance is filled.
+            object.__setattr__(self, name, _checked(field, value))
+
+    @classmethod
+    def merged(
+        cls,
+        base: None | Settings | Mapping[str, Any],
+        overrides: Mapping[str, Any],
+    ) -> Settings:
+        """Give ``base`` with ``overrides`` laid over it."""
+        if isinstance(base, Settings):
+            return dataclasses.replace(base, **_named(overrides))
+        if base is None or isinstance(base, Mapping):
+            return cls(**{**_named(base or {}), **_named(overrides)})
+        raise SettingsError(f"settings must be a Settings or a mapping, not {base!r}")
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Any:
+        """Read the value of one setting from a command line or an endpoint string."""
+        field = _table().get(name)
+        if field is None:
+            raise unknown(name)
+        kind: Kind = field.metadata["kind"]
+        try:
+            value = kind.parse(text)
+        except kinds.Unfit as unfit:
+            raise _misfit(field, unfit) from None
+        return _checked(field, value)
+
+
+def unknown(name: object) -> SettingsError:
+    """Give the error for a name that is no setting, with the one that was probably meant."""
+    near = difflib.get_close_matches(str(name).replace("-", "_"), _table(), n=1)
+    hint = f", did you mean {near[0]}?" if near else f", the settings are {', '.join(_table())}"
+    return SettingsError(f"unknown setting {name!r}{hint}")
+
+
+def _table() -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(Settings)}
+
+
+def _named(values: Mapping[Any, Any]) -> dict[str, Any]:
+    for name in values:
+        if not isinstance(name, str):
+            raise unknown(name)
+    return dict(values)
+
+
+def _checked(field: dataclasses.Field[Any], value: object) -> Any:
+    kind: Kind = field.metadata["kind"]
+    try:
+        return kind.check(value)
+    except kinds.Unfit as unfit:
+        raise _misfit(field, unfit) from None
+
+
+def _misfit(field: dataclasses.Field[Any], unfit: kinds.Unfit) -> SettingsError:
+    kind: Kind = field.metadata["kind"]
+    return SettingsError(f"{field.name} must be {kind.rule}, not {unfit.culprit!r}")
