@@ -1,1 +1,37 @@
-"""SockJS for Twisted."""
+"""txsockjs: the SockJS server for Twisted.
+
+Subclass `SockJSConnection`, give it to a `SockJSRouter`, and put the router's resource into a
+site; or let ``twistd sockjs`` do that. `SockJSRouter` is loaded when first used, because it
+installs a reactor and the rest does not.
+"""
+
+from typing import Any, List
+
+from .conn import ConnectionInfo, SockJSConnection
+from .errors import Refused, SettingsError, SockJSError
+from .settings import Settings
+
+__all__ = [
+    "ConnectionInfo",
+    "Refused",
+    "Settings",
+    "SettingsError",
+    "SockJSConnection",
+    "SockJSError",
+    "SockJSRouter",
+    "__version__",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SockJSRouter":
+        from .router import SockJSRouter
+
+        return SockJSRouter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return __all__

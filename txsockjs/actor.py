@@ -127,6 +127,7 @@ class Mailbox:
         "_busy",
         "_calls",
         "_closed",
+        "_done",
         "_failed",
         "_limit",
         "_scheduler",
@@ -144,6 +145,7 @@ class Mailbox:
         self._busy = False
         self._suspended = False
         self._closed = False
+        self._done: Optional[Callable[[], object]] = None
         self._awaited: Optional[Deferred[Any]] = None
         # Made when first needed: most mailboxes of most servers never hold anything.
         self._calls: Optional[Deque[_Call]] = None
@@ -165,14 +167,17 @@ class Mailbox:
         self._take(call, argument, size)
         return True
 
-    def close(self, call: Callable[[Any], Any], drop: bool) -> int:
+    def close(
+        self, call: Callable[[Any], Any], drop: bool, done: Callable[[], object]
+    ) -> int:
         """Make ``call(None)`` the last one; return how many were dropped.
 
-        ``drop`` drops all that wait; otherwise it comes after them.
+        ``drop`` drops all that wait; otherwise it comes after them. ``done`` is called after it.
         """
         if self._closed:
             return 0
         self._closed = True
+        self._done = done
         dropped = self._drop() if drop else 0
         self._take(call, None, 0)
         self._release(force=True)
@@ -226,6 +231,8 @@ class Mailbox:
             self._release()
         if not self._suspended:
             self._busy = False
+            if self._done is not None:
+                self._done()
 
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
         try:

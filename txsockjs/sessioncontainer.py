@@ -8,6 +8,7 @@ Called by the router; calls the sessions' ``on_delete``.
 import heapq
 import itertools
 import secrets
+import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 Clock = Callable[[], float]
@@ -20,8 +21,13 @@ class SessionMixin:
     session without an id gets one that can't be guessed.
     """
 
+    __slots__ = ("clock", "expiry", "promoted", "session_id")
+
     def __init__(
-        self, clock: Clock, session_id: Optional[str] = None, expiry: Optional[float] = None
+        self,
+        session_id: Optional[str] = None,
+        expiry: Optional[float] = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.session_id = session_id or secrets.token_urlsafe(16)
         self.expiry = expiry
@@ -48,10 +54,13 @@ class SessionMixin:
 
 
 class SessionContainer:
-    """Sessions by id, the expired ones found by a heap."""
+    """Sessions by id, the expired ones found by a heap; calls ``emptied`` after the last one."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock = time.monotonic, emptied: Optional[Callable[[], object]] = None
+    ) -> None:
         self._clock = clock
+        self._emptied = emptied
         self._sessions: Dict[str, Any] = {}
         self._heap: List[Tuple[float, int, Any]] = []
         self._sequence = itertools.count()
@@ -78,6 +87,7 @@ class SessionContainer:
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.on_delete(True)
+            self._tell_if_empty()
 
     def expire(self, current_time: Optional[float] = None) -> None:
         """Remove the sessions whose time has come and tell them so."""
@@ -90,8 +100,13 @@ class SessionContainer:
             if date is not None and date <= now:
                 del self._sessions[session.session_id]
                 session.on_delete(False)
+                self._tell_if_empty()
             else:
                 self._push(session, now)
+
+    def _tell_if_empty(self) -> None:
+        if self._emptied is not None and not self._sessions:
+            self._emptied()
 
     def _push(self, session: Any, now: Optional[float] = None) -> None:
         date = session.expiry_date

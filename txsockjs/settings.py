@@ -16,16 +16,8 @@ from typing import Any, Callable
 from . import kinds
 from .errors import SettingsError
 from .kinds import Kind, Network
+from .stats import TRANSPORTS
 
-TRANSPORTS = (
-    "websocket",
-    "rawwebsocket",
-    "xhr",
-    "xhr_streaming",
-    "jsonp",
-    "eventsource",
-    "htmlfile",
-)
 KIB, MIB = 1024, 1024 * 1024
 
 

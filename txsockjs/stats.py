@@ -64,6 +64,12 @@ class StatsCollector:
         """Whether the averages are moving."""
         return self._loop.running
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happened for so long that all averages are zero."""
+        averages = (self.connections_ps, self.packets_sent_ps, self.packets_rcv_ps)
+        return not any(a.accumulator or a.last_average for a in averages)
+
     def start(self) -> None:
         """Let the averages move, once a second."""
         if not self._loop.running:

@@ -1,0 +1,145 @@
+"""`Application`: one session's connection object, its mailbox and its supervision.
+
+Rules: every callback goes through the mailbox; ``on_close`` is called if ``on_open`` was, once,
+and after it the connection is let go; a callback's exception ends its own session and no other.
+Owned and called by the session.
+"""
+
+from typing import Any, List, Optional, Type
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from typing_extensions import Protocol
+
+from .actor import Mailbox
+from .conn import ConnectionInfo, SockJSConnection
+from .errors import Refused
+from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
+
+_log = Logger()
+
+# What a waiting message costs beside its text, so that one budget bounds bytes and count alike.
+MESSAGE_COST = 64
+
+
+class Owner(Protocol):
+    """What an application needs from its session."""
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    def end(self, reason: Reason) -> None:
+        """End for a reason that the application gave."""
+
+
+class Application:
+    """The application's side of a session."""
+
+    __slots__ = ("_class", "_grace", "_opened", "_owner", "_server", "connection", "mailbox")
+
+    def __init__(self, conn: Type[SockJSConnection], server: Server, owner: Owner) -> None:
+        self._class = conn
+        self._server = server
+        self._owner = owner
+        self._opened = False
+        self._grace: Optional[Any] = None
+        self.connection: Optional[SockJSConnection] = None
+        self.mailbox = Mailbox(server.scheduler, server.settings.mailbox_limit, self._failed)
+
+    def open(self, info: ConnectionInfo) -> None:
+        """Make the connection and call ``on_open``."""
+        self.mailbox.put(self._on_open, info)
+
+    def receive(self, messages: List[Any]) -> None:
+        """Call ``on_message`` for each message."""
+        stats = self._server.stats
+        stats.packets_rcv_ps.accumulator += len(messages)
+        put = self.mailbox.put
+        call = self._on_message
+        for message in messages:
+            if not put(call, message, len(message) + MESSAGE_COST):
+                stats.messages_dropped += 1
+
+    def post(self, event: Any) -> None:
+        """Call ``on_event``."""
+        if not self.mailbox.put(self._on_event, event, MESSAGE_COST):
+            self._server.stats.messages_dropped += 1
+
+    def close(self, drop: bool) -> None:
+        """Call ``on_close``, after what waits or (``drop``) in its place.
+
+        A callback that still awaits, and what waits behind it, has ``disconnect_delay`` to be
+        done: then it is cancelled, so that ``on_close`` is called whatever it awaits.
+        """
+        self._server.enter(self)
+        dropped = self.mailbox.close(self._on_close, drop, self._done)
+        self._server.stats.messages_dropped += dropped
+        if self._opened and self.connection is not None:
+            self._grace = self._server.reactor.callLater(
+                self._server.settings.disconnect_delay, self._give_up
+            )
+
+    def _done(self) -> None:
+        self._server.leave(self)
+
+    def _give_up(self) -> None:
+        self._grace = None
+        _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
+        self._server.stats.messages_dropped += self.mailbox.give_up()
+
+    # -- the calls, made by the mailbox
+
+    def _on_open(self, info: ConnectionInfo) -> "Optional[Deferred[Any]]":
+        self.connection = self._class(self._owner)
+        self._opened = True
+        answer = self.connection.on_open(info)
+        if isinstance(answer, Deferred):
+            return answer.addCallback(self._answered)
+        if hasattr(answer, "__await__"):
+            return Deferred.fromCoroutine(self._await_answer(answer))
+        self._answered(answer)
+        return None
+
+    async def _await_answer(self, answer: Any) -> None:
+        self._answered(await answer)
+
+    def _answered(self, answer: object) -> None:
+        if answer is False:
+            self._owner.end(GO_AWAY)
+
+    def _on_message(self, message: Any) -> Any:
+        if self.connection is not None:
+            return self.connection.on_message(message)
+        return None
+
+    def _on_event(self, event: Any) -> Any:
+        if self.connection is not None:
+            return self.connection.on_event(event)
+        return None
+
+    def _on_close(self, _: None) -> Any:
+        connection, self.connection = self.connection, None
+        if self._grace is not None:
+            grace, self._grace = self._grace, None
+            grace.cancel()
+        if self._opened and connection is not None:
+            return connection.on_close()
+        return None
+
+    # -- supervision
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(Refused):
+            self._owner.end((failure.value.code, failure.value.reason))
+            return
+        if self._owner.is_closed and failure.check(CancelledError):
+            return
+        if self.connection is not None and not self._owner.is_closed:
+            try:
+                if self.connection.on_error(failure) is True:
+                    return
+            except Exception:
+                _log.failure("on_error failed in {owner!r}", owner=self._owner)
+        _log.failure("an application failed, which ends {owner!r}", failure, owner=self._owner)
+        self._owner.end(INTERNAL_ERROR)

@@ -1,0 +1,208 @@
+"""Who asks: the page's origin, the client's address, and the snapshot an application gets.
+
+Rules: one gate for all transports; an address is believed only from a trusted proxy, right to
+left; cookies reach the application only from origins that the settings name. Every check is a
+function here. Called by the router and the transports.
+"""
+
+import ipaddress
+from typing import List, Optional, Sequence, Union
+from urllib.parse import parse_qs, urlsplit
+
+from .conn import ConnectionInfo
+from .errors import OriginRefused
+from .exchange import Exchange
+from .headers import cookies
+from .settings import Settings
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+# -- origins
+
+
+def page_origin(exchange: Exchange) -> Optional[str]:
+    """Return the origin of the page that made the request, or None if nothing tells it.
+
+    Scripts and iframes are loaded without an Origin header: there, it is the Referer's.
+    """
+    origin = exchange.header("origin")
+    if origin:
+        return origin
+    referer = exchange.header("referer")
+    if not referer:
+        return None
+    try:
+        parts = urlsplit(referer)
+        port = parts.port
+    except ValueError:
+        return "null"
+    if not parts.scheme or not parts.hostname:
+        return "null"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+
+
+def is_named(origin: Optional[str], settings: Settings) -> bool:
+    """Tell whether ``allowed_origins`` names this origin; ``*`` names none."""
+    allowed = settings.allowed_origins
+    if origin is None or allowed == "*":
+        return False
+    if callable(allowed):
+        return bool(allowed(origin))
+    return _normal(origin) in allowed
+
+
+def check_origin(exchange: Exchange, settings: Settings) -> None:
+    """Raise `OriginRefused` unless the request's page may use this server.
+
+    A request that no page made (no Origin, no Referer, and no browser's word that another site
+    caused it) is let in: it brings no cookies to the application.
+    """
+    if settings.allowed_origins == "*":
+        return
+    origin = page_origin(exchange)
+    if origin is None:
+        if exchange.header("sec-fetch-site") in (None, "", "none", "same-origin"):
+            return
+    elif is_named(origin, settings):
+        return
+    raise OriginRefused()
+
+
+def _normal(origin: str) -> str:
+    origin = origin.lower()
+    for scheme, port in (("http://", ":80"), ("https://", ":443")):
+        if origin.startswith(scheme) and origin.endswith(port):
+            return origin[: -len(port)]
+    return origin
+
+
+def named_origins(settings: Settings) -> List[str]:
+    """Return the origins for ``info`` and for the iframe's frame-ancestors."""
+    allowed = settings.allowed_origins
+    if isinstance(allowed, str):
+        return ["*:*"]
+    return [] if callable(allowed) else sorted(allowed)
+
+
+# -- addresses
+
+
+def parse_address(text: str) -> Optional[Address]:
+    """Read an address as proxies write it: with a port, in brackets, in quotes; else None."""
+    text = text.strip().strip('"').strip()
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not (rest[0] == ":" and rest[1:].isdigit())):
+            return None
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+        if not port.isdigit():
+            return None
+    else:
+        host = text
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def client_address(exchange: Exchange, settings: Settings) -> str:
+    """Return the client's address: the nearest one that no trusted proxy vouched for."""
+    peer = parse_address(exchange.peer)
+    trusted = settings.trusted_proxies
+    if not trusted:
+        return str(peer) if peer is not None else exchange.peer
+    chains = [
+        chain
+        for chain in (
+            _forwarded_for(exchange.header("x-forwarded-for")),
+            _forwarded(exchange.header("forwarded")),
+        )
+        if chain
+    ]
+    found = {_walk(peer, chain, settings) for chain in chains}
+    # Two headers that disagree: a proxy sets one of them and the client could have sent the
+    # other, and nothing tells which.
+    address = found.pop() if len(found) == 1 else peer
+    return str(address) if address is not None else exchange.peer
+
+
+def is_trusted(address: Optional[Address], settings: Settings) -> bool:
+    """Tell whether an address is a trusted proxy's; a UNIX socket's peer (None) is."""
+    if address is None:
+        return bool(settings.trusted_proxies)
+    return any(
+        address.version == network.version and address in network
+        for network in settings.trusted_proxies
+    )
+
+
+def _walk(
+    peer: Optional[Address], chain: Sequence[str], settings: Settings
+) -> Optional[Address]:
+    address = peer
+    for hop in reversed(chain):
+        if not is_trusted(address, settings):
+            break
+        previous = parse_address(hop)
+        if previous is None:
+            break
+        address = previous
+    return address
+
+
+def _forwarded_for(header: Optional[str]) -> List[str]:
+    return [hop.strip() for hop in header.split(",")] if header else []
+
+
+def _forwarded(header: Optional[str]) -> List[str]:
+    """Return the ``for`` parameters of a Forwarded header (RFC 7239)."""
+    chain = []
+    for element in (header or "").split(","):
+        hop = ""
+        for pair in element.split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name.lower() == "for":
+                hop = value
+        chain.append(hop)
+    return chain if header else []
+
+
+def is_secure(exchange: Exchange, settings: Settings) -> bool:
+    """Tell whether the client's side is TLS: here, or at a trusted proxy that says so."""
+    if exchange.is_secure:
+        return True
+    if not settings.trusted_proxies:
+        return False
+    if not is_trusted(parse_address(exchange.peer), settings):
+        return False
+    proto = exchange.header("x-forwarded-proto") or ""
+    return proto.rpartition(",")[2].strip().lower() == "https"
+
+
+# -- the snapshot
+
+
+def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
+    """Describe a request to the application."""
+    origin = page_origin(exchange)
+    trust_cookies = is_named(origin, settings)
+    headers = {
+        name: exchange.header(name) or ""
+        for name in exchange.header_names()
+        if trust_cookies or name != "cookie"
+    }
+    query = exchange.query.decode("utf-8", "replace")
+    return ConnectionInfo(
+        ip=client_address(exchange, settings),
+        cookies=cookies(exchange) if trust_cookies else {},
+        arguments=parse_qs(query, keep_blank_values=True),
+        headers=headers,
+        path=exchange.path,
+        transport=transport,
+        origin=exchange.header("origin") or None,
+        is_secure=is_secure(exchange, settings),
+    )

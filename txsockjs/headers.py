@@ -1,0 +1,97 @@
+"""Headers of answers: caching, CORS, the JSESSIONID cookie.
+
+Rules: pure functions from a request and settings to lists of headers (protocol section 2). Called
+by the static answers and the transports.
+"""
+
+import time
+from http.cookies import CookieError, SimpleCookie
+from typing import Dict, List, Optional
+
+from twisted.web.http import datetimeToString
+
+from .errors import Header
+from .exchange import Exchange
+from .settings import Settings
+
+Headers = List[Header]
+
+YEAR = 31536000
+
+NEVER_CACHED: Headers = [
+    (b"Cache-Control", b"no-store, no-cache, no-transform, must-revalidate, max-age=0")
+]
+#: For answers that a proxy would hold back until they are complete.
+UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
+
+
+def content_type(value: bytes) -> Header:
+    """Return the Content-Type header."""
+    return (b"Content-Type", value)
+
+
+TEXT = content_type(b"text/plain; charset=UTF-8")
+HTML = content_type(b"text/html; charset=UTF-8")
+JSON = content_type(b"application/json; charset=UTF-8")
+JAVASCRIPT = content_type(b"application/javascript; charset=UTF-8")
+EVENT_STREAM = content_type(b"text/event-stream")
+
+
+def cached_for_a_year() -> Headers:
+    """Return the headers of an answer that never changes."""
+    return [
+        (b"Cache-Control", b"public, max-age=%d" % YEAR),
+        (b"Expires", datetimeToString(time.time() + YEAR)),
+    ]
+
+
+def cors(exchange: Exchange) -> Headers:
+    """Return the CORS headers for a request whose origin was admitted."""
+    origin = exchange.header("origin")
+    if origin:
+        headers = [
+            (b"Access-Control-Allow-Origin", origin.encode("latin-1")),
+            (b"Access-Control-Allow-Credentials", b"true"),
+        ]
+    else:
+        headers = [(b"Access-Control-Allow-Origin", b"*")]
+    headers.append((b"Vary", b"Origin"))
+    requested = exchange.header("access-control-request-headers")
+    if requested:
+        headers.append((b"Access-Control-Allow-Headers", requested.encode("latin-1")))
+    return headers
+
+
+def preflight(exchange: Exchange, method: bytes) -> Headers:
+    """Return the headers of the answer to OPTIONS for a URL that takes ``method``."""
+    return [
+        (b"Access-Control-Allow-Methods", b"OPTIONS, " + method),
+        (b"Access-Control-Max-Age", b"%d" % YEAR),
+        *cached_for_a_year(),
+        *cors(exchange),
+    ]
+
+
+def cookies(exchange: Exchange) -> Dict[str, str]:
+    """Return the request's cookies; none if the header is broken."""
+    jar: "SimpleCookie[str]" = SimpleCookie()
+    try:
+        jar.load((exchange.header("cookie") or "").replace(", ", "; "))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
+    """Return the cookie that sticky load balancers look for, if the setting is on."""
+    setting = settings.jsessionid
+    if not setting:
+        return []
+    value: Optional[str]
+    if callable(setting):
+        value = setting(exchange)
+        if value is None:
+            return []
+    else:
+        value = f"JSESSIONID={cookies(exchange).get('JSESSIONID', 'dummy')}; path=/"
+    return [(b"Set-Cookie", value.encode("latin-1", "replace"))]

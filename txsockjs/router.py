@@ -1,0 +1,240 @@
+"""`SockJSRouter`: one endpoint: its URLs as a Klein application, and what its sessions share.
+
+Rules: the only module that knows Klein; two routers share nothing; time and the thread come from
+the reactor that it is given. Used by applications and services; calls everything below it.
+"""
+
+import re
+from typing import Any, Iterable, List, Mapping, Optional, Set, Type, Union
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from werkzeug.exceptions import HTTPException
+
+from .actor import Scheduler
+from .conn import SockJSConnection
+from .errors import Overloaded, SettingsError
+from .exchange import Exchange
+from .interfaces import GO_AWAY
+from .resources import Page, answer_not_found
+from .session import BaseSession, Sendable, Session, broadcast
+from .sessioncontainer import SessionContainer
+from .settings import Settings
+from .stats import StatsCollector
+from .transports.websocket import SocketFactory
+from .urls import Url, make_urls
+
+_log = Logger()
+
+# What a path may hold (RFC 3986 section 3.3), less what Klein would take for a pattern.
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*\Z")
+
+
+class SockJSRouter:
+    """One SockJS endpoint: a connection class, its settings, and its sessions.
+
+    ``prefix`` is a literal path such as ``/chat``, under which `resource` and `apply_routes` put
+    the endpoint. Settings come as a `Settings` or a mapping, single ones as keywords; wrong ones
+    raise `SettingsError`. ``reactor`` is the global one unless given.
+    """
+
+    def __init__(
+        self,
+        connection: Type[SockJSConnection],
+        prefix: str = "",
+        settings: Union[None, Settings, Mapping[str, Any]] = None,
+        reactor: Any = None,
+        **overrides: Any,
+    ) -> None:
+        if reactor is None:
+            # Klein has installed one by now, if the program had not.
+            from twisted.internet import reactor
+        self.prefix = _checked_prefix(prefix)
+        self.settings = Settings.merged(settings, overrides)
+        self.reactor = reactor
+        self.stats = StatsCollector(reactor)
+        self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
+        self.sessions = SessionContainer(reactor.seconds, self._check_gone)
+        self.closing = False
+        self.sockets = SocketFactory(self, self._make_socket_session)
+        self.urls: List[Url] = make_urls(self)
+        self.app = self.apply_routes(Klein())
+        self.app.handle_errors(HTTPException)(_not_found)
+        self._connection = connection
+        self._leaving: Set[object] = set()
+        self._gone: List[Deferred[None]] = []
+        self._sweep = LoopingCall(self._expire)
+        self._sweep.clock = reactor
+
+    def __repr__(self) -> str:
+        return f"<SockJSRouter {self._connection.__name__} at {self.prefix or '/'}>"
+
+    # -- composition
+
+    def resource(self) -> KleinResource:
+        """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
+        return _Root(self.app)
+
+    def apply_routes(self, app: Klein) -> Klein:
+        """Add this endpoint's URLs to a Klein application, and return it."""
+        for url in self.urls:
+            if self.prefix or url.pattern:  # without a prefix, "" and "/" are the same path
+                _apply(app, self.prefix, url)
+        return app
+
+    # -- what applications ask
+
+    def get_connection_class(self) -> Type[SockJSConnection]:
+        """Return the connection class."""
+        return self._connection
+
+    def get_session(self, session_id: str) -> Optional[BaseSession]:
+        """Return the session of this id, or None.
+
+        Sessions of polling and streaming transports have the id in their URL; a websocket's has
+        one of its own, found at ``connection.session.session_id``.
+        """
+        return self.sessions.get(session_id)
+
+    def broadcast(self, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+        """Send one message to many connections; it is encoded once."""
+        broadcast(self.scheduler, clients, message)
+
+    # -- sessions
+
+    def admit(self) -> None:
+        """Raise `Overloaded` if there may be no new session."""
+        limit = self.settings.max_sessions
+        if self.closing or (limit is not None and len(self.sessions) >= limit):
+            raise Overloaded()
+
+    def make_session(self, session_id: str) -> Session:
+        """Make and register the session of an HTTP transport."""
+        session = Session(self._connection, self, session_id, self.settings.disconnect_delay)
+        self._add(session)
+        return session
+
+    def _make_socket_session(self) -> BaseSession:
+        session = BaseSession(self._connection, self)
+        self._add(session)
+        return session
+
+    def _add(self, session: BaseSession) -> None:
+        self.sessions.add(session)
+        if not self._sweep.running:
+            self.stats.start()
+            self._sweep.start(self.settings.session_check_interval, now=False).addErrback(
+                lambda failure: _log.failure("sessions do not expire any more", failure)
+            )
+
+    def _expire(self) -> None:
+        self.sessions.expire()
+        if not self.sessions and self.stats.idle:
+            self._stop()
+
+    def _stop(self) -> None:
+        self.stats.stop()
+        if self._sweep.running:
+            self._sweep.stop()
+
+    # -- the end
+
+    def close(
+        self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: Optional[float] = None
+    ) -> "Deferred[None]":
+        """Refuse new sessions, close all there are, and fire when none is left.
+
+        Each session gets its close frame and each application its ``on_close``. Whatever is not
+        done after ``patience`` seconds (default: ``disconnect_delay`` and ``ping_timeout``
+        together) is dropped.
+        """
+        if patience is None:
+            patience = self.settings.disconnect_delay + self.settings.ping_timeout
+        self.closing = True
+        for session in self.sessions:
+            session.close(code, reason)
+        give_up = self.reactor.callLater(patience, self._give_up)
+        result: Deferred[None] = Deferred()
+        result.addCallback(lambda _: give_up.cancel() if give_up.active() else None)
+        self._gone.append(result)
+        self._check_gone()
+        return result
+
+    def enter(self, application: object) -> None:
+        """Wait for this application when closing."""
+        self._leaving.add(application)
+
+    def leave(self, application: object) -> None:
+        """Note that this application's last callback is done."""
+        self._leaving.discard(application)
+        self._check_gone()
+
+    def _give_up(self) -> None:
+        _log.warn("{router!r} drops what is left of its sessions", router=self)
+        for session in self.sessions:
+            session.abort()
+        self._leaving.clear()
+        self._check_gone()
+
+    def _check_gone(self) -> None:
+        if self._gone and not self.sessions and not self._leaving:
+            self._stop()
+            waiting, self._gone = self._gone, []
+            for waiter in waiting:
+                waiter.callback(None)
+
+
+def _checked_prefix(prefix: str) -> str:
+    prefix = "" if prefix == "/" else prefix
+    if not isinstance(prefix, str) or not _PREFIX.match(prefix):
+        raise SettingsError(
+            f"prefix must be a path such as /chat, with no slash at its end, not {prefix!r}"
+        )
+    return prefix
+
+
+class _Nowhere(Resource):
+    isLeaf = True
+
+    def render(self, request: Request) -> int:
+        answer_not_found(Exchange(request))
+        return NOT_DONE_YET
+
+
+def _apply(app: Klein, prefix: str, url: Url) -> None:
+    def serve(*arguments: Any, **segments: str) -> Page:
+        return url.page(**segments)
+
+    app.route(
+        prefix + url.pattern,
+        endpoint=f"sockjs {prefix or '/'} {url.name}",
+        merge_slashes=False,
+        strict_slashes=False,
+    )(serve)
+
+
+def _not_found(request: Request, failure: object) -> _Nowhere:
+    return _Nowhere()
+
+
+class _Root(KleinResource):
+    """Klein's resource, with the paths answered that it would log as errors or normalise."""
+
+    def render(self, request: Request) -> Any:
+        if b"//" in request.path or not _is_utf8(request.postpath):
+            return _Nowhere().render(request)
+        return super().render(request)
+
+
+def _is_utf8(segments: Iterable[bytes]) -> bool:
+    try:
+        b"/".join(segments).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

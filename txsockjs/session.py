@@ -1,0 +1,447 @@
+"""Sessions: the actors between transports and applications.
+
+Rules: the state changes here and nowhere else, before anybody is called; whatever a session is
+told happens in its scheduler's turns; the application is reached through its mailbox only, the
+client through the receiver only. Told by the router and the receivers.
+
+The states, and what each event does in them, are the table `TRANSITIONS` at the end.
+"""
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type, Union
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from .actor import Scheduler
+from .application import MESSAGE_COST, Application
+from .conn import ConnectionInfo, SockJSConnection
+from .interfaces import (
+    ANOTHER_RECEIVER,
+    ATTACH,
+    BEAT,
+    DRAINED,
+    EXPIRE,
+    FULL,
+    GO_AWAY,
+    GONE,
+    POSTED,
+    RECEIVED,
+    SLOW_CONSUMER,
+    TIMED_OUT,
+    Reason,
+    Receiver,
+    Server,
+    State,
+)
+from .periodic import Callback
+from .producing import Production
+from .proto import Message
+from .sessioncontainer import SessionMixin
+
+_log = Logger()
+
+Sendable = Union[str, bytes]
+
+# They mean "none", "abnormal" and "TLS", and never stand in a frame.
+_RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
+
+# A turn that sends more than this is flushed while it runs, and a producer is paused above it.
+_FLUSH_MARK = 64 * 1024
+
+
+class BaseSession(SessionMixin):
+    """A session that lives as long as its one receiver: a websocket's."""
+
+    __slots__ = (
+        "_application",
+        "_dirty",
+        "_heartbeat",
+        "_pending",
+        "_pending_size",
+        "_production",
+        "_receiver",
+        "_transitions",
+        "close_reason",
+        "info",
+        "server",
+        "state",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        conn: Type[SockJSConnection],
+        server: Server,
+        session_id: Optional[str] = None,
+        expiry: Optional[float] = None,
+    ) -> None:
+        self._receiver: Optional[Receiver] = None
+        super().__init__(session_id, expiry, server.reactor.seconds)
+        self.server = server
+        self.info: Optional[ConnectionInfo] = None
+        self.transport = ""
+        self.close_reason: Optional[Reason] = None
+        self._enter(State.NEW)
+        self._application = Application(conn, server, self)
+        self._heartbeat = Callback(self._beat, server.settings.heartbeat_delay, server.reactor)
+        self._pending: List[Any] = []
+        self._pending_size = 0
+        self._dirty = False
+        self._production: Optional[Production] = None
+
+    def __repr__(self) -> str:
+        address = self.info.ip if self.info else "?"
+        attached = "detached" if self._receiver is None else "attached"
+        return (
+            f"<{type(self).__name__} {self.session_id} {self.transport or '?'} "
+            f"{self.state.value} {attached} from {address}, "
+            f"{len(self._pending)} to send, {self._application.mailbox.size} bytes to handle>"
+        )
+
+    # -- what the application may do, through its connection
+
+    @property
+    def connection(self) -> Optional[SockJSConnection]:
+        """The application's object; None before the session opens and after ``on_close``."""
+        return self._application.connection
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the end has come, or is coming."""
+        return self.close_reason is not None
+
+    def send(self, message: Sendable) -> None:
+        """Queue a message for the client; it goes out when the turn ends."""
+        server = self.server
+        server.scheduler.check_thread()
+        kind = type(message)
+        if kind is not str and kind is not Message:
+            self.check_sendable(message)
+        if self.close_reason is not None:
+            server.stats.messages_dropped += 1
+            return
+        self._pending.append(message)
+        self._pending_size += len(message) + MESSAGE_COST
+        if self._pending_size > _FLUSH_MARK:
+            self._relieve()
+        if not self._dirty:
+            self._changed()
+
+    def check_sendable(self, message: object) -> None:
+        """Raise `TypeError` that says what can be sent here."""
+        if isinstance(message, str):
+            return
+        if not isinstance(message, bytes):
+            raise TypeError(f"a message must be str or bytes, not {message!r}")
+        if self.transport != "rawwebsocket":
+            raise TypeError("bytes can be sent on a raw websocket only; send str here")
+
+    def broadcast(self, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+        """Send one message to many connections; it is encoded once."""
+        broadcast(self.server.scheduler, clients, message)
+
+    def close(self, code: int = GO_AWAY[0], message: str = GO_AWAY[1]) -> None:
+        """End the session: what is queued, the close frame, then ``on_close``.
+
+        Raises `ValueError` for a code that no client would be told (RFC 6455 section 7.4).
+        """
+        if not (1000 <= code <= 4999) or code in _RESERVED_CODES:
+            raise ValueError(
+                f"a close code must be in 1000..4999 and not 1004, 1005, 1006 or 1015, not {code!r}"
+            )
+        self.end((code, message))
+
+    def post(self, event: Any) -> None:
+        """Put any object into the mailbox, for ``on_event``."""
+        self.tell(POSTED, event)
+
+    def register_producer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``)."""
+        if self._production is not None:
+            raise RuntimeError("another producer is registered; unregister it first")
+        if self.is_closed:
+            producer.stopProducing()
+        else:
+            self._production = Production(producer, streaming)
+            self._changed()
+
+    def unregister_producer(self) -> None:
+        """Forget the producer."""
+        self._production = None
+
+    # -- what router and transports may do
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client may send."""
+        return self.state is State.OPEN
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Let something happen to this session, after all that happened before."""
+        self.server.scheduler.tell(self._handle, event, arguments)
+
+    def room(self) -> "Optional[Deferred[None]]":
+        """Return None if its mailbox has room, else a Deferred that fires when it has."""
+        return self._application.mailbox.room()
+
+    def on_delete(self, forced: bool) -> None:
+        """React to the removal from the container; if not ``forced``, its time was over."""
+        if not forced:
+            self.tell(EXPIRE)
+
+    # -- events
+
+    def _handle(self, event: str, arguments: Tuple[Any, ...]) -> None:
+        self._transitions[event](self, *arguments)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._transitions = TRANSITIONS[state]
+
+    def _open(self, receiver: Receiver) -> None:
+        self._enter(State.OPEN)
+        self.info = receiver.connection_info()
+        self.transport = receiver.transport_name
+        self.server.stats.session_opened(self.transport)
+        self._receiver = receiver
+        receiver.opened()
+        self._heartbeat.start()
+        self._application.open(self.info)
+
+    def _attach(self, receiver: Receiver) -> None:
+        if self._receiver is not None:
+            receiver.closed(ANOTHER_RECEIVER)
+        else:
+            self._receiver = receiver
+            self._heartbeat.delay()
+            self._changed()
+
+    def _attach_late(self, receiver: Receiver) -> None:
+        if self._receiver is not None:
+            # One that comes in the instant of the close must not get 2010: end the first now.
+            self._flush()
+        if self._receiver is None and self.state is State.CLOSING:
+            self._receiver = receiver
+            self._changed()
+        else:
+            receiver.closed(self.close_reason or GO_AWAY)
+
+    def _received(self, messages: List[Any]) -> None:
+        self._application.receive(messages)
+
+    def _posted(self, event: Any) -> None:
+        self._application.post(event)
+
+    def _drop(self, lost: Any) -> None:
+        self.server.stats.messages_dropped += len(lost) if isinstance(lost, list) else 1
+
+    def _full(self, receiver: Receiver) -> None:
+        if receiver is self._receiver:
+            self._receiver = None
+            self.promote()
+
+    def _drained(self, receiver: Receiver) -> None:
+        if receiver is self._receiver:
+            self._changed()
+
+    def _gone(self, receiver: Receiver, reason: Reason) -> None:
+        if receiver is self._receiver:
+            self._receiver = None
+            self._pending.clear()
+            self.end(reason, drop=False)
+
+    def _gone_late(self, receiver: Receiver, reason: Reason) -> None:
+        if receiver is self._receiver:
+            self._receiver = None
+            self._receiver_ended()
+
+    def _silence(self) -> None:
+        if self._receiver is not None and self._receiver.ready:
+            self._receiver.heartbeat()
+
+    def _expire(self) -> None:
+        self._pending.clear()
+        self.end(TIMED_OUT, drop=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.state is not State.CLOSED:
+            self._enter(State.CLOSED)
+            self._pending.clear()
+            self.server.sessions.remove(self.session_id)
+
+    def _ignore(self, *arguments: Any) -> None:
+        pass
+
+    # -- the end
+
+    def end(self, reason: Reason, drop: bool = True) -> None:
+        """Close for this reason; ``drop`` what the application has not handled yet."""
+        self.server.scheduler.check_thread()
+        if self.close_reason is not None:
+            return
+        self.close_reason = reason
+        if self.state is State.OPEN:
+            self.server.stats.session_closed()
+        self._enter(State.CLOSING)
+        self._heartbeat.stop()
+        if self._production is not None:
+            production, self._production = self._production, None
+            self.server.scheduler.tell_later(production.stop)
+        # Later, so that on_close never runs inside a call to close().
+        self.server.scheduler.tell_later(self._application.close, drop)
+        if self._receiver is None:
+            self._receiver_ended()
+        else:
+            self._changed()
+
+    def _receiver_ended(self) -> None:
+        """React to the end of the last receiver after, or by, the end of the session."""
+        self._forget()
+
+    # -- output
+
+    def _changed(self) -> None:
+        if not self._dirty:
+            self._dirty = True
+            self.server.scheduler.flush(self._flush)
+
+    def _flush(self) -> None:
+        self._dirty = False
+        receiver = self._receiver
+        if receiver is None or not receiver.ready:
+            return
+        if self._pending:
+            messages, self._pending = self._pending, []
+            self._pending_size = 0
+            self.server.stats.packets_sent_ps.accumulator += len(messages)
+            receiver.deliver(messages)
+        if self._production is not None:
+            self._production.regulate(True)
+        if self.state is State.CLOSING and receiver.ready and not self._pending:
+            self._close_receiver(receiver)
+
+    def _close_receiver(self, receiver: Receiver) -> None:
+        receiver.ready = False
+        receiver.closed(self.close_reason or GO_AWAY)
+
+    def _relieve(self) -> None:
+        """Make room in the output; if the client does not read, hold the producer or end."""
+        if self._receiver is not None and self._receiver.ready:
+            self._flush()
+        elif self._pending_size > self.server.settings.send_limit and len(self._pending) > 1:
+            self._overflow()
+        elif self._production is not None:
+            self._production.regulate(False)
+
+    def _overflow(self) -> None:
+        stats = self.server.stats
+        stats.slow_consumers += 1
+        stats.messages_dropped += len(self._pending)
+        _log.warn("{session!r} does not read what it is sent, which ends it", session=self)
+        self._pending.clear()
+        receiver, self._receiver = self._receiver, None
+        self.end(SLOW_CONSUMER)
+        if receiver is not None:
+            receiver.abort()
+
+    def abort(self) -> None:
+        """Drop the connection and forget the session, without waiting for anything."""
+        self._pending.clear()
+        receiver, self._receiver = self._receiver, None
+        self.end(GO_AWAY)
+        if receiver is not None:
+            receiver.abort()
+        self._forget()
+
+    def _beat(self) -> None:
+        self.tell(BEAT)
+
+
+class Session(BaseSession):
+    """A session that is reached by its id and outlives its receivers: an HTTP transport's."""
+
+    __slots__ = ()
+
+    @property
+    def expiry_date(self) -> Optional[float]:
+        """When it expires, on the reactor's clock: not while a receiver is attached."""
+        return None if self._receiver is not None else super().expiry_date
+
+    def _receiver_ended(self) -> None:
+        """Linger, so that each receiver that still comes hears of the close."""
+        self.promote()
+
+    def _close_receiver(self, receiver: Receiver) -> None:
+        # Let go of it first: the next receiver may come while this one ends.
+        self._receiver = None
+        super()._close_receiver(receiver)
+        if self.server.closing:
+            self._forget()
+        else:
+            self.promote()
+
+
+def broadcast(
+    scheduler: Scheduler, clients: Iterable[SockJSConnection], message: Sendable
+) -> None:
+    """Send one message to many connections, in one turn, encoding it once."""
+    sessions = [client.session for client in clients]
+    if isinstance(message, str):
+        message = Message(message)
+    else:
+        for session in sessions:
+            session.check_sendable(message)
+    scheduler.turn(_send_to_all, sessions, message)
+
+
+def _send_to_all(sessions: List[BaseSession], message: Sendable) -> None:
+    for session in sessions:
+        session.send(message)
+
+
+_Transition = Callable[..., None]
+_S = BaseSession
+
+TRANSITIONS: Dict[State, Dict[str, _Transition]] = {
+    State.NEW: {
+        ATTACH: _S._open,
+        RECEIVED: _S._drop,
+        POSTED: _S._drop,
+        FULL: _S._ignore,
+        DRAINED: _S._ignore,
+        GONE: _S._ignore,
+        BEAT: _S._ignore,
+        EXPIRE: _S._expire,
+    },
+    State.OPEN: {
+        ATTACH: _S._attach,
+        RECEIVED: _S._received,
+        POSTED: _S._posted,
+        FULL: _S._full,
+        DRAINED: _S._drained,
+        GONE: _S._gone,
+        BEAT: _S._silence,
+        EXPIRE: _S._expire,
+    },
+    State.CLOSING: {
+        ATTACH: _S._attach_late,
+        RECEIVED: _S._drop,
+        POSTED: _S._drop,
+        FULL: _S._full,
+        DRAINED: _S._drained,
+        GONE: _S._gone_late,
+        BEAT: _S._ignore,
+        EXPIRE: _S._expire,
+    },
+    State.CLOSED: {
+        ATTACH: _S._attach_late,
+        RECEIVED: _S._drop,
+        POSTED: _S._drop,
+        FULL: _S._ignore,
+        DRAINED: _S._ignore,
+        GONE: _S._ignore,
+        BEAT: _S._ignore,
+        EXPIRE: _S._ignore,
+    },
+}

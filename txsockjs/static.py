@@ -1,0 +1,125 @@
+"""Answers that belong to no session: greeting, info, iframe page, chunking test.
+
+Rules: bytes as in protocol section 3. Called by the router's resource with a checked request.
+"""
+
+import hashlib
+import secrets
+from typing import Any, Dict, List
+
+from twisted.internet.interfaces import IReactorTime
+
+from .clients import is_named, named_origins, page_origin
+from .exchange import Exchange
+from .headers import (
+    HTML,
+    JAVASCRIPT,
+    JSON,
+    NEVER_CACHED,
+    TEXT,
+    UNBUFFERED,
+    Headers,
+    cached_for_a_year,
+    cors,
+)
+from .proto import json_encode
+from .settings import Settings
+
+_GREETING = b"Welcome to SockJS!\n"
+
+_IFRAME = """\
+<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src="{sockjs_url}"></script>
+  <script>
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  </script>
+</head>
+<body>
+  <h2>Don't panic!</h2>
+  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
+</body>
+</html>
+"""
+
+
+def greeting(exchange: Exchange) -> None:
+    """Say that a SockJS server is here."""
+    exchange.answer(200, [TEXT], _GREETING)
+
+
+def info(exchange: Exchange, settings: Settings) -> None:
+    """Tell the client what this endpoint can do."""
+    answer: Dict[str, Any] = {
+        "websocket": "websocket" not in settings.disabled_transports,
+        "cookie_needed": bool(settings.jsessionid),
+        "origins": named_origins(settings),
+        "entropy": secrets.randbits(32),
+    }
+    base_url = settings.base_url
+    if base_url is not None:
+        answer["base_url"] = base_url(exchange) if callable(base_url) else base_url
+    headers = [JSON, *NEVER_CACHED, *cors(exchange)]
+    exchange.answer(200, headers, json_encode(answer).encode("utf-8"))
+
+
+def iframe(exchange: Exchange, settings: Settings) -> None:
+    """Serve the page that transports in an iframe load, or 304."""
+    page = iframe_page(settings.sockjs_url)
+    etag = b'"' + hashlib.sha256(page).hexdigest()[:32].encode("ascii") + b'"'
+    headers = [*cached_for_a_year(), (b"ETag", etag), *_frame_ancestors(exchange, settings)]
+    known = exchange.header("if-none-match") or ""
+    tags = [tag.strip() for tag in known.split(",")]
+    if etag.decode("ascii") in [tag[2:] if tag.startswith("W/") else tag for tag in tags]:
+        exchange.answer(304, headers)
+    else:
+        exchange.answer(200, [HTML, *headers], page)
+
+
+def iframe_page(sockjs_url: str) -> bytes:
+    """Return the iframe page that loads the client from this URL."""
+    escaped = sockjs_url.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return _IFRAME.format(sockjs_url=escaped).encode("utf-8")
+
+
+def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
+    # The page acts for whoever embeds it, from this server's origin: so the gate is here.
+    if settings.allowed_origins == "*":
+        return []
+    embedders = named_origins(settings)
+    referer = page_origin(exchange)
+    if referer is not None and is_named(referer, settings) and referer not in embedders:
+        embedders.append(referer)
+    sources = " ".join([o for o in embedders if o != "null"] or ["'none'"])
+    return [(b"Content-Security-Policy", f"frame-ancestors {sources}".encode("latin-1"))]
+
+
+_PADDING = b" " * 2048 + b"h\n"
+# Seconds to wait before each chunk.
+_CHUNKS = [(0.0, _PADDING), *((ms / 1000, b"h\n") for ms in (5, 25, 125, 625, 3125))]
+
+
+def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
+    """Let an old client find out whether chunks reach it as they are sent."""
+    chunks = list(_CHUNKS)
+    calls: List[Any] = []
+
+    def send_next() -> None:
+        calls.clear()
+        exchange.write(chunks.pop(0)[1])
+        schedule()
+
+    def schedule() -> None:
+        if not chunks:
+            exchange.finish()
+        elif not exchange.over:
+            calls.append(reactor.callLater(chunks[0][0], send_next))
+
+    exchange.watch(gone=lambda: [call.cancel() for call in calls])  # type: ignore[arg-type,return-value]
+    exchange.start(200, [JAVASCRIPT, UNBUFFERED, *NEVER_CACHED, *cors(exchange)])
+    exchange.write(b"h\n")
+    schedule()

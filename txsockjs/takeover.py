@@ -1,0 +1,53 @@
+"""The takeover of an HTTP connection by a websocket protocol, and nothing else.
+
+Rules: all that depends on the inside of twisted.web's connections is in this module. Once taken,
+the connection belongs to the protocol: the HTTP machinery under it neither reads, writes, times
+out nor hears of its end. Called by the websocket transports.
+"""
+
+from typing import Any
+
+from twisted.internet.interfaces import IProtocol
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.web.http import HTTPChannel, Request
+
+from .errors import UpgradeRequired
+from .sockopts import tune
+
+
+def take_over(request: Request, protocol: IProtocol) -> None:
+    """Give the request's connection to ``protocol`` and replay the request's head to it.
+
+    Raises `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
+    """
+    channel = request.channel
+    if not isinstance(channel, HTTPChannel) or channel.transport is None:
+        raise UpgradeRequired()
+    transport: Any = channel.transport
+    tune(channel)
+    channel.setTimeout(None)
+    # The channel regulates its reading by the transport's writing. Not any more.
+    transport.unregisterProducer()
+    # What came in the same packet as the request is still on its way through the channel: these
+    # three are where it comes out. They are looked up at each call.
+    channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.rawDataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign,assignment]
+    # From the next packet on the transport calls the protocol itself, so that the channel, the
+    # request and its headers need not stay in memory.
+    if isinstance(transport, ProtocolWrapper):
+        transport.wrappedProtocol = protocol
+    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
+        transport.protocol.wrappedProtocol = protocol
+    elif getattr(transport, "protocol", None) is not None:
+        transport.protocol = protocol
+    protocol.makeConnection(transport)
+    transport.resumeProducing()
+    protocol.dataReceived(_head(request))
+
+
+def _head(request: Request) -> bytes:
+    lines = [b"%s %s HTTP/1.1" % (request.method, request.uri)]
+    for name, values in request.requestHeaders.getAllRawHeaders():
+        lines.append(name + b": " + b", ".join(values))
+    return b"\r\n".join(lines) + b"\r\n\r\n"

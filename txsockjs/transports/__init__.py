@@ -1,0 +1,1 @@
+"""Transports: how a session's output becomes bytes, and a client's bytes become messages."""

@@ -1,0 +1,129 @@
+"""`HTTPReceiver`: the receiver under every HTTP transport, given a `Framing`.
+
+Rules: a transport differs from the others by the values of its framing; every frame, errors
+included, goes through it (protocol section 4). A poll is a stream that is full after one frame.
+Made by the router's resource; calls the exchange and tells its session.
+"""
+
+from typing import Any, Callable, List, NamedTuple
+
+from ..clients import connection_info
+from ..conn import ConnectionInfo
+from ..exchange import Exchange
+from ..headers import NEVER_CACHED, UNBUFFERED, Headers, content_type, cors, session_cookie
+from ..interfaces import DRAINED, FULL, GONE, INTERRUPTED, Reason
+from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, disconnect, messages_frame
+from ..session import BaseSession
+from ..settings import Settings
+
+
+class Framing(NamedTuple):
+    """How one HTTP transport writes: ``wrap`` turns a frame into what is sent for it."""
+
+    name: str
+    content_type: bytes
+    streaming: bool
+    prelude: bytes
+    wrap: Callable[[bytes], bytes]
+    headers: Headers = []
+
+
+class HTTPReceiver:
+    """A response that carries a session's frames."""
+
+    __slots__ = ("_exchange", "_framing", "_left", "_session", "_settings", "ready")
+
+    def __init__(
+        self, exchange: Exchange, framing: Framing, settings: Settings, session: BaseSession
+    ) -> None:
+        self._exchange = exchange
+        self._framing = framing
+        self._settings = settings
+        self._session = session
+        self._left = settings.response_limit if framing.streaming else 1
+        self.ready = True
+        exchange.watch(gone=self._gone, drained=self._drained)
+        if framing.streaming:
+            self._start([])
+            exchange.write(framing.prelude)
+            self.ready = exchange.ready
+
+    @property
+    def transport_name(self) -> str:
+        """The transport's name, as in the statistics."""
+        return self._framing.name
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request."""
+        return connection_info(self._exchange, self._settings, self._framing.name)
+
+    # -- told by the session
+
+    def opened(self) -> None:
+        """Write the open frame."""
+        self._send(OPEN_FRAME)
+
+    def deliver(self, messages: List[Any]) -> None:
+        """Write one frame with these messages."""
+        self._send(messages_frame(messages))
+
+    def heartbeat(self) -> None:
+        """Write a heartbeat."""
+        self._send(HEARTBEAT_FRAME)
+
+    def closed(self, reason: Reason) -> None:
+        """Write the close frame and end the response."""
+        self.ready = False
+        self._write(disconnect(*reason).encode("utf-8"))
+        self._exchange.finish()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self.ready = False
+        self._exchange.abort()
+
+    # -- writing
+
+    def _start(self, more: Headers) -> None:
+        framing = self._framing
+        self._exchange.start(
+            200,
+            [
+                content_type(framing.content_type),
+                UNBUFFERED,
+                *framing.headers,
+                *more,
+                *NEVER_CACHED,
+                *cors(self._exchange),
+                *session_cookie(self._exchange, self._settings),
+            ],
+        )
+
+    def _send(self, frame: bytes) -> None:
+        self._left -= self._write(frame)
+        if self._left <= 0:
+            self.ready = False
+            self._exchange.finish(self._full)
+        else:
+            self.ready = self._exchange.ready
+
+    def _write(self, frame: bytes) -> int:
+        data = self._framing.wrap(frame)
+        if not self._framing.streaming:
+            # The whole body is known, which is what an HTTP/1.0 client needs.
+            self._start([(b"Content-Length", b"%d" % len(data))])
+        self._exchange.write(data)
+        return len(data)
+
+    # -- told by the exchange
+
+    def _full(self) -> None:
+        self._session.tell(FULL, self)
+
+    def _drained(self) -> None:
+        self.ready = True
+        self._session.tell(DRAINED, self)
+
+    def _gone(self) -> None:
+        self.ready = False
+        self._session.tell(GONE, self, INTERRUPTED)

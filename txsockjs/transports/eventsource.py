@@ -1,0 +1,16 @@
+"""EventSource: frames as events (protocol section 4)."""
+
+from .base import Framing
+
+# The stream's own syntax, and the sign that escapes it: clients decode these and nothing else.
+_ESCAPES = ((b"%", b"%25"), (b"\r", b"%0D"), (b"\n", b"%0A"), (b"\0", b"%00"))
+
+
+def wrap(frame: bytes) -> bytes:
+    """Return the frame as an event."""
+    for raw, escaped in _ESCAPES:
+        frame = frame.replace(raw, escaped)
+    return b"data: " + frame + b"\r\n\r\n"
+
+
+FRAMING = Framing("eventsource", b"text/event-stream", True, b"\r\n", wrap)

@@ -1,0 +1,24 @@
+"""jsonp-polling: frames as calls of the page's function (protocol section 4)."""
+
+from ..proto import json_encode
+from .base import Framing
+
+#: A longer callback name could be a program (CVE-2014-4671).
+LONGEST_CALLBACK = 32
+
+
+def framing(callback: str) -> Framing:
+    """Return the framing for a callback whose name was checked."""
+    start = b"/**/" + callback.encode("ascii") + b"("
+
+    def wrap(frame: bytes) -> bytes:
+        return start + json_encode(frame.decode("utf-8")).encode("utf-8") + b");\r\n"
+
+    return Framing(
+        "jsonp",
+        b"application/javascript; charset=UTF-8",
+        False,
+        b"",
+        wrap,
+        [(b"X-Content-Type-Options", b"nosniff")],
+    )

@@ -1,0 +1,37 @@
+"""Raw websockets: a message in, a message out, no SockJS framing (protocol section 7)."""
+
+from typing import Any, List
+
+from ..interfaces import Reason
+from .websocket import WebSocketReceiver
+
+
+class RawWebSocketReceiver(WebSocketReceiver):
+    """The receiver over a websocket without SockJS frames."""
+
+    transport_name = "rawwebsocket"
+
+    __slots__ = ()
+
+    def received(self, payload: bytes, binary: bool) -> None:
+        """Tell the session: bytes of a binary message, str of a text."""
+        self.tell_received([payload if binary else payload.decode("utf-8")])
+
+    def opened(self) -> None:
+        """Say nothing: the websocket's own handshake said it."""
+
+    def deliver(self, messages: List[Any]) -> None:
+        """Send each message as one of the websocket."""
+        for message in messages:
+            if isinstance(message, bytes):
+                self._protocol.sendMessage(message, isBinary=True)
+            else:
+                self._protocol.sendMessage(message.encode("utf-8", "replace"))
+
+    def heartbeat(self) -> None:
+        """Send a ping; there are no other heartbeats here."""
+        self.ping()
+
+    def closed(self, reason: Reason) -> None:
+        """Close the websocket with the session's code and reason."""
+        self.close(*reason)
