@@ -131,9 +131,7 @@ class SockJSConnection:
         """
         self.session.send(message)
 
-    def broadcast(
-        self, clients: "Iterable[SockJSConnection]", message: Union[str, bytes]
-    ) -> None:
+    def broadcast(self, clients: "Iterable[SockJSConnection]", message: Union[str, bytes]) -> None:
         """Send one message to many connections, encoding it once."""
         self.session.broadcast(clients, message)
 
@@ -168,5 +166,3 @@ def sendable(message: object) -> Union[str, bytes]:
     if isinstance(message, (str, bytes)):
         return message
     raise TypeError(f"a message must be str, or bytes on a raw websocket, not {message!r}")
-
-

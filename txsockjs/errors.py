@@ -4,6 +4,7 @@
 
     SockJSError
      +-- SettingsError        also a ValueError: a wrong option
+     +-- StartError           also a SystemExit: a server that can't start
      +-- WrongThread          also a RuntimeError: a call from outside the reactor thread
      +-- Refused              raised by an application: end this session with a code and a reason
      +-- RequestError         a request that breaks the protocol; carries its HTTP answer
@@ -27,6 +28,14 @@ class SockJSError(Exception):
 
 class SettingsError(SockJSError, ValueError):
     """A setting is unknown or its value breaks a rule; the message names both."""
+
+
+class StartError(SockJSError, SystemExit):
+    """A server can't start; uncaught, it ends the process with its one line, not a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = message  # what Python prints when a SystemExit ends it
 
 
 class WrongThread(SockJSError, RuntimeError):

@@ -52,7 +52,7 @@ class Settings:
         kinds.URL,
         "the client script that the iframe page loads",
     )
-    base_url: None | str | Callable[[Any], str] = _setting(
+    base_url: str | Callable[[Any], str] | None = _setting(
         None, kinds.optional(kinds.URL_OR_FUNCTION), "where clients are told to open sessions"
     )
     allowed_origins: str | frozenset[str] | Callable[[str], bool] = _setting(
@@ -98,7 +98,7 @@ class Settings:
     @classmethod
     def merged(
         cls,
-        base: None | Settings | Mapping[str, Any],
+        base: Settings | Mapping[str, Any] | None,
         overrides: Mapping[str, Any],
     ) -> Settings:
         """Give ``base`` with ``overrides`` laid over it."""

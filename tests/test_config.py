@@ -1,0 +1,124 @@
+"""Configuration files: what they hold, and the one line for what is wrong in them."""
+
+import sys
+
+import pytest
+
+from txsockjs.config import Plan
+from txsockjs.conn import SockJSConnection
+from txsockjs.errors import SettingsError
+
+CHAT = f"{__name__}.Chat"
+
+
+class Chat(SockJSConnection):
+    """Something to mount."""
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Let the classes of this module be found by their dotted names, however it was loaded."""
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[Chat.__module__])
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Give a function that writes a file and reads it as a plan."""
+
+    def read(text):
+        path = tmp_path / "sockjs.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return Plan.read(str(path))
+
+    return read
+
+
+def test_an_empty_file_says_nothing(read):
+    assert read("") == Plan([], None, {}, [])
+
+
+def test_a_file_names_endpoints_files_settings_and_mounts(read, tmp_path):
+    plan = read(
+        f"""
+        listen = ["tcp:8080", "unix:/run/sockjs.sock"]
+        static = "public"
+
+        [settings]
+        heartbeat_delay = 20
+        disabled_transports = ["jsonp"]
+
+        [[mount]]
+        prefix = "/chat"
+        app = "{CHAT}"
+
+        [[mount]]
+        app = "{CHAT}"
+        settings = {{ heartbeat_delay = 7, verify_ip = true }}
+        """
+    )
+    assert plan.listen == ["tcp:8080", "unix:/run/sockjs.sock"]
+    assert plan.static == str(tmp_path / "public")
+    assert [mount.prefix for mount in plan.mounts] == ["/chat", ""]
+    assert all(mount.connection is Chat for mount in plan.mounts)
+    first, second = map(plan.settings_of, plan.mounts)
+    assert (first.heartbeat_delay, first.verify_ip) == (20.0, False)
+    assert (second.heartbeat_delay, second.verify_ip) == (7.0, True)
+    assert first.disabled_transports == second.disabled_transports == frozenset({"jsonp"})
+
+
+def test_one_endpoint_may_stand_alone_and_a_static_path_may_be_absolute(read):
+    plan = read('listen = "tcp:1"\nstatic = "/srv/files"')
+    assert (plan.listen, plan.static) == (["tcp:1"], "/srv/files")
+
+
+def test_overrides_win_over_what_any_mount_says(read):
+    plan = read(
+        f"""
+        settings = {{ ping_timeout = 1 }}
+        mount = [{{ app = "{CHAT}", settings = {{ heartbeat_delay = 7, ping_timeout = 8 }} }}]
+        """
+    )
+    plan.override({"heartbeat_delay": 9.0})
+    settings = plan.settings_of(plan.mounts[0])
+    assert (settings.heartbeat_delay, settings.ping_timeout) == (9.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("listen = ", "is not TOML: "),
+        (b"# \xff", "is not TOML: "),
+        ("lisden = 1", "unknown name 'lisden', did you mean listen?"),
+        ("x = 1", "unknown name 'x', the names are listen, static, settings, mount"),
+        ("listen = 8080", "listen must be an endpoint or a list of them, not 8080"),
+        ("listen = [8080]", "listen must be an endpoint or a list of them, not [8080]"),
+        ("static = 1", "static must be a directory, not 1"),
+        ("settings = 1", "settings must be a table, not 1"),
+        ("[settings]\nheartbeat = 1", "unknown setting 'heartbeat', did you mean heartbeat_delay?"),
+        ("[settings]\nheartbeat_delay = -1", "heartbeat_delay must be > 0 seconds, not -1"),
+        ("[settings]\nheartbeat_delay = nan", "heartbeat_delay must be > 0 seconds, not nan"),
+        ("[mount]\napp = 'x'", "mount must be written as [[mount]], not {'app': 'x'}"),
+        ("mount = [1]", "a mount must be a table, not 1"),
+        ("[[mount]]\nprefix = '/a'", "app must be the dotted name of a SockJSConnection, not None"),
+        ("[[mount]]\napp = 1", "app must be the dotted name of a SockJSConnection, not 1"),
+        ("[[mount]]\napp = 'no_such.App'", "cannot import 'no_such.App': "),
+        ("[[mount]]\nprefix = 'a'", "a prefix must be / or a path such as /chat, not 'a'"),
+        ("[[mount]]\nprefix = 1", "prefix must be a path such as /chat, not 1"),
+        ("[[mount]]\npath = '/a'", "unknown name 'path', the names are prefix, app, settings"),
+        ("[[mount]]\nsettings = 1", "settings must be a table, not 1"),
+        ("[[mount]]\nsettings = { a = 1 }", "unknown setting 'a'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_that_names_the_file(read, text, words):
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    message = str(caught.value)
+    assert "sockjs.toml" in message
+    assert words in message
+    assert "\n" not in message
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(SettingsError) as caught:
+        Plan.read(str(tmp_path / "none.toml"))
+    assert str(caught.value) == f"cannot read {tmp_path / 'none.toml'}: No such file or directory"

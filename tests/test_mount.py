@@ -1,0 +1,98 @@
+"""Mounts as text: prefixes, dotted names and the words for what is wrong with them."""
+
+import sys
+
+import pytest
+
+from txsockjs.conn import SockJSConnection
+from txsockjs.errors import SettingsError
+from txsockjs.mount import Mount, check_prefix, find_connection
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Make an empty current directory that is not on the path of imports."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+CHAT = "from txsockjs.conn import SockJSConnection\nclass Chat(SockJSConnection): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("/chat", "/chat"),
+        ("/chat/", "/chat"),
+        ("/a/b/c", "/a/b/c"),
+        ("/a.b-c_d~e+f", "/a.b-c_d~e+f"),
+        ("/\u0447\u0430\u0442", "/\u0447\u0430\u0442"),
+    ],
+)
+def test_a_prefix_is_a_path_without_a_slash_at_its_end(text, prefix):
+    assert check_prefix(text) == prefix
+
+
+@pytest.mark.parametrize(
+    "text", ["chat", "//", "/a//b", "//a", "/a/./b", "/a/..", "/a?b", "/a#b", " /a", "a/b"]
+)
+def test_a_prefix_that_no_path_can_have_is_refused(text):
+    with pytest.raises(SettingsError) as caught:
+        check_prefix(text)
+    assert str(caught.value) == f"a prefix must be / or a path such as /chat, not {text!r}"
+
+
+def test_a_mount_is_a_prefix_and_a_class_from_the_current_directory(here):
+    (here / "some_chat.py").write_text(CHAT)
+    mount = Mount.parse("/chat=some_chat.Chat")
+    assert mount.prefix == "/chat"
+    assert issubclass(mount.connection, SockJSConnection)
+    assert mount.connection.__name__ == "Chat"
+    assert mount.settings == {}
+    assert Mount.parse("=some_chat.Chat").prefix == ""
+    assert Mount.parse("/a=b=some_chat.Chat").prefix == "/a=b"
+
+
+def test_a_class_may_be_deep_in_a_package(here):
+    package = here / "some_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "deep.py").write_text(CHAT)
+    assert find_connection("some_package.deep.Chat").__name__ == "Chat"
+
+
+def test_a_mount_without_a_name_is_refused():
+    with pytest.raises(SettingsError) as caught:
+        Mount.parse("/chat")
+    assert str(caught.value) == "a mount must be PREFIX=dotted.Name, not '/chat'"
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "words"),
+    [
+        (None, "some_app.Chat", "cannot import 'some_app.Chat': 'some_app.Chat' does not name an"),
+        (None, "some_app", "cannot import 'some_app': No module named 'some_app'"),
+        (None, "", "cannot import '': Empty module name"),
+        ("", "some_app.Chat", "cannot import 'some_app.Chat': module 'some_app' has no attribute"),
+        ("import missing_module", "some_app.Chat", "No module named 'missing_module' (some_app.py"),
+        ("x = undefined", "some_app.Chat", "NameError: name 'undefined' is not defined"),
+        ("\nx = 1 / 0", "some_app.Chat", "ZeroDivisionError: division by zero (some_app.py, line"),
+        ("def f(:", "some_app.Chat", "SyntaxError: invalid syntax"),
+        ("x = 1", "some_app.x", "some_app.x must be a subclass of SockJSConnection, not 1"),
+        ("x = 1", "some_app", "some_app must be a subclass of SockJSConnection, not <module"),
+        ("class X: pass", "some_app.X", "must be a subclass of SockJSConnection, not <class"),
+    ],
+)
+def test_what_cannot_be_imported_or_is_no_connection_is_told_in_one_line(here, source, name, words):
+    if source is not None:
+        (here / "some_app.py").write_text(source)
+    with pytest.raises(SettingsError) as caught:
+        find_connection(name)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

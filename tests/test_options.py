@@ -1,0 +1,152 @@
+"""The command line of the plugin, in process: what it makes of options and of wrong ones."""
+
+import dataclasses
+import sys
+
+import pytest
+from twisted.python.usage import UsageError
+
+from txsockjs.conn import SockJSConnection
+from txsockjs.options import DEFAULT_LISTEN, Options
+from txsockjs.settings import Settings
+
+CHAT = f"{__name__}.Chat"
+
+
+class Chat(SockJSConnection):
+    """Something to mount."""
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Let the classes of this module be found by their dotted names, however it was loaded."""
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[Chat.__module__])
+
+
+def plan(*arguments):
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options.plan
+
+
+def refusal(*arguments):
+    with pytest.raises(UsageError) as caught:
+        plan(*arguments)
+    return str(caught.value)
+
+
+def test_with_no_options_it_listens_locally_and_mounts_nothing():
+    nothing = plan()
+    assert nothing.listen == [DEFAULT_LISTEN] == ["tcp:8080:interface=127.0.0.1"]
+    assert (nothing.mounts, nothing.settings, nothing.static) == ([], {}, None)
+
+
+def test_endpoints_and_mounts_may_be_repeated():
+    made = plan(
+        *("--listen", "tcp:1", "--listen", "tcp:2"),
+        *("--mount", f"/a={CHAT}", "--mount", f"/b/c={CHAT}"),
+    )
+    assert made.listen == ["tcp:1", "tcp:2"]
+    assert [(mount.prefix, mount.connection) for mount in made.mounts] == [
+        ("/a", Chat),
+        ("/b/c", Chat),
+    ]
+
+
+def test_app_and_prefix_are_short_for_a_mount():
+    (mount,) = plan("--app", CHAT, "--prefix", "/chat").mounts
+    assert (mount.prefix, mount.connection) == ("/chat", Chat)
+    (mount,) = plan("--app", CHAT).mounts
+    assert mount.prefix == ""
+
+
+def test_static_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert plan("--app", CHAT, "--prefix", "/a", "--static", "files").static == str(
+        tmp_path / "files"
+    )
+
+
+def text_for(name):
+    """Give a text that every kind of setting takes for this one, other than its default."""
+    by_name = {"disabled_transports": "xhr,jsonp", "trusted_proxies": "10.0.0.0/8"}
+    default = getattr(Settings(), name)
+    if name in by_name:
+        return by_name[name]
+    if isinstance(default, bool):
+        return "off" if default else "on"
+    return "https://example.com" if name.endswith(("_url", "_origins")) else "7"
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
+def test_every_setting_is_an_option(name):
+    text = text_for(name)
+    made = plan("--" + name.replace("_", "-"), text, "--app", CHAT)
+    assert made.settings == {name: Settings.parse(name, text)}
+    assert made.settings_of(made.mounts[0]) == Settings(**made.settings) != Settings()
+
+
+def test_the_help_tells_every_option_and_its_default():
+    words = " ".join(str(Options()).split())
+    for name in ("listen", "mount", "app", "prefix", "static", "config"):
+        assert f"--{name}" in words
+    for field in dataclasses.fields(Settings):
+        assert f"--{field.name.replace('_', '-')}=" in words
+    for default in ("25.0", "131072", "none", "on", "off", "*", DEFAULT_LISTEN):
+        assert f"[default: {default}]" in words
+
+
+def test_the_command_line_wins_over_the_file_and_adds_to_its_mounts(tmp_path):
+    file = tmp_path / "sockjs.toml"
+    file.write_text(
+        f"""
+        listen = "tcp:1"
+        static = "files"
+        settings = {{ heartbeat_delay = 1, ping_timeout = 2 }}
+        mount = [{{ prefix = "/a", app = "{CHAT}", settings = {{ heartbeat_delay = 3 }} }}]
+        """
+    )
+    config = ("--config", str(file))
+    made = plan(*config)
+    assert (made.listen, made.static) == (["tcp:1"], str(tmp_path / "files"))
+    made = plan(
+        *config,
+        *("--listen", "tcp:2", "--static", "/other", "--heartbeat-delay", "4"),
+        *("--mount", f"/b={CHAT}"),
+    )
+    assert (made.listen, made.static) == (["tcp:2"], "/other")
+    assert [mount.prefix for mount in made.mounts] == ["/a", "/b"]
+    for mount in made.mounts:
+        settings = made.settings_of(mount)
+        assert (settings.heartbeat_delay, settings.ping_timeout) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--nonsense"], "option --nonsense not recognized"),
+        (["stray"], "Wrong number of arguments."),
+        (["--heartbeat-delay", "-1"], "heartbeat_delay must be > 0 seconds, not -1.0"),
+        (["--heartbeat-delay", "soon"], "heartbeat_delay must be > 0 seconds, not 'soon'"),
+        (["--verify-ip", "2"], "verify_ip must be on or off, not '2'"),
+        (["--mount", "/chat"], "a mount must be PREFIX=dotted.Name, not '/chat'"),
+        (["--mount", "/chat=no_such.Name"], "cannot import 'no_such.Name': "),
+        (["--app", "no_such.Name"], "cannot import 'no_such.Name': "),
+        (["--app", CHAT, "--prefix", "x"], "a prefix must be / or a path such as /chat, not 'x'"),
+        (["--prefix", "/x"], "--prefix says where to serve an --app, and there is none"),
+        (["--static", "."], "--static serves files beside an application, and there is none"),
+        (["--config", "/no/such.toml"], "cannot read /no/such.toml: No such file or directory"),
+    ],
+)
+def test_wrong_options_are_usage_errors_in_one_line(arguments, words):
+    message = refusal(*arguments)
+    assert message.startswith(words)
+    assert "\n" not in message
+
+
+def test_under_a_runner_a_wrong_option_ends_the_process_with_its_line():
+    options = Options()
+    options.parent = object()
+    with pytest.raises(SystemExit) as caught:
+        options.parseOptions(["--heartbeat-delay", "0"])
+    assert caught.value.code == "sockjs: heartbeat_delay must be > 0 seconds, not 0.0"

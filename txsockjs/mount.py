@@ -1,0 +1,69 @@
+"""`Mount`: an application at a prefix, as the command line or a configuration file names it.
+
+Text is checked here, before anything is started; what is wrong raises `SettingsError` in one line.
+Called by `txsockjs.options` and `txsockjs.config`.
+"""
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Type
+
+from twisted.python import reflect
+
+from .conn import SockJSConnection
+from .errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A connection class, the prefix it is served at, and the settings it has of its own."""
+
+    prefix: str
+    connection: Type[SockJSConnection]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "Mount":
+        """Read ``PREFIX=dotted.Name``."""
+        prefix, equals, name = text.rpartition("=")
+        if not equals:
+            raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
+        return cls(check_prefix(prefix), find_connection(name))
+
+
+def check_prefix(text: str) -> str:
+    """Give the prefix as routers have it: ``/a/b``, or nothing for the root."""
+    if text in ("", "/"):
+        return ""
+    parts = (text[:-1] if text.endswith("/") else text).split("/")
+    if parts[0] or not all(parts[1:]) or {".", ".."} & set(parts) or {"?", "#"} & set(text):
+        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
+    return "/".join(parts)
+
+
+def find_connection(name: str) -> Type[SockJSConnection]:
+    """Import a `SockJSConnection` by its dotted name, also from the current directory."""
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = reflect.namedAny(name)
+    except Exception as error:  # whatever the module raises while it is imported
+        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}") from error
+    if not (isinstance(found, type) and issubclass(found, SockJSConnection)):
+        raise SettingsError(f"{name} must be a subclass of SockJSConnection, not {found!r}")
+    return found
+
+
+def _one_line(error: Exception) -> str:
+    """Say what went wrong, and where, if that was in the module that was imported."""
+    words = " ".join(str(error).split())
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if place.filename == reflect.__file__:
+        # Nothing was imported but the look-up itself failed, or the module can't be compiled.
+        return f"SyntaxError: {words}" if isinstance(error, SyntaxError) else words
+    return (
+        f"{type(error).__name__}: {words} ({os.path.basename(place.filename)}, line {place.lineno})"
+    )

@@ -1,0 +1,98 @@
+"""`Options`: the command line of ``twistd sockjs``, which ends in a `Plan`.
+
+Every setting is an option, made from the settings table. The command line wins over the file that
+``--config`` names; mounts of both are served. Wrong options raise `usage.UsageError`, or end the
+process with that one line when twistd itself reads them: it would print all its help before it.
+Called by `txsockjs.service`; calls `txsockjs.config`, `txsockjs.mount`, `txsockjs.settings`.
+"""
+
+import dataclasses
+import os
+import sys
+from typing import Any, ClassVar, List, Optional
+
+from twisted.python import usage
+
+from .config import Plan
+from .errors import SettingsError
+from .mount import Mount, check_prefix, find_connection
+from .settings import Settings
+
+DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
+
+
+def _in_words(default: object) -> str:
+    if default is None or default in ((), frozenset()):
+        return "none"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return str(default)
+
+
+# Each setting by the name of its option; what is given stays text until all of it is checked.
+SETTINGS = {field.name.replace("_", "-"): field for field in dataclasses.fields(Settings)}
+
+
+class Options(usage.Options):
+    """What to serve, and how. ``plan`` holds the outcome once the options are parsed."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serve SockJS applications. With no application given, serve a demo: a page with a chat "
+        "and an echo."
+    )
+    parent: Any = None
+    plan: Plan
+    optParameters: ClassVar[List[List[Any]]] = [
+        ["app", "a", None, "One application to serve: the dotted name of a SockJSConnection."],
+        ["prefix", "p", None, "Where to serve --app. [default: /]"],
+        ["static", "s", None, "Serve the files of this directory beside the applications."],
+        ["config", "c", None, "Read a TOML file; the other options win over what it says."],
+        *(
+            [name, None, None, f"{field.metadata['help']} [default: {_in_words(field.default)}]"]
+            for name, field in SETTINGS.items()
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listen: List[str] = []
+        self._mounts: List[Mount] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Listen on this endpoint, repeatable. [default: tcp:8080:interface=127.0.0.1]"""
+        self._listen.append(endpoint)
+
+    def opt_mount(self, mount: str) -> None:
+        """Serve an application at a prefix, as PREFIX=dotted.Name, repeatable."""
+        self._mounts.append(Mount.parse(mount))
+
+    opt_l = opt_listen
+    opt_m = opt_mount
+
+    def parseOptions(self, options: Optional[List[str]] = None) -> None:
+        """Parse a command line; under twistd, what is wrong ends the process with one line."""
+        try:
+            super().parseOptions(options)
+        except (usage.UsageError, SettingsError) as error:
+            if self.parent is None:
+                raise usage.UsageError(str(error)) from error
+            sys.exit(f"sockjs: {error}")
+
+    def postOptions(self) -> None:
+        """Lay the command line over the file, if there is one."""
+        plan = Plan.read(self["config"]) if self["config"] is not None else Plan()
+        plan.listen = self._listen or plan.listen or [DEFAULT_LISTEN]
+        if self["static"] is not None:
+            plan.static = os.path.abspath(self["static"])
+        plan.mounts += self._mounts
+        if self["app"] is not None:
+            prefix = check_prefix(self["prefix"] or "")
+            plan.mounts.append(Mount(prefix, find_connection(self["app"])))
+        elif self["prefix"] is not None:
+            raise usage.UsageError("--prefix says where to serve an --app, and there is none")
+        if plan.static is not None and not plan.mounts:
+            raise usage.UsageError("--static serves files beside an application, and there is none")
+        given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
+        plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
+        self.plan = plan

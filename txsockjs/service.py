@@ -1,0 +1,188 @@
+"""`SockJSService`: routers on one Site, listening on endpoints, as part of an `Application`.
+
+Ports are opened with privileges, so that low ones work and one in use ends the start. Stopping is
+orderly: no new connections and sessions; every session gets its close frame and ``on_close``; then
+the connections that are left are dropped. Each step has a bounded time. `makeService` and
+`Options` are what ``twistd sockjs`` runs. Calls the router and the demo; nothing of ours calls it.
+"""
+
+import os
+import signal
+import sys
+from typing import Any, Iterable, List, Optional, Union
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+
+from .demo import Demo
+from .errors import SettingsError, StartError
+from .options import Options
+from .ports import Endpoint, Ports
+from .root import Directory, Root
+from .router import SockJSRouter
+from .site import SockJSSite
+
+__all__ = ["Options", "SockJSService", "makeService"]
+
+Static = Union[None, str, "os.PathLike[str]", IResource]
+
+# How long connections may take to send what is left for them, once their sessions are over.
+DROP_DELAY = 2.0
+POLL_INTERVAL = 0.05
+
+
+class SockJSService(Service):
+    """Serve routers, each at its own prefix, on one or more endpoints.
+
+    ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these; ``static``
+    is a directory or a resource for the paths that no router has; ``stop_timeout`` is how many
+    seconds sessions get to end. ``ports.open_ports`` are the ports that listen.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        endpoint: Union[Endpoint, Iterable[Endpoint]],
+        routers: Union[SockJSRouter, Iterable[SockJSRouter]],
+        *,
+        static: Static = None,
+        reactor: Any = None,
+        stop_timeout: float = 10.0,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        self.routers: List[SockJSRouter] = _listed(routers)
+        if not self.routers:
+            raise SettingsError("a service must have at least one router, not none")
+        root = Root(_fallback(static))
+        for router in self.routers:
+            if static is not None and not router.prefix:
+                raise SettingsError("static files need the root, and a router is mounted there")
+            root.mount(router.prefix, router.resource())
+        # The Site does not know the router yet when a body comes; the router has its own limit.
+        largest = max(router.settings.max_body_size for router in self.routers)
+        self.site = SockJSSite(root, largest, reactor=reactor)
+        self.ports = Ports(reactor, _listed(endpoint))
+        self._reactor = reactor
+        self._stop_timeout = stop_timeout
+        self._started = False
+        self._stopped: Optional[Deferred[None]] = None
+
+    def privilegedStartService(self) -> None:
+        """Listen. Raises `StartError` if an endpoint fails at once."""
+        super().privilegedStartService()
+        self._started = True
+        self.ports.open(self.site)
+
+    def startService(self) -> None:
+        """Listen, if that was not done with privileges before."""
+        super().startService()
+        if not self._started:
+            self.privilegedStartService()
+
+    def stopService(self) -> "Deferred[None]":
+        """End all sessions in order; fires when no connection is left."""
+        super().stopService()
+        if self._stopped is None:
+            self._stopped = Deferred.fromCoroutine(self._stop())
+        return self._stopped
+
+    async def _stop(self) -> None:
+        ending = self.ports.close()
+        ending += [maybeDeferred(router.close) for router in self.routers]
+        for succeeded, result in await self._bounded(DeferredList(ending, consumeErrors=True)):
+            if not succeeded:
+                self._log.failure("a part of the service did not stop", result)
+        for transport in self.site.connections():
+            transport.loseConnection()
+        deadline = self._reactor.seconds() + DROP_DELAY
+        while self.site.connections() and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, POLL_INTERVAL)
+        for transport in self.site.connections():
+            transport.abortConnection()
+
+    def _bounded(self, ended: "Deferred[Any]") -> "Deferred[Any]":
+        """Give what ``ended`` gives, or nothing when the time that sessions have is over."""
+        waiting: Deferred[Any] = Deferred()
+
+        def give_up() -> None:
+            self._log.warn("sessions were left after {seconds} s", seconds=self._stop_timeout)
+            waiting.callback([])
+
+        def finish(results: Any) -> None:
+            if timer.active():
+                timer.cancel()
+                waiting.callback(results)
+
+        timer = self._reactor.callLater(self._stop_timeout, give_up)
+        ended.addCallback(finish)
+        return waiting
+
+
+class _Process(SockJSService):
+    """The service as a whole twistd process: its last words and its exit code."""
+
+    def privilegedStartService(self) -> None:
+        """Listen, or end with one line on the standard error that twistd has redirected."""
+        try:
+            super().privilegedStartService()
+        except StartError:
+            sys.stderr = sys.__stderr__
+            raise
+
+    def startService(self) -> None:
+        """Start, and take SIGTERM over from the reactor once that runs."""
+        super().startService()
+        self._reactor.callWhenRunning(self._reactor.callLater, 0, self._handle_sigterm)
+
+    def _handle_sigterm(self) -> None:
+        # After an orderly shutdown twistd kills itself with the signal that it got. To what
+        # supervises it, an orderly shutdown is exit code 0.
+        if signal.getsignal(signal.SIGTERM) == self._reactor.sigTerm:
+            signal.signal(signal.SIGTERM, self._sigterm)
+
+    def _sigterm(self, number: int, frame: object) -> None:
+        self._log.info("received SIGTERM, shutting down")
+        self._reactor.callFromThread(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        try:
+            self._reactor.stop()
+        except ReactorNotRunning:
+            self._log.debug("shutting down already")
+
+
+def makeService(options: Options) -> SockJSService:
+    """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
+    from twisted.internet import reactor
+
+    plan = options.plan
+    try:
+        if plan.mounts:
+            routers = [
+                SockJSRouter(mount.connection, mount.prefix, plan.settings_of(mount), reactor)
+                for mount in plan.mounts
+            ]
+            return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
+        demo = Demo(plan.settings, reactor)
+        return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
+    except SettingsError as error:
+        raise StartError(f"sockjs: {error}") from error
+
+
+def _listed(value: Any) -> List[Any]:
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    return list(value) if several else [value]
+
+
+def _fallback(static: Static) -> Optional[IResource]:
+    if static is None or IResource.providedBy(static):
+        return static
+    if not os.path.isdir(static):
+        raise SettingsError(f"static must be a directory, not {os.fspath(static)!r}")
+    return Directory(os.fspath(static))

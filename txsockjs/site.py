@@ -1,0 +1,140 @@
+"""`SockJSSite`: a `twisted.web` Site that bounds request bodies and knows its connections.
+
+A body over the limit is refused with 413 as soon as that is known: from its Content-Length before
+a byte of it is read, else when the bytes that came are over the limit. Nothing over the limit is
+kept. twisted.web alone would store a body of any size before a resource sees the request.
+Called by `txsockjs.service` and by programs that build their own Site; imports nothing of ours.
+"""
+
+# Most methods of twisted.web that are called and overridden here carry no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import io
+import weakref
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.logger import Logger
+from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+REFUSAL = b"The request body is too large.\n"
+# What is read and thrown away after a refusal: closing with bytes unread would reset the
+# connection, and the client might never see the answer (RFC 9112, section 9.6).
+DISCARD_LIMIT = 1024 * 1024
+# Bodies that may grow over this are left to twisted.web, which puts them into files.
+MEMORY_LIMIT = 4 * 1024 * 1024
+
+
+class SockJSRequest(Request):
+    """A request whose body may not be larger than its site's ``max_body_size``."""
+
+    channel: Any
+    transport: Any
+    content: Any
+    _log = Logger()
+    _received = 0
+    _refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        """Refuse a body that is announced as too large."""
+        self._limit: int = self.channel.site.max_body_size
+        if length is not None and length > self._limit:
+            self.content = io.BytesIO()
+            # Or the channel would invite the client to send the body all the same.
+            self.requestHeaders.removeHeader(b"expect")
+            self._refuse(f"{length} bytes announced")
+        elif self._limit <= MEMORY_LIMIT:
+            self.content = io.BytesIO()
+        else:
+            super().gotLength(length)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a part of the body, or refuse it all when it has become too large."""
+        before = self._received
+        self._received += len(data)
+        if self._refused:
+            if before <= self._limit + DISCARD_LIMIT < self._received:
+                self._drop()
+        elif self._received > self._limit:
+            self._refuse(f"{self._received} bytes so far")
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Process the request, unless its body was refused."""
+        if not self._refused:
+            super().requestReceived(command, path, version)
+        elif isinstance(self.channel, HTTPChannel):
+            self.channel.loseConnection()
+        else:
+            self._answer()
+            self.finish()
+
+    def _refuse(self, size: str) -> None:
+        self._refused = True
+        self._log.debug(
+            "refused a body from {peer}: {size}, {limit} allowed",
+            peer=self.client,
+            size=size,
+            limit=self._limit,
+        )
+        self.content.truncate(0)
+        if not isinstance(self.channel, HTTPChannel):
+            # An HTTP/2 stream can't outlive its answer in Twisted: answer when it ends.
+            return
+        self.clientproto = b"HTTP/1.1"
+        self.setHeader(b"connection", b"close")
+        self._answer()
+        # The answer is complete and the client is told so, while the rest of the body may come
+        # and is discarded. The channel's time-out ends a client that does neither.
+        if ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()  # sends close_notify, and reads on
+        else:
+            self.transport.loseWriteConnection()
+
+    def _drop(self) -> None:
+        stream = self.transport if isinstance(self.channel, HTTPChannel) else self.channel
+        if stream is not None:
+            stream.abortConnection()
+
+    def _answer(self) -> None:
+        self.setResponseCode(REQUEST_ENTITY_TOO_LARGE)
+        self.setHeader(b"content-type", b"text/plain; charset=UTF-8")
+        self.setHeader(b"content-length", b"%d" % len(REFUSAL))
+        self.write(REFUSAL)
+
+
+class SockJSSite(Site):
+    """A Site that refuses bodies over ``max_body_size`` bytes with 413.
+
+    Further arguments are those of `twisted.web.server.Site`; a ``requestFactory`` among them
+    must be a subclass of `SockJSRequest`.
+    """
+
+    requestFactory = SockJSRequest
+
+    def __init__(self, resource: IResource, max_body_size: int, **options: Any) -> None:
+        super().__init__(resource, **options)
+        self.max_body_size = max_body_size
+        self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def connections(self) -> list[Any]:
+        """Give the transports that are still connected, websockets included."""
+        return [transport for transport in self._transports if transport.connected]
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Build a channel, and remember its transport once it is connected."""
+        channel = super().buildProtocol(addr)
+        connect = channel.makeConnection
+
+        def remember(transport: Any) -> None:
+            del channel.makeConnection  # the class has it; this one would be a cycle
+            self._transports.add(transport)
+            connect(transport)
+
+        channel.makeConnection = remember
+        return channel
