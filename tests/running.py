@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import threading
-from typing import Iterator, List, Optional
+from collections.abc import Iterator
+from typing import Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MARK = "listening on "
@@ -18,13 +19,13 @@ MARK = "listening on "
 class Server:
     """A running process: its pid, everything it said so far, and the first URL it told."""
 
-    def __init__(self, command: List[str], cwd: Optional[str]) -> None:
+    def __init__(self, command: list[str], cwd: Optional[str]) -> None:
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         environment["PYTHONPATH"] = os.pathsep.join(
             part for part in (ROOT, environment.get("PYTHONPATH")) if part
         )
         self.url = ""
-        self.said: List[str] = []
+        self.said: list[str] = []
         self._told = threading.Event()
         self.process = subprocess.Popen(
             command,

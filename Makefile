@@ -1,0 +1,54 @@
+# Everything works from a clean clone: each target makes what it needs, once.
+#
+#   make demo     serve the demo on http://127.0.0.1:8080/
+#   make test     run all tests; ARGS='-k nginx' chooses
+#   make lint     ruff (lint and format) and mypy --strict
+#   make wheel    build the wheel and prove it in an environment of its own
+#   make clean    remove what these targets made
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+NODE_MODULES = tests/client/node_modules
+ARGS ?=
+
+.PHONY: demo test lint wheel clean tools
+
+demo: $(VENV)/.package
+	$(BIN)/twistd --nodaemon --pidfile= sockjs $(ARGS)
+
+test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: $(VENV)/.dev
+	$(BIN)/python .ci/wheel.py
+
+clean:
+	rm -rf $(VENV) $(NODE_MODULES) .cache build dist *.egg-info
+
+# The stamps stand for an install that finished; a broken-off one is done again.
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.package: pyproject.toml setup.py | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml setup.py | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.package
+
+tools:
+	@.ci/tools
+
+$(NODE_MODULES)/.installed: tests/client/package.json tests/client/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  cd tests/client && npm ci --no-audit --no-fund && touch node_modules/.installed; \
+	else \
+	  echo "SKIPPED: npm is not installed, so the tests of the real client can't run"; \
+	fi

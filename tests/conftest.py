@@ -1,0 +1,19 @@
+"""What holds for every test: how pytest, Twisted's reactor and hypothesis get along."""
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Undo what pytest-twisted does to a property test, once that test is over.
+
+    It wraps the body so that it runs in the reactor, and leaves it wrapped; the next parameter of
+    the same test would be wrapped twice, and wait in the reactor for the reactor.
+    """
+    handle = getattr(pyfuncitem.obj, "hypothesis", None)
+    body = getattr(handle, "inner_test", None)
+    try:
+        return (yield)
+    finally:
+        if handle is not None:
+            handle.inner_test = body
