@@ -5,7 +5,9 @@ site; or let ``twistd sockjs`` do that. `SockJSRouter` is loaded when first used
 installs a reactor and the rest does not.
 """
 
-from typing import Any, List
+from __future__ import annotations
+
+from typing import Any
 
 from .conn import ConnectionInfo, SockJSConnection
 from .errors import Refused, SettingsError, SockJSError
@@ -27,11 +29,11 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "SockJSRouter":
-        from .router import SockJSRouter
+        from .router import SockJSRouter  # noqa: PLC0415
 
         return SockJSRouter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__() -> List[str]:
+def __dir__() -> list[str]:
     return __all__

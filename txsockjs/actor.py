@@ -6,11 +6,14 @@ all in the caller's stack. The application gets one message at a time: while its
 its further messages wait too, and nothing else does. Called by sessions only.
 """
 
+from __future__ import annotations
+
 import asyncio
 import inspect
 import threading
 from collections import deque
-from typing import Any, Awaitable, Callable, Deque, List, Optional, Tuple
+from collections.abc import Awaitable
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,7 +23,7 @@ from .errors import WrongThread
 
 _log = Logger()
 
-_Call = Tuple[Callable[[Any], Any], Any, int]
+_Call = tuple[Callable[[Any], Any], Any, int]
 
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
 # is flushed and goes on in the reactor's next iteration.
@@ -35,11 +38,11 @@ class Scheduler:
     def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
         self._clock = clock
         self._immediate = immediate_flush
-        self._steps: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
-        self._flushes: List[Callable[[], None]] = []
+        self._steps: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._flushes: list[Callable[[], None]] = []
         self._running = False
-        self._wake: Optional[Any] = None
-        self._thread: Optional[int] = None
+        self._wake: Any | None = None
+        self._thread: int | None = None
 
     def check_thread(self) -> None:
         """Raise `WrongThread` outside of the thread in which the first turn ran."""
@@ -101,7 +104,7 @@ class Scheduler:
     def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
         try:
             step(*arguments)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Applications are caught in their mailbox: what comes here is a defect of a transport
             # or of this package, and must not take the other sessions with it.
             _log.failure("a step of {step} failed", step=step)
@@ -145,11 +148,11 @@ class Mailbox:
         self._busy = False
         self._suspended = False
         self._closed = False
-        self._done: Optional[Callable[[], object]] = None
-        self._awaited: Optional[Deferred[Any]] = None
+        self._done: Callable[[], object] | None = None
+        self._awaited: Deferred[Any] | None = None
         # Made when first needed: most mailboxes of most servers never hold anything.
-        self._calls: Optional[Deque[_Call]] = None
-        self._waiters: Optional[List[Deferred[None]]] = None
+        self._calls: deque[_Call] | None = None
+        self._waiters: list[Deferred[None]] | None = None
         self.size = 0
 
     @property
@@ -167,9 +170,7 @@ class Mailbox:
         self._take(call, argument, size)
         return True
 
-    def close(
-        self, call: Callable[[Any], Any], drop: bool, done: Callable[[], object]
-    ) -> int:
+    def close(self, call: Callable[[Any], Any], drop: bool, done: Callable[[], object]) -> int:
         """Make ``call(None)`` the last one; return how many were dropped.
 
         ``drop`` drops all that wait; otherwise it comes after them. ``done`` is called after it.
@@ -194,7 +195,7 @@ class Mailbox:
             self._awaited.cancel()
         return dropped
 
-    def room(self) -> "Optional[Deferred[None]]":
+    def room(self) -> Deferred[None] | None:
         """Return None if there is room, else a Deferred that fires when there is again."""
         if self.size <= self._limit or self._closed:
             return None
@@ -237,7 +238,7 @@ class Mailbox:
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
         try:
             result = call(argument)
-        except Exception:
+        except Exception:  # noqa: BLE001
             self._failed(Failure())
             return
         if result is None:
@@ -262,7 +263,7 @@ class Mailbox:
                 waiter.callback(None)
 
 
-def _as_deferred(result: Any) -> "Optional[Deferred[Any]]":
+def _as_deferred(result: Any) -> Deferred[Any] | None:
     """Turn what a callback returned into a Deferred, or None if it is nothing to wait for."""
     if isinstance(result, Deferred):
         return result

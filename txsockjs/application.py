@@ -5,7 +5,9 @@ and after it the connection is let go; a callback's exception ends its own sessi
 Owned and called by the session.
 """
 
-from typing import Any, List, Optional, Type
+from __future__ import annotations
+
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -38,20 +40,20 @@ class Application:
 
     __slots__ = ("_class", "_grace", "_opened", "_owner", "_server", "connection", "mailbox")
 
-    def __init__(self, conn: Type[SockJSConnection], server: Server, owner: Owner) -> None:
+    def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
         self._class = conn
         self._server = server
         self._owner = owner
         self._opened = False
-        self._grace: Optional[Any] = None
-        self.connection: Optional[SockJSConnection] = None
+        self._grace: Any | None = None
+        self.connection: SockJSConnection | None = None
         self.mailbox = Mailbox(server.scheduler, server.settings.mailbox_limit, self._failed)
 
     def open(self, info: ConnectionInfo) -> None:
         """Make the connection and call ``on_open``."""
         self.mailbox.put(self._on_open, info)
 
-    def receive(self, messages: List[Any]) -> None:
+    def receive(self, messages: list[Any]) -> None:
         """Call ``on_message`` for each message."""
         stats = self._server.stats
         stats.packets_rcv_ps.accumulator += len(messages)
@@ -90,7 +92,7 @@ class Application:
 
     # -- the calls, made by the mailbox
 
-    def _on_open(self, info: ConnectionInfo) -> "Optional[Deferred[Any]]":
+    def _on_open(self, info: ConnectionInfo) -> Deferred[Any] | None:
         self.connection = self._class(self._owner)
         self._opened = True
         answer = self.connection.on_open(info)
@@ -130,7 +132,7 @@ class Application:
     # -- supervision
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(Refused):
+        if isinstance(failure.value, Refused):
             self._owner.end((failure.value.code, failure.value.reason))
             return
         if self._owner.is_closed and failure.check(CancelledError):
@@ -139,7 +141,7 @@ class Application:
             try:
                 if self.connection.on_error(failure) is True:
                     return
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.failure("on_error failed in {owner!r}", owner=self._owner)
         _log.failure("an application failed, which ends {owner!r}", failure, owner=self._owner)
         self._owner.end(INTERNAL_ERROR)

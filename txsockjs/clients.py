@@ -5,8 +5,11 @@ left; cookies reach the application only from origins that the settings name. Ev
 function here. Called by the router and the transports.
 """
 
+from __future__ import annotations
+
 import ipaddress
-from typing import List, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Union
 from urllib.parse import parse_qs, urlsplit
 
 from .conn import ConnectionInfo
@@ -21,7 +24,7 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 # -- origins
 
 
-def page_origin(exchange: Exchange) -> Optional[str]:
+def page_origin(exchange: Exchange) -> str | None:
     """Return the origin of the page that made the request, or None if nothing tells it.
 
     Scripts and iframes are loaded without an Origin header: there, it is the Referer's.
@@ -43,7 +46,7 @@ def page_origin(exchange: Exchange) -> Optional[str]:
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 
-def is_named(origin: Optional[str], settings: Settings) -> bool:
+def is_named(origin: str | None, settings: Settings) -> bool:
     """Tell whether ``allowed_origins`` names this origin; ``*`` names none."""
     allowed = settings.allowed_origins
     if origin is None or allowed == "*":
@@ -78,7 +81,7 @@ def _normal(origin: str) -> str:
     return origin
 
 
-def named_origins(settings: Settings) -> List[str]:
+def named_origins(settings: Settings) -> list[str]:
     """Return the origins for ``info`` and for the iframe's frame-ancestors."""
     allowed = settings.allowed_origins
     if isinstance(allowed, str):
@@ -89,7 +92,7 @@ def named_origins(settings: Settings) -> List[str]:
 # -- addresses
 
 
-def parse_address(text: str) -> Optional[Address]:
+def parse_address(text: str) -> Address | None:
     """Read an address as proxies write it: with a port, in brackets, in quotes; else None."""
     text = text.strip().strip('"').strip()
     if text.startswith("["):
@@ -130,7 +133,7 @@ def client_address(exchange: Exchange, settings: Settings) -> str:
     return str(address) if address is not None else exchange.peer
 
 
-def is_trusted(address: Optional[Address], settings: Settings) -> bool:
+def is_trusted(address: Address | None, settings: Settings) -> bool:
     """Tell whether an address is a trusted proxy's; a UNIX socket's peer (None) is."""
     if address is None:
         return bool(settings.trusted_proxies)
@@ -140,9 +143,7 @@ def is_trusted(address: Optional[Address], settings: Settings) -> bool:
     )
 
 
-def _walk(
-    peer: Optional[Address], chain: Sequence[str], settings: Settings
-) -> Optional[Address]:
+def _walk(peer: Address | None, chain: Sequence[str], settings: Settings) -> Address | None:
     address = peer
     for hop in reversed(chain):
         if not is_trusted(address, settings):
@@ -154,11 +155,11 @@ def _walk(
     return address
 
 
-def _forwarded_for(header: Optional[str]) -> List[str]:
+def _forwarded_for(header: str | None) -> list[str]:
     return [hop.strip() for hop in header.split(",")] if header else []
 
 
-def _forwarded(header: Optional[str]) -> List[str]:
+def _forwarded(header: str | None) -> list[str]:
     """Return the ``for`` parameters of a Forwarded header (RFC 7239)."""
     chain = []
     for element in (header or "").split(","):

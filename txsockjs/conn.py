@@ -5,7 +5,10 @@ Rules: callbacks may be plain, ``async def`` or return a Deferred; they are call
 session.
 """
 
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from twisted.python.failure import Failure
 
@@ -34,7 +37,7 @@ class ConnectionInfo:
     headers: Mapping[str, str]
     path: str
     transport: str
-    origin: Optional[str]
+    origin: str | None
     is_secure: bool
 
     def __init__(
@@ -45,7 +48,7 @@ class ConnectionInfo:
         headers: Mapping[str, str],
         path: str,
         transport: str = "",
-        origin: Optional[str] = None,
+        origin: str | None = None,
         is_secure: bool = False,
     ) -> None:
         values = (arguments, cookies, headers, ip, is_secure, origin, path, transport)
@@ -58,16 +61,16 @@ class ConnectionInfo:
     def __repr__(self) -> str:
         return f"<ConnectionInfo {self.ip} {self.transport} {self.path}>"
 
-    def get_argument(self, name: str) -> Optional[str]:
+    def get_argument(self, name: str) -> str | None:
         """Return the first value of an argument of the query string, or None."""
         values = self.arguments.get(name)
         return values[0] if values else None
 
-    def get_cookie(self, name: str) -> Optional[str]:
+    def get_cookie(self, name: str) -> str | None:
         """Return a cookie's value, or None."""
         return self.cookies.get(name)
 
-    def get_header(self, name: str) -> Optional[str]:
+    def get_header(self, name: str) -> str | None:
         """Return a header's value by its name in any case, or None."""
         return self.headers.get(name.lower())
 
@@ -89,7 +92,7 @@ class SockJSConnection:
         Return False, or raise `errors.Refused`, to reject it.
         """
 
-    def on_message(self, message: Union[str, bytes]) -> Any:
+    def on_message(self, message: str | bytes) -> Any:
         """Handle a message; ``bytes`` come from binary frames of raw websockets only."""
 
     def on_close(self) -> Any:
@@ -108,7 +111,7 @@ class SockJSConnection:
     # -- what to do with it
 
     @property
-    def info(self) -> Optional[ConnectionInfo]:
+    def info(self) -> ConnectionInfo | None:
         """The request that opened the session; None before it is open."""
         return self.session.info  # type: ignore[no-any-return]
 
@@ -118,11 +121,11 @@ class SockJSConnection:
         return self.session.is_closed  # type: ignore[no-any-return]
 
     @property
-    def close_reason(self) -> Optional[Tuple[int, str]]:
+    def close_reason(self) -> tuple[int, str] | None:
         """The code and reason of the end, or None while the session is open."""
         return self.session.close_reason  # type: ignore[no-any-return]
 
-    def send(self, message: Union[str, bytes]) -> None:
+    def send(self, message: str | bytes) -> None:
         """Send a message: ``str``, or ``bytes`` on a raw websocket.
 
         All that a callback sends goes out together when it is done. After the end, a message is
@@ -131,7 +134,7 @@ class SockJSConnection:
         """
         self.session.send(message)
 
-    def broadcast(self, clients: "Iterable[SockJSConnection]", message: Union[str, bytes]) -> None:
+    def broadcast(self, clients: Iterable[SockJSConnection], message: str | bytes) -> None:
         """Send one message to many connections, encoding it once."""
         self.session.broadcast(clients, message)
 
@@ -161,7 +164,7 @@ class SockJSConnection:
         self.session.unregister_producer()
 
 
-def sendable(message: object) -> Union[str, bytes]:
+def sendable(message: object) -> str | bytes:
     """Return the message, or raise `TypeError` that says what can be sent."""
     if isinstance(message, (str, bytes)):
         return message

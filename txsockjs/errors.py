@@ -17,9 +17,9 @@
 ``RequestError`` becomes HTTP in one place, the router's resource.
 """
 
-from typing import Tuple
+from __future__ import annotations
 
-Header = Tuple[bytes, bytes]
+Header = tuple[bytes, bytes]
 
 
 class SockJSError(Exception):
@@ -59,7 +59,7 @@ class RequestError(SockJSError):
 
     status = 500
     wording = ""
-    headers: Tuple[Header, ...] = ()
+    headers: tuple[Header, ...] = ()
 
     def __init__(self) -> None:
         super().__init__(self.wording)

@@ -5,7 +5,10 @@ have left, not when they were queued. It stands over twisted.web; another HTTP f
 this interface. Made by the router's resource, used by the receivers, senders and static answers.
 """
 
-from typing import Any, Callable, Iterable, List, Optional
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Callable
 
 from twisted.internet import interfaces
 from twisted.python.failure import Failure
@@ -34,9 +37,9 @@ class Exchange:
         self.over = False
         self._ending = False
         self._watched = False
-        self._last: Optional[Callback] = None
-        self._gone: Optional[Callback] = None
-        self._drained: Optional[Callback] = None
+        self._last: Callback | None = None
+        self._gone: Callback | None = None
+        self._drained: Callback | None = None
         request.notifyFinish().addErrback(self._lost)
 
     # -- the request
@@ -66,14 +69,14 @@ class Exchange:
         """The address at the other end of the connection; empty for a UNIX socket."""
         return getattr(self.request.getClientAddress(), "host", "") or ""
 
-    def header(self, name: str) -> Optional[str]:
+    def header(self, name: str) -> str | None:
         """Return a request header, or None; several of one name are joined by commas."""
         values = self.request.requestHeaders.getRawHeaders(name.encode("ascii"))
         if not values:
             return None
         return b", ".join(values).decode("latin-1")
 
-    def header_names(self) -> List[str]:
+    def header_names(self) -> list[str]:
         """Return the names of all request headers, in lower case."""
         headers = self.request.requestHeaders.getAllRawHeaders()
         return [name.decode("latin-1").lower() for name, _ in headers]
@@ -85,20 +88,24 @@ class Exchange:
 
     def body(self) -> bytes:
         """Return the whole body."""
-        content = self.request.content
+        content: Any = self.request.content
         content.seek(0)
-        return content.read()
+        body: bytes = content.read()
+        return body
 
     # -- the response
 
-    def watch(self, gone: Callback, drained: Optional[Callback] = None) -> None:
+    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
         """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
         self._gone = gone
         self._drained = drained
         if not self.over:
             self._watched = True
-            tune(self.request.channel)
             self.request.registerProducer(self, True)
+
+    def expect_life(self, silence: float) -> None:
+        """Let the kernel end the connection if its peer is silent for so many seconds."""
+        tune(self.request.channel, silence)
 
     def start(self, status: int, headers: Iterable[Header]) -> None:
         """Set the status and the headers; they leave with the first write or the end."""
@@ -113,7 +120,7 @@ class Exchange:
         if not self.over and data:
             self.request.write(data)
 
-    def finish(self, last: Optional[Callback] = None) -> None:
+    def finish(self, last: Callback | None = None) -> None:
         """End the response once its bytes have left; call ``last`` just before."""
         if self.over or self._ending:
             return
@@ -127,9 +134,7 @@ class Exchange:
         self.start(status, headers)
         if not self.over:
             if status != 204 and status != 304:
-                self.request.responseHeaders.setRawHeaders(
-                    b"content-length", [b"%d" % len(body)]
-                )
+                self.request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
             self.write(body)
         self.finish()
 

@@ -4,9 +4,10 @@ Rules: pure functions from a request and settings to lists of headers (protocol 
 by the static answers and the transports.
 """
 
+from __future__ import annotations
+
 import time
 from http.cookies import CookieError, SimpleCookie
-from typing import Dict, List, Optional
 
 from twisted.web.http import datetimeToString
 
@@ -14,7 +15,7 @@ from .errors import Header
 from .exchange import Exchange
 from .settings import Settings
 
-Headers = List[Header]
+Headers = list[Header]
 
 YEAR = 31536000
 
@@ -72,9 +73,9 @@ def preflight(exchange: Exchange, method: bytes) -> Headers:
     ]
 
 
-def cookies(exchange: Exchange) -> Dict[str, str]:
+def cookies(exchange: Exchange) -> dict[str, str]:
     """Return the request's cookies; none if the header is broken."""
-    jar: "SimpleCookie[str]" = SimpleCookie()
+    jar = SimpleCookie()
     try:
         jar.load((exchange.header("cookie") or "").replace(", ", "; "))
     except CookieError:
@@ -87,7 +88,7 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
     setting = settings.jsessionid
     if not setting:
         return []
-    value: Optional[str]
+    value: str | None
     if callable(setting):
         value = setting(exchange)
         if value is None:

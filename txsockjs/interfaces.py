@@ -4,8 +4,10 @@ Rules: names only, no behaviour. A session tells its receiver what happened (ope
 heartbeat, closed) and never a frame; a receiver and the router tell a session the events below.
 """
 
+from __future__ import annotations
+
 import enum
-from typing import Any, List, Tuple
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from typing_extensions import Protocol
@@ -16,7 +18,7 @@ from .sessioncontainer import SessionContainer
 from .settings import Settings
 from .stats import StatsCollector
 
-Reason = Tuple[int, str]
+Reason = tuple[int, str]
 
 GO_AWAY: Reason = (3000, "Go away!")
 INTERRUPTED: Reason = (1002, "Connection interrupted")
@@ -62,7 +64,7 @@ class Receiver(Protocol):
     def opened(self) -> None:
         """Tell the client that the session is new and open."""
 
-    def deliver(self, messages: List[Any]) -> None:
+    def deliver(self, messages: list[Any]) -> None:
         """Send these messages to the client, in order."""
 
     def heartbeat(self) -> None:

@@ -7,8 +7,9 @@ Called by `txsockjs.options` and `txsockjs.config`.
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Type
+from typing import Any, Type
 
 from twisted.python import reflect
 

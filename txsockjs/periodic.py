@@ -4,7 +4,9 @@ Rules: one timer, one job, one owner that stops it; putting it off stores a time
 timer, because it happens with every frame. Used for heartbeats.
 """
 
-from typing import Any, Callable, Optional
+from __future__ import annotations
+
+from typing import Any, Callable
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -29,7 +31,7 @@ class Callback:
         """Whether it is started."""
         return self._loop.running
 
-    def start(self, timeout: Optional[float] = None) -> None:
+    def start(self, timeout: float | None = None) -> None:
         """Start; the first run is ``timeout`` (default ``callback_time``) seconds from now."""
         if self._loop.running:
             return

@@ -4,6 +4,8 @@ Rules: a push producer hears of changes only; a pull producer is asked once for 
 room. Owned by a session.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 

@@ -5,9 +5,13 @@ Rules: frames are made here and nowhere else; what leaves is ASCII-safe where br
 transports; calls only the JSON library.
 """
 
+from __future__ import annotations
+
 import json
 import re
-from typing import Any, Callable, List, Match, Optional, Sequence, Union
+from collections.abc import Sequence
+from re import Match
+from typing import Any, Callable
 
 from .errors import BrokenJSON, PayloadExpected
 
@@ -38,7 +42,7 @@ def _rewrite(match: Match[str]) -> str:
     found = match.group()
     if found[0] == "\\":
         return _SHORT.get(found, found)
-    return "\\u%04x" % ord(found)
+    return f"\\u{ord(found):04x}"
 
 
 def json_encode(data: Any) -> str:
@@ -46,7 +50,7 @@ def json_encode(data: Any) -> str:
     return _REWRITE.sub(_rewrite, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 
-def json_decode(data: Union[str, bytes]) -> Any:
+def json_decode(data: str | bytes) -> Any:
     """Decode JSON, lone surrogates included; raise `BrokenJSON` for anything else."""
     if orjson is not None:
         try:
@@ -113,7 +117,7 @@ def disconnect(code: int, reason: str) -> str:
     return DISCONNECT + json_encode([code, reason])
 
 
-def decode_messages(data: Union[str, bytes]) -> List[str]:
+def decode_messages(data: str | bytes) -> list[str]:
     """Decode what a sender posts: a JSON array of strings.
 
     Raise `PayloadExpected` if it is empty or of another shape, `BrokenJSON` if it is no JSON
@@ -124,7 +128,7 @@ def decode_messages(data: Union[str, bytes]) -> List[str]:
     return _checked(json_decode(data))
 
 
-def decode_frame(data: Union[str, bytes]) -> List[str]:
+def decode_frame(data: str | bytes) -> list[str]:
     """Decode a websocket message: as `decode_messages`, or one JSON string, or nothing."""
     if not data:
         return []
@@ -134,7 +138,7 @@ def decode_frame(data: Union[str, bytes]) -> List[str]:
     return _checked(messages)
 
 
-def _checked(messages: Any) -> List[str]:
+def _checked(messages: Any) -> list[str]:
     if type(messages) is not list:
         raise PayloadExpected()
     for message in messages:
@@ -148,7 +152,7 @@ _CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 Wrap = Callable[[bytes], bytes]
 
 
-def is_callback(name: Optional[str], longest: Optional[int] = None) -> bool:
+def is_callback(name: str | None, longest: int | None = None) -> bool:
     """Tell whether a script's callback name is harmless: refused otherwise, never cleaned."""
     if name is None or (longest is not None and len(name) > longest):
         return False

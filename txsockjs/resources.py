@@ -4,7 +4,9 @@ Rules: path, then method, then origin, then the handler; a `RequestError` raised
 answered here and nowhere else. Made for each request by the router's URLs.
 """
 
-from typing import Callable, Dict, Optional
+from __future__ import annotations
+
+from typing import Callable
 
 from twisted.logger import Logger
 from twisted.web.http import Request
@@ -23,7 +25,7 @@ Handler = Callable[[Exchange], None]
 
 
 class Page(Resource):
-    """One URL; ``methods`` maps a method to its handler, None if there is nothing here.
+    """One URL; ``methods`` maps a method to its handler.
 
     ``gated`` URLs are for admitted origins only; those that carry a session are counted as
     connections, and their answers bring the session cookie.
@@ -34,11 +36,11 @@ class Page(Resource):
     def __init__(
         self,
         server: Server,
-        methods: Optional[Dict[bytes, Handler]],
+        methods: dict[bytes, Handler],
         gated: bool = False,
         carries: bool = False,
     ) -> None:
-        super().__init__()
+        # A leaf has no children, which is all that Resource.__init__ would prepare.
         self._server = server
         self._methods = methods
         self._gated = gated
@@ -46,10 +48,9 @@ class Page(Resource):
 
     def render(self, request: Request) -> int:
         """Answer a request, now or later."""
+        if b"//" in request.path:  # Klein takes two slashes for one
+            return Nowhere().render(request)
         exchange = Exchange(request)
-        if self._methods is None or b"//" in request.path:
-            answer_not_found(exchange)
-            return NOT_DONE_YET
         handler = self._methods.get(exchange.method)
         if handler is None:
             exchange.answer(405, [(b"Allow", b", ".join(sorted(self._methods)))])
@@ -63,7 +64,7 @@ class Page(Resource):
             handler(exchange)
         except RequestError as error:
             self._refuse(exchange, error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.failure("{method} {path} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
         return NOT_DONE_YET
@@ -83,12 +84,22 @@ class Page(Resource):
         exchange.answer(error.status, headers, error.wording.encode("utf-8"))
 
 
-def answer_not_found(exchange: Exchange) -> None:
-    """Say that nothing is at this URL."""
-    exchange.answer(NotFound.status, [TEXT, *NEVER_CACHED], NotFound.wording.encode("utf-8"))
+class Nowhere(Resource):
+    """The answer to paths that are not in the table of URLs."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        """Hold nothing, not even children."""
+
+    def render(self, request: Request) -> int:
+        """Answer 404."""
+        body = NotFound.wording.encode("utf-8")
+        Exchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
+        return NOT_DONE_YET
 
 
-def with_preflight(method: bytes, handler: Handler) -> Dict[bytes, Handler]:
+def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
     """Return the methods of a URL that scripts of other origins use."""
     return {
         method: handler,

@@ -4,25 +4,27 @@ Rules: the only module that knows Klein; two routers share nothing; time and the
 the reactor that it is given. Used by applications and services; calls everything below it.
 """
 
+from __future__ import annotations
+
 import re
-from typing import Any, Iterable, List, Mapping, Optional, Set, Type, Union
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from klein import Klein
 from klein.resource import KleinResource
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.http import Request
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import HTTPException
 
 from .actor import Scheduler
 from .conn import SockJSConnection
 from .errors import Overloaded, SettingsError
-from .exchange import Exchange
 from .interfaces import GO_AWAY
-from .resources import Page, answer_not_found
+from .resources import Nowhere
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
@@ -46,15 +48,15 @@ class SockJSRouter:
 
     def __init__(
         self,
-        connection: Type[SockJSConnection],
+        connection: type[SockJSConnection],
         prefix: str = "",
-        settings: Union[None, Settings, Mapping[str, Any]] = None,
+        settings: None | Settings | Mapping[str, Any] = None,
         reactor: Any = None,
         **overrides: Any,
     ) -> None:
         if reactor is None:
             # Klein has installed one by now, if the program had not.
-            from twisted.internet import reactor
+            from twisted.internet import reactor  # noqa: PLC0415
         self.prefix = _checked_prefix(prefix)
         self.settings = Settings.merged(settings, overrides)
         self.reactor = reactor
@@ -63,12 +65,12 @@ class SockJSRouter:
         self.sessions = SessionContainer(reactor.seconds, self._check_gone)
         self.closing = False
         self.sockets = SocketFactory(self, self._make_socket_session)
-        self.urls: List[Url] = make_urls(self)
+        self.urls: list[Url] = make_urls(self)
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
-        self._leaving: Set[object] = set()
-        self._gone: List[Deferred[None]] = []
+        self._leaving: set[object] = set()
+        self._gone: list[Deferred[None]] = []
         self._sweep = LoopingCall(self._expire)
         self._sweep.clock = reactor
 
@@ -90,11 +92,11 @@ class SockJSRouter:
 
     # -- what applications ask
 
-    def get_connection_class(self) -> Type[SockJSConnection]:
+    def get_connection_class(self) -> type[SockJSConnection]:
         """Return the connection class."""
         return self._connection
 
-    def get_session(self, session_id: str) -> Optional[BaseSession]:
+    def get_session(self, session_id: str) -> BaseSession | None:
         """Return the session of this id, or None.
 
         Sessions of polling and streaming transports have the id in their URL; a websocket's has
@@ -146,8 +148,8 @@ class SockJSRouter:
     # -- the end
 
     def close(
-        self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: Optional[float] = None
-    ) -> "Deferred[None]":
+        self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: float | None = None
+    ) -> Deferred[None]:
         """Refuse new sessions, close all there are, and fire when none is left.
 
         Each session gets its close frame and each application its ``on_close``. Whatever is not
@@ -199,16 +201,8 @@ def _checked_prefix(prefix: str) -> str:
     return prefix
 
 
-class _Nowhere(Resource):
-    isLeaf = True
-
-    def render(self, request: Request) -> int:
-        answer_not_found(Exchange(request))
-        return NOT_DONE_YET
-
-
 def _apply(app: Klein, prefix: str, url: Url) -> None:
-    def serve(*arguments: Any, **segments: str) -> Page:
+    def serve(*arguments: Any, **segments: str) -> Resource:
         return url.page(**segments)
 
     app.route(
@@ -219,16 +213,16 @@ def _apply(app: Klein, prefix: str, url: Url) -> None:
     )(serve)
 
 
-def _not_found(request: Request, failure: object) -> _Nowhere:
-    return _Nowhere()
+def _not_found(request: IRequest, failure: Failure) -> Nowhere:
+    return Nowhere()
 
 
 class _Root(KleinResource):
     """Klein's resource, with the paths answered that it would log as errors or normalise."""
 
-    def render(self, request: Request) -> Any:
+    def render(self, request: Any) -> Any:
         if b"//" in request.path or not _is_utf8(request.postpath):
-            return _Nowhere().render(request)
+            return Nowhere().render(request)
         return super().render(request)
 
 

@@ -9,7 +9,8 @@ the connections that are left are dropped. Each step has a bounded time. `makeSe
 import os
 import signal
 import sys
-from typing import Any, Iterable, List, Optional, Union
+from collections.abc import Iterable
+from typing import Any, List, Optional, Union
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred

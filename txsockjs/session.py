@@ -7,7 +7,10 @@ client through the receiver only. Told by the router and the receivers.
 The states, and what each event does in them, are the table `TRANSITIONS` at the end.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type, Union
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Callable, Union
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -70,24 +73,24 @@ class BaseSession(SessionMixin):
 
     def __init__(
         self,
-        conn: Type[SockJSConnection],
+        conn: type[SockJSConnection],
         server: Server,
-        session_id: Optional[str] = None,
-        expiry: Optional[float] = None,
+        session_id: str | None = None,
+        expiry: float | None = None,
     ) -> None:
-        self._receiver: Optional[Receiver] = None
+        self._receiver: Receiver | None = None
         super().__init__(session_id, expiry, server.reactor.seconds)
         self.server = server
-        self.info: Optional[ConnectionInfo] = None
+        self.info: ConnectionInfo | None = None
         self.transport = ""
-        self.close_reason: Optional[Reason] = None
+        self.close_reason: Reason | None = None
         self._enter(State.NEW)
         self._application = Application(conn, server, self)
         self._heartbeat = Callback(self._beat, server.settings.heartbeat_delay, server.reactor)
-        self._pending: List[Any] = []
+        self._pending: list[Any] = []
         self._pending_size = 0
         self._dirty = False
-        self._production: Optional[Production] = None
+        self._production: Production | None = None
 
     def __repr__(self) -> str:
         address = self.info.ip if self.info else "?"
@@ -101,7 +104,7 @@ class BaseSession(SessionMixin):
     # -- what the application may do, through its connection
 
     @property
-    def connection(self) -> Optional[SockJSConnection]:
+    def connection(self) -> SockJSConnection | None:
         """The application's object; None before the session opens and after ``on_close``."""
         return self._application.connection
 
@@ -180,7 +183,7 @@ class BaseSession(SessionMixin):
         """Let something happen to this session, after all that happened before."""
         self.server.scheduler.tell(self._handle, event, arguments)
 
-    def room(self) -> "Optional[Deferred[None]]":
+    def room(self) -> Deferred[None] | None:
         """Return None if its mailbox has room, else a Deferred that fires when it has."""
         return self._application.mailbox.room()
 
@@ -191,7 +194,7 @@ class BaseSession(SessionMixin):
 
     # -- events
 
-    def _handle(self, event: str, arguments: Tuple[Any, ...]) -> None:
+    def _handle(self, event: str, arguments: tuple[Any, ...]) -> None:
         self._transitions[event](self, *arguments)
 
     def _enter(self, state: State) -> None:
@@ -226,7 +229,7 @@ class BaseSession(SessionMixin):
         else:
             receiver.closed(self.close_reason or GO_AWAY)
 
-    def _received(self, messages: List[Any]) -> None:
+    def _received(self, messages: list[Any]) -> None:
         self._application.receive(messages)
 
     def _posted(self, event: Any) -> None:
@@ -364,7 +367,7 @@ class Session(BaseSession):
     __slots__ = ()
 
     @property
-    def expiry_date(self) -> Optional[float]:
+    def expiry_date(self) -> float | None:
         """When it expires, on the reactor's clock: not while a receiver is attached."""
         return None if self._receiver is not None else super().expiry_date
 
@@ -382,9 +385,7 @@ class Session(BaseSession):
             self.promote()
 
 
-def broadcast(
-    scheduler: Scheduler, clients: Iterable[SockJSConnection], message: Sendable
-) -> None:
+def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], message: Sendable) -> None:
     """Send one message to many connections, in one turn, encoding it once."""
     sessions = [client.session for client in clients]
     if isinstance(message, str):
@@ -395,7 +396,7 @@ def broadcast(
     scheduler.turn(_send_to_all, sessions, message)
 
 
-def _send_to_all(sessions: List[BaseSession], message: Sendable) -> None:
+def _send_to_all(sessions: list[BaseSession], message: Sendable) -> None:
     for session in sessions:
         session.send(message)
 
@@ -403,7 +404,7 @@ def _send_to_all(sessions: List[BaseSession], message: Sendable) -> None:
 _Transition = Callable[..., None]
 _S = BaseSession
 
-TRANSITIONS: Dict[State, Dict[str, _Transition]] = {
+TRANSITIONS: dict[State, dict[str, _Transition]] = {
     State.NEW: {
         ATTACH: _S._open,
         RECEIVED: _S._drop,

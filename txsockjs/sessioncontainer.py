@@ -5,11 +5,14 @@ and the sweep puts an entry whose time moved back where it belongs. So a poll co
 Called by the router; calls the sessions' ``on_delete``.
 """
 
+from __future__ import annotations
+
 import heapq
 import itertools
 import secrets
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable
 
 Clock = Callable[[], float]
 
@@ -25,8 +28,8 @@ class SessionMixin:
 
     def __init__(
         self,
-        session_id: Optional[str] = None,
-        expiry: Optional[float] = None,
+        session_id: str | None = None,
+        expiry: float | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self.session_id = session_id or secrets.token_urlsafe(16)
@@ -36,7 +39,7 @@ class SessionMixin:
         self.promote()
 
     @property
-    def expiry_date(self) -> Optional[float]:
+    def expiry_date(self) -> float | None:
         """When it expires, on its clock."""
         return None if self.expiry is None else self.promoted + self.expiry
 
@@ -57,12 +60,12 @@ class SessionContainer:
     """Sessions by id, the expired ones found by a heap; calls ``emptied`` after the last one."""
 
     def __init__(
-        self, clock: Clock = time.monotonic, emptied: Optional[Callable[[], object]] = None
+        self, clock: Clock = time.monotonic, emptied: Callable[[], object] | None = None
     ) -> None:
         self._clock = clock
         self._emptied = emptied
-        self._sessions: Dict[str, Any] = {}
-        self._heap: List[Tuple[float, int, Any]] = []
+        self._sessions: dict[str, Any] = {}
+        self._heap: list[tuple[float, int, Any]] = []
         self._sequence = itertools.count()
 
     def __len__(self) -> int:
@@ -78,7 +81,7 @@ class SessionContainer:
         self._sessions[session.session_id] = session
         self._push(session)
 
-    def get(self, session_id: str) -> Optional[Any]:
+    def get(self, session_id: str) -> Any | None:
         """Return the session of this id, or None."""
         return self._sessions.get(session_id)
 
@@ -89,7 +92,7 @@ class SessionContainer:
             session.on_delete(True)
             self._tell_if_empty()
 
-    def expire(self, current_time: Optional[float] = None) -> None:
+    def expire(self, current_time: float | None = None) -> None:
         """Remove the sessions whose time has come and tell them so."""
         now = self._clock() if current_time is None else current_time
         while self._heap and self._heap[0][0] <= now:
@@ -108,7 +111,7 @@ class SessionContainer:
         if self._emptied is not None and not self._sessions:
             self._emptied()
 
-    def _push(self, session: Any, now: Optional[float] = None) -> None:
+    def _push(self, session: Any, now: float | None = None) -> None:
         date = session.expiry_date
         if date is None:
             if session.expiry is None:

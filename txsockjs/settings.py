@@ -95,6 +95,11 @@ class Settings:
             # The one place where a frozen instance is filled.
             object.__setattr__(self, name, _checked(field, value))
 
+    @property
+    def longest_silence(self) -> float:
+        """How long a peer may acknowledge nothing, in seconds, before it is dead."""
+        return self.heartbeat_delay + self.ping_timeout
+
     @classmethod
     def merged(
         cls,

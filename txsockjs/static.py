@@ -3,9 +3,11 @@
 Rules: bytes as in protocol section 3. Called by the router's resource with a checked request.
 """
 
+from __future__ import annotations
+
 import hashlib
 import secrets
-from typing import Any, Dict, List
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -54,7 +56,7 @@ def greeting(exchange: Exchange) -> None:
 
 def info(exchange: Exchange, settings: Settings) -> None:
     """Tell the client what this endpoint can do."""
-    answer: Dict[str, Any] = {
+    answer: dict[str, Any] = {
         "websocket": "websocket" not in settings.disabled_transports,
         "cookie_needed": bool(settings.jsessionid),
         "origins": named_origins(settings),
@@ -106,7 +108,7 @@ _CHUNKS = [(0.0, _PADDING), *((ms / 1000, b"h\n") for ms in (5, 25, 125, 625, 31
 def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
     """Let an old client find out whether chunks reach it as they are sent."""
     chunks = list(_CHUNKS)
-    calls: List[Any] = []
+    calls: list[Any] = []
 
     def send_next() -> None:
         calls.clear()
@@ -119,7 +121,11 @@ def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
         elif not exchange.over:
             calls.append(reactor.callLater(chunks[0][0], send_next))
 
-    exchange.watch(gone=lambda: [call.cancel() for call in calls])  # type: ignore[arg-type,return-value]
+    def stop() -> None:
+        for call in calls:
+            call.cancel()
+
+    exchange.watch(gone=stop)
     exchange.start(200, [JAVASCRIPT, UNBUFFERED, *NEVER_CACHED, *cors(exchange)])
     exchange.write(b"h\n")
     schedule()

@@ -4,8 +4,10 @@ Rules: feeding is an addition and nothing more; averages move once a second, by 
 that the router starts. Called by the router, the sessions and the transports.
 """
 
+from __future__ import annotations
+
 from collections import deque
-from typing import Any, Deque, Dict
+from typing import Any
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -28,7 +30,7 @@ class MovingAverage:
         self.period = period
         self.accumulator = 0
         self.last_average: float = 0.0
-        self._window: Deque[int] = deque(maxlen=period)
+        self._window: deque[int] = deque(maxlen=period)
 
     def add(self, n: int) -> None:
         """Add ``n`` to what the next flush will count."""
@@ -49,7 +51,7 @@ class StatsCollector:
 
     def __init__(self, reactor: Any) -> None:
         self.sessions_active = 0
-        self.transports: Dict[str, int] = dict.fromkeys(TRANSPORTS, 0)
+        self.transports: dict[str, int] = dict.fromkeys(TRANSPORTS, 0)
         self.connections_active = 0
         self.connections_ps = MovingAverage()
         self.packets_sent_ps = MovingAverage()
@@ -105,13 +107,13 @@ class StatsCollector:
         """Count the end of such a request or socket."""
         self.connections_active -= 1
 
-    def dump(self) -> Dict[str, float]:
+    def dump(self) -> dict[str, float]:
         """Return all counters by name; those that end in ``_ps`` are per second.
 
         ``messages_dropped`` are messages sent to or received for a session that had ended,
         ``slow_consumers`` the sessions closed because their client did not read.
         """
-        counters: Dict[str, float] = {"sessions_active": self.sessions_active}
+        counters: dict[str, float] = {"sessions_active": self.sessions_active}
         counters.update((f"transp_{name}", count) for name, count in self.transports.items())
         counters.update(
             connections_active=self.connections_active,

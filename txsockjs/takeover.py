@@ -5,6 +5,8 @@ the connection belongs to the protocol: the HTTP machinery under it neither read
 out nor hears of its end. Called by the websocket transports.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from twisted.internet.interfaces import IProtocol
@@ -15,16 +17,17 @@ from .errors import UpgradeRequired
 from .sockopts import tune
 
 
-def take_over(request: Request, protocol: IProtocol) -> None:
+def take_over(request: Request, protocol: IProtocol, silence: float) -> None:
     """Give the request's connection to ``protocol`` and replay the request's head to it.
 
+    ``silence`` is how many seconds of nothing from the peer end the connection.
     Raises `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
     """
     channel = request.channel
     if not isinstance(channel, HTTPChannel) or channel.transport is None:
         raise UpgradeRequired()
     transport: Any = channel.transport
-    tune(channel)
+    tune(channel, silence)
     channel.setTimeout(None)
     # The channel regulates its reading by the transport's writing. Not any more.
     transport.unregisterProducer()
@@ -32,7 +35,7 @@ def take_over(request: Request, protocol: IProtocol) -> None:
     # three are where it comes out. They are looked up at each call.
     channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
     channel.rawDataReceived = protocol.dataReceived  # type: ignore[method-assign]
-    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign,assignment]
+    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
     # From the next packet on the transport calls the protocol itself, so that the channel, the
     # request and its headers need not stay in memory.
     if isinstance(transport, ProtocolWrapper):

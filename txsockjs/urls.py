@@ -4,10 +4,15 @@ Rules: the table follows protocol section 1; a disabled transport has no URL; a 
 or made here. Called by the router, which puts the table into a Klein application.
 """
 
+from __future__ import annotations
+
 import re
 from functools import partial
-from typing import Callable, Dict, List, NamedTuple, Optional, Type
+from typing import Callable, NamedTuple
 from urllib.parse import parse_qs
+
+from twisted.web.resource import Resource
+from typing_extensions import Protocol
 
 from . import static
 from .clients import client_address
@@ -15,7 +20,7 @@ from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
 from .interfaces import ATTACH, Server
 from .proto import is_callback
-from .resources import Handler, Page, with_preflight
+from .resources import Handler, Nowhere, Page, with_preflight
 from .session import BaseSession, Session
 from .settings import Settings
 from .stats import TRANSPORTS
@@ -29,7 +34,7 @@ _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
 # A path segment that names a server or a session.
 _SEGMENT = re.compile(r"[^/.]+\Z")
 
-Methods = Dict[bytes, Handler]
+Methods = dict[bytes, Handler]
 Take = Callable[[Exchange, Settings, BaseSession], None]
 
 
@@ -38,10 +43,10 @@ class Url(NamedTuple):
 
     name: str
     pattern: str
-    page: Callable[..., Page]
+    page: Callable[..., Resource]
 
 
-class Endpoint(Server):
+class Endpoint(Server, Protocol):
     """What the URLs need from their router."""
 
     def admit(self) -> None:
@@ -49,13 +54,15 @@ class Endpoint(Server):
 
     def make_session(self, session_id: str) -> Session:
         """Make and register the session of an HTTP transport."""
-        raise NotImplementedError
+        ...
 
     @property
-    def sockets(self) -> SocketFactory: ...
+    def sockets(self) -> SocketFactory:
+        """What makes websockets."""
+        ...
 
 
-def make_urls(endpoint: Endpoint) -> List[Url]:
+def make_urls(endpoint: Endpoint) -> list[Url]:
     """Return the URLs of an endpoint with its transports."""
     return _Urls(endpoint).table()
 
@@ -65,7 +72,7 @@ class _Urls:
         self._endpoint = endpoint
         self._settings = endpoint.settings
 
-    def table(self) -> List[Url]:
+    def table(self) -> list[Url]:
         on = set(TRANSPORTS) - self._settings.disabled_transports
         table = [
             Url("greeting", "", self._greeting),
@@ -77,7 +84,7 @@ class _Urls:
         ]
         if "rawwebsocket" in on:
             table.append(Url("rawwebsocket", "/websocket", self._rawwebsocket))
-        session_urls: Dict[str, Callable[[str], Methods]] = {
+        session_urls: dict[str, Callable[[str], Methods]] = {
             "websocket": self._websocket,
             "xhr": partial(self._xhr, xhr.POLLING),
             "xhr_streaming": partial(self._xhr, xhr.STREAMING),
@@ -106,9 +113,9 @@ class _Urls:
         answer = partial(static.info, settings=self._settings)
         return Page(self._endpoint, with_preflight(b"GET", answer), gated=True)
 
-    def _iframe(self, version: str = "") -> Page:
+    def _iframe(self, version: str = "") -> Resource:
         if not _IFRAME_VERSION.match(version):
-            return Page(self._endpoint, None)
+            return Nowhere()
         answer = partial(static.iframe, settings=self._settings)
         return Page(self._endpoint, {b"GET": answer})
 
@@ -122,9 +129,9 @@ class _Urls:
 
     def _session_page(
         self, methods: Callable[[str], Methods], server: str, session: str
-    ) -> Page:
+    ) -> Resource:
         if not (_SEGMENT.match(server) and _SEGMENT.match(session)):
-            return Page(self._endpoint, None)
+            return Nowhere()
         return Page(self._endpoint, methods(session), gated=True, carries=True)
 
     # -- methods of the pages of a session
@@ -139,7 +146,7 @@ class _Urls:
         return {b"GET": partial(self._receive, eventsource.FRAMING, session_id)}
 
     def _script(
-        self, framing: Callable[[str], Framing], longest: Optional[int], session_id: str
+        self, framing: Callable[[str], Framing], longest: int | None, session_id: str
     ) -> Methods:
         def receive(exchange: Exchange) -> None:
             callback = _callback(exchange)
@@ -159,10 +166,11 @@ class _Urls:
 
     # -- what the methods do
 
-    def _upgrade(self, receiver_class: Type[WebSocketReceiver], exchange: Exchange) -> None:
+    def _upgrade(self, receiver_class: type[WebSocketReceiver], exchange: Exchange) -> None:
         check_handshake(exchange)
         self._endpoint.admit()
-        take_over(exchange.request, self._endpoint.sockets.build(exchange, receiver_class))
+        protocol = self._endpoint.sockets.build(exchange, receiver_class)
+        take_over(exchange.request, protocol, self._settings.longest_silence)
 
     def _receive(self, framing: Framing, session_id: str, exchange: Exchange) -> None:
         session = self._find(session_id, exchange)
@@ -177,13 +185,16 @@ class _Urls:
             raise NotFound()
         take(exchange, self._settings, session)
 
-    def _find(self, session_id: str, exchange: Exchange) -> Optional[Session]:
+    def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)
         if not isinstance(session, Session):
             return None
-        if self._settings.verify_ip and session.info is not None:
-            if session.info.ip != client_address(exchange, self._settings):
-                raise AddressChanged()
+        if (
+            self._settings.verify_ip
+            and session.info is not None
+            and session.info.ip != client_address(exchange, self._settings)
+        ):
+            raise AddressChanged()
         return session
 
 

@@ -8,8 +8,9 @@ that the settings name. Called by `txsockjs.service`; calls the router.
 import html
 import json
 import os
+from collections.abc import Mapping
 from importlib import resources
-from typing import Any, List, Mapping, Optional, Set, Type, Union
+from typing import Any, List, Optional, Set, Type, Union
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger

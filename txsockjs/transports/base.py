@@ -5,7 +5,9 @@ included, goes through it (protocol section 4). A poll is a stream that is full 
 Made by the router's resource; calls the exchange and tells its session.
 """
 
-from typing import Any, Callable, List, NamedTuple
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
 
 from ..clients import connection_info
 from ..conn import ConnectionInfo
@@ -42,6 +44,7 @@ class HTTPReceiver:
         self._session = session
         self._left = settings.response_limit if framing.streaming else 1
         self.ready = True
+        exchange.expect_life(settings.longest_silence)
         exchange.watch(gone=self._gone, drained=self._drained)
         if framing.streaming:
             self._start([])
@@ -63,7 +66,7 @@ class HTTPReceiver:
         """Write the open frame."""
         self._send(OPEN_FRAME)
 
-    def deliver(self, messages: List[Any]) -> None:
+    def deliver(self, messages: list[Any]) -> None:
         """Write one frame with these messages."""
         self._send(messages_frame(messages))
 

@@ -1,5 +1,7 @@
 """EventSource: frames as events (protocol section 4)."""
 
+from __future__ import annotations
+
 from .base import Framing
 
 # The stream's own syntax, and the sign that escapes it: clients decode these and nothing else.

@@ -1,5 +1,7 @@
 """htmlfile: frames as scripts in a page that never ends loading (protocol section 4)."""
 
+from __future__ import annotations
+
 from ..proto import json_encode
 from .base import Framing
 

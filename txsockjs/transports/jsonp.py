@@ -1,5 +1,7 @@
 """jsonp-polling: frames as calls of the page's function (protocol section 4)."""
 
+from __future__ import annotations
+
 from ..proto import json_encode
 from .base import Framing
 

@@ -1,6 +1,8 @@
 """Raw websockets: a message in, a message out, no SockJS framing (protocol section 7)."""
 
-from typing import Any, List
+from __future__ import annotations
+
+from typing import Any
 
 from ..interfaces import Reason
 from .websocket import WebSocketReceiver
@@ -20,7 +22,7 @@ class RawWebSocketReceiver(WebSocketReceiver):
     def opened(self) -> None:
         """Say nothing: the websocket's own handshake said it."""
 
-    def deliver(self, messages: List[Any]) -> None:
+    def deliver(self, messages: list[Any]) -> None:
         """Send each message as one of the websocket."""
         for message in messages:
             if isinstance(message, bytes):

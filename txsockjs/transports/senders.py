@@ -4,7 +4,9 @@ Rules: a body is checked whole before any of it is delivered; the answer waits u
 mailbox has room, which holds the client back. Called by the router's resource; tells the session.
 """
 
-from typing import Callable, List
+from __future__ import annotations
+
+from typing import Callable
 from urllib.parse import parse_qs
 
 from ..errors import BodyTooLarge, NotFound, PayloadExpected
@@ -46,7 +48,7 @@ def _take(
     exchange: Exchange,
     settings: Settings,
     session: BaseSession,
-    messages: List[str],
+    messages: list[str],
     status: int,
     body: bytes,
 ) -> None:

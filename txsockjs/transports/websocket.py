@@ -5,9 +5,11 @@ session's. Heartbeats are a SockJS frame and a ping; any byte that comes is life
 outruns the application is not read. Made by the router's resource; tells the session.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
-from typing import Any, Callable, List, Optional, Tuple, Type
+from typing import Any, Callable
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import interfaces
@@ -51,7 +53,7 @@ def check_handshake(exchange: Exchange) -> None:
         raise BadHandshake()
 
 
-def _tokens(header: str) -> List[str]:
+def _tokens(header: str) -> list[str]:
     return [token.strip().lower() for token in header.split(",")]
 
 
@@ -88,15 +90,15 @@ class WebSocketReceiver:
         "session",
     )
 
-    def __init__(self, protocol: "SocketProtocol", server: Server, info: ConnectionInfo) -> None:
+    def __init__(self, protocol: Any, server: Server, info: ConnectionInfo) -> None:
         self._protocol = protocol
         self._server = server
         self._info = info
-        self._deadline: Optional[Any] = None
+        self._deadline: Any | None = None
         self._held = False
         self._closing = False
         self.ready = True
-        self.session: Optional[BaseSession] = None
+        self.session: BaseSession | None = None
 
     # -- told by the protocol
 
@@ -119,7 +121,7 @@ class WebSocketReceiver:
         if messages:
             self.tell_received(messages)
 
-    def tell_received(self, messages: List[Any]) -> None:
+    def tell_received(self, messages: list[Any]) -> None:
         """Give messages to the session; stop reading while it has no room for more."""
         session = self.session
         if session is None or not session.is_open:
@@ -159,7 +161,7 @@ class WebSocketReceiver:
         """Send the open frame."""
         self._protocol.sendMessage(OPEN_FRAME)
 
-    def deliver(self, messages: List[Any]) -> None:
+    def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
         self._protocol.sendMessage(messages_frame(messages))
 
@@ -199,12 +201,21 @@ class WebSocketReceiver:
         self._start_deadline()
         self._read_on(None)
 
+    def closing(self, reason: Reason) -> None:
+        """Note that the peer closes, or that the protocol closes it for a violation."""
+        if not self._closing:
+            self._closing = True
+            self.ready = False
+            self._cancel_deadline()
+            self._start_deadline()
+            if self.session is not None:
+                self.session.tell(GONE, self, reason)
+
     def fail(self, code: int, reason: str) -> None:
         """End the session and the connection at once: the peer broke the protocol."""
         session = self.session
         if session is not None and session.is_open:
-            session.tell(GONE, self, (code, reason))
-            self.close(code, reason)
+            self._protocol.sendCloseFrame(code, close_reason(reason))
             self._protocol.transport.loseConnection()
 
     def _start_deadline(self) -> None:
@@ -245,7 +256,7 @@ class SocketProtocol(WebSocketServerProtocol):
     """Autobahn's protocol, telling a receiver what comes."""
 
     receiver: WebSocketReceiver
-    cookie: Optional[str]
+    cookie: str | None
     is_connected = False
 
     def connectionMade(self) -> None:
@@ -266,10 +277,24 @@ class SocketProtocol(WebSocketServerProtocol):
         self.receiver.alive()
         super().dataReceived(data)
 
+    def sendCloseFrame(
+        self,
+        code: int | None = None,
+        reasonUtf8: bytes | None = None,
+        isReply: bool = False,
+    ) -> None:
+        # All ways of closing come through here: ours, the peer's, and Autobahn's own.
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        self.receiver.closing((code or 1005, (reasonUtf8 or b"").decode("utf-8", "replace")))
+
+    def dropConnection(self, abort: bool = False) -> None:
+        # What was written still has to arrive; a peer that lets it wait meets the deadline.
+        super().dropConnection(abort=False)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.receiver.received(payload, isBinary)
 
-    def onClose(self, wasClean: bool, code: Optional[int], reason: Optional[str]) -> None:
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.receiver.lost((code or 1005, reason or ""))
 
 
@@ -279,11 +304,11 @@ class SocketFactory(WebSocketServerFactory):
     protocol = SocketProtocol
 
     def __init__(self, server: Server, make_session: Callable[[], BaseSession]) -> None:
-        super().__init__(server="", reactor=server.reactor)
+        super().__init__(server="", reactor=server.reactor)  # type: ignore[no-untyped-call]
         settings = server.settings
         self._server = server
         self._make_session = make_session
-        self.setProtocolOptions(
+        self.setProtocolOptions(  # type: ignore[no-untyped-call]
             versions=[13],
             maxFramePayloadSize=settings.max_message_size,
             maxMessagePayloadSize=settings.max_message_size,
@@ -299,14 +324,12 @@ class SocketFactory(WebSocketServerFactory):
             perMessageCompressionAccept=lambda offers: None,
         )
 
-    def build(
-        self, exchange: Exchange, receiver_class: Type[WebSocketReceiver]
-    ) -> SocketProtocol:
+    def build(self, exchange: Exchange, receiver_class: type[WebSocketReceiver]) -> SocketProtocol:
         """Make the protocol for a request that passed all checks."""
         settings = self._server.settings
         protocol = SocketProtocol()
         protocol.factory = self
-        cookie: List[Tuple[bytes, bytes]] = session_cookie(exchange, settings)
+        cookie: list[tuple[bytes, bytes]] = session_cookie(exchange, settings)
         protocol.cookie = cookie[0][1].decode("latin-1") if cookie else None
         info = connection_info(exchange, settings, receiver_class.transport_name)
         protocol.receiver = receiver_class(protocol, self._server, info)

@@ -1,5 +1,7 @@
 """xhr-polling and xhr-streaming: frames as lines (protocol section 4)."""
 
+from __future__ import annotations
+
 from .base import Framing
 
 _TYPE = b"application/javascript; charset=UTF-8"
