@@ -23,6 +23,7 @@ from .errors import WrongThread
 
 _log = Logger()
 
+_Step = tuple[Callable[..., None], tuple[Any, ...]]
 _Call = tuple[Callable[[Any], Any], Any, int]
 
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
@@ -33,12 +34,22 @@ _STEPS_PER_TURN = 2048
 class Scheduler:
     """The run queue shared by the actors of one router, in one thread."""
 
-    __slots__ = ("_clock", "_flushes", "_immediate", "_running", "_steps", "_thread", "_wake")
+    __slots__ = (
+        "_clock",
+        "_flushes",
+        "_immediate",
+        "_next",
+        "_running",
+        "_steps",
+        "_thread",
+        "_wake",
+    )
 
     def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
         self._clock = clock
         self._immediate = immediate_flush
-        self._steps: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._steps: deque[_Step] = deque()
+        self._next: list[_Step] = []
         self._flushes: list[Callable[[], None]] = []
         self._running = False
         self._wake: Any | None = None
@@ -64,8 +75,10 @@ class Scheduler:
     def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
         """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
         self.check_thread()
-        self._steps.append((step, arguments))
-        if not self._running:
+        if self._running:
+            self._steps.append((step, arguments))
+        else:
+            self._next.append((step, arguments))
             self._wake_up()
 
     def turn(self, step: Callable[..., None], *arguments: Any) -> None:
@@ -115,6 +128,8 @@ class Scheduler:
 
     def _awake(self) -> None:
         self._wake = None
+        self._steps.extend(self._next)
+        self._next.clear()
         self._run(True)
 
 
@@ -170,19 +185,16 @@ class Mailbox:
         self._take(call, argument, size)
         return True
 
-    def close(self, call: Callable[[Any], Any], drop: bool, done: Callable[[], object]) -> int:
-        """Make ``call(None)`` the last one; return how many were dropped.
-
-        ``drop`` drops all that wait; otherwise it comes after them. ``done`` is called after it.
-        """
-        if self._closed:
-            return 0
+    def shut(self, drop: bool) -> int:
+        """Take nothing more; ``drop`` what waits, and return how many that were."""
         self._closed = True
-        self._done = done
-        dropped = self._drop() if drop else 0
-        self._take(call, None, 0)
         self._release(force=True)
-        return dropped
+        return self._drop() if drop else 0
+
+    def close(self, call: Callable[[Any], Any], done: Callable[[], object]) -> None:
+        """Make ``call(None)`` the last one, after what still waits; then call ``done``."""
+        self._done = done
+        self._take(call, None, 0)
 
     def give_up(self) -> int:
         """Cancel the callback that still awaits and drop all but the last; return how many."""

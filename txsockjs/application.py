@@ -68,15 +68,19 @@ class Application:
         if not self.mailbox.put(self._on_event, event, MESSAGE_COST):
             self._server.stats.messages_dropped += 1
 
-    def close(self, drop: bool) -> None:
-        """Call ``on_close``, after what waits or (``drop``) in its place.
+    def end(self, drop: bool) -> None:
+        """Call ``on_close`` soon, after what waits or (``drop``) in its place.
 
         A callback that still awaits, and what waits behind it, has ``disconnect_delay`` to be
         done: then it is cancelled, so that ``on_close`` is called whatever it awaits.
         """
+        self._server.stats.messages_dropped += self.mailbox.shut(drop)
         self._server.enter(self)
-        dropped = self.mailbox.close(self._on_close, drop, self._done)
-        self._server.stats.messages_dropped += dropped
+        # Not now, so that on_close never runs inside the application's call to close().
+        self._server.scheduler.tell_later(self._close)
+
+    def _close(self) -> None:
+        self.mailbox.close(self._on_close, self._done)
         if self._opened and self.connection is not None:
             self._grace = self._server.reactor.callLater(
                 self._server.settings.disconnect_delay, self._give_up

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from re import Match
-from typing import Any, Callable
+from typing import Any
 
 from .errors import BrokenJSON, PayloadExpected
 
@@ -84,32 +83,25 @@ class Message(str):
             return self._frame
 
 
-class Jsonified(str):
-    """A message that is JSON text already; it goes into a frame as it is."""
-
-    __slots__ = ()
-
-
-def messages_frame(messages: Sequence[str]) -> bytes:
+def messages_frame(messages: list[str]) -> bytes:
     """Return the ``a[...]`` frame of these messages, in order."""
     if len(messages) == 1 and type(messages[0]) is Message:
         return messages[0].frame
     return b"a" + _encode_strings(messages)
 
 
-def _encode_strings(messages: Sequence[str]) -> bytes:
+def _encode_strings(messages: list[str]) -> bytes:
     # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
     # else: the test that lets nearly every message take the fast library.
     if orjson is not None:
         for message in messages:
-            if not message.isprintable() or type(message) is Jsonified:
+            if not message.isprintable():
                 break
             if not message.isascii() and ("\ufffd" in message or "\ufffc" in message):
                 break
         else:
             return orjson.dumps(messages)
-    parts = [str(m) if type(m) is Jsonified else json_encode(m) for m in messages]
-    return ("[" + ",".join(parts) + "]").encode("utf-8")
+    return json_encode(messages).encode("utf-8")
 
 
 def disconnect(code: int, reason: str) -> str:
@@ -148,8 +140,6 @@ def _checked(messages: Any) -> list[str]:
 
 
 _CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
-
-Wrap = Callable[[bytes], bytes]
 
 
 def is_callback(name: str | None, longest: int | None = None) -> bool:

@@ -291,8 +291,7 @@ class BaseSession(SessionMixin):
         if self._production is not None:
             production, self._production = self._production, None
             self.server.scheduler.tell_later(production.stop)
-        # Later, so that on_close never runs inside a call to close().
-        self.server.scheduler.tell_later(self._application.close, drop)
+        self._application.end(drop)
         if self._receiver is None:
             self._receiver_ended()
         else:

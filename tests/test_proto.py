@@ -1,0 +1,165 @@
+"""Frames and JSON, by value."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txsockjs import proto
+from txsockjs.errors import BrokenJSON, PayloadExpected
+
+ESCAPED = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *range(0x200C, 0x2010),
+    *range(0x2028, 0x2030),
+    *range(0x2060, 0x2070),
+    *range(0xFFF0, 0x10000),
+    *range(0xD800, 0xE000, 37),
+]
+# Any code point, lone surrogates included.
+text = st.text(st.characters(exclude_categories=()))
+
+
+@pytest.fixture(params=["fast", "standard"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "standard":
+        monkeypatch.setattr(proto, "orjson", None)
+    elif proto.orjson is None:
+        pytest.skip("orjson is not installed here")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("code", ESCAPED, ids=hex)
+def test_what_browsers_mistake_is_escaped_in_lower_case(code: int, library: str) -> None:
+    frame = proto.messages_frame(["<" + chr(code) + ">"])
+    assert frame == b'a["<\\u%04x>"]' % code
+
+
+def test_everything_else_goes_as_utf8(library: str) -> None:
+    message = 'é€𝒳😀 <"\\/>'
+    expected = 'a["é€𝒳😀 <\\"\\\\/>"]'
+    assert proto.messages_frame([message]) == expected.encode("utf-8")
+
+
+def test_a_backslash_before_a_letter_is_not_taken_for_an_escape(library: str) -> None:
+    for message in ("\\n", "\\\\n", "\\\n", "\\u000a", '\\"\n'):
+        frame = proto.messages_frame([message])
+        assert json.loads(frame[1:]) == [message]
+    assert proto.messages_frame(["\\n\n"]) == b'a["\\\\n\\u000a"]'
+
+
+def test_messages_are_one_array_without_spaces(library: str) -> None:
+    assert proto.messages_frame(["a", "b", ""]) == b'a["a","b",""]'
+
+
+@given(st.lists(text, min_size=1))
+def test_both_libraries_make_the_same_frame(messages: list[str]) -> None:
+    fast = proto.messages_frame(messages)
+    orjson, proto.orjson = proto.orjson, None
+    try:
+        assert proto.messages_frame(messages) == fast
+    finally:
+        proto.orjson = orjson
+    assert json.loads(fast[1:]) == [_joined(message) for message in messages]
+
+
+def _joined(message: str) -> str:
+    # Two escaped halves that happen to stand side by side are one character to every reader.
+    return message.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def test_a_message_for_many_is_encoded_once() -> None:
+    message = proto.Message("héllo\n")
+    frame = proto.messages_frame([message])
+    assert frame == proto.messages_frame(["héllo\n"])
+    assert proto.messages_frame([message]) is frame
+
+
+def test_the_close_frame_is_json() -> None:
+    assert proto.disconnect(3000, 'Go "away"\n') == 'c[3000,"Go \\"away\\"\\u000a"]'
+
+
+@pytest.mark.parametrize(
+    ("data", "messages"),
+    [
+        (b'["a"]', ["a"]),
+        (b' [ "a" , "b" ] ', ["a", "b"]),
+        (b"[]", []),
+        (b'[""]', [""]),
+        (b'["\\ud800"]', ["\ud800"]),
+        (b'["\\uDC00\\ud83d\\ude00"]', ["\udc00😀"]),
+        (b'["\\u0000\\n\\/"]', ["\0\n/"]),
+        ('["é"]'.encode(), ["é"]),
+    ],
+)
+def test_arrays_of_strings_come_in(data: bytes, messages: list[str], library: str) -> None:
+    assert proto.decode_messages(data) == messages
+    assert proto.decode_frame(data) == messages
+    assert proto.decode_messages(data.decode()) == messages
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"[", b'["a"', b"a", b'["a",]', b'["\x01"]', b"[NaN]", b"\xff", b'\xef\xbb\xbf["a"]', b"'a'"],
+)
+def test_what_is_no_json_is_broken(data: bytes, library: str) -> None:
+    for decode in (proto.decode_messages, proto.decode_frame):
+        with pytest.raises(BrokenJSON):
+            decode(data)
+
+
+def test_json_nested_too_deeply_is_an_error_and_no_crash(library: str) -> None:
+    for data in (b"[" * 100000, b"[" * 100000 + b"]" * 100000):
+        with pytest.raises((BrokenJSON, PayloadExpected)):
+            proto.decode_messages(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{}", b"[1]", b"[null]", b'["a",1]', b'[["a"]]', b"1", b"null", b"true", b"[1e999]"],
+)
+def test_json_of_another_shape_is_refused_whole(data: bytes, library: str) -> None:
+    for decode in (proto.decode_messages, proto.decode_frame):
+        with pytest.raises(PayloadExpected):
+            decode(data)
+
+
+def test_a_huge_number_is_refused(library: str) -> None:
+    with pytest.raises((PayloadExpected, BrokenJSON)):
+        proto.decode_messages(b"[" + b"9" * 10000 + b"]")
+
+
+def test_a_single_string_is_a_message_on_websockets_only(library: str) -> None:
+    assert proto.decode_frame(b'"x"') == ["x"]
+    with pytest.raises(PayloadExpected):
+        proto.decode_messages(b'"x"')
+
+
+def test_nothing_is_ignored_on_websockets_and_refused_elsewhere() -> None:
+    assert proto.decode_frame(b"") == []
+    with pytest.raises(PayloadExpected):
+        proto.decode_messages(b"")
+
+
+@given(text)
+def test_any_text_survives_there_and_back(message: str) -> None:
+    frame = proto.messages_frame([message])
+    assert proto.decode_messages(frame[1:]) == [_joined(message)]
+
+
+@pytest.mark.parametrize("name", ["a", "callback", "a.b-c_D9", "_jp.a123"])
+def test_a_plain_callback_is_taken(name: str) -> None:
+    assert proto.is_callback(name, 32)
+
+
+@pytest.mark.parametrize("name", ["", None, "a(", "a b", "a\n", "é", "a%20", "<a>", "a" * 33])
+def test_any_other_callback_is_refused(name: str | None) -> None:
+    assert not proto.is_callback(name, 32)
+
+
+def test_a_long_callback_is_fine_where_there_is_no_limit() -> None:
+    assert proto.is_callback("a" * 100)
