@@ -97,8 +97,7 @@ class SessionContainer:
         now = self._clock() if current_time is None else current_time
         while self._heap and self._heap[0][0] <= now:
             session = heapq.heappop(self._heap)[2]
-            registered: object = self._sessions.get(session.session_id)
-            if registered is not session:
+            if id(self._sessions.get(session.session_id)) != id(session):
                 continue  # removed since
             date = session.expiry_date
             if date is not None and date <= now:

@@ -1,0 +1,71 @@
+"""Statistics, by value and on a clock."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from txsockjs.stats import TRANSPORTS, MovingAverage, StatsCollector
+
+
+def test_a_moving_average_forgets_what_leaves_its_window() -> None:
+    average = MovingAverage(period=2)
+    for counts in ([4], [1, 1], [0]):
+        for count in counts:
+            average.add(count)
+        average.flush()
+    assert average.last_average == 1.0
+    assert average.accumulator == 0
+
+
+def test_a_moving_average_of_nothing_is_zero() -> None:
+    assert MovingAverage().last_average == 0
+    average = MovingAverage()
+    average.flush()
+    assert average.last_average == 0
+
+
+def test_the_keys_are_the_documented_ones() -> None:
+    keys = set(StatsCollector(Clock()).dump())
+    assert keys == {
+        "sessions_active",
+        *(f"transp_{name}" for name in TRANSPORTS),
+        "connections_active",
+        "connections_ps",
+        "packets_sent_ps",
+        "packets_rcv_ps",
+        "messages_dropped",
+        "slow_consumers",
+    }
+
+
+def test_sessions_and_connections_are_counted() -> None:
+    stats = StatsCollector(Clock())
+    stats.session_opened("xhr")
+    stats.session_opened("xhr")
+    stats.session_closed()
+    stats.connection_opened()
+    stats.connection_opened()
+    stats.connection_closed()
+    counted = stats.dump()
+    assert counted["sessions_active"] == 1
+    assert counted["transp_xhr"] == 2
+    assert counted["connections_active"] == 1
+
+
+def test_averages_move_once_a_second_between_start_and_stop() -> None:
+    clock = Clock()
+    stats = StatsCollector(clock)
+    assert clock.getDelayedCalls() == []
+    stats.start()
+    stats.start()
+    stats.packets_sent_ps.add(6)
+    clock.advance(1)
+    clock.advance(1)
+    assert stats.dump()["packets_sent_ps"] == 3
+    assert not stats.idle
+    for _ in range(10):
+        clock.advance(1)
+    assert stats.idle
+    stats.stop()
+    stats.stop()
+    assert clock.getDelayedCalls() == []
