@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
+import pytest
+
 from ..needed import lacking, program
 
 HERE = Path(__file__).parent
@@ -63,8 +65,17 @@ def node() -> str:
     return path
 
 
-def play(script: str, patience: float, **config: Any) -> Results:
-    """Run a script of this folder to its end and give the results it prints."""
+def play(request: pytest.FixtureRequest, script: str, patience: float, **config: Any) -> Results:
+    """Run a script of this folder, with the scenarios that the chosen tests of this module ask for.
+
+    Gives the results that it prints.
+    """
+    scenarios: dict[str, list[str]] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.module is request.module:
+            asked = item.callspec.params
+            scenarios.setdefault(asked["transport"], []).append(asked["scenario"])
+    config.update(transports=list(scenarios), scenarios=scenarios)
     process = subprocess.Popen(
         [node(), str(HERE / script), json.dumps(config)],
         stdout=subprocess.PIPE,

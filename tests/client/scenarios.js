@@ -240,7 +240,7 @@
     // What was sent before the close arrives before it.
     async close_flushes({ environment, connect }) {
       const client = await connect(environment.extra + '/orders');
-      client.order({ do: 'push', count: 500, bursts: 10, close: 3001, reason: 'all sent' });
+      client.order({ do: 'push', count: 500, bursts: 10, code: 3001, reason: 'all sent' });
       const end = await client.closed;
       same(client.arrived, Array.from({ length: 500 }, (_, n) => `pushed ${n}`), 'messages');
       same(end, { code: 3001, reason: 'all sent', wasClean: true }, 'end');

@@ -33,16 +33,17 @@ NAMES["raw-websocket"] = [
 
 
 @pytest.fixture(scope="module")
-def played(page_server: str, field_server: Server, extra_server: Server) -> Results:
+def played(
+    request: pytest.FixtureRequest, page_server: str, field_server: Server, extra_server: Server
+) -> Results:
     return play(
+        request,
         "in_chromium.js",
         patience=420,
         chromium=program("chromium", "chromium-browser", "google-chrome"),
         page=f"{page_server}/page.html",
         test=field_server.url,
         extra=extra_server.url,
-        transports=list(NAMES),
-        scenarios=NAMES,
     )
 
 

@@ -13,14 +13,13 @@ NAMES["xhr-polling"].append("falls_back_without_websocket")
 
 
 @pytest.fixture(scope="module")
-def played(field_server: Server, extra_server: Server) -> Results:
+def played(request: pytest.FixtureRequest, field_server: Server, extra_server: Server) -> Results:
     return play(
+        request,
         "in_node.js",
         patience=240,
         test=field_server.url,
         extra=extra_server.url,
-        transports=TRANSPORTS,
-        scenarios=NAMES,
     )
 
 
