@@ -10,7 +10,7 @@ const asked = {};
 const request = http.request;
 http.request = function (...parameters) {
   const [target] = parameters;
-  const path = typeof target === 'string' ? new URL(target).pathname : target.path || target.pathname;
+  const path = typeof target === 'string' ? target : target.path || target.pathname;
   const last = String(path).split('?')[0].split('/').pop();
   asked[last] = (asked[last] || 0) + 1;
   return request.apply(this, parameters);

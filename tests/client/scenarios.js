@@ -27,6 +27,7 @@
     'iframe-htmlfile': 'htmlfile',
     'iframe-xhr-polling': 'xhr',
     'jsonp-polling': 'jsonp',
+    'raw-websocket': 'websocket',
   };
   const ONE_FRAME_PER_REQUEST = ['xhr', 'jsonp'];
 
@@ -231,14 +232,15 @@
 
     async closed_by_the_server({ environment, connect }) {
       const client = await connect(environment.extra + '/orders');
-      client.order({ do: 'close', code: 4321, reason: 'naïve "reason" ☃' });
-      same(await client.closed, { code: 4321, reason: 'naïve "reason" ☃', wasClean: true }, 'end');
+      const end = { code: 4321, reason: 'naïve "reason" ☃', wasClean: true };
+      client.order({ do: 'close', code: end.code, reason: end.reason });
+      same(await client.closed, end, 'end');
     },
 
     // What was sent before the close arrives before it.
     async close_flushes({ environment, connect }) {
       const client = await connect(environment.extra + '/orders');
-      client.order({ do: 'push', count: 500, bursts: 10, close: 3001, reason: 'all sent' });
+      client.order({ do: 'push', count: 500, bursts: 10, code: 3001, reason: 'all sent' });
       const end = await client.closed;
       same(client.arrived, Array.from({ length: 500 }, (_, n) => `pushed ${n}`), 'messages');
       same(end, { code: 3001, reason: 'all sent', wasClean: true }, 'end');
@@ -311,6 +313,62 @@
       await client.finish();
     },
   };
+
+  // The browser's own websocket, at an endpoint of the server's: no frames of SockJS, and both
+  // sides' close codes travel.
+  function raw(environment) {
+    const url = environment.extra.replace(/^http/, 'ws') + '/orders/websocket';
+    const socket = new WebSocket(url);
+    socket.binaryType = 'arraybuffer';
+    const once = (kind) => new Promise((resolve, reject) => {
+      socket.addEventListener(kind, resolve, { once: true });
+      if (kind !== 'close') socket.addEventListener('close', reject, { once: true });
+    });
+    const next = async () => (await once('message')).data;
+    return { socket, opened: once('open'), closed: once('close'), next };
+  }
+
+  Object.assign(scenarios, {
+    async raw_echo({ environment }) {
+      const { socket, opened, closed, next } = raw(environment);
+      await opened;
+      socket.send(JSON.stringify({ do: 'info' }));
+      same(JSON.parse(await next()).transport, 'rawwebsocket', 'transport at the server');
+      socket.close();
+      await closed;
+    },
+
+    async raw_binary({ environment }) {
+      const { socket, opened, closed, next } = raw(environment);
+      await opened;
+      const bytes = Uint8Array.from({ length: 70000 }, (_, n) => n % 256);
+      socket.send(bytes);
+      same(Array.from(new Uint8Array(await next())), Array.from(bytes), 'echoed bytes');
+      socket.close();
+      await closed;
+    },
+
+    async raw_closed_by_the_server({ environment }) {
+      const { socket, opened, closed } = raw(environment);
+      await opened;
+      socket.send(JSON.stringify({ do: 'close', code: 4321, reason: 'naïve "reason" ☃' }));
+      const { code, reason, wasClean } = await closed;
+      same([code, reason, wasClean], [4321, 'naïve "reason" ☃', true], 'end');
+    },
+
+    async raw_closed_by_the_browser({ environment }) {
+      const { socket, opened, closed, next } = raw(environment);
+      await opened;
+      const name = freshName();
+      socket.send(JSON.stringify({ do: 'name', name }));
+      await next();
+      socket.close(3456, 'browser is done');
+      const { code, reason, wasClean } = await closed;
+      same([code, reason, wasClean], [3456, 'browser is done', true], 'end at the browser');
+      const heard = await heardByServer(environment, 'websocket', name);
+      same(heard, { name, times: 1, reason: [3456, 'browser is done'] }, 'end at the server');
+    },
+  });
 
   for (const [kind, text] of Object.entries(TEXTS)) {
     scenarios['echo_' + kind] = async ({ environment, connect }) => {

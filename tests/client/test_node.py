@@ -1,0 +1,31 @@
+"""The stock client in Node, over every transport that it has there."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..running import Server
+from .playing import SCENARIOS, Results, play
+
+TRANSPORTS = ["websocket", "xhr-streaming", "xhr-polling", "eventsource"]
+NAMES = {transport: list(SCENARIOS) for transport in TRANSPORTS}
+NAMES["xhr-polling"].append("falls_back_without_websocket")
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, field_server: Server, extra_server: Server) -> Results:
+    return play(
+        request,
+        "in_node.js",
+        patience=240,
+        test=field_server.url,
+        extra=extra_server.url,
+    )
+
+
+@pytest.mark.parametrize(
+    ("transport", "scenario"),
+    [(transport, name) for transport in TRANSPORTS for name in NAMES[transport]],
+)
+def test_client_in_node(played: Results, transport: str, scenario: str) -> None:
+    assert played[transport][scenario] is None
