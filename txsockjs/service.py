@@ -1,7 +1,7 @@
 """`SockJSService`: routers on one Site, listening on endpoints, as part of an `Application`.
 
 Ports are opened with privileges, so that low ones work and one in use ends the start. Stopping is
-orderly: no new connections and sessions; every session gets its close frame and ``on_close``; then
+orderly: no new sessions; every session gets its close frame and ``on_close``; then ports close and
 the connections that are left are dropped. Each step has a bounded time. `makeService` and
 `Options` are what ``twistd sockjs`` runs. Calls the router and the demo; nothing of ours calls it.
 """
@@ -94,11 +94,12 @@ class SockJSService(Service):
         return self._stopped
 
     async def _stop(self) -> None:
-        ending = self.ports.close()
-        ending += [maybeDeferred(router.close) for router in self.routers]
-        for succeeded, result in await self._bounded(DeferredList(ending, consumeErrors=True)):
-            if not succeeded:
-                self._log.failure("a part of the service did not stop", result)
+        # The ports stay open meanwhile: between two polls a client has no connection, and it
+        # must come back once more for its close frame. New sessions are refused by the routers.
+        await self._bounded(
+            [maybeDeferred(router.close, patience=self._stop_timeout) for router in self.routers]
+        )
+        await self._bounded(self.ports.close())
         for transport in self.site.connections():
             transport.loseConnection()
         deadline = self._reactor.seconds() + DROP_DELAY
@@ -107,12 +108,12 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.abortConnection()
 
-    def _bounded(self, ended: "Deferred[Any]") -> "Deferred[Any]":
-        """Give what ``ended`` gives, or nothing when the time that sessions have is over."""
+    async def _bounded(self, ending: "List[Deferred[Any]]") -> None:
+        """Wait until all is over, but for no longer than the service has to stop."""
         waiting: Deferred[Any] = Deferred()
 
         def give_up() -> None:
-            self._log.warn("sessions were left after {seconds} s", seconds=self._stop_timeout)
+            self._log.warn("not all had ended after {seconds} s", seconds=self._stop_timeout)
             waiting.callback([])
 
         def finish(results: Any) -> None:
@@ -121,8 +122,10 @@ class SockJSService(Service):
                 waiting.callback(results)
 
         timer = self._reactor.callLater(self._stop_timeout, give_up)
-        ended.addCallback(finish)
-        return waiting
+        DeferredList(ending, consumeErrors=True).addCallback(finish)
+        for succeeded, result in await waiting:
+            if not succeeded:
+                self._log.failure("a part of the service did not stop", result)
 
 
 class _Process(SockJSService):
