@@ -6,13 +6,19 @@ the connections that are left are dropped. Each step has a bounded time. `makeSe
 `Options` are what ``twistd sockjs`` runs. Calls the router and the demo; nothing of ours calls it.
 """
 
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
 import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Any, List, Optional, Union
+from typing import Any, Union
 
 from twisted.application.service import Service
+from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import deferLater
@@ -48,16 +54,15 @@ class SockJSService(Service):
 
     def __init__(
         self,
-        endpoint: Union[Endpoint, Iterable[Endpoint]],
-        routers: Union[SockJSRouter, Iterable[SockJSRouter]],
+        endpoint: Endpoint | Iterable[Endpoint],
+        routers: SockJSRouter | Iterable[SockJSRouter],
         *,
         static: Static = None,
         reactor: Any = None,
         stop_timeout: float = 10.0,
     ) -> None:
-        if reactor is None:
-            from twisted.internet import reactor
-        self.routers: List[SockJSRouter] = _listed(routers)
+        reactor = reactor or global_reactor
+        self.routers: list[SockJSRouter] = _listed(routers)
         if not self.routers:
             raise SettingsError("a service must have at least one router, not none")
         root = Root(_fallback(static))
@@ -72,7 +77,7 @@ class SockJSService(Service):
         self._reactor = reactor
         self._stop_timeout = stop_timeout
         self._started = False
-        self._stopped: Optional[Deferred[None]] = None
+        self._stopped: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
         """Listen. Raises `StartError` if an endpoint fails at once."""
@@ -86,7 +91,7 @@ class SockJSService(Service):
         if not self._started:
             self.privilegedStartService()
 
-    def stopService(self) -> "Deferred[None]":
+    def stopService(self) -> Deferred[None]:
         """End all sessions in order; fires when no connection is left."""
         super().stopService()
         if self._stopped is None:
@@ -108,7 +113,7 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.abortConnection()
 
-    async def _bounded(self, ending: "List[Deferred[Any]]") -> None:
+    async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all is over, but for no longer than the service has to stop."""
         waiting: Deferred[Any] = Deferred()
 
@@ -163,9 +168,7 @@ class _Process(SockJSService):
 
 def makeService(options: Options) -> SockJSService:
     """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
-    from twisted.internet import reactor
-
-    plan = options.plan
+    plan, reactor = options.plan, global_reactor
     try:
         if plan.mounts:
             routers = [
@@ -179,12 +182,12 @@ def makeService(options: Options) -> SockJSService:
         raise StartError(f"sockjs: {error}") from error
 
 
-def _listed(value: Any) -> List[Any]:
+def _listed(value: Any) -> list[Any]:
     several = isinstance(value, Iterable) and not isinstance(value, str)
     return list(value) if several else [value]
 
 
-def _fallback(static: Static) -> Optional[IResource]:
+def _fallback(static: Static) -> IResource | None:
     if static is None or IResource.providedBy(static):
         return static
     if not os.path.isdir(static):

@@ -6,7 +6,7 @@ kept. twisted.web alone would store a body of any size before a resource sees th
 Called by `txsockjs.service` and by programs that build their own Site; imports nothing of ours.
 """
 
-# Most methods of twisted.web that are called and overridden here carry no types.
+# Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
