@@ -112,7 +112,7 @@ class SockJSSite(Site):
     """A Site that refuses bodies over ``max_body_size`` bytes with 413.
 
     Further arguments are those of `twisted.web.server.Site`; a ``requestFactory`` among them
-    must be a subclass of `SockJSRequest`.
+    must be a subclass of `SockJSRequest`. Requests are logged only if there is a ``logPath``.
     """
 
     requestFactory = SockJSRequest
@@ -125,6 +125,14 @@ class SockJSSite(Site):
     def connections(self) -> list[Any]:
         """Give the transports that are still connected, websockets included."""
         return [transport for transport in self._transports if transport.connected]
+
+    def log(self, request: Any) -> None:
+        """Write a request to the access log, if there is one of its own.
+
+        Clients that poll make a request for each message: too much for the program's log.
+        """
+        if self.logPath is not None:
+            super().log(request)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Build a channel, and remember its transport once it is connected."""
