@@ -153,10 +153,13 @@ def test_an_endpoint_may_be_a_string(make):
         ("something else", "something else"),
     ],
 )
-def test_it_says_where_it_listens(make, address, url):
-    service, _ = make(Endpoint(address=address))
+def test_it_says_where_it_listens_when_the_reactor_runs(make, address, url):
+    service, reactor = make(Endpoint(address=address))
     with capturedLogs() as logged:
         service.privilegedStartService()
+        assert logged == []
+        for call, arguments, keywords in reactor.whenRunningHooks:
+            call(*arguments, **keywords)
     assert said(logged) == [f"listening on {url}"]
 
 

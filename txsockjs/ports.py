@@ -31,6 +31,7 @@ class Ports:
 
     def __init__(self, reactor: Any, endpoints: list[Endpoint]) -> None:
         self.open_ports: list[IListeningPort] = []
+        self._reactor = reactor
         self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
         self._listening: list[Deferred[Any]] = []
         self._error: StartError | None = None
@@ -55,7 +56,9 @@ class Ports:
     def _opened(self, port: IListeningPort, endpoint: IStreamServerEndpoint) -> None:
         self.open_ports.append(port)
         scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
-        self._log.info("listening on {url}", url=_url(scheme, port.getHost()))
+        url = _url(scheme, port.getHost())
+        # Nothing is accepted before the reactor runs.
+        self._reactor.callWhenRunning(self._log.info, "listening on {url}", url=url)
 
     def _failed(self, failure: Failure, name: str) -> None:
         if not failure.check(CancelledError):

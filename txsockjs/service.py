@@ -138,16 +138,13 @@ class _Process(SockJSService):
 
     def privilegedStartService(self) -> None:
         """Listen, or end with one line on the standard error that twistd has redirected."""
+        # In time: what is called first now runs before the ports are announced.
+        self._reactor.callWhenRunning(self._handle_sigterm)
         try:
             super().privilegedStartService()
         except StartError:
             sys.stderr = sys.__stderr__
             raise
-
-    def startService(self) -> None:
-        """Start, and take SIGTERM over from the reactor once that runs."""
-        super().startService()
-        self._reactor.callWhenRunning(self._reactor.callLater, 0, self._handle_sigterm)
 
     def _handle_sigterm(self) -> None:
         # After an orderly shutdown twistd kills itself with the signal that it got. To what
