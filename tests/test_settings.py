@@ -354,7 +354,7 @@ def test_text_becomes_a_value(name, text, value):
     ("name", "text", "words"),
     [
         ("heartbeat_delay", "soon", "heartbeat_delay must be > 0 seconds, not 'soon'"),
-        ("heartbeat_delay", "-1", "heartbeat_delay must be > 0 seconds, not -1.0"),
+        ("heartbeat_delay", "-1", "heartbeat_delay must be > 0 seconds, not -1"),
         ("heartbeat_delay", "nan", "heartbeat_delay must be > 0 seconds, not nan"),
         ("heartbeat_delay", "none", "heartbeat_delay must be > 0 seconds, not 'none'"),
         ("response_limit", "1.5", "response_limit must be a whole number > 0 of bytes, not '1.5'"),

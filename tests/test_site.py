@@ -8,6 +8,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
@@ -268,3 +269,21 @@ def test_the_site_knows_its_connections(connect):
     assert site.connections() == [transport]
     transport.close(channel)
     assert site.connections() == []
+
+
+def test_requests_are_logged_only_to_a_file_of_their_own(tmp_path):
+    path = tmp_path / "access.log"
+    with capturedLogs() as logged:
+        for options in ({}, {"logPath": str(path)}):
+            clock = Clock()
+            site = SockJSSite(Echo(), LIMIT, reactor=clock, **options)
+            site.doStart()
+            channel = site.buildProtocol(ADDRESS)
+            transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+            channel.makeConnection(transport)
+            channel.dataReceived(post(length(1), body=b"x"))
+            transport.close(channel)
+            site.doStop()
+            assert clock.getDelayedCalls() == []
+    assert path.read_text().count('"POST / HTTP/1.1" 200') == 1
+    assert not any("POST" in formatEvent(event) for event in logged)

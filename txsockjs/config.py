@@ -17,12 +17,14 @@ A file is checked when it is read; what is wrong raises `SettingsError` in one l
 file. Called by `txsockjs.options`; calls `txsockjs.mount` and `txsockjs.settings`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
+from typing import Any, TypeVar
 
 from .errors import SettingsError
 from .mount import Mount, check_prefix, find_connection
@@ -43,12 +45,12 @@ class Plan:
     ``static`` is the directory whose files are served beside the mounts, or None.
     """
 
-    listen: List[str] = field(default_factory=list)
-    static: Optional[str] = None
-    settings: Dict[str, Any] = field(default_factory=dict)
-    mounts: List[Mount] = field(default_factory=list)
+    listen: list[str] = field(default_factory=list)
+    static: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    mounts: list[Mount] = field(default_factory=list)
 
-    def override(self, settings: Dict[str, Any]) -> None:
+    def override(self, settings: dict[str, Any]) -> None:
         """Let these settings hold for every mount, whatever the file says."""
         self.settings.update(settings)
         self.mounts = [
@@ -61,7 +63,7 @@ class Plan:
         return Settings.merged(self.settings, mount.settings)
 
     @classmethod
-    def read(cls, path: str) -> "Plan":
+    def read(cls, path: str) -> Plan:
         """Read a TOML file. A relative ``static`` starts from the directory of the file."""
         try:
             with open(path, "rb") as file:
@@ -76,7 +78,7 @@ class Plan:
             raise SettingsError(f"{path}: {error}") from error
 
     @classmethod
-    def _from(cls, table: Dict[str, Any], directory: str) -> "Plan":
+    def _from(cls, table: dict[str, Any], directory: str) -> Plan:
         _refuse_unknown(table, ("listen", "static", "settings", "mount"))
         listen = table.get("listen", [])
         plan = cls([listen] if isinstance(listen, str) else listen)
@@ -102,7 +104,7 @@ def _mount(table: Any) -> Mount:
     return Mount(prefix, find_connection(name), settings)
 
 
-def _refuse_unknown(table: Dict[str, Any], known: Tuple[str, ...]) -> None:
+def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...]) -> None:
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -111,7 +113,7 @@ def _refuse_unknown(table: Dict[str, Any], known: Tuple[str, ...]) -> None:
 
 
 def _typed(
-    table: Dict[str, Any], name: str, kind: Type[_T], wanted: str, default: Optional[_T] = None
+    table: dict[str, Any], name: str, kind: type[_T], wanted: str, default: _T | None = None
 ) -> _T:
     value = table.get(name, default)
     if not isinstance(value, kind):

@@ -69,7 +69,11 @@ def _seconds(value: object) -> float:
     return seconds
 
 
-def _parse_float(text: str) -> float:
+def _parse_number(text: str) -> float:
+    try:
+        return int(text)  # so that an error shows -1 as -1
+    except ValueError:
+        pass
     try:
         return float(text)
     except ValueError:
@@ -186,7 +190,7 @@ def names(known: tuple[str, ...]) -> Kind:
     return Kind(f"names among {', '.join(known)}", check, _parse_list)
 
 
-SECONDS = Kind("> 0 seconds", _seconds, _parse_float)
+SECONDS = Kind("> 0 seconds", _seconds, _parse_number)
 BYTES = Kind("a whole number > 0 of bytes", _count, _parse_int)
 COUNT = Kind("a whole number > 0", _count, _parse_int)
 SWITCH = Kind("on or off", _switch, _parse_switch)

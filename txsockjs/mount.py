@@ -4,12 +4,14 @@ Text is checked here, before anything is started; what is wrong raises `Settings
 Called by `txsockjs.options` and `txsockjs.config`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Type
+from typing import Any
 
 from twisted.python import reflect
 
@@ -22,11 +24,11 @@ class Mount:
     """A connection class, the prefix it is served at, and the settings it has of its own."""
 
     prefix: str
-    connection: Type[SockJSConnection]
+    connection: type[SockJSConnection]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> "Mount":
+    def parse(cls, text: str) -> Mount:
         """Read ``PREFIX=dotted.Name``."""
         prefix, equals, name = text.rpartition("=")
         if not equals:
@@ -44,7 +46,7 @@ def check_prefix(text: str) -> str:
     return "/".join(parts)
 
 
-def find_connection(name: str) -> Type[SockJSConnection]:
+def find_connection(name: str) -> type[SockJSConnection]:
     """Import a `SockJSConnection` by its dotted name, also from the current directory."""
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:

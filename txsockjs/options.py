@@ -6,10 +6,15 @@ process with that one line when twistd itself reads them: it would print all its
 Called by `txsockjs.service`; calls `txsockjs.config`, `txsockjs.mount`, `txsockjs.settings`.
 """
 
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
 import dataclasses
 import os
 import sys
-from typing import Any, ClassVar, List, Optional
+from typing import Any, ClassVar
 
 from twisted.python import usage
 
@@ -43,7 +48,7 @@ class Options(usage.Options):
     )
     parent: Any = None
     plan: Plan
-    optParameters: ClassVar[List[List[Any]]] = [
+    optParameters: ClassVar[list[list[Any]]] = [
         ["app", "a", None, "One application to serve: the dotted name of a SockJSConnection."],
         ["prefix", "p", None, "Where to serve --app. [default: /]"],
         ["static", "s", None, "Serve the files of this directory beside the applications."],
@@ -56,11 +61,11 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        self._listen: List[str] = []
-        self._mounts: List[Mount] = []
+        self._listen: list[str] = []
+        self._mounts: list[Mount] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """Listen on this endpoint, repeatable. [default: tcp:8080:interface=127.0.0.1]"""
+        """Listen on this endpoint, repeatable [default: tcp:8080:interface=127.0.0.1]."""
         self._listen.append(endpoint)
 
     def opt_mount(self, mount: str) -> None:
@@ -70,7 +75,7 @@ class Options(usage.Options):
     opt_l = opt_listen
     opt_m = opt_mount
 
-    def parseOptions(self, options: Optional[List[str]] = None) -> None:
+    def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse a command line; under twistd, what is wrong ends the process with one line."""
         try:
             super().parseOptions(options)

@@ -4,8 +4,10 @@ An endpoint that fails at once ends the start with `StartError`, in words withou
 that fails later, or is cancelled by closing, is logged. Called by `txsockjs.service`.
 """
 
+from __future__ import annotations
+
 import os
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -27,11 +29,12 @@ class Ports:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, endpoints: List[Endpoint]) -> None:
-        self.open_ports: List[IListeningPort] = []
+    def __init__(self, reactor: Any, endpoints: list[Endpoint]) -> None:
+        self.open_ports: list[IListeningPort] = []
+        self._reactor = reactor
         self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
-        self._listening: List[Deferred[Any]] = []
-        self._error: Optional[StartError] = None
+        self._listening: list[Deferred[Any]] = []
+        self._error: StartError | None = None
 
     def open(self, factory: IProtocolFactory) -> None:
         """Listen on all of them, or on none and raise `StartError`."""
@@ -43,7 +46,7 @@ class Ports:
                 self.close()
                 raise self._error
 
-    def close(self) -> "List[Deferred[Any]]":
+    def close(self) -> list[Deferred[Any]]:
         """Accept no more connections; each Deferred fires when one port is closed."""
         for listening in self._listening:
             listening.cancel()
@@ -53,7 +56,9 @@ class Ports:
     def _opened(self, port: IListeningPort, endpoint: IStreamServerEndpoint) -> None:
         self.open_ports.append(port)
         scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
-        self._log.info("listening on {url}", url=_url(scheme, port.getHost()))
+        url = _url(scheme, port.getHost())
+        # Nothing is accepted before the reactor runs.
+        self._reactor.callWhenRunning(self._log.info, "listening on {url}", url=url)
 
     def _failed(self, failure: Failure, name: str) -> None:
         if not failure.check(CancelledError):
@@ -61,7 +66,7 @@ class Ports:
             self._log.critical("{error}", error=self._error)
 
 
-def _described(reactor: Any, endpoint: Endpoint) -> Tuple[str, IStreamServerEndpoint]:
+def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndpoint]:
     """Give the endpoint, and its name for messages."""
     if not isinstance(endpoint, str):
         return repr(endpoint), endpoint
@@ -71,7 +76,7 @@ def _described(reactor: Any, endpoint: Endpoint) -> Tuple[str, IStreamServerEndp
         raise SettingsError(f"cannot listen on {endpoint!r}: {_why(error)}") from error
 
 
-def _why(error: Optional[BaseException]) -> str:
+def _why(error: BaseException | None) -> str:
     """Say why in words, without the addresses and numbers that Twisted and the system add."""
     cause = getattr(error, "socketError", error)
     return getattr(cause, "strerror", None) or " ".join(str(cause).split())

@@ -4,7 +4,12 @@ A mount is a literal prefix of whole segments; the longest one that fits wins, a
 goes to the fallback. Called by `txsockjs.service`; calls twisted.web only.
 """
 
-from typing import Any, Dict, Optional, Tuple
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any
 
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource, getChildForRequest
@@ -12,7 +17,7 @@ from twisted.web.static import File
 
 from .errors import SettingsError
 
-_Segments = Tuple[bytes, ...]
+_Segments = tuple[bytes, ...]
 
 
 def segments(prefix: str) -> _Segments:
@@ -25,10 +30,10 @@ class Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, fallback: Optional[IResource] = None) -> None:
+    def __init__(self, fallback: IResource | None = None) -> None:
         super().__init__()
         self._fallback = fallback or notFound()
-        self._mounts: Dict[_Segments, IResource] = {}
+        self._mounts: dict[_Segments, IResource] = {}
         self._depth = 0
 
     def mount(self, prefix: str, resource: IResource) -> None:

@@ -1,18 +1,24 @@
 """`SockJSService`: routers on one Site, listening on endpoints, as part of an `Application`.
 
 Ports are opened with privileges, so that low ones work and one in use ends the start. Stopping is
-orderly: no new connections and sessions; every session gets its close frame and ``on_close``; then
+orderly: no new sessions; every session gets its close frame and ``on_close``; then ports close and
 the connections that are left are dropped. Each step has a bounded time. `makeService` and
 `Options` are what ``twistd sockjs`` runs. Calls the router and the demo; nothing of ours calls it.
 """
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
 
 import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Any, List, Optional, Union
+from typing import Any, Union
 
 from twisted.application.service import Service
+from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import deferLater
@@ -48,16 +54,15 @@ class SockJSService(Service):
 
     def __init__(
         self,
-        endpoint: Union[Endpoint, Iterable[Endpoint]],
-        routers: Union[SockJSRouter, Iterable[SockJSRouter]],
+        endpoint: Endpoint | Iterable[Endpoint],
+        routers: SockJSRouter | Iterable[SockJSRouter],
         *,
         static: Static = None,
         reactor: Any = None,
         stop_timeout: float = 10.0,
     ) -> None:
-        if reactor is None:
-            from twisted.internet import reactor
-        self.routers: List[SockJSRouter] = _listed(routers)
+        reactor = reactor or global_reactor
+        self.routers: list[SockJSRouter] = _listed(routers)
         if not self.routers:
             raise SettingsError("a service must have at least one router, not none")
         root = Root(_fallback(static))
@@ -72,7 +77,7 @@ class SockJSService(Service):
         self._reactor = reactor
         self._stop_timeout = stop_timeout
         self._started = False
-        self._stopped: Optional[Deferred[None]] = None
+        self._stopped: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
         """Listen. Raises `StartError` if an endpoint fails at once."""
@@ -86,7 +91,7 @@ class SockJSService(Service):
         if not self._started:
             self.privilegedStartService()
 
-    def stopService(self) -> "Deferred[None]":
+    def stopService(self) -> Deferred[None]:
         """End all sessions in order; fires when no connection is left."""
         super().stopService()
         if self._stopped is None:
@@ -94,11 +99,12 @@ class SockJSService(Service):
         return self._stopped
 
     async def _stop(self) -> None:
-        ending = self.ports.close()
-        ending += [maybeDeferred(router.close) for router in self.routers]
-        for succeeded, result in await self._bounded(DeferredList(ending, consumeErrors=True)):
-            if not succeeded:
-                self._log.failure("a part of the service did not stop", result)
+        # The ports stay open meanwhile: between two polls a client has no connection, and it
+        # must come back once more for its close frame. New sessions are refused by the routers.
+        await self._bounded(
+            [maybeDeferred(router.close, patience=self._stop_timeout) for router in self.routers]
+        )
+        await self._bounded(self.ports.close())
         for transport in self.site.connections():
             transport.loseConnection()
         deadline = self._reactor.seconds() + DROP_DELAY
@@ -107,12 +113,12 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.abortConnection()
 
-    def _bounded(self, ended: "Deferred[Any]") -> "Deferred[Any]":
-        """Give what ``ended`` gives, or nothing when the time that sessions have is over."""
+    async def _bounded(self, ending: list[Deferred[Any]]) -> None:
+        """Wait until all is over, but for no longer than the service has to stop."""
         waiting: Deferred[Any] = Deferred()
 
         def give_up() -> None:
-            self._log.warn("sessions were left after {seconds} s", seconds=self._stop_timeout)
+            self._log.warn("not all had ended after {seconds} s", seconds=self._stop_timeout)
             waiting.callback([])
 
         def finish(results: Any) -> None:
@@ -121,8 +127,10 @@ class SockJSService(Service):
                 waiting.callback(results)
 
         timer = self._reactor.callLater(self._stop_timeout, give_up)
-        ended.addCallback(finish)
-        return waiting
+        DeferredList(ending, consumeErrors=True).addCallback(finish)
+        for succeeded, result in await waiting:
+            if not succeeded:
+                self._log.failure("a part of the service did not stop", result)
 
 
 class _Process(SockJSService):
@@ -130,16 +138,13 @@ class _Process(SockJSService):
 
     def privilegedStartService(self) -> None:
         """Listen, or end with one line on the standard error that twistd has redirected."""
+        # In time: what is called first now runs before the ports are announced.
+        self._reactor.callWhenRunning(self._handle_sigterm)
         try:
             super().privilegedStartService()
         except StartError:
             sys.stderr = sys.__stderr__
             raise
-
-    def startService(self) -> None:
-        """Start, and take SIGTERM over from the reactor once that runs."""
-        super().startService()
-        self._reactor.callWhenRunning(self._reactor.callLater, 0, self._handle_sigterm)
 
     def _handle_sigterm(self) -> None:
         # After an orderly shutdown twistd kills itself with the signal that it got. To what
@@ -160,9 +165,7 @@ class _Process(SockJSService):
 
 def makeService(options: Options) -> SockJSService:
     """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
-    from twisted.internet import reactor
-
-    plan = options.plan
+    plan, reactor = options.plan, global_reactor
     try:
         if plan.mounts:
             routers = [
@@ -176,12 +179,12 @@ def makeService(options: Options) -> SockJSService:
         raise StartError(f"sockjs: {error}") from error
 
 
-def _listed(value: Any) -> List[Any]:
+def _listed(value: Any) -> list[Any]:
     several = isinstance(value, Iterable) and not isinstance(value, str)
     return list(value) if several else [value]
 
 
-def _fallback(static: Static) -> Optional[IResource]:
+def _fallback(static: Static) -> IResource | None:
     if static is None or IResource.providedBy(static):
         return static
     if not os.path.isdir(static):

@@ -3,10 +3,10 @@
 A body over the limit is refused with 413 as soon as that is known: from its Content-Length before
 a byte of it is read, else when the bytes that came are over the limit. Nothing over the limit is
 kept. twisted.web alone would store a body of any size before a resource sees the request.
-Called by `txsockjs.service` and by programs that build their own Site; imports nothing of ours.
+Called by `txsockjs.service` and by programs that build their own Site.
 """
 
-# Most methods of twisted.web that are called and overridden here carry no types.
+# Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.logger import Logger
-from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, HTTPChannel
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-REFUSAL = b"The request body is too large.\n"
+from .errors import BodyTooLarge
+
+REFUSAL = BodyTooLarge.wording.encode()
 # What is read and thrown away after a refusal: closing with bytes unread would reset the
 # connection, and the client might never see the answer (RFC 9112, section 9.6).
 DISCARD_LIMIT = 1024 * 1024
@@ -102,7 +104,7 @@ class SockJSRequest(Request):
             stream.abortConnection()
 
     def _answer(self) -> None:
-        self.setResponseCode(REQUEST_ENTITY_TOO_LARGE)
+        self.setResponseCode(BodyTooLarge.status)
         self.setHeader(b"content-type", b"text/plain; charset=UTF-8")
         self.setHeader(b"content-length", b"%d" % len(REFUSAL))
         self.write(REFUSAL)
@@ -112,7 +114,7 @@ class SockJSSite(Site):
     """A Site that refuses bodies over ``max_body_size`` bytes with 413.
 
     Further arguments are those of `twisted.web.server.Site`; a ``requestFactory`` among them
-    must be a subclass of `SockJSRequest`.
+    must be a subclass of `SockJSRequest`. Requests are logged only if there is a ``logPath``.
     """
 
     requestFactory = SockJSRequest
@@ -125,6 +127,14 @@ class SockJSSite(Site):
     def connections(self) -> list[Any]:
         """Give the transports that are still connected, websockets included."""
         return [transport for transport in self._transports if transport.connected]
+
+    def log(self, request: Any) -> None:
+        """Write a request to the access log, if there is one of its own.
+
+        Clients that poll make a request for each message: too much for the program's log.
+        """
+        if self.logPath is not None:
+            super().log(request)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Build a channel, and remember its transport once it is connected."""

@@ -5,12 +5,17 @@ of the npm package ``sockjs-client`` installed in the current directory or above
 that the settings name. Called by `txsockjs.service`; calls the router.
 """
 
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
 import html
 import json
 import os
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, List, Optional, Set, Type, Union
+from typing import Any
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -31,17 +36,17 @@ NAME_LIMIT, TEXT_LIMIT = 30, 2000
 class Echo(SockJSConnection):
     """Send every message back."""
 
-    def on_message(self, message: Union[str, bytes]) -> None:
+    def on_message(self, message: str | bytes) -> None:
         self.send(message)
 
 
 class Chat(SockJSConnection):
     """A room: the first message of a client is its name, all others are said to everyone."""
 
-    people: Set["Chat"]  # a set of its own for each demo
+    people: set[Chat]  # a set of its own for each demo
     name = ""
 
-    def on_message(self, message: Union[str, bytes]) -> None:
+    def on_message(self, message: str | bytes) -> None:
         if not isinstance(message, str):
             self.close(3001, "Text messages only")
         elif self.name:
@@ -64,7 +69,7 @@ class Chat(SockJSConnection):
 class Watcher(SockJSConnection):
     """A client that looks at the statistics."""
 
-    demo: "Demo"
+    demo: Demo
 
     def on_open(self, info: ConnectionInfo) -> None:
         self.demo.watch(self)
@@ -82,16 +87,16 @@ class Demo:
             settings = {"sockjs_url": CLIENT_URL, **settings}
         checked = Settings.merged(None, settings)
 
-        def route(prefix: str, base: Type[SockJSConnection], **own: Any) -> SockJSRouter:
+        def route(prefix: str, base: type[SockJSConnection], **own: Any) -> SockJSRouter:
             return SockJSRouter(type(base.__name__, (base,), own), prefix, checked, reactor)
 
-        self.routers: List[SockJSRouter] = [
+        self.routers: list[SockJSRouter] = [
             route("/chat", Chat, people=set()),
             route("/echo", Echo),
             route("/stats", Watcher, demo=self),
         ]
         self.page = make_page(checked.sockjs_url, client)
-        self._watchers: Set[Watcher] = set()
+        self._watchers: set[Watcher] = set()
         self._pushing = LoopingCall(self._push)
         self._pushing.clock = reactor
 
@@ -125,7 +130,7 @@ class Page(Resource):
         return notFound()
 
 
-def find_client() -> Optional[str]:
+def find_client() -> str | None:
     """Look for an installed client script, in the current directory and those above it."""
     directory = os.getcwd()
     while True:
@@ -138,7 +143,7 @@ def find_client() -> Optional[str]:
         directory = above
 
 
-def make_page(sockjs_url: str, client: Optional[str]) -> Resource:
+def make_page(sockjs_url: str, client: str | None) -> Resource:
     """Make the resource of the page, and of the client script if that is a file."""
     text = resources.files(__name__).joinpath("index.html").read_text("utf-8")
     text = text.replace("SOCKJS_URL", html.escape(sockjs_url))

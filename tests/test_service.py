@@ -1,0 +1,423 @@
+"""The service in memory: what it listens on, and the order and bounds of its end."""
+
+import sys
+
+import pytest
+from twisted.application.service import Application, IService
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from txsockjs.conn import SockJSConnection
+from txsockjs.errors import SettingsError, StartError
+from txsockjs.options import Options
+from txsockjs.service import DROP_DELAY, POLL_INTERVAL, SockJSService, makeService
+from txsockjs.settings import Settings
+
+ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
+STOP_TIMEOUT = 3.0
+
+
+class Router:
+    """What a service sees of a router; ``closing`` is what its close returns."""
+
+    def __init__(self, prefix="/a", **settings):
+        self.prefix = prefix
+        self.settings = Settings(**settings)
+        self.closing = succeed(None)
+        self.happened = []
+
+    def resource(self):
+        return Resource()
+
+    def close(self, patience):
+        self.happened.append(("router closed", patience))
+        return self.closing
+
+
+class Port:
+    """A port that listens, and the Deferred of its end."""
+
+    def __init__(self, happened, address):
+        self.happened = happened
+        self.address = address
+        self.closed = succeed(None)
+
+    def getHost(self):
+        return self.address
+
+    def stopListening(self):
+        self.happened.append("port closed")
+        return self.closed
+
+
+@implementer(IStreamServerEndpoint)
+class Endpoint:
+    """An endpoint with one result, and a record of what happened to its port."""
+
+    def __init__(self, happened=None, result=None, address=ADDRESS):
+        self.happened = [] if happened is None else happened
+        self.port = Port(self.happened, address)
+        self.result = succeed(self.port) if result is None else result
+
+    def __repr__(self):
+        return "<Endpoint>"
+
+    def listen(self, factory):
+        self.happened.append("listening")
+        return self.result
+
+
+class Transport(StringTransport):
+    """A connection that ends only when it is told to, or when it is aborted."""
+
+    connected = True
+
+    def setTcpNoDelay(self, enabled):
+        self.no_delay = enabled
+
+    def end(self):
+        self.connected = False
+
+    def abortConnection(self):
+        super().abortConnection()
+        self.end()
+
+
+@pytest.fixture
+def make():
+    """Give a function that makes a service and its reactor; no timer is left in the end."""
+    made = []
+
+    def make(endpoint=None, routers=None, **options):
+        reactor = MemoryReactorClock()
+        made.append(reactor)
+        service = SockJSService(
+            Endpoint() if endpoint is None else endpoint,
+            Router() if routers is None else routers,
+            reactor=reactor,
+            stop_timeout=STOP_TIMEOUT,
+            **options,
+        )
+        return service, reactor
+
+    yield make
+    for reactor in made:
+        assert reactor.getDelayedCalls() == []
+
+
+def said(logged):
+    return [formatEvent(event) for event in logged]
+
+
+# -- starting
+
+
+def test_it_listens_with_privileges_on_every_endpoint_and_once(make):
+    endpoints = [Endpoint(), Endpoint()]
+    service, _ = make(endpoints)
+    service.privilegedStartService()
+    assert [endpoint.happened for endpoint in endpoints] == [["listening"], ["listening"]]
+    service.startService()
+    assert [endpoint.happened for endpoint in endpoints] == [["listening"], ["listening"]]
+    assert service.running
+    assert service.ports.open_ports == [endpoint.port for endpoint in endpoints]
+
+
+def test_it_listens_without_privileges_if_nobody_gave_it_any(make):
+    endpoint = Endpoint()
+    service, _ = make(endpoint)
+    service.startService()
+    assert endpoint.happened == ["listening"]
+
+
+def test_an_endpoint_may_be_a_string(make):
+    service, reactor = make("tcp:8123:interface=127.0.0.1")
+    service.privilegedStartService()
+    ((port, factory, _, interface),) = reactor.tcpServers
+    assert (port, factory, interface) == (8123, service.site, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (ADDRESS, "http://127.0.0.1:8080"),
+        (IPv6Address("TCP", "::1", 80), "http://[::1]:80"),
+        (UNIXAddress("/run/sockjs.sock"), "unix:/run/sockjs.sock"),
+        ("something else", "something else"),
+    ],
+)
+def test_it_says_where_it_listens_when_the_reactor_runs(make, address, url):
+    service, reactor = make(Endpoint(address=address))
+    with capturedLogs() as logged:
+        service.privilegedStartService()
+        assert logged == []
+        for call, arguments, keywords in reactor.whenRunningHooks:
+            call(*arguments, **keywords)
+    assert said(logged) == [f"listening on {url}"]
+
+
+def test_an_endpoint_that_fails_ends_the_start_and_closes_the_others(make):
+    reason = CannotListenError("127.0.0.1", 8080, OSError(98, "Address already in use"))
+    first, second, third = Endpoint(), Endpoint(result=fail(reason)), Endpoint()
+    service, _ = make([first, second, third])
+    with pytest.raises(StartError) as caught:
+        service.privilegedStartService()
+    assert str(caught.value) == "cannot listen on <Endpoint>: Address already in use"
+    assert caught.value.code == str(caught.value)
+    assert first.happened == ["listening", "port closed"]
+    assert third.happened == []
+    assert service.ports.open_ports == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tpc:80", "cannot listen on 'tpc:80': Unknown endpoint type: 'tpc'"),
+        ("tcp:http", "cannot listen on 'tcp:http': invalid literal for int()"),
+        ("tcp", "cannot listen on 'tcp': "),
+    ],
+)
+def test_a_string_that_describes_no_endpoint_is_refused(make, text, words):
+    with pytest.raises(SettingsError) as caught:
+        make(text)
+    assert str(caught.value).startswith(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_endpoint_that_fails_later_is_logged(make):
+    pending = Deferred()
+    service, _ = make(Endpoint(result=pending))
+    service.privilegedStartService()
+    with capturedLogs() as logged:
+        pending.errback(RuntimeError("no luck"))
+    assert said(logged) == ["cannot listen on <Endpoint>: no luck"]
+    assert logged[0]["log_level"] is LogLevel.critical
+
+
+def test_an_endpoint_that_is_not_ready_is_cancelled_by_the_stop(make):
+    cancelled = []
+    service, _ = make(Endpoint(result=Deferred(cancelled.append)))
+    service.startService()
+    with capturedLogs() as logged:
+        stopped = service.stopService()
+    assert len(cancelled) == 1
+    assert stopped.called
+    assert logged == []
+
+
+# -- what it is made of
+
+
+def test_the_site_takes_what_any_of_the_routers_takes(make):
+    routers = [Router("/a", max_body_size=10), Router("/b", max_body_size=30)]
+    service, _ = make(routers=routers)
+    assert service.site.max_body_size == 30
+    assert service.routers == routers
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"routers": []}, "a service must have at least one router, not none"),
+        (
+            {"routers": [Router("/a"), Router("/a")]},
+            "a prefix can be mounted once, /a is there twice",
+        ),
+        (
+            {"routers": Router(""), "static": Resource()},
+            "static files need the root, and a router is mounted there",
+        ),
+        ({"static": "/no/such/directory"}, "static must be a directory, not '/no/such/directory'"),
+    ],
+)
+def test_what_can_not_be_served_is_refused(make, options, words):
+    with pytest.raises(SettingsError) as caught:
+        make(**options)
+    assert str(caught.value) == words
+
+
+def test_static_may_be_a_path_object(make, tmp_path):
+    service, _ = make(static=tmp_path)
+    assert service.site.max_body_size == Settings().max_body_size
+
+
+def test_it_is_a_service_of_an_application(make):
+    endpoint = Endpoint()
+    service, _ = make(endpoint)
+    application = Application("test")
+    service.setServiceParent(application)
+    IService(application).privilegedStartService()
+    IService(application).startService()
+    stopped = IService(application).stopService()
+    assert stopped.called
+    assert endpoint.happened == ["listening", "port closed"]
+
+
+# -- stopping
+
+
+def test_sessions_end_before_the_ports_close(make):
+    happened = []
+    router, closing = Router(), Deferred()
+    router.happened, router.closing = happened, closing
+    service, _ = make(Endpoint(happened), router)
+    service.startService()
+    stopped = service.stopService()
+    assert happened == ["listening", ("router closed", STOP_TIMEOUT)]
+    assert not stopped.called
+    closing.callback(None)
+    assert happened == ["listening", ("router closed", STOP_TIMEOUT), "port closed"]
+    assert stopped.called
+    assert not service.running
+
+
+def test_all_routers_are_closed_at_once(make):
+    routers = [Router("/a"), Router("/b")]
+    for router in routers:
+        router.closing = Deferred()
+    service, _ = make(routers=routers)
+    service.startService()
+    stopped = service.stopService()
+    assert [len(router.happened) for router in routers] == [1, 1]
+    routers[1].closing.callback(None)
+    assert not stopped.called
+    routers[0].closing.callback(None)
+    assert stopped.called
+
+
+def test_a_router_that_does_not_close_is_not_waited_for_for_ever(make):
+    router = Router()
+    router.closing = Deferred()
+    endpoint = Endpoint()
+    service, reactor = make(endpoint, router)
+    service.startService()
+    stopped = service.stopService()
+    reactor.advance(STOP_TIMEOUT - 0.1)
+    assert not stopped.called
+    with capturedLogs() as logged:
+        reactor.advance(0.2)
+    assert stopped.called
+    assert said(logged) == [f"not all had ended after {STOP_TIMEOUT} s"]
+    assert endpoint.happened == ["listening", "port closed"]
+    router.closing.callback(None)
+
+
+def test_a_router_that_fails_to_close_is_logged_and_the_rest_goes_on(make):
+    router = Router()
+    router.closing = fail(RuntimeError("stuck"))
+    endpoint = Endpoint()
+    service, _ = make(endpoint, router)
+    service.startService()
+    with capturedLogs() as logged:
+        stopped = service.stopService()
+    assert stopped.called
+    assert said(logged) == ["a part of the service did not stop"]
+    assert logged[0]["log_failure"].check(RuntimeError)
+    assert endpoint.happened == ["listening", "port closed"]
+
+
+def test_stopping_twice_is_stopping_once(make):
+    router = Router()
+    service, _ = make(routers=router)
+    service.startService()
+    assert service.stopService() is service.stopService()
+    assert len(router.happened) == 1
+
+
+def connect(service):
+    """Open a connection to a service in memory."""
+    channel = service.site.buildProtocol(ADDRESS)
+    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+    channel.makeConnection(transport)
+    return channel, transport
+
+
+def test_connections_that_are_left_are_asked_to_end(make):
+    service, reactor = make()
+    service.startService()
+    channel, transport = connect(service)
+    stopped = service.stopService()
+    assert transport.disconnecting
+    assert not stopped.called
+    transport.end()
+    channel.connectionLost(Failure(ConnectionDone()))
+    reactor.advance(POLL_INTERVAL)
+    assert stopped.called
+    assert not transport.disconnected
+
+
+def test_connections_that_do_not_end_are_dropped(make):
+    service, reactor = make()
+    service.startService()
+    channel, transport = connect(service)
+    stopped = service.stopService()
+    reactor.pump([POLL_INTERVAL] * int(DROP_DELAY / POLL_INTERVAL - 1))
+    assert not transport.disconnected
+    reactor.pump([POLL_INTERVAL] * 2)
+    assert transport.disconnected
+    assert stopped.called
+    channel.connectionLost(Failure(ConnectionDone()))
+
+
+# -- the command
+
+
+class App(SockJSConnection):
+    """Something to mount."""
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Give a function that makes the service of a command line."""
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[App.__module__])
+
+    def command(*arguments):
+        options = Options()
+        options.parseOptions(list(arguments))
+        return makeService(options)
+
+    return command
+
+
+def test_a_command_line_becomes_routers(command):
+    service = command(
+        *("--mount", f"/a={__name__}.App", "--mount", f"/b/c={__name__}.App"),
+        *("--heartbeat-delay", "7", "--listen", "tcp:0"),
+    )
+    assert [router.prefix for router in service.routers] == ["/a", "/b/c"]
+    for router in service.routers:
+        assert router.get_connection_class() is App
+        assert router.settings == Settings(heartbeat_delay=7)
+
+
+def test_a_command_line_without_mounts_becomes_the_demo(command):
+    service = command("--heartbeat-delay", "7")
+    assert [router.prefix for router in service.routers] == ["/chat", "/echo", "/stats"]
+    assert {router.settings.heartbeat_delay for router in service.routers} == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--listen", "tpc:1"], "sockjs: cannot listen on 'tpc:1': Unknown endpoint type: 'tpc'"),
+        (
+            ["--app", f"{__name__}.App", "--prefix", "/a", "--static", "/no/such"],
+            "sockjs: static must be a directory, not '/no/such'",
+        ),
+        (
+            ["--mount", f"/a={__name__}.App", "--mount", f"/a={__name__}.App"],
+            "sockjs: a prefix can be mounted once, /a is there twice",
+        ),
+    ],
+)
+def test_what_can_not_be_served_ends_the_command_with_one_line(command, arguments, words):
+    with pytest.raises(SystemExit) as caught:
+        command(*arguments)
+    assert caught.value.code == words
