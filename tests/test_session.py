@@ -639,6 +639,26 @@ def test_shutting_down_needs_no_lingering_once_the_close_frame_was_delivered() -
     settle(server)
 
 
+def test_shutting_down_waits_for_no_client_that_is_gone_or_was_told() -> None:
+    gone, server, receiver = open_session()
+    receiver.vanish()
+    told, _ = make_session(server=server)
+    FakeReceiver().attach(told)
+    told.close()
+    waiting, _ = make_session(server=server)
+    FakeReceiver(1).attach(waiting)
+    waiting.close()
+    server.reactor.advance(0)
+    assert len(server.sessions) == 3
+    server.closing = True
+    for session in server.sessions:
+        session.leave((3000, "Go away!"))
+    assert list(server.sessions) == [waiting]
+    assert FakeReceiver().attach(waiting).heard == ["c3000 Go away!"]
+    assert len(server.sessions) == 0
+    settle(server)
+
+
 def test_abort_drops_everything_at_once() -> None:
     for kind in (BaseSession, Session):
         session, server, receiver = open_session(kind)

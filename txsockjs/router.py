@@ -160,7 +160,7 @@ class SockJSRouter:
             patience = self.settings.disconnect_delay + self.settings.ping_timeout
         self.closing = True
         for session in self.sessions:
-            session.close(code, reason)
+            session.leave((code, reason))
         give_up = self.reactor.callLater(patience, self._give_up)
         result: Deferred[None] = Deferred()
         result.addCallback(lambda _: give_up.cancel() if give_up.active() else None)

@@ -63,6 +63,7 @@ class BaseSession(SessionMixin):
         "_pending_size",
         "_production",
         "_receiver",
+        "_told",
         "_transitions",
         "close_reason",
         "info",
@@ -90,6 +91,7 @@ class BaseSession(SessionMixin):
         self._pending: list[Any] = []
         self._pending_size = 0
         self._dirty = False
+        self._told = False
         self._production: Production | None = None
 
     def __repr__(self) -> str:
@@ -251,7 +253,14 @@ class BaseSession(SessionMixin):
         if receiver is self._receiver:
             self._receiver = None
             self._pending.clear()
+            self._told = True  # nobody is left to tell
             self.end(reason, drop=False)
+
+    def leave(self, reason: Reason) -> None:
+        """End because the server does: linger only for a client that was not told yet."""
+        self.end(reason)
+        if self._told and self._receiver is None:
+            self._forget()
 
     def _gone_late(self, receiver: Receiver, reason: Reason) -> None:
         if receiver is self._receiver:
@@ -324,6 +333,7 @@ class BaseSession(SessionMixin):
             self._close_receiver(receiver)
 
     def _close_receiver(self, receiver: Receiver) -> None:
+        self._told = True
         receiver.ready = False
         receiver.closed(self.close_reason or GO_AWAY)
 
