@@ -281,7 +281,7 @@ def test_a_connection_class_that_can_not_be_made_ends_its_session(logged: Any) -
 
 
 def test_on_error_can_decide_otherwise(logged: Any) -> None:
-    session, server, receiver = open_session()
+    session, server, _ = open_session()
     seen: list[Any] = []
     server.recorder.on_error = lambda failure: seen.append(failure.type) or True
     server.on_message = raiser
@@ -363,4 +363,52 @@ def test_whoever_waits_for_room_is_released_by_the_end() -> None:
     session.room().addCallback(fired.append)
     receiver.vanish()
     assert fired == [None]
+    settle(server)
+
+
+# -- turns of coroutines
+
+
+def test_what_a_coroutine_sends_between_two_awaits_is_one_frame() -> None:
+    session, server, receiver = open_session()
+    gates: list[Deferred[str]] = [Deferred(), Deferred()]
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        connection.send("1")
+        connection.send("2")
+        connection.send(await gates[0])
+        connection.send("4")
+        try:
+            await gates[1]
+        except Boom:
+            connection.send("5")
+            connection.send("6")
+
+    server.on_message = react
+    session.tell(RECEIVED, ["a"])
+    assert receiver.heard == ["o", "a1,2"]
+    gates[0].callback("3")
+    assert receiver.heard == ["o", "a1,2", "a3,4"]
+    gates[1].errback(Boom())
+    assert receiver.heard == ["o", "a1,2", "a3,4", "a5,6"]
+    settle(server)
+
+
+def test_a_cancelled_coroutine_can_clean_up() -> None:
+    session, server, receiver = open_session(disconnect_delay=5)
+    trace: list[str] = []
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        try:
+            await Deferred()
+        finally:
+            trace.append("cleaned up")
+
+    server.on_message = react
+    session.tell(RECEIVED, ["a"])
+    receiver.vanish()
+    server.reactor.advance(0)
+    server.reactor.advance(6)
+    assert trace == ["cleaned up"]
+    assert server.recorder.calls == ["open", "a", "close"]
     settle(server)

@@ -40,8 +40,8 @@ def test_what_browsers_mistake_is_escaped_in_lower_case(code: int, library: str)
 
 
 def test_everything_else_goes_as_utf8(library: str) -> None:
-    message = 'é€𝒳😀 <"\\/>'
-    expected = 'a["é€𝒳😀 <\\"\\\\/>"]'
+    message = 'é€😀 <"\\/>'
+    expected = 'a["é€😀 <\\"\\\\/>"]'
     assert proto.messages_frame([message]) == expected.encode("utf-8")
 
 

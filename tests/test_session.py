@@ -283,6 +283,18 @@ def test_a_slow_receiver_gets_everything_before_the_close_frame() -> None:
     settle(server)
 
 
+def test_a_receiver_that_comes_while_a_slow_one_is_served_its_end_is_refused() -> None:
+    session, server, first = open_session()
+    first.stall()
+    session.send("x")
+    session.close()
+    second = FakeReceiver().attach(session)
+    assert second.heard == ["c2010 Another connection still open"]
+    first.drain()
+    assert first.heard == ["o", "ax", "c3000 Go away!"]
+    settle(server)
+
+
 def test_close_in_on_close_does_nothing() -> None:
     session, server, receiver = open_session()
     server.on_close = lambda connection, _: connection.close(3002, "again")
@@ -640,7 +652,7 @@ def test_shutting_down_needs_no_lingering_once_the_close_frame_was_delivered() -
 
 
 def test_shutting_down_waits_for_no_client_that_is_gone_or_was_told() -> None:
-    gone, server, receiver = open_session()
+    _, server, receiver = open_session()
     receiver.vanish()
     told, _ = make_session(server=server)
     FakeReceiver().attach(told)

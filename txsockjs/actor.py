@@ -12,8 +12,8 @@ import asyncio
 import inspect
 import threading
 from collections import deque
-from collections.abc import Awaitable
-from typing import Any, Callable
+from collections.abc import Awaitable, Generator
+from typing import Any, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,6 +23,7 @@ from .errors import WrongThread
 
 _log = Logger()
 
+_T = TypeVar("_T")
 _Step = tuple[Callable[..., None], tuple[Any, ...]]
 _Call = tuple[Callable[[Any], Any], Any, int]
 
@@ -81,13 +82,18 @@ class Scheduler:
             self._next.append((step, arguments))
             self._wake_up()
 
-    def turn(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Run ``step`` now, as a part of the running turn or as a turn of its own."""
+    def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        """Return ``call(*arguments)``, made in the running turn or in one of its own."""
+        self.check_thread()
         if self._running:
-            self.check_thread()
-            step(*arguments)
-        else:
-            self.tell(step, *arguments)
+            return call(*arguments)
+        self._running = True
+        try:
+            return call(*arguments)
+        finally:
+            self._running = False
+            if self._steps or self._flushes:
+                self._run(self._immediate)
 
     def flush(self, flush: Callable[[], None]) -> None:
         """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
@@ -255,7 +261,7 @@ class Mailbox:
             return
         if result is None:
             return
-        awaited = _as_deferred(result)
+        awaited = _as_deferred(result, self._scheduler)
         if awaited is not None:
             self._awaited = awaited
             awaited.addErrback(self._failed)
@@ -275,17 +281,31 @@ class Mailbox:
                 waiter.callback(None)
 
 
-def _as_deferred(result: Any) -> Deferred[Any] | None:
+def _as_deferred(result: Any, scheduler: Scheduler) -> Deferred[Any] | None:
     """Turn what a callback returned into a Deferred, or None if it is nothing to wait for."""
     if isinstance(result, Deferred):
         return result
     if inspect.iscoroutine(result):
-        return Deferred.fromCoroutine(result)
+        return Deferred.fromCoroutine(_in_turns(result, scheduler))
     if asyncio.isfuture(result):
         return Deferred.fromFuture(result)
     if inspect.isawaitable(result):
-        return Deferred.fromCoroutine(_awaiting(result))
+        return Deferred.fromCoroutine(_in_turns(_awaiting(result), scheduler))
     return None
+
+
+def _in_turns(coroutine: Any, scheduler: Scheduler) -> Generator[Any, Any, Any]:
+    """Be ``coroutine``, each of its stretches between two awaits being a turn."""
+    go_on, value = coroutine.send, None
+    while True:
+        try:
+            awaited = scheduler.turn(go_on, value)
+        except StopIteration as end:
+            return end.value
+        try:
+            go_on, value = coroutine.send, (yield awaited)
+        except BaseException as error:  # noqa: BLE001
+            go_on, value = coroutine.throw, error
 
 
 async def _awaiting(result: Awaitable[Any]) -> Any:

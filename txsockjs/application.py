@@ -96,16 +96,15 @@ class Application:
 
     # -- the calls, made by the mailbox
 
-    def _on_open(self, info: ConnectionInfo) -> Deferred[Any] | None:
+    def _on_open(self, info: ConnectionInfo) -> Any:
         self.connection = self._class(self._owner)
         self._opened = True
         answer = self.connection.on_open(info)
         if isinstance(answer, Deferred):
             return answer.addCallback(self._answered)
         if hasattr(answer, "__await__"):
-            return Deferred.fromCoroutine(self._await_answer(answer))
-        self._answered(answer)
-        return None
+            return self._await_answer(answer)
+        return self._answered(answer)
 
     async def _await_answer(self, answer: Any) -> None:
         self._answered(await answer)

@@ -222,14 +222,17 @@ class BaseSession(SessionMixin):
             self._changed()
 
     def _attach_late(self, receiver: Receiver) -> None:
-        if self._receiver is not None:
-            # One that comes in the instant of the close must not get 2010: end the first now.
-            self._flush()
-        if self._receiver is None and self.state is State.CLOSING:
+        # One that comes in the instant of the close must not get 2010: end the first now. If it
+        # is too slow for that it is still open, and what is queued is for it.
+        self._flush()
+        if self._receiver is None:
             self._receiver = receiver
             self._changed()
         else:
-            receiver.closed(self.close_reason or GO_AWAY)
+            receiver.closed(ANOTHER_RECEIVER)
+
+    def _refuse(self, receiver: Receiver) -> None:
+        receiver.closed(self.close_reason or GO_AWAY)
 
     def _received(self, messages: list[Any]) -> None:
         self._application.receive(messages)
@@ -445,7 +448,7 @@ TRANSITIONS: dict[State, dict[str, _Transition]] = {
         EXPIRE: _S._expire,
     },
     State.CLOSED: {
-        ATTACH: _S._attach_late,
+        ATTACH: _S._refuse,
         RECEIVED: _S._drop,
         POSTED: _S._drop,
         FULL: _S._ignore,
