@@ -1,0 +1,34 @@
+"""The greeting at the base URL (protocol, section 3)."""
+
+import pytest
+
+from .checks import PLAIN, assert_no_cookie
+
+GREETING = b"Welcome to SockJS!\n"
+
+
+@pytest.mark.parametrize("path", ["/echo", "/echo/", "/echo?query", "/echo/?a=b&c"])
+def test_the_greeting_is_19_bytes_of_plain_text(site, path):
+    answer = site.get(path)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == PLAIN
+    assert answer.headers["content-length"] == "19"
+    assert answer.body == GREETING
+    assert_no_cookie(answer)
+
+
+def test_the_greeting_sets_no_cookie_where_sessions_do(site):
+    assert_no_cookie(site.get("/cookie_needed_echo"))
+
+
+def test_every_endpoint_greets(site):
+    for name in ("close", "ticker", "broadcast", "amplify", "disabled_websocket_echo"):
+        assert site.get(f"/{name}").body == GREETING
+
+
+def test_a_head_request_gets_no_body(site):
+    peer = site.connect()
+    peer.ask("HEAD", "/echo")
+    assert peer.response("HEAD").status in (200, 405)
+    peer.ask("GET", "/echo")
+    assert peer.response().body == GREETING
