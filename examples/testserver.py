@@ -87,10 +87,12 @@ async def serve(reactor, options):
     reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: gatherResults([each.close() for each in served.values()])
     )
+    # The reactor takes over SIGTERM when it starts: say nothing before.
+    await task.deferLater(reactor, 0)
     for text in options.listen or ["tcp:8081:interface=127.0.0.1"]:
         try:
             port = await endpoints.serverFromString(reactor, text).listen(Site(root))
-        except (ValueError, CannotListenError) as problem:
+        except (ValueError, TypeError, CannotListenError) as problem:
             sys.exit(f"cannot listen on {text}: {problem}")
         address = port.getHost()
         print(f"listening on http://{address.host}:{address.port}", flush=True)

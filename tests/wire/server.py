@@ -25,10 +25,11 @@ from twisted.logger import (
 )
 from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
+from txsockjs.service import SockJSService
 
 ORIGIN = "http://good.example"
 COOKIE = "LB=node7; path=/; Secure; HttpOnly; SameSite=None"
@@ -39,12 +40,13 @@ LONG = {"disconnect_delay": 60.0}
 
 ENDPOINTS: dict[str, dict[str, Any]] = {
     "puppet": {**LONG},
+    "very/deep/down": {**LONG},
     "brief": {**SOON},
     "beating": {**LONG, "heartbeat_delay": 0.25, "ping_timeout": 30.0},
     "pinging": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 0.3, "send_limit": 1 << 26},
     "small": {**LONG, "max_message_size": 1000, "max_body_size": 2000},
     "narrow": {**LONG, "mailbox_limit": 10_000, "send_limit": 300_000},
-    "wide": {**LONG, "send_limit": 2_000_000},
+    "wide": {**LONG, "send_limit": 2_000_000, "response_limit": 1 << 30},
     "limited": {**LONG, "response_limit": 100},
     "origins": {**LONG, "allowed_origins": [ORIGIN, "https://good.example:8443"]},
     "few": {**SOON, "max_sessions": 2},
@@ -135,7 +137,7 @@ class Puppet(SockJSConnection):
             word, _, rest = message.partition(":")
             command = getattr(self, f"do_{word}", None)
             if command is not None:
-                return command(rest)  # type: ignore[no-any-return]
+                return command(rest)
         self.send(message)
         return None
 
@@ -171,7 +173,7 @@ class Puppet(SockJSConnection):
             done: Deferred[None] = Deferred()
             done.callback(None)
             return done
-        return deferLater(reactor, 0, self.do_flood, rest)  # type: ignore[arg-type]
+        return deferLater(reactor, 0, self.do_flood, rest)
 
     def do_swallow(self, rest: str) -> None:
         """Answer nothing."""
@@ -203,7 +205,7 @@ class Failing(Puppet):
 class Refusing(Puppet):
     """An application that lets nobody in."""
 
-    def on_open(self, info: ConnectionInfo) -> bool:  # type: ignore[override]
+    def on_open(self, info: ConnectionInfo) -> bool:
         super().on_open(info)
         return False
 
@@ -249,7 +251,7 @@ class Desk(Resource):
         gauges = {
             name: router.stats.dump()["sessions_active"] for name, router in self.routers.items()
         }
-        timers = map(repr, reactor.getDelayedCalls())  # type: ignore[attr-defined]
+        timers = map(repr, reactor.getDelayedCalls())
         # Connections that wait for their next request have a timer of twisted.web's.
         gauges["timers"] = sum("_TimeoutMixin__timedOut" not in timer for timer in timers)
         return json.dumps(gauges).encode()
@@ -263,16 +265,19 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo(
         [textFileLogObserver(sys.stderr), errors], redirectStandardIO=False
     )
-    routers = {name: SockJSRouter(Puppet, **special) for name, special in ENDPOINTS.items()}
-    routers["failing"] = SockJSRouter(Failing, **SOON)
-    routers["refusing"] = SockJSRouter(Refusing, **SOON)
+    routers = {
+        name: SockJSRouter(Puppet, f"/{name}", **special) for name, special in ENDPOINTS.items()
+    }
+    routers["failing"] = SockJSRouter(Failing, "/failing", **SOON)
+    routers["refusing"] = SockJSRouter(Refusing, "/refusing", **SOON)
     root = Resource()
-    for name, router in routers.items():
-        root.putChild(name.encode(), router.resource())
     root.putChild(b"lab", Desk(routers))
-    port = reactor.listenTCP(0, Site(root), interface="127.0.0.1")  # type: ignore[attr-defined]
-    print(f"listening on http://127.0.0.1:{port.getHost().port}", flush=True)
-    reactor.run()  # type: ignore[attr-defined]
+    endpoint = "tcp:0:interface=127.0.0.1"
+    # Sessions that nobody polls wait to be told of the end; here nobody will.
+    service = SockJSService(endpoint, routers.values(), static=root, stop_timeout=0.5)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    service.startService()
+    reactor.run()
 
 
 if __name__ == "__main__":

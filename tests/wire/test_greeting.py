@@ -26,6 +26,17 @@ def test_every_endpoint_greets(site):
         assert site.get(f"/{name}").body == GREETING
 
 
+def test_an_endpoint_may_lie_deep(lab):
+    for path in ("/very/deep/down", "/very/deep/down/"):
+        assert lab.get(path).body == GREETING
+    for path in ("/very", "/very/deep", "/very/deep/", "/very/deep/down/down"):
+        assert lab.get(path).status == 404
+    session = lab.opened("/very/deep/down")
+    session.send("x")
+    assert session.poll() == b'a["x"]\n'
+    assert lab.websocket("/very/deep/down").head.status == 101
+
+
 def test_a_head_request_gets_no_body(site):
     peer = site.connect()
     peer.ask("HEAD", "/echo")

@@ -18,8 +18,8 @@ senders = pytest.mark.parametrize("sender", SENDERS)
 
 
 def body(size):
-    """Give a payload of exactly so many bytes."""
-    return '["' + "x" * (size - 4) + '"]'
+    """Give a payload of exactly so many bytes, in messages that are not too large."""
+    return '["' + '","'.join(["x" * 500] * 3 + ["x" * (size - 1513)]) + '"]'
 
 
 def refused(peer):
@@ -34,7 +34,15 @@ def refused(peer):
 def test_a_body_at_the_limit_is_taken(lab, sender):
     session = lab.opened("/small")
     assert lab.post(session.url(sender), body(2000)).status in (200, 204)
-    assert lab.names(session) == ["open", "message"]
+    assert lab.names(session) == ["open"] + ["message"] * 4
+
+
+@senders
+def test_a_message_over_the_limit_is_413(lab, sender):
+    session = lab.opened("/small")
+    assert lab.post(session.url(sender), json.dumps(["a", "x" * 1001])).status == 413
+    assert lab.names(session) == ["open"], "none of it was delivered"
+    assert lab.post(session.url(sender), json.dumps(["x" * 1000])).status in (200, 204)
 
 
 @senders
@@ -58,7 +66,7 @@ def test_a_body_over_the_limit_is_413_in_chunks_too(lab, sender):
 @senders
 def test_a_declared_length_over_the_limit_is_413_before_the_body_comes(lab, sender):
     session = lab.opened("/small")
-    for length in (2001, 10 * MIB, 1 << 40):
+    for length in (MIB + 1, 10 * MIB, 1 << 40):
         peer = lab.connect()
         peer.send(request("POST", session.url(sender), {"Content-Length": str(length)}))
         assert refused(peer)
@@ -68,8 +76,8 @@ def test_a_declared_length_over_the_limit_is_413_before_the_body_comes(lab, send
 def test_chunks_without_an_end_are_413_once_over_the_limit(lab, sender):
     session = lab.opened("/small")
     peer = lab.connect()
-    chunk = b"400\r\n" + b"x" * 0x400 + b"\r\n"
-    peer.send(request("POST", session.url(sender), CHUNKED) + chunk * 3)
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    peer.send(request("POST", session.url(sender), CHUNKED) + chunk * 17)
     assert refused(peer)
 
 
