@@ -1,0 +1,116 @@
+"""The field's standard test server: the endpoints that the suites of SockJS clients talk to.
+
+    python examples/testserver.py --listen tcp:8081:interface=127.0.0.1
+
+It says ``listening on URL`` for each endpoint once it accepts connections; SIGTERM ends it.
+"""
+
+import argparse
+import sys
+
+from twisted.internet import endpoints, task
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from txsockjs import SockJSConnection, SockJSRouter
+
+
+class Echo(SockJSConnection):
+    """Send every message back."""
+
+    def on_message(self, message):
+        self.send(message)
+
+
+class Close(SockJSConnection):
+    """Close at once."""
+
+    def on_open(self, info):
+        self.close(3000, "Go away!")
+
+
+class Ticker(SockJSConnection):
+    """Send ``tick!`` every second."""
+
+    def on_open(self, info):
+        self.clock = task.LoopingCall(self.send, "tick!")
+        self.clock.start(1, now=False)
+
+    def on_close(self):
+        self.clock.stop()
+
+
+class Broadcast(SockJSConnection):
+    """Send every message to everybody."""
+
+    everybody = set()
+
+    def on_open(self, info):
+        self.everybody.add(self)
+
+    def on_message(self, message):
+        self.broadcast(self.everybody, message)
+
+    def on_close(self):
+        self.everybody.discard(self)
+
+
+class Amplify(SockJSConnection):
+    """Answer the number n, from 1 to 19, with 2**n times ``x``; anything else counts as 1."""
+
+    def on_message(self, message):
+        number = int(message) if message.isdecimal() else 1
+        self.send("x" * 2 ** (number if 1 <= number <= 19 else 1))
+
+
+def routers(**common):
+    """Give the routers of all endpoints by name; keywords are settings for each of them."""
+    no_websocket = ["websocket", "rawwebsocket"]
+    return {
+        "echo": SockJSRouter(Echo, response_limit=4096, **common),
+        "disabled_websocket_echo": SockJSRouter(Echo, disabled_transports=no_websocket, **common),
+        "cookie_needed_echo": SockJSRouter(Echo, jsessionid=True, **common),
+        "close": SockJSRouter(Close, **common),
+        "ticker": SockJSRouter(Ticker, **common),
+        "broadcast": SockJSRouter(Broadcast, **common),
+        "amplify": SockJSRouter(Amplify, **common),
+    }
+
+
+async def serve(reactor, options):
+    served = routers(**({"sockjs_url": options.sockjs_url} if options.sockjs_url else {}))
+    root = Resource()
+    for name, router in served.items():
+        root.putChild(name.encode(), router.resource())
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", lambda: gatherResults([each.close() for each in served.values()])
+    )
+    # The reactor takes over SIGTERM when it starts: say nothing before.
+    await task.deferLater(reactor, 0)
+    for text in options.listen or ["tcp:8081:interface=127.0.0.1"]:
+        try:
+            port = await endpoints.serverFromString(reactor, text).listen(Site(root))
+        except (ValueError, TypeError, CannotListenError) as problem:
+            sys.exit(f"cannot listen on {text}: {problem}")
+        address = port.getHost()
+        print(f"listening on http://{address.host}:{address.port}", flush=True)
+    await Deferred()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--listen",
+        metavar="ENDPOINT",
+        action="append",
+        help="a server endpoint, repeatable (default: tcp:8081:interface=127.0.0.1)",
+    )
+    parser.add_argument("--sockjs-url", metavar="URL", help="the client that the iframe loads")
+    options = parser.parse_args()
+    task.react(lambda reactor: Deferred.fromCoroutine(serve(reactor, options)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The two servers of the wire suite, each started once, and a `Site` on them for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from ..running import ROOT, Server, running
+from .site import Lab, Site
+
+SOCKJS_URL = "http://127.0.0.1/sockjs.min.js"
+
+
+@pytest.fixture(scope="session")
+def field_server() -> Iterator[Server]:
+    program = os.path.join(ROOT, "examples", "testserver.py")
+    endpoint = "tcp:0:interface=127.0.0.1"
+    with running(program, "--listen", endpoint, "--sockjs-url", SOCKJS_URL) as server:
+        yield server
+        assert server.process.poll() is None, server.output
+    assert "Traceback" not in server.output
+
+
+@pytest.fixture(scope="session")
+def lab_server() -> Iterator[Server]:
+    with running("-m", "tests.wire.server") as server:
+        yield server
+        assert server.process.poll() is None, server.output
+        assert Lab(server).forgotten() == []
+
+
+@pytest.fixture
+def site(field_server: Server) -> Iterator[Site]:
+    """The field's standard test server, `examples/testserver.py`."""
+    site = Site(field_server)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def loud_lab(lab_server: Server) -> Iterator[Lab]:
+    """The lab, for a test that looks at the errors in its log itself."""
+    lab = Lab(lab_server)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def lab(loud_lab: Lab) -> Iterator[Lab]:
+    """The lab; whatever the test did to it must have logged no error."""
+    yield loud_lab
+    assert loud_lab.errors() == []

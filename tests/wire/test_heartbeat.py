@@ -1,0 +1,155 @@
+"""Heartbeats, and sockets that answer no ping (protocol, section 7)."""
+
+import pytest
+
+from .receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
+from .site import fresh
+from .websocket import PING, TEXT, Frame
+
+receivers = pytest.mark.parametrize("receiver", RECEIVERS, ids=lambda receiver: receiver.name)
+
+
+def beats(lab, count, prefix="/beating"):
+    """Wait until the endpoint has given a receiver that many heartbeats."""
+    stream = lab.session(prefix).open()
+    for _ in range(count):
+        assert stream.frame() == "h"
+
+
+@pytest.mark.parametrize("receiver", STREAMS, ids=lambda receiver: receiver.name)
+def test_a_silent_stream_gets_heartbeats(lab, receiver):
+    stream = lab.session("/beating").open(receiver)
+    for _ in range(3):
+        assert stream.piece() == receiver.wrap("h")
+
+
+@pytest.mark.parametrize("receiver", POLLS, ids=lambda receiver: receiver.name)
+def test_a_silent_poll_ends_with_a_heartbeat(lab, receiver):
+    session = lab.session("/beating")
+    attached = session.open(receiver)
+    for _ in range(2):
+        assert attached.piece() == receiver.wrap("h")
+        assert attached.ended()
+        attached = session.attach(receiver, peer=attached.peer)
+
+
+def test_a_silent_websocket_gets_heartbeats(lab):
+    socket = lab.websocket("/beating")
+    for _ in range(3):
+        assert socket.text() == "h"
+
+
+def test_a_raw_websocket_gets_none(lab):
+    socket = lab.raw(f"/beating/websocket?name={fresh()}")
+    beats(lab, 3)
+    socket.say("x")
+    assert socket.text() == "x", "nothing came before"
+
+
+def test_none_piles_up_while_nobody_listens(lab):
+    session = lab.opened("/beating")
+    beats(lab, 4)
+    session.send("x")
+    assert session.poll() == b'a["x"]\n'
+    beats(lab, 4)
+    stream = session.attach()
+    session.send("y")
+    assert stream.frame() == 'a["y"]'
+
+
+def test_heartbeats_go_on_after_a_message(lab):
+    session = lab.session("/beating")
+    stream = session.open()
+    for _ in range(2):
+        session.send("x")
+        while stream.frame() != 'a["x"]':
+            pass
+        assert stream.frame() == "h"
+
+
+def test_heartbeats_go_on_while_the_application_is_stuck(lab):
+    session = lab.session("/beating")
+    stream = session.open()
+    session.send("hold")
+    lab.wait(session, "message")
+    assert stream.frame() == "h"
+    assert stream.frame() == "h"
+    lab.tell(session, "release")
+
+
+def test_no_heartbeat_follows_the_close_frame(lab):
+    session = lab.session("/beating")
+    stream = session.open()
+    session.send("close")
+    frame = stream.frame()
+    while frame == "h":
+        frame = stream.frame()
+    assert frame == 'c[3000,"Go away!"]'
+    assert stream.ended()
+
+
+@receivers
+def test_a_receiver_that_is_refused_leaves_the_heartbeat_alone(lab, receiver):
+    session = lab.session("/beating")
+    stream = session.open(XHR_STREAMING)
+    second = session.attach(receiver)
+    assert second.frame().startswith("c[2010,")
+    assert second.ended()
+    assert stream.frame() == "h"
+
+
+def test_a_heartbeat_keeps_a_poll_alive_for_the_next(lab):
+    session = lab.session("/beating")
+    waiting = session.open(XHR)
+    assert waiting.frame() == "h"
+    session.send("x")
+    assert session.attach(XHR, peer=waiting.peer).frame() == 'a["x"]'
+
+
+def test_a_websocket_that_answers_no_ping_is_dead(lab):
+    session = lab.session("/pinging")
+    socket = session.websocket()
+    while True:
+        try:
+            got = socket.frame()
+        except EOFError:
+            break
+        assert got.opcode == PING or got == Frame(TEXT, b"h") or got.opcode == 8
+    assert lab.closings(session) == 1
+
+
+def test_a_raw_websocket_that_answers_no_ping_is_dead(lab):
+    session = lab.session("/pinging", fresh("raw"))
+    socket = lab.raw(f"/pinging/websocket?name={session.name}")
+    assert socket.dropped()
+    assert lab.closings(session) == 1
+
+
+def test_a_websocket_that_answers_its_pings_lives_on(lab):
+    session = lab.session("/pinging")
+    socket = session.websocket()
+    dead = lab.session("/pinging").websocket()
+    for _ in range(6):
+        assert socket.text() == "h"  # answers pings on the way
+    dead.peer.rest()  # until its end
+    socket.say('"alive"')
+    got = socket.text()
+    while got == "h":
+        got = socket.text()
+    assert got == 'a["alive"]'
+
+
+def test_a_long_transfer_is_no_silence(lab):
+    session = lab.session("/pinging")
+    socket = session.websocket()
+    size = 20_000_000
+    socket.say(f'"send:1:{size}"')
+    socket.peer.exactly(10)
+    beats(lab, 5, "/pinging")  # longer than any ping may take
+    socket.peer.exactly(size // 2)
+    beats(lab, 5, "/pinging")
+    tail = socket.peer.exactly(size + len('a[""]') - size // 2)
+    assert tail.endswith(b'x"]')
+    socket.say('"alive"')
+    while socket.text() != 'a["alive"]':
+        pass

@@ -1,0 +1,83 @@
+"""The test server as a program: its options, what it says, how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ..running import ROOT, running
+from .receivers import messages
+from .site import Site
+
+PROGRAM = os.path.join(ROOT, "examples", "testserver.py")
+ANY_PORT = "tcp:0:interface=127.0.0.1"
+
+
+def run(*options):
+    """Run the program with options that it refuses; give its exit code and what it said."""
+    environment = dict(os.environ, PYTHONPATH=ROOT)
+    done = subprocess.run(
+        [sys.executable, PROGRAM, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_it_ends_well_when_told_to():
+    with running(PROGRAM, "--listen", ANY_PORT) as server:
+        site = Site(server)
+        stream = site.session("/ticker").open()
+        socket = site.websocket()
+        assert stream.waits()
+        server.process.send_signal(signal.SIGTERM)
+        assert stream.frame() == 'c[3000,"Go away!"]'
+        assert socket.text() == 'c[3000,"Go away!"]'
+        assert socket.closed().code in (1000, 1001, 3000)
+        assert server.process.wait(30) == 0
+        site.close()
+    assert "Traceback" not in server.output
+
+
+def test_it_ends_well_without_a_client():
+    with running(PROGRAM, "--listen", ANY_PORT) as server:
+        assert server.stop() == 0
+
+
+def test_it_listens_wherever_it_is_told():
+    with running(PROGRAM, "--listen", ANY_PORT, "--listen", ANY_PORT) as server:
+        lines = [line for line in server.output.splitlines() if "listening on" in line]
+        while len(lines) < 2:
+            server.process.poll()
+            lines = [line for line in server.output.splitlines() if "listening on" in line]
+        ports = {int(line.rsplit(":", 1)[1]) for line in lines}
+        assert len(ports) == 2 and 0 not in ports
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", "tcp:x", "tcp:1:2:3:4"])
+def test_a_broken_endpoint_is_one_clear_line(endpoint):
+    code, said = run("--listen", endpoint)
+    assert code != 0
+    assert endpoint in said and "Traceback" not in said
+
+
+def test_a_port_in_use_is_one_clear_line():
+    with running(PROGRAM, "--listen", ANY_PORT) as server:
+        code, said = run("--listen", f"tcp:{server.port}:interface=127.0.0.1")
+    assert code != 0
+    assert str(server.port) in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("message", "size"),
+    [("1", 2), ("19", 2**19), ("0", 2), ("20", 2), ("-3", 2), ("x", 2), ("", 2), ("²", 2)],
+)
+def test_amplify_takes_1_to_19_and_anything_else_for_1(site, message, size):
+    socket = site.websocket("/amplify")
+    socket.say(f'["{message}"]')
+    assert messages(socket.text()) == ["x" * size]
