@@ -1,7 +1,5 @@
 """Configuration files: what they hold, and the one line for what is wrong in them."""
 
-import sys
-
 import pytest
 
 from txsockjs.config import Plan
@@ -13,12 +11,6 @@ CHAT = f"{__name__}.Chat"
 
 class Chat(SockJSConnection):
     """Something to mount."""
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """Let the classes of this module be found by their dotted names, however it was loaded."""
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[Chat.__module__])
 
 
 @pytest.fixture

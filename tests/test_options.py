@@ -1,7 +1,6 @@
 """The command line of the plugin, in process: what it makes of options and of wrong ones."""
 
 import dataclasses
-import sys
 
 import pytest
 from twisted.python.usage import UsageError
@@ -15,12 +14,6 @@ CHAT = f"{__name__}.Chat"
 
 class Chat(SockJSConnection):
     """Something to mount."""
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """Let the classes of this module be found by their dotted names, however it was loaded."""
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[Chat.__module__])
 
 
 def plan(*arguments):

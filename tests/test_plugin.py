@@ -6,15 +6,15 @@ import socket
 import subprocess
 import sysconfig
 import urllib.error
-import urllib.request
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 
 import pytest
-from running import ROOT, running
+
+from .raw import PATIENCE, asked, frame, get, post, read_chunk, read_frame, read_head, upgrade
+from .running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
-PATIENCE = 30
 
 APP = """
 from txsockjs import SockJSConnection
@@ -48,50 +48,8 @@ def serve(*arguments, cwd):
     return running(TWISTD, "-n", "--pidfile=", "sockjs", *LISTEN, *arguments, cwd=str(cwd))
 
 
-def get(url):
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-        return answer.read()
-
-
-def post(url, body=b""):
-    with urllib.request.urlopen(url, data=body, timeout=PATIENCE) as answer:
-        return answer.read()
-
-
-@contextmanager
-def asked(server, request):
-    """Open a connection of one's own and send a request; the block gets its two directions."""
-    sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
-    with sock, sock.makefile("rb") as answer:
-        sock.sendall(request.replace("\n", "\r\n").encode())
-        yield sock.sendall, answer
-
-
-def read_chunk(file):
-    """Read one chunk of a chunked answer."""
-    size = int(file.readline(), 16)
-    data = file.read(size)
-    assert file.readline() == b"\r\n"
-    return data
-
-
-def read_head(file):
-    return b"".join(iter(file.readline, b"\r\n"))
-
-
-def read_frame(file):
-    """Read one short, unmasked websocket frame: opcode and payload."""
-    first, length = file.read(2)
-    assert length < 126
-    return first & 15, file.read(length)
-
-
+IDLE = "GET /app HTTP/1.1\nHost: a\n\n"
 STREAM = "POST /app/0/stream/xhr_streaming HTTP/1.1\nHost: a\nContent-Length: 0\n\n"
-UPGRADE = (
-    "GET /app/0/socket/websocket HTTP/1.1\nHost: a\nUpgrade: websocket\nConnection: Upgrade\n"
-    "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n\n"
-)
-
 
 # -- help
 
@@ -243,7 +201,7 @@ def test_a_body_over_the_limit_is_refused(tmp_path):
     arguments = ("--app", "some_app.App", "--max-body-size", "1000")
     with serve(*arguments, cwd=tmp_path) as server:
         head = f"POST /0/0/xhr_send HTTP/1.1\nHost: a\nContent-Length: {10**9}\n\n"
-        with asked(server, head) as (_, file):
+        with asked(server.port, head) as (_, file):
             assert file.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
             assert file.read().endswith(b"\r\n\r\nRequest body is too large.")
 
@@ -255,9 +213,11 @@ def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
     with serve("--app", "some_app.App", "--prefix", "/app", cwd=tmp_path) as server:
         poll = server.url + "/app/0/poll/xhr"
         with ExitStack() as stack:
-            _, stream = stack.enter_context(asked(server, STREAM))
-            send, websocket = stack.enter_context(asked(server, UPGRADE))
-            _, idle = stack.enter_context(asked(server, "GET /app HTTP/1.1\nHost: a\n\n"))
+            _, stream = stack.enter_context(asked(server.port, STREAM))
+            send, websocket = stack.enter_context(
+                asked(server.port, upgrade("/app/0/socket/websocket"))
+            )
+            _, idle = stack.enter_context(asked(server.port, IDLE))
             assert b" 200 " in read_head(stream)
             assert read_chunk(stream) == b"h" * 2048 + b"\n"
             assert read_chunk(stream) == b"o\n"
@@ -276,7 +236,7 @@ def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
             assert read_chunk(stream) == b""
             assert read_frame(websocket) == (1, b'c[3000,"Go away!"]')
             assert read_frame(websocket) == (8, b"\x03\xe8")
-            send(b"\x88\x82\0\0\0\0\x03\xe8")
+            send(frame(8, b"\x03\xe8"))
             assert idle.read().endswith(b"Welcome to SockJS!\n")
         assert server.stop() == 0
         assert server.output.count("closed with (3000, 'Go away!')") == 3

@@ -1,7 +1,5 @@
 """The service in memory: what it listens on, and the order and bounds of its end."""
 
-import sys
-
 import pytest
 from twisted.application.service import Application, IService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -373,20 +371,14 @@ class App(SockJSConnection):
     """Something to mount."""
 
 
-@pytest.fixture
-def command(monkeypatch):
-    """Give a function that makes the service of a command line."""
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[App.__module__])
-
-    def command(*arguments):
-        options = Options()
-        options.parseOptions(list(arguments))
-        return makeService(options)
-
-    return command
+def command(*arguments):
+    """Make the service of a command line."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return makeService(options)
 
 
-def test_a_command_line_becomes_routers(command):
+def test_a_command_line_becomes_routers():
     service = command(
         *("--mount", f"/a={__name__}.App", "--mount", f"/b/c={__name__}.App"),
         *("--heartbeat-delay", "7", "--listen", "tcp:0"),
@@ -397,7 +389,7 @@ def test_a_command_line_becomes_routers(command):
         assert router.settings == Settings(heartbeat_delay=7)
 
 
-def test_a_command_line_without_mounts_becomes_the_demo(command):
+def test_a_command_line_without_mounts_becomes_the_demo():
     service = command("--heartbeat-delay", "7")
     assert [router.prefix for router in service.routers] == ["/chat", "/echo", "/stats"]
     assert {router.settings.heartbeat_delay for router in service.routers} == {7.0}
@@ -417,7 +409,7 @@ def test_a_command_line_without_mounts_becomes_the_demo(command):
         ),
     ],
 )
-def test_what_can_not_be_served_ends_the_command_with_one_line(command, arguments, words):
+def test_what_can_not_be_served_ends_the_command_with_one_line(arguments, words):
     with pytest.raises(SystemExit) as caught:
         command(*arguments)
     assert caught.value.code == words
