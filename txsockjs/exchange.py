@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from twisted.internet import interfaces
 from twisted.python.failure import Failure
-from twisted.web.http import Request
+from twisted.web.http import HTTPChannel, Request
 from zope.interface import implementer
 
 from .errors import Header
@@ -138,14 +138,20 @@ class Exchange:
             self.write(body)
         self.finish()
 
+    def close_connection(self) -> None:
+        """Let the connection end with this response."""
+        if isinstance(self.request.channel, HTTPChannel):
+            self.request.channel.persistent = False
+            self.request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+
     def abort(self) -> None:
         """Drop the connection; ``gone`` is not called."""
         if self.over:
             return
         self._gone = self._drained = None
-        channel: Any = self.request.channel
+        channel = self.request.channel
         # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
-        if hasattr(channel, "forceAbortClient"):
+        if isinstance(channel, HTTPChannel):
             channel.forceAbortClient()
         else:
             self.request.loseConnection()

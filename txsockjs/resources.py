@@ -80,7 +80,7 @@ class Page(Resource):
             headers += session_cookie(exchange, self._server.settings)
         if error.status in (400, 426):
             # A proxy that saw an upgrade fail must not think that it succeeded.
-            headers.append((b"Connection", b"close"))
+            exchange.close_connection()
         exchange.answer(error.status, headers, error.wording.encode("utf-8"))
 
 

@@ -209,7 +209,7 @@ def _apply(app: Klein, prefix: str, url: Url) -> None:
         prefix + url.pattern,
         endpoint=f"sockjs {prefix or '/'} {url.name}",
         merge_slashes=False,
-        strict_slashes=False,
+        strict_slashes=True,
     )(serve)
 
 

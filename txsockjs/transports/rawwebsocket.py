@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..interfaces import Reason
-from .websocket import WebSocketReceiver
+from .websocket import BINARY, TEXT, WebSocketReceiver
 
 
 class RawWebSocketReceiver(WebSocketReceiver):
@@ -26,9 +26,9 @@ class RawWebSocketReceiver(WebSocketReceiver):
         """Send each message as one of the websocket."""
         for message in messages:
             if isinstance(message, bytes):
-                self._protocol.sendMessage(message, isBinary=True)
+                self.write(BINARY, message)
             else:
-                self._protocol.sendMessage(message.encode("utf-8", "replace"))
+                self.write(TEXT, message.encode("utf-8", "replace"))
 
     def heartbeat(self) -> None:
         """Send a ping; there are no other heartbeats here."""

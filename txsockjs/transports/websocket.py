@@ -27,9 +27,14 @@ from ..errors import (
 from ..exchange import Exchange
 from ..headers import session_cookie
 from ..interfaces import ATTACH, DRAINED, GONE, RECEIVED, Reason, Server
-from ..proto import OPEN_FRAME, decode_frame, disconnect, messages_frame
+from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
 
+# RFC 6455 section 5.2.
+TEXT = 1
+BINARY = 2
+
+_OPEN = WebSocketServerProtocol.STATE_OPEN
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
@@ -62,6 +67,16 @@ def _is_key(key: str) -> bool:
         return len(base64.b64decode(key.strip(), validate=True)) == 16
     except (binascii.Error, ValueError):
         return False
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """Return a server's frame: final, unmasked (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
 def close_reason(reason: str) -> bytes:
@@ -159,20 +174,20 @@ class WebSocketReceiver:
 
     def opened(self) -> None:
         """Send the open frame."""
-        self._protocol.sendMessage(OPEN_FRAME)
+        self.write(TEXT, OPEN_FRAME)
 
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
-        self._protocol.sendMessage(messages_frame(messages))
+        self.write(TEXT, messages_frame(messages))
 
     def heartbeat(self) -> None:
         """Send a heartbeat, and a ping that has to be answered."""
-        self._protocol.sendMessage(b"h")
+        self.write(TEXT, HEARTBEAT_FRAME)
         self.ping()
 
     def closed(self, reason: Reason) -> None:
         """Send the close frame, then close the websocket."""
-        self._protocol.sendMessage(disconnect(*reason).encode("utf-8"))
+        self.write(TEXT, disconnect(*reason).encode("utf-8"))
         self.close(_NORMAL, "")
 
     def abort(self) -> None:
@@ -183,6 +198,14 @@ class WebSocketReceiver:
             self._protocol.transport.abortConnection()
 
     # -- what both kinds of websocket do
+
+    def write(self, opcode: int, payload: bytes) -> None:
+        """Send a message in one frame.
+
+        Not through Autobahn, which would bound what is sent by what may be received.
+        """
+        if self._protocol.state == _OPEN:
+            self._protocol.transport.write(frame(opcode, payload))
 
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it is being asked already."""
