@@ -209,7 +209,8 @@ def _apply(app: Klein, prefix: str, url: Url) -> None:
         prefix + url.pattern,
         endpoint=f"sockjs {prefix or '/'} {url.name}",
         merge_slashes=False,
-        strict_slashes=True,
+        # Without a prefix, the endpoint's own path comes with and without its slash.
+        strict_slashes=prefix + url.pattern != "/",
     )(serve)
 
 
