@@ -1,0 +1,307 @@
+"""The router in memory: composition, sessions by id, expiry, limits, the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.web.resource import Resource
+
+from txsockjs import SettingsError, SockJSConnection, SockJSRouter
+
+from .memory import Connection, Echo, Lab
+
+# -- composition
+
+
+@pytest.mark.parametrize("prefix", ["chat", "/chat/", "//", "/a//b", "/<x>", "/a b", 5, "/a?b"])
+def test_a_prefix_that_is_no_path_is_refused(prefix: Any) -> None:
+    with pytest.raises(SettingsError, match="prefix must be"):
+        SockJSRouter(Echo, prefix, reactor=object())
+
+
+def test_a_wrong_setting_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="heartbeat_delay must be"):
+        SockJSRouter(Echo, heartbeat_delay=-1)
+    with pytest.raises(SettingsError, match="heartbeat_dealy"):
+        SockJSRouter(Echo, settings={"heartbeat_dealy": 1})
+
+
+@pytest.mark.parametrize("prefix", ["", "/chat", "/a/b.c/d", "/(chat)+"])
+def test_it_is_served_under_its_prefix_and_nowhere_else(prefix: str) -> None:
+    lab = Lab(prefix=prefix)
+    for path in (prefix or "/", prefix + "/", prefix + "?x=1"):
+        assert lab.connect().request("GET", path).body == b"Welcome to SockJS!\n"
+    assert lab.connect().request("GET", prefix + "/info").status == 200
+    for path in (
+        prefix + "//",
+        prefix + "/info/",
+        (prefix or "/") + "x/info",
+        "/oth",
+        prefix + "/%ff",
+    ):
+        assert lab.connect().request("GET", path).status == 404
+    lab.settle()
+
+
+def test_it_can_be_put_anywhere_in_a_tree() -> None:
+    lab = Lab()
+    root, inner = Resource(), Resource()
+    root.putChild(b"a", inner)
+    inner.putChild(b"b", lab.resource)
+    assert Connection(root, lab.clock).request("GET", "/a/b").body == b"Welcome to SockJS!\n"
+    poll = Connection(root, lab.clock).request("POST", "/a/b/000/s/xhr")
+    assert poll.body == b"o\n"
+    socket = Connection(root, lab.clock).upgrade("/a/b/000/s/websocket")
+    assert socket.received.endswith(b"\x81\x01o")
+    socket.vanish()
+    lab.settle()
+
+
+def test_it_lives_in_a_klein_application_beside_other_routes() -> None:
+    app = Klein()
+
+    @app.route("/hello")
+    def hello(request: Any) -> bytes:
+        return b"hello"
+
+    chat, game = Lab(prefix="/chat"), Lab(prefix="/game")
+    assert chat.router.apply_routes(app) is app
+    game.router.apply_routes(app)
+    for path, body in (("/hello", b"hello"), ("/chat", b"Welcome to SockJS!\n")):
+        assert Connection(app.resource(), chat.clock).request("GET", path).body == body
+    for lab, prefix in ((chat, "/chat"), (game, "/game")):
+        connection = Connection(app.resource(), lab.clock)
+        assert connection.request("POST", prefix + "/000/s/xhr").body == b"o\n"
+        assert lab.log == ["open"]
+        lab.settle()
+
+
+def test_it_lives_in_a_klein_application_that_is_a_class() -> None:
+    class Program:
+        app = Klein()
+
+    lab = Lab(prefix="/chat")
+    lab.router.apply_routes(Program.app)
+    connection = Connection(Program().app.resource(), lab.clock)
+    assert connection.request("GET", "/chat/info").status == 200
+    lab.settle()
+
+
+def test_the_same_id_at_two_routers_is_two_sessions() -> None:
+    first, second = Lab(), Lab()
+    assert first.xhr().body == b"o\n"
+    assert second.xhr().body == b"o\n"
+    assert first.send(b'["x"]').status == 204
+    assert first.log == ["open", "x"]
+    assert second.log == ["open"]
+    first.settle()
+    second.settle()
+
+
+# -- what applications ask
+
+
+def test_a_session_is_found_by_its_id() -> None:
+    lab = Lab()
+    assert lab.router.get_session("abc") is None
+    lab.xhr()
+    session = lab.router.get_session("abc")
+    assert session is not None
+    assert session.session_id == "abc"
+    assert lab.router.get_connection_class().__name__ == "Echo"
+    assert repr(lab.router) == "<SockJSRouter Echo at />"
+    lab.settle()
+
+
+def test_a_websockets_session_can_not_be_reached_by_the_id_in_its_url() -> None:
+    lab = Lab()
+    socket = lab.upgrade("/000/abc/websocket")
+    assert lab.router.get_session("abc") is None
+    (session,) = lab.router.sessions
+    assert lab.router.get_session(session.session_id) is session
+    assert lab.send(b'["x"]', f"/000/{session.session_id}/xhr_send").status == 404
+    socket.vanish()
+    lab.settle()
+
+
+def test_broadcast_reaches_every_transport() -> None:
+    lab = Lab()
+    poll = lab.connect().request("POST", "/000/p/xhr")
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    raw = lab.upgrade("/websocket")
+    people = [session.connection for session in lab.router.sessions]
+    lab.router.broadcast(people, "hé")
+    assert poll.request("POST", "/000/p/xhr").received.endswith('a["hé"]\n'.encode())
+    assert stream.body.endswith('o\na["hé"]\n'.encode())
+    assert socket.received.endswith(b"\x81\x08" + 'a["hé"]'.encode())
+    assert raw.received.endswith(b"\x81\x03" + "hé".encode())
+    socket.vanish()
+    raw.vanish()
+    lab.settle()
+
+
+# -- time and limits
+
+
+def test_sessions_expire_by_a_sweep_that_ends_when_nothing_is_left() -> None:
+    lab = Lab(disconnect_delay=5, session_check_interval=1)
+    assert lab.clock.getDelayedCalls() == []
+    lab.xhr()
+    lab.pass_time(4)
+    assert lab.log == ["open"]
+    lab.pass_time(3)
+    assert lab.log == ["open", ("close", (1006, "Session timed out"))]
+    assert lab.xhr().body == b"o\n"
+    lab.pass_time(30)
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_there_are_no_more_sessions_than_allowed() -> None:
+    lab = Lab(max_sessions=2)
+    lab.connect().request("POST", "/000/a/xhr")
+    socket = lab.upgrade()
+    assert lab.connect().request("POST", "/000/b/xhr").status == 503
+    assert lab.upgrade().status == 503
+    assert lab.connect().request("POST", "/000/a/xhr").received == b""  # it waits
+    socket.vanish()
+    assert lab.connect().request("POST", "/000/b/xhr").body == b"o\n"
+    lab.settle()
+
+
+def test_a_session_can_be_bound_to_an_address() -> None:
+    lab = Lab(verify_ip=True)
+    lab.xhr()
+    other = lab.connect("192.0.2.9").request("POST", "/000/abc/xhr_send", b'["x"]')
+    assert other.status == 403
+    assert lab.connect("192.0.2.9").request("POST", "/000/abc/xhr").status == 403
+    assert lab.send(b'["x"]').status == 204
+    assert lab.log == ["open", "x"]
+    lab.settle()
+
+
+def test_a_disabled_transport_has_no_url_and_info_agrees() -> None:
+    methods = {"xhr": "POST", "xhr_streaming": "POST"}
+    for name in ("websocket", "xhr", "xhr_streaming", "eventsource", "htmlfile", "jsonp"):
+        lab = Lab(disabled_transports=[name])
+        path = f"/000/abc/{name}?c=x"
+        assert lab.connect().request(methods.get(name, "GET"), path).status == 404
+        info = lab.connect().request("GET", "/info").body
+        assert (b'"websocket":false' in info) is (name == "websocket")
+        lab.settle()
+
+
+def test_senders_go_with_the_transports_that_need_them() -> None:
+    lab = Lab(disabled_transports=["xhr", "xhr_streaming", "eventsource", "htmlfile"])
+    assert lab.connect().request("OPTIONS", "/000/abc/xhr_send").status == 404
+    assert lab.connect().request("GET", "/000/abc/jsonp_send").status == 405
+    lab.settle()
+
+
+# -- backpressure
+
+
+class Slow(SockJSConnection):
+    """An application that takes its time."""
+
+    log: list[Any]
+
+    def on_message(self, message: Any) -> Any:
+        self.log.append(message)
+        gate: Deferred[None] = Deferred()
+        self.session.server.gates = [*getattr(self.session.server, "gates", []), gate]
+        return gate
+
+
+def test_an_xhr_send_is_answered_when_there_is_room() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    lab.xhr()
+    assert lab.send(b'["first"]').status == 204
+    held = lab.send(b'["' + b"x" * 80 + b'"]')
+    assert held.received == b""
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    assert held.status == 204
+    lab.settle()
+
+
+def test_a_websocket_that_outruns_its_application_is_not_read() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    socket = lab.upgrade()
+    socket.say(b'["first"]')
+    assert socket.transport.producerState == "producing"
+    socket.say(b'["' + b"x" * 80 + b'"]')
+    assert socket.transport.producerState == "paused"
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    assert socket.transport.producerState == "producing"
+    socket.vanish()
+    lab.settle()
+
+
+# -- the end
+
+
+def test_closing_tells_every_client_and_every_application_and_then_fires() -> None:
+    lab = Lab(disconnect_delay=5)
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    lab.connect().request("POST", "/000/p/xhr")
+    gone: list[object] = []
+    lab.router.close(3005, "restarting").addCallback(gone.append)
+    lab.clock.advance(0)
+    assert stream.body.endswith(b'o\nc[3005,"restarting"]\n')
+    assert b'c[3005,"restarting"]' in socket.received
+    assert lab.log == ["open"] * 3 + [("close", (3005, "restarting"))] * 3
+    assert lab.connect().request("POST", "/000/new/xhr").status == 503
+    assert lab.upgrade().status == 503
+    assert gone == []
+    poll = lab.connect().request("POST", "/000/p/xhr")
+    assert poll.body == b'c[3005,"restarting"]\n'
+    socket.say(b"\x03\xe8", 8)
+    assert not socket.is_open
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_closing_a_router_that_serves_nobody_fires_at_once() -> None:
+    lab = Lab()
+    gone: list[object] = []
+    lab.router.close().addCallback(gone.append)
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_closing_drops_what_does_not_end_in_time() -> None:
+    lab = Lab(Slow)
+    socket = lab.upgrade()
+    socket.say(b'["first"]')
+    gone: list[object] = []
+    lab.router.close(patience=2).addCallback(gone.append)
+    lab.pass_time(1.5)
+    assert gone == []
+    lab.pass_time(1)
+    assert gone == [None]
+    assert not socket.is_open
+    lab.pass_time(10)
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_statistics_count_what_happens() -> None:
+    lab = Lab()
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    socket.say(b'["a","b"]')
+    lab.clock.advance(1)
+    counted = lab.router.stats.dump()
+    assert counted["sessions_active"] == 2
+    assert counted["connections_active"] == 2
+    assert counted["transp_websocket"] == counted["transp_xhr_streaming"] == 1
+    assert counted["packets_rcv_ps"] == counted["packets_sent_ps"] == 2
+    assert counted["connections_ps"] == 2
+    stream.vanish()
+    socket.vanish()
+    assert lab.router.stats.dump()["connections_active"] == 0
+    assert lab.router.stats.dump()["sessions_active"] == 0
+    lab.settle()
