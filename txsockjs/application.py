@@ -7,12 +7,11 @@ Owned and called by the session.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from typing_extensions import Protocol
 
 from .actor import Mailbox
 from .conn import ConnectionInfo, SockJSConnection

@@ -7,10 +7,9 @@ heartbeat, closed) and never a frame; a receiver and the router tell a session t
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from typing_extensions import Protocol
 
 from .actor import Scheduler
 from .conn import ConnectionInfo

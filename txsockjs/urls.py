@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from twisted.web.resource import Resource
-from typing_extensions import Protocol
 
 from . import static
 from .clients import client_address
