@@ -70,12 +70,15 @@ def play(request: pytest.FixtureRequest, script: str, patience: float, **config:
 
     Gives the results that it prints.
     """
-    scenarios: dict[str, list[str]] = {}
+    # The keys of the inner ones are a set with an order.
+    scenarios: dict[str, dict[str, None]] = {}
     for item in request.session.items:
-        if isinstance(item, pytest.Function) and item.module is request.module:
+        if getattr(item, "module", None) is request.module and hasattr(item, "callspec"):
             asked = item.callspec.params
-            scenarios.setdefault(asked["transport"], []).append(asked["scenario"])
-    config.update(transports=list(scenarios), scenarios=scenarios)
+            if "scenario" in asked:
+                scenarios.setdefault(asked["transport"], {})[asked["scenario"]] = None
+    names = {transport: list(chosen) for transport, chosen in scenarios.items()}
+    config.update(transports=list(names), scenarios=names)
     process = subprocess.Popen(
         [node(), str(HERE / script), json.dumps(config)],
         stdout=subprocess.PIPE,

@@ -1,15 +1,16 @@
 """A server for what the field's test server can't show: it obeys orders and beats quickly.
 
 Run as a program (``python -m tests.client.server``); it says ``listening on URL``. Endpoints:
-``/echo`` with the default limits, ``/beating`` with a short heartbeat, ``/orders`` with
-connections that do what a message, a JSON object, tells them. ``/connections`` tells how many TCP
-connections were made to this server.
+``/echo`` with the default limits, ``/beating`` with a short heartbeat, ``/patient`` with
+connections that do what a message, a JSON object, tells them, and ``/orders`` with the same ones
+and short delays. ``/connections`` tells how many TCP connections were made to this server.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from twisted.internet import endpoints, task
@@ -69,9 +70,8 @@ class Orders(SockJSConnection):
         self.send(json.dumps(values))
 
     def do_info(self) -> None:
-        """Tell what the connection knows of its client."""
-        info = self.told
-        self.answer(transport=info.transport, ip=info.ip, path=info.path, origin=info.origin)
+        """Tell what the connection knows of its client, and which server this is."""
+        self.answer(transport=self.told.transport, ip=self.told.ip, pid=os.getpid())
 
     def do_close(self, code: int, reason: str) -> None:
         self.close(code, reason)
@@ -138,6 +138,7 @@ async def serve(reactor: Any, options: argparse.Namespace) -> None:
         b"echo": SockJSRouter(Echo, **common),
         b"beating": SockJSRouter(Echo, heartbeat_delay=0.5, **common),
         b"orders": SockJSRouter(Orders, **quick, **common),
+        b"patient": SockJSRouter(Orders, **common),
     }
     root = Resource()
     for name, router in routers.items():
