@@ -10,7 +10,8 @@ import urllib.request
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
-from running import ROOT, running
+
+from .running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
