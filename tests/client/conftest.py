@@ -20,9 +20,9 @@ def page_server() -> Iterator[str]:
 
 
 @contextmanager
-def calmly(*command: str) -> Iterator[Server]:
+def calmly(*command: str, cwd: str | None = None) -> Iterator[Server]:
     """Run a server that, whatever its clients did, logs no traceback and ends well."""
-    with running(*command) as server:
+    with running(*command, cwd=cwd) as server:
         yield server
         code = server.stop()
     assert "Traceback" not in server.output, server.output

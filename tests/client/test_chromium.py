@@ -11,6 +11,7 @@ from ..needed import program
 from ..running import Server
 from .playing import SCENARIOS, Results, play
 
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 TRANSPORTS = [
     "websocket",
     "xhr-streaming",
@@ -40,7 +41,7 @@ def played(
         request,
         "in_chromium.js",
         patience=420,
-        chromium=program("chromium", "chromium-browser", "google-chrome"),
+        chromium=program(*BROWSERS),
         page=f"{page_server}/page.html",
         test=field_server.url,
         extra=extra_server.url,

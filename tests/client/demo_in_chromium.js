@@ -1,0 +1,134 @@
+// Use the demo page as two people would: `node demo_in_chromium.js CONFIG`, where CONFIG is JSON
+// with chromium (the program), url (of the demo), transports and scenarios (see below). Prints
+// {transport: {scenario: what went wrong, or null}}.
+'use strict';
+
+const { launch } = require('./chromium.js');
+
+// Only for what hangs.
+const PATIENCE = 20000;
+
+// The text of the elements that match, as soon as there is one that contains what is wanted.
+async function seen(page, selector, wanted) {
+  const element = page.locator(selector).filter({ hasText: wanted }).first();
+  await element.waitFor({ timeout: PATIENCE });
+  return element.textContent();
+}
+
+// Wait until the element's text is exactly this.
+async function reads(page, selector, wanted) {
+  await page.waitForFunction(
+    ([selector, wanted]) => document.querySelector(selector).textContent === wanted,
+    [selector, wanted],
+    { timeout: PATIENCE },
+  );
+}
+
+const scenarios = {
+  async connects({ people, transport }) {
+    for (const page of people) {
+      for (const name of ['chat', 'echo']) {
+        await reads(page, `#${name}-state`, `connected over ${transport}`);
+      }
+    }
+  },
+
+  async chat({ people: [one, two] }) {
+    const room = Math.random().toString(36).slice(2, 10);
+    for (const [page, name] of [[one, `Ann of ${room}`], [two, `Bob of ${room}`]]) {
+      await page.fill('#chat-name', name);
+      await page.click('#chat-join');
+      await seen(page, '#chat-log li', `${name} joined`);
+    }
+    await seen(one, '#chat-log li', `Bob of ${room} joined`);
+    const text = '☃ 😀 %41 <b>not bold</b> </script>';
+    await one.fill('#chat-text', text);
+    await one.click('#chat-send');
+    for (const page of [one, two]) {
+      const line = await seen(page, '#chat-log li', text);
+      if (line !== `Ann of ${room} ${text}`) throw new Error(`line in the chat: ${line}`);
+    }
+    await two.fill('#chat-text', 'and back');
+    await two.click('#chat-send');
+    await seen(one, '#chat-log li', `Bob of ${room} and back`);
+  },
+
+  async echo({ people: [page] }) {
+    for (const text of ['Hello ☃ %41 </script>', '"quoted" \\ and 😀']) {
+      await page.fill('#echo-text', text);
+      await page.click('#echo-send');
+      await seen(page, '#echo-log li', text);
+    }
+  },
+
+  async burst_of_500({ people: [page] }) {
+    const before = await page.locator('#echo-log li').count();
+    await page.click('#echo-burst');
+    await reads(page, '#echo-back', String(before + 500));
+    const lines = await page.locator('#echo-log li').allTextContents();
+    const wanted = Array.from({ length: 500 }, (_, n) => `message ${n + 1}`);
+    if (lines.slice(before).join() !== wanted.join()) throw new Error('not in order');
+  },
+
+  // The table counts at least the sessions of the two pages.
+  async statistics({ people: [page] }) {
+    await reads(page, '#stats-state', 'connected over websocket');
+    await page.waitForFunction(
+      () => ['chat', 'echo', 'stats'].every(
+        (name) => Number(document.querySelector(`#stats-${name}-sessions_active`)?.textContent) >= 2
+      ),
+      null,
+      { timeout: PATIENCE },
+    );
+  },
+
+  async offered({ people: [page], offered }) {
+    const options = await page.locator('#transport option').evaluateAll(
+      (elements) => elements.map((element) => element.value).filter(Boolean),
+    );
+    const all = [...offered].sort().join();
+    if (options.sort().join() !== all) throw new Error(`offers ${options}, tested ${all}`);
+  },
+};
+
+async function open(browser, url, transport, trouble) {
+  // A context of its own has its own connections; the browser opens six to a host in each.
+  const page = await (await browser.newContext()).newPage();
+  page.on('pageerror', (error) => trouble.push(String(error)));
+  await page.goto(url);
+  await page.selectOption('#transport', transport);
+  return page;
+}
+
+async function main() {
+  const config = JSON.parse(process.argv[2]);
+  const browser = await launch(config.chromium);
+  const results = {};
+  try {
+    for (const transport of config.transports) {
+      results[transport] = {};
+      const trouble = [];
+      const people = [
+        await open(browser, config.url, transport, trouble),
+        await open(browser, config.url, transport, trouble),
+      ];
+      for (const name of config.scenarios[transport]) {
+        try {
+          await scenarios[name]({ people, transport, offered: config.offered });
+          results[transport][name] = trouble.splice(0).join('; ') || null;
+        } catch (error) {
+          results[transport][name] = String(error);
+        }
+      }
+      for (const page of people) await page.context().close();
+    }
+  } finally {
+    await browser.close();
+  }
+  process.stdout.write(JSON.stringify(results));
+}
+
+main().then(() => process.exit(0), (error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,55 @@
+"""The demo of ``twistd sockjs`` in Chromium: two people, each transport that the page offers."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterator
+
+import pytest
+
+from ..needed import program
+from ..running import Server
+from .conftest import calmly
+from .playing import HERE, Results, node, play
+from .test_chromium import BROWSERS
+
+TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
+TRANSPORTS = [
+    "websocket",
+    "xhr-streaming",
+    "xhr-polling",
+    "eventsource",
+    "iframe-eventsource",
+    "iframe-htmlfile",
+    "iframe-xhr-polling",
+    "jsonp-polling",
+]
+SCENARIOS = ["offered", "connects", "chat", "echo", "burst_of_500", "statistics"]
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Server]:
+    """The demo as it comes; in this folder, it finds the installed client."""
+    node()
+    command = [TWISTD, "--nodaemon", "--pidfile=", "sockjs"]
+    with calmly(*command, "--listen", "tcp:0:interface=127.0.0.1", cwd=str(HERE)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, demo: Server) -> Results:
+    return play(
+        request,
+        "demo_in_chromium.js",
+        patience=240,
+        chromium=program(*BROWSERS),
+        url=f"{demo.url}/",
+        offered=TRANSPORTS,
+    )
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_demo_in_chromium(played: Results, transport: str, scenario: str) -> None:
+    assert played[transport][scenario] is None
