@@ -85,7 +85,9 @@ async def serve(reactor, options):
     for name, router in served.items():
         root.putChild(name.encode(), router.resource())
     reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: gatherResults([each.close() for each in served.values()])
+        "before",
+        "shutdown",
+        lambda: gatherResults([router.close(patience=1) for router in served.values()]),
     )
     # The reactor takes over SIGTERM when it starts: say nothing before.
     await task.deferLater(reactor, 0)

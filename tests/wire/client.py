@@ -198,7 +198,7 @@ class Peer:
     def _more(self) -> None:
         data = self._receive()
         if not data:
-            raise EOFError(f"the server ended the connection after {self._held!r}")
+            raise EOFError(f"the server ended the connection after {self._held[-80:]!r}")
         self._held += data
 
     def _receive(self) -> bytes:

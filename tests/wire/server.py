@@ -42,7 +42,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "puppet": {**LONG},
     "very/deep/down": {**LONG},
     "brief": {**SOON},
-    "beating": {**LONG, "heartbeat_delay": 0.25, "ping_timeout": 30.0},
+    "beating": {**LONG, "heartbeat_delay": 0.15, "ping_timeout": 30.0},
     "pinging": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 0.3, "send_limit": 1 << 26},
     "small": {**LONG, "max_message_size": 1000, "max_body_size": 2000},
     "narrow": {**LONG, "mailbox_limit": 10_000, "send_limit": 300_000},

@@ -91,6 +91,12 @@ class Site:
         with open(f"/proc/{self.server.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def processor_time(self) -> float:
+        """Give the seconds that the server has worked."""
+        with open(f"/proc/{self.server.pid}/stat") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.server.pid}/fd"))
 

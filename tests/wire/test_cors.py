@@ -111,3 +111,13 @@ def test_no_sender_is_ever_cached(site):
 
 def test_no_preflight_sets_a_cookie_by_default(site):
     assert_no_cookie(site.options("/echo/0/s/xhr"))
+
+
+@pytest.mark.parametrize(
+    "odd", ["\xff\xfe", "x" * 4000, "http://a, http://b", "<script>", "\t", "*"]
+)
+def test_odd_headers_never_break_an_answer(site, odd):
+    headers = {"Origin": odd, "Access-Control-Request-Headers": odd}
+    assert site.get("/echo/info", headers).status == 200
+    assert site.options("/echo/0/s/xhr", headers).status in (200, 204)
+    assert site.session().poll(headers) == b"o\n"

@@ -4,7 +4,7 @@ import pytest
 
 from .receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
 from .site import fresh
-from .websocket import PING, TEXT, Frame
+from .websocket import PING, TEXT, Frame, WebSocket
 
 receivers = pytest.mark.parametrize("receiver", RECEIVERS, ids=lambda receiver: receiver.name)
 
@@ -54,7 +54,11 @@ def test_none_piles_up_while_nobody_listens(lab):
     beats(lab, 4)
     stream = session.attach()
     session.send("y")
-    assert stream.frame() == 'a["y"]'
+    frames = [stream.frame()]
+    while frames[-1] == "h":
+        frames.append(stream.frame())
+    assert frames.pop() == 'a["y"]'
+    assert len(frames) < 4, "these were kept"
 
 
 def test_heartbeats_go_on_after_a_message(lab):
@@ -141,15 +145,19 @@ def test_a_websocket_that_answers_its_pings_lives_on(lab):
 
 def test_a_long_transfer_is_no_silence(lab):
     session = lab.session("/pinging")
-    socket = session.websocket()
-    size = 20_000_000
+    # With a small buffer here, most of the message waits in the server.
+    socket = WebSocket(lab.connect(receive_buffer=65_536), session.url("websocket"))
+    assert socket.text() == "o"
+    size, step = 12_000_000, 1_000_000
     socket.say(f'"send:1:{size}"')
-    socket.peer.exactly(10)
-    beats(lab, 5, "/pinging")  # longer than any ping may take
-    socket.peer.exactly(size // 2)
-    beats(lab, 5, "/pinging")
-    tail = socket.peer.exactly(size + len('a[""]') - size // 2)
-    assert tail.endswith(b'x"]')
+    _, left = socket.header()
+    while left < size:
+        socket.peer.exactly(left)  # a heartbeat, or a ping
+        _, left = socket.header()
+    for _ in range(6):
+        socket.peer.exactly(step)
+        beats(lab, 1, "/pinging")  # six of them are longer than any ping may take
+    assert socket.peer.exactly(left - 6 * step).endswith(b'x"]')
     socket.say('"alive"')
     while socket.text() != 'a["alive"]':
         pass

@@ -311,3 +311,20 @@ def test_sessions_that_are_left_behind_leave_nothing_behind(lab):
     lab.until(lambda: lab.gauges()["brief"] == 0)
     lab.until(lambda: lab.gauges()["timers"] <= timers)
     lab.until(lambda: lab.descriptors() <= descriptors + 1)
+
+
+def test_a_server_with_closed_sessions_is_idle(lab):
+    sockets = [lab.websocket("/puppet") for _ in range(5)]
+    sockets += [lab.raw(f"/puppet/websocket?name={fresh()}") for _ in range(5)]
+    for socket in sockets[:5]:
+        socket.say('"close"')
+        assert socket.text().startswith("c[")
+    for socket in sockets[5:]:
+        socket.say("close")
+    for socket in sockets:
+        socket.closed()
+    # A loop that spins would use all of the time that passes here; nothing else uses any.
+    before = lab.processor_time()
+    peer = lab.connect()
+    assert peer.silent(0.2)
+    assert lab.processor_time() - before < 0.1

@@ -103,6 +103,11 @@ class WebSocket:
         self.send(frame(TEXT if isinstance(message, str) else BINARY, message))
 
     def frame(self) -> Frame:
+        opcode, size = self.header()
+        return Frame(opcode, self.peer.exactly(size))
+
+    def header(self) -> tuple[int, int]:
+        """Read the head of a frame, and give its opcode and the length of what follows."""
         first, size = self.peer.exactly(2)
         assert first & 0xF0 == 0x80, f"neither fragments nor reserved bits were agreed: {first:x}"
         assert size < 128, "a server must not mask"
@@ -110,7 +115,7 @@ class WebSocket:
             (size,) = struct.unpack("!H", self.peer.exactly(2))
         elif size == 127:
             (size,) = struct.unpack("!Q", self.peer.exactly(8))
-        return Frame(first & 0x0F, self.peer.exactly(size))
+        return first & 0x0F, size
 
     def event(self) -> Frame:
         """Read the next frame that is no ping; pings are answered."""
