@@ -84,13 +84,6 @@ def test_the_content_type_does_not_matter(site, content_type):
     assert session.poll() == b'a["a"]\n'
 
 
-@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "multipart/form-data"])
-def test_a_service_reads_no_forms(lab, content_type):
-    session = lab.opened("/puppet")
-    assert send(lab, session, '["a"]', {"Content-Type": content_type}).status == 204
-    assert session.poll() == b'a["a"]\n'
-
-
 def test_an_empty_array_is_legal_and_does_nothing(site):
     session = site.opened()
     assert send(site, session, "[]").status == 204
