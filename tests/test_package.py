@@ -21,13 +21,20 @@ LAYERS = [
     ["headers", "interfaces"],
     ["clients", "application"],
     ["session", "static", "resources"],
-    ["transports", "transports.base", "transports.websocket", "transports.senders"],
+    [
+        "transports",
+        "transports.base",
+        "transports.websocket",
+        "transports.senders",
+        "transports.handshake",
+    ],
     [
         "transports.xhr",
         "transports.eventsource",
         "transports.htmlfile",
         "transports.jsonp",
         "transports.rawwebsocket",
+        "transports.sockets",
     ],
     ["urls"],
     ["router"],
@@ -107,7 +114,7 @@ def test_the_public_names_are_these() -> None:
 
 def test_importing_the_package_installs_no_reactor() -> None:
     program = (
-        "import sys, txsockjs, txsockjs.session, txsockjs.transports.websocket;"
+        "import sys, txsockjs, txsockjs.session, txsockjs.transports.sockets;"
         "sys.exit('twisted.internet.reactor' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

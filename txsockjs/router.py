@@ -29,7 +29,7 @@ from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
 from .stats import StatsCollector
-from .transports.websocket import SocketFactory
+from .transports.sockets import SocketFactory
 from .urls import Url, make_urls
 
 _log = Logger()

@@ -26,8 +26,10 @@ from .stats import TRANSPORTS
 from .takeover import take_over
 from .transports import eventsource, htmlfile, jsonp, senders, xhr
 from .transports.base import Framing, HTTPReceiver
+from .transports.handshake import check_handshake
 from .transports.rawwebsocket import RawWebSocketReceiver
-from .transports.websocket import SocketFactory, WebSocketReceiver, check_handshake
+from .transports.sockets import SocketFactory
+from .transports.websocket import WebSocketReceiver
 
 _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
 # A path segment that names a server or a session.

@@ -1,31 +1,20 @@
-"""Websockets, by Autobahn: the protocol, its factory, and the receiver over it.
+"""The receiver over a websocket.
 
-Rules: Autobahn does the handshake and the framing, with all of its timers off: time is the
-session's. Heartbeats are a SockJS frame and a ping; any byte that comes is life. A peer that
-outruns the application is not read. Made by the router's resource; tells the session.
+Rules: heartbeats are a SockJS frame and a ping; any byte that comes is life; a peer that outruns
+the application is not read; a peer that does not take part in closing is dropped. Called by the
+protocol in `sockets` and by the session, which it tells what happens.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Any, Callable
+from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet import interfaces
 from zope.interface import implementer
 
-from ..clients import connection_info
 from ..conn import ConnectionInfo
-from ..errors import (
-    BadHandshake,
-    NotUpgrade,
-    NotWebSocket,
-    RequestError,
-    UnsupportedVersion,
-)
-from ..exchange import Exchange
-from ..headers import session_cookie
+from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, RECEIVED, Reason, Server
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
@@ -34,39 +23,13 @@ from ..session import BaseSession
 TEXT = 1
 BINARY = 2
 
-_OPEN = WebSocketServerProtocol.STATE_OPEN
+_OPEN = WebSocketProtocol.STATE_OPEN
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
 # RFC 6455 section 7.4.1: codes that may stand in a close frame, besides the private ones.
 _SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 _LONGEST_REASON = 123
-
-
-def check_handshake(exchange: Exchange) -> None:
-    """Raise the `RequestError` that tells what keeps this request from being an upgrade."""
-    upgrade = exchange.header("upgrade") or ""
-    if "websocket" not in _tokens(upgrade):
-        raise NotWebSocket()
-    if "upgrade" not in _tokens(exchange.header("connection") or ""):
-        raise NotUpgrade()
-    if exchange.is_http_1_0:
-        raise BadHandshake()
-    if (exchange.header("sec-websocket-version") or "").strip() != "13":
-        raise UnsupportedVersion()
-    if not _is_key(exchange.header("sec-websocket-key") or "") or not exchange.header("host"):
-        raise BadHandshake()
-
-
-def _tokens(header: str) -> list[str]:
-    return [token.strip().lower() for token in header.split(",")]
-
-
-def _is_key(key: str) -> bool:
-    try:
-        return len(base64.b64decode(key.strip(), validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -273,91 +236,3 @@ class WebSocketReceiver:
 
     def stopProducing(self) -> None:
         self.ready = False
-
-
-class SocketProtocol(WebSocketServerProtocol):
-    """Autobahn's protocol, telling a receiver what comes."""
-
-    receiver: WebSocketReceiver
-    cookie: str | None
-    is_connected = False
-
-    def connectionMade(self) -> None:
-        self.is_connected = True
-        super().connectionMade()
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.is_connected = False
-        super().connectionLost(reason)
-
-    def onConnect(self, request: Any) -> Any:
-        return (None, {"Set-Cookie": self.cookie}) if self.cookie else None
-
-    def onOpen(self) -> None:
-        self.factory.opened(self.receiver)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.receiver.alive()
-        super().dataReceived(data)
-
-    def sendCloseFrame(
-        self,
-        code: int | None = None,
-        reasonUtf8: bytes | None = None,
-        isReply: bool = False,
-    ) -> None:
-        # All ways of closing come through here: ours, the peer's, and Autobahn's own.
-        super().sendCloseFrame(code, reasonUtf8, isReply)
-        self.receiver.closing((code or 1005, (reasonUtf8 or b"").decode("utf-8", "replace")))
-
-    def dropConnection(self, abort: bool = False) -> None:
-        # What was written still has to arrive; a peer that lets it wait meets the deadline.
-        super().dropConnection(abort=False)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        self.receiver.received(payload, isBinary)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        self.receiver.lost((code or 1005, reason or ""))
-
-
-class SocketFactory(WebSocketServerFactory):
-    """Makes the websockets of one router."""
-
-    protocol = SocketProtocol
-
-    def __init__(self, server: Server, make_session: Callable[[], BaseSession]) -> None:
-        super().__init__(server="", reactor=server.reactor)  # type: ignore[no-untyped-call]
-        settings = server.settings
-        self._server = server
-        self._make_session = make_session
-        self.setProtocolOptions(  # type: ignore[no-untyped-call]
-            versions=[13],
-            maxFramePayloadSize=settings.max_message_size,
-            maxMessagePayloadSize=settings.max_message_size,
-            failByDrop=False,
-            echoCloseCodeReason=True,
-            openHandshakeTimeout=0,
-            closeHandshakeTimeout=0,
-            autoPingInterval=0,
-            autoPingTimeout=0,
-            tcpNoDelay=settings.disable_nagle,
-            allowedOrigins=["*"],
-            allowNullOrigin=True,
-            perMessageCompressionAccept=lambda offers: None,
-        )
-
-    def build(self, exchange: Exchange, receiver_class: type[WebSocketReceiver]) -> SocketProtocol:
-        """Make the protocol for a request that passed all checks."""
-        settings = self._server.settings
-        protocol = SocketProtocol()
-        protocol.factory = self
-        cookie: list[tuple[bytes, bytes]] = session_cookie(exchange, settings)
-        protocol.cookie = cookie[0][1].decode("latin-1") if cookie else None
-        info = connection_info(exchange, settings, receiver_class.transport_name)
-        protocol.receiver = receiver_class(protocol, self._server, info)
-        return protocol
-
-    def opened(self, receiver: WebSocketReceiver) -> None:
-        """Give an open websocket its session."""
-        receiver.connected(self._make_session())
