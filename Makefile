@@ -4,6 +4,7 @@
 #   make test     run all tests; ARGS='-k nginx' chooses
 #   make lint     ruff (lint and format) and mypy --strict
 #   make wheel    build the wheel and prove it in an environment of its own
+#   make bench    measure what an idle session costs
 #   make clean    remove what these targets made
 
 PYTHON ?= python3
@@ -12,10 +13,13 @@ BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
 
-.PHONY: demo test lint wheel clean tools
+.PHONY: demo test lint wheel bench clean tools
 
+# With npm the page gets the client that is installed here, without it the one of the CDN: the
+# demo looks for node_modules from its own directory upwards.
 demo: $(VENV)/.package
-	$(BIN)/twistd --nodaemon --pidfile= sockjs $(ARGS)
+	@$(MAKE) --silent $(NODE_MODULES)/.installed || echo "using the client script of the CDN"
+	cd $(dir $(NODE_MODULES)) && exec $(abspath $(BIN))/twistd --nodaemon --pidfile= sockjs $(ARGS)
 
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	$(BIN)/python -m pytest $(ARGS)
@@ -27,6 +31,9 @@ lint: $(VENV)/.dev
 
 wheel: $(VENV)/.dev
 	$(BIN)/python .ci/wheel.py
+
+bench: $(VENV)/.package
+	$(BIN)/python benchmarks/idle_sessions.py --at-most 16 $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) .cache build dist *.egg-info
@@ -50,5 +57,5 @@ $(NODE_MODULES)/.installed: tests/client/package.json tests/client/package-lock.
 	@if command -v npm >/dev/null; then \
 	  cd tests/client && npm ci --no-audit --no-fund && touch node_modules/.installed; \
 	else \
-	  echo "SKIPPED: npm is not installed, so the tests of the real client can't run"; \
+	  echo "SKIPPED: npm is not installed, so there is no client to test with"; \
 	fi

@@ -19,6 +19,7 @@ from ..needed import lacking, program
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
+OLDEST_NODE = 20
 CLIENT = MODULES / "sockjs-client" / "dist"
 
 # What each scenario shows is told in scenarios.js.
@@ -60,6 +61,9 @@ Results = dict[str, dict[str, Optional[str]]]
 def node() -> str:
     """Give the path of Node, if it is there with what the tests need."""
     path = program("node")
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
+        lacking(f"Node is {version.strip()}, and the tests need {OLDEST_NODE}")
     if not (MODULES / ".installed").exists():
         lacking("the Node modules of the client tests are not installed (make test does it)")
     return path
