@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Union
 
 PATIENCE = 10.0  # seconds after which a server that says nothing has failed
-SILENCE = 0.1  # seconds that show that nothing comes
+SILENCE = 0.05  # seconds that show that nothing comes
 
 Body = Union[str, bytes, None]
 

@@ -30,6 +30,14 @@ def fresh(what: str = "s") -> str:
     return f"{what}{next(_numbers)}x{os.getpid()}"
 
 
+def until(happened: Callable[[], bool]) -> None:
+    """Ask again and again until it has happened; for what no event tells."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
 class Site:
     """Where a server listens, for the time of one test."""
 
@@ -241,13 +249,6 @@ class Lab(Site):
         """Give the counts of sessions per endpoint, and of timers."""
         gauges: dict[str, Any] = self._ask("gauges")
         return gauges
-
-    def until(self, happened: Callable[[], bool]) -> None:
-        """Ask again and again until it has happened; for what no event tells."""
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.01)
 
     def errors(self) -> list[str]:
         """Give what the server logged as errors since this was last asked, and forget it."""

@@ -2,6 +2,7 @@
 
 from .checks import assert_cached_for_a_year, assert_open_to, assert_open_to_all
 from .receivers import JAVASCRIPT
+from .site import until
 
 PIECES = [b"h\n", b" " * 2048 + b"h\n", *[b"h\n"] * 5]
 
@@ -45,7 +46,7 @@ def test_the_probe_that_vanishes_leaves_no_timer(lab):
         peer.ask("POST", "/puppet/chunking_test")
         assert peer.head().status == 200
         peer.abort()
-    lab.until(lambda: lab.gauges()["timers"] <= before)
+    until(lambda: lab.gauges()["timers"] <= before)
 
 
 def test_the_preflight_of_the_probe(site):

@@ -7,7 +7,7 @@ import pytest
 
 from .client import PATIENCE, request
 from .receivers import RECEIVERS, STREAMS, XHR, messages
-from .site import fresh
+from .site import fresh, until
 from .websocket import TEXT, frame, upgrade
 
 MIB = 1024 * 1024
@@ -121,7 +121,7 @@ def test_a_broken_length_never_breaks_the_server(lab, length):
 
 def test_no_more_sessions_than_the_limit(lab):
     lab.expired("/few")
-    lab.until(lambda: lab.gauges()["few"] == 0)
+    until(lambda: lab.gauges()["few"] == 0)
     one, two = lab.session("/few").open(), lab.session("/few").websocket()
     for receiver in RECEIVERS:
         session = lab.session("/few")
@@ -135,12 +135,12 @@ def test_no_more_sessions_than_the_limit(lab):
     assert peer.head().status == 503
     two.peer.close()
     one.abort()
-    lab.until(lambda: lab.gauges()["few"] == 0)
+    until(lambda: lab.gauges()["few"] == 0)
     assert lab.session("/few").poll() == b"o\n", "there is room again"
 
 
 def test_a_full_endpoint_still_serves_the_sessions_it_has(lab):
-    lab.until(lambda: lab.gauges()["few"] == 0)
+    until(lambda: lab.gauges()["few"] == 0)
     session, _ = lab.session("/few"), lab.session("/few").open()
     waiting = session.open(XHR)
     session.send("a")
@@ -296,7 +296,7 @@ def test_a_session_is_not_bound_to_its_address_by_default(lab):
 
 def test_sessions_that_are_left_behind_leave_nothing_behind(lab):
     lab.expired("/brief")
-    lab.until(lambda: lab.gauges()["brief"] == 0)
+    until(lambda: lab.gauges()["brief"] == 0)
     timers, descriptors = lab.gauges()["timers"], lab.descriptors()
     for _ in range(10):
         for receiver in RECEIVERS:
@@ -308,9 +308,9 @@ def test_sessions_that_are_left_behind_leave_nothing_behind(lab):
         lab.session("/brief").websocket().peer.abort()
         lab.raw(f"/brief/websocket?name={fresh()}").peer.close()
     lab.close()
-    lab.until(lambda: lab.gauges()["brief"] == 0)
-    lab.until(lambda: lab.gauges()["timers"] <= timers)
-    lab.until(lambda: lab.descriptors() <= descriptors + 1)
+    until(lambda: lab.gauges()["brief"] == 0)
+    until(lambda: lab.gauges()["timers"] <= timers)
+    until(lambda: lab.descriptors() <= descriptors + 1)
 
 
 def test_a_server_with_closed_sessions_is_idle(lab):
