@@ -10,7 +10,15 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from txsockjs.demo import CLIENT, NAME_LIMIT, STATS_INTERVAL, TEXT_LIMIT, Demo, find_client
+from txsockjs.demo import (
+    CLIENT,
+    NAME_LIMIT,
+    STATS_INTERVAL,
+    TEXT_LIMIT,
+    Chat,
+    Demo,
+    find_client,
+)
 from txsockjs.errors import SettingsError
 from txsockjs.root import Root
 from txsockjs.settings import Settings
@@ -181,6 +189,16 @@ def test_names_and_texts_have_bounds(serve):
     served.open("chat", "two")
     served.send("chat", "two", " ")
     assert served.events("chat", "two")[0]["name"] == "nobody"
+
+
+def test_binary_messages_have_no_place_in_the_chat():
+    class Session:
+        def close(self, code, reason):
+            self.closed = code, reason
+
+    session = Session()
+    Chat(session).on_message(b"\0")
+    assert session.closed == (3001, "Text messages only")
 
 
 def test_two_demos_are_two_rooms(serve):

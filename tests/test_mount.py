@@ -83,7 +83,7 @@ def test_a_mount_without_a_name_is_refused():
         ("import missing_module", "some_app.Chat", "No module named 'missing_module' (some_app.py"),
         ("x = undefined", "some_app.Chat", "NameError: name 'undefined' is not defined"),
         ("\nx = 1 / 0", "some_app.Chat", "ZeroDivisionError: division by zero (some_app.py, line"),
-        ("def f(:", "some_app.Chat", "SyntaxError: invalid syntax"),
+        ("def f(:", "some_app.Chat", "cannot import 'some_app.Chat': SyntaxError: "),
         ("x = 1", "some_app.x", "some_app.x must be a subclass of SockJSConnection, not 1"),
         ("x = 1", "some_app", "some_app must be a subclass of SockJSConnection, not <module"),
         ("class X: pass", "some_app.X", "must be a subclass of SockJSConnection, not <class"),

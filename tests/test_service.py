@@ -4,6 +4,7 @@ import pytest
 from twisted.application.service import Application, IService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -159,6 +160,17 @@ def test_it_says_where_it_listens_when_the_reactor_runs(make, address, url):
         for call, arguments, keywords in reactor.whenRunningHooks:
             call(*arguments, **keywords)
     assert said(logged) == [f"listening on {url}"]
+
+
+def test_it_says_that_it_listens_with_tls():
+    reactor = MemoryReactorClock()
+    endpoint = SSL4ServerEndpoint(reactor, 8443, object())
+    service = SockJSService(endpoint, Router(), reactor=reactor)
+    service.startService()
+    with capturedLogs() as logged:
+        for call, arguments, keywords in reactor.whenRunningHooks:
+            call(*arguments, **keywords)
+    assert said(logged) == ["listening on https://0.0.0.0:8443"]
 
 
 def test_an_endpoint_that_fails_ends_the_start_and_closes_the_others(make):

@@ -264,6 +264,13 @@ def test_an_http2_stream_that_never_stops_is_reset():
     assert stream.said == ["aborted"]
 
 
+def test_what_comes_for_a_stream_that_is_lost_is_ignored():
+    stream, request = make_stream_request(LIMIT + 1)
+    request.connectionLost(Failure(ConnectionDone()))
+    request.handleContentChunk(b"x" * (LIMIT + DISCARD_LIMIT + 1))
+    assert stream.said == []
+
+
 def test_the_site_knows_its_connections(connect):
     site, channel, transport = connect()
     assert site.connections() == [transport]
