@@ -258,6 +258,27 @@ def test_what_comes_with_the_upgrade_request_is_a_message() -> None:
     lab.settle()
 
 
+def test_an_upgrade_and_a_message_can_be_pipelined_behind_a_poll() -> None:
+    lab = Lab()
+    connection = lab.connect()
+    connection.request("POST", "/000/abc/xhr").take()
+    connection.request("POST", "/000/abc/xhr")
+    first = bytes((0x81, 0x80 | 5)) + b'\0\0\0\0["x"]'
+    connection.send(
+        b"GET /000/abc/websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n" + first
+    )
+    lab.send(b'["done"]')
+    answers = connection.take()
+    assert b'a["done"]\n' in answers
+    assert answers.endswith(b'\x81\x01o\x81\x06a["x"]')
+    connection.say(b'["y"]')
+    assert connection.take() == b'\x81\x06a["y"]'
+    connection.vanish()
+    lab.settle()
+
+
 def test_nothing_of_http_is_kept_for_a_websocket() -> None:
     lab = Lab()
     socket = lab.upgrade()

@@ -102,7 +102,7 @@ class WebSocketReceiver:
     def tell_received(self, messages: list[Any]) -> None:
         """Give messages to the session; stop reading while it has no room for more."""
         session = self.session
-        if session is None or not session.is_open:
+        if session is None or session.is_closed:
             return
         session.tell(RECEIVED, messages)
         room = session.room()
@@ -200,7 +200,7 @@ class WebSocketReceiver:
     def fail(self, code: int, reason: str) -> None:
         """End the session and the connection at once: the peer broke the protocol."""
         session = self.session
-        if session is not None and session.is_open:
+        if session is not None and not session.is_closed:
             self._protocol.sendCloseFrame(code, close_reason(reason))
             self._protocol.transport.loseConnection()
 
