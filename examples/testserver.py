@@ -79,6 +79,13 @@ def routers(**common):
     }
 
 
+def where(address, endpoint):
+    if not hasattr(address, "port"):
+        return endpoint  # a UNIX socket has no URL
+    scheme = "https" if endpoint.startswith("ssl:") else "http"
+    return f"{scheme}://{address.host}:{address.port}"
+
+
 async def serve(reactor, options):
     served = routers(**({"sockjs_url": options.sockjs_url} if options.sockjs_url else {}))
     root = Resource()
@@ -96,8 +103,7 @@ async def serve(reactor, options):
             port = await endpoints.serverFromString(reactor, text).listen(Site(root))
         except (ValueError, TypeError, CannotListenError) as problem:
             sys.exit(f"cannot listen on {text}: {problem}")
-        address = port.getHost()
-        print(f"listening on http://{address.host}:{address.port}", flush=True)
+        print(f"listening on {where(port.getHost(), text)}", flush=True)
     await Deferred()
 
 
