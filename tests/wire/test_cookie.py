@@ -46,6 +46,35 @@ def test_a_broken_cookie_breaks_nothing(site, cookie):
     assert answer.headers["set-cookie"].startswith("JSESSIONID=")
 
 
+INJECTIONS = [
+    r'"a\073\040Domain=evil.example"',  # a semicolon, written as the library of cookies does
+    r'"a\015\012X-Injected:\0401"',
+    r'"a\054\040b=c"',
+    '"a\\"b"',
+]
+
+
+@pytest.mark.parametrize("value", INJECTIONS)
+def test_an_echoed_cookie_brings_nothing_else_with_it(site, value):
+    brought = {"Cookie": f"JSESSIONID={value}"}
+    polled = site.post(site.session(PREFIX).url("xhr"), headers=brought)
+    upgraded = site.websocket(PREFIX, brought).head
+    for answer in (polled, upgraded):
+        assert "x-injected" not in answer.headers
+        name, path = answer.headers["set-cookie"].split("; ")
+        assert name.startswith("JSESSIONID=") and path == "path=/"
+        assert "," not in name
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "a b=c", "x", "=", 'q="', "u=\xc5\xbe", "d=1,2"]
+)
+def test_an_odd_cookie_does_not_hide_the_one_that_counts(site, other):
+    for cookies in (f"{other}; JSESSIONID=n1", f"JSESSIONID=n1; {other}"):
+        answer = site.post(site.session(PREFIX).url("xhr"), headers={"Cookie": cookies})
+        assert answer.headers["set-cookie"] == "JSESSIONID=n1; path=/"
+
+
 def test_a_cookie_name_that_only_ends_alike_is_another(site):
     answer = site.post(site.session(PREFIX).url("xhr"), headers={"Cookie": "XJSESSIONID=x"})
     assert answer.headers["set-cookie"] == "JSESSIONID=dummy; path=/"

@@ -197,6 +197,22 @@ def test_a_session_without_a_receiver_ends(lab, receiver):
     assert lab.closings(session) == 1
 
 
+@receivers
+@pytest.mark.parametrize("end", ["abort", "close"])
+def test_a_connection_that_goes_after_its_response_ends_nothing(lab, receiver, end):
+    session = lab.session("/puppet")
+    attached = session.attach(receiver)
+    assert attached.frame() == "o"
+    if receiver.streams:
+        session.send("x" * 200_000)
+        attached.frame()
+    assert attached.ended()
+    getattr(attached.peer, end)()
+    session.send("still there")
+    assert session.poll() == b'a["still there"]\n'
+    assert "close" not in lab.names(session)
+
+
 def test_a_session_with_a_receiver_never_times_out(lab):
     polled, streamed = lab.session("/brief"), lab.session("/brief")
     waiting, stream = polled.open(XHR), streamed.open()

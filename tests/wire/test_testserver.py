@@ -2,13 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from ..running import ROOT, running
-from .receivers import messages
+from .client import PATIENCE, request
+from .receivers import XHR, messages
 from .site import Site, until
 
 PROGRAM = os.path.join(ROOT, "examples", "testserver.py")
@@ -33,12 +35,14 @@ def test_it_ends_well_when_told_to():
     with running(PROGRAM, "--listen", ANY_PORT) as server:
         site = Site(server)
         stream = site.session("/ticker").open()
-        socket = site.websocket()
-        assert stream.waits()
+        open_socket = site.websocket()
+        poll = site.session().open(XHR)
+        assert poll.waits()
         server.process.send_signal(signal.SIGTERM)
         assert stream.frame() == 'c[3000,"Go away!"]'
-        assert socket.text() == 'c[3000,"Go away!"]'
-        assert socket.closed().code in (1000, 1001, 3000)
+        assert poll.frame() == 'c[3000,"Go away!"]'
+        assert open_socket.text() == 'c[3000,"Go away!"]'
+        assert open_socket.closed().code in (1000, 1001, 3000)
         assert server.process.wait(30) == 0
         site.close()
     assert "Traceback" not in server.output
@@ -51,6 +55,16 @@ def test_it_listens_wherever_it_is_told():
         ports = {int(line.rsplit(":", 1)[1]) for line in lines}
         assert len(ports) == 2 and 0 not in ports
         assert server.stop() == 0
+
+
+def test_it_takes_any_kind_of_endpoint(tmp_path):
+    with running(PROGRAM, "--listen", f"unix:{tmp_path}/socket", "--listen", ANY_PORT) as server:
+        until(lambda: server.output.count("listening on") == 2)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(f"{tmp_path}/socket")
+            client.sendall(request("GET", "/echo", version="HTTP/1.0"))
+            assert client.makefile("rb").read().endswith(b"Welcome to SockJS!\n")
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "tcp:1:2:3:4"])
@@ -72,6 +86,6 @@ def test_a_port_in_use_is_one_clear_line():
     [("1", 2), ("19", 2**19), ("0", 2), ("20", 2), ("-3", 2), ("x", 2), ("", 2), ("²", 2)],
 )
 def test_amplify_takes_1_to_19_and_anything_else_for_1(site, message, size):
-    socket = site.websocket("/amplify")
-    socket.say(f'["{message}"]')
-    assert messages(socket.text()) == ["x" * size]
+    asking = site.websocket("/amplify")
+    asking.say(f'["{message}"]')
+    assert messages(asking.text()) == ["x" * size]
