@@ -20,6 +20,7 @@ def test_the_first_poll_gets_the_open_frame(site):
     assert answer.status == 200
     assert answer.headers["content-type"] == JAVASCRIPT
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-accel-buffering"] == "no"
     assert answer.body == b'/**/callback("o");\r\n'
     assert_never_cached(answer)
 
