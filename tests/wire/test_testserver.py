@@ -2,14 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from ..running import ROOT, running
-from .client import PATIENCE, request
 from .receivers import XHR, messages
 from .site import Site, until
 
@@ -55,16 +53,6 @@ def test_it_listens_wherever_it_is_told():
         ports = {int(line.rsplit(":", 1)[1]) for line in lines}
         assert len(ports) == 2 and 0 not in ports
         assert server.stop() == 0
-
-
-def test_it_takes_any_kind_of_endpoint(tmp_path):
-    with running(PROGRAM, "--listen", f"unix:{tmp_path}/socket", "--listen", ANY_PORT) as server:
-        until(lambda: server.output.count("listening on") == 2)
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE)
-            client.connect(f"{tmp_path}/socket")
-            client.sendall(request("GET", "/echo", version="HTTP/1.0"))
-            assert client.makefile("rb").read().endswith(b"Welcome to SockJS!\n")
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "tcp:1:2:3:4"])
