@@ -192,6 +192,7 @@ def test_over_tls_a_refusal_ends_with_an_orderly_close(connect):
     _, channel, transport = connect(secure=True)
     channel.dataReceived(post(length(LIMIT + 1)))
     assert_refused(transport)
+    assert transport.producer is None  # or a TLS transport would wait for it
     assert transport.disconnecting
     assert not transport.half_closed
 

@@ -6,8 +6,8 @@ by the static answers and the transports.
 
 from __future__ import annotations
 
+import re
 import time
-from http.cookies import CookieError, SimpleCookie
 
 from twisted.web.http import datetimeToString
 
@@ -24,6 +24,10 @@ NEVER_CACHED: Headers = [
 ]
 #: For answers that a proxy would hold back until they are complete.
 UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
+
+
+# RFC 6265 section 4.1.1: what an echoed value may be made of.
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+\Z")
 
 
 def content_type(value: bytes) -> Header:
@@ -74,13 +78,20 @@ def preflight(exchange: Exchange, method: bytes) -> Headers:
 
 
 def cookies(exchange: Exchange) -> dict[str, str]:
-    """Return the request's cookies; none if the header is broken."""
-    jar = SimpleCookie()
-    try:
-        jar.load((exchange.header("cookie") or "").replace(", ", "; "))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """Return the request's cookies: each value as it came, less the quotes around it.
+
+    Whatever is odd in one of them (RFC 6265 section 5.4 lets servers expect anything), the others
+    are there.
+    """
+    found: dict[str, str] = {}
+    for pair in (exchange.header("cookie") or "").split(";"):
+        name, equals, value = pair.partition("=")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        if equals and name.strip():
+            found.setdefault(name.strip(), value)
+    return found
 
 
 def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
@@ -94,5 +105,6 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
         if value is None:
             return []
     else:
-        value = f"JSESSIONID={cookies(exchange).get('JSESSIONID', 'dummy')}; path=/"
+        brought = cookies(exchange).get("JSESSIONID", "")
+        value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
     return [(b"Set-Cookie", value.encode("latin-1", "replace"))]

@@ -35,6 +35,7 @@ from .urls import Url, make_urls
 _log = Logger()
 
 # What a path may hold (RFC 3986 section 3.3), less what Klein would take for a pattern.
+_ENDPOINT = "sockjs "
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*\Z")
 
 
@@ -207,7 +208,7 @@ def _apply(app: Klein, prefix: str, url: Url) -> None:
 
     app.route(
         prefix + url.pattern,
-        endpoint=f"sockjs {prefix or '/'} {url.name}",
+        endpoint=f"{_ENDPOINT}{prefix or '/'} {url.name}",
         merge_slashes=False,
         # Without a prefix, the endpoint's own path comes with and without its slash.
         strict_slashes=prefix + url.pattern != "/",
@@ -219,17 +220,24 @@ def _not_found(request: IRequest, failure: Failure) -> Nowhere:
 
 
 class _Root(KleinResource):
-    """Klein's resource, with the paths answered that it would log as errors or normalise."""
+    """The Klein application as a resource, with the endpoint's own URLs served directly.
+
+    Klein would bind its URLs to the Host header, which can be anything, take two slashes for one,
+    and log what is no UTF-8 as an error.
+    """
+
+    def __init__(self, app: Klein) -> None:
+        super().__init__(app)
+        self._klein = app
+        self._urls: Any = app.url_map.bind("localhost")
 
     def render(self, request: Any) -> Any:
-        if b"//" in request.path or not _is_utf8(request.postpath):
+        try:
+            path = b"/" + b"/".join(request.postpath)
+            endpoint, segments = self._urls.match(path.decode("utf-8"))
+        except (HTTPException, UnicodeDecodeError):
             return Nowhere().render(request)
-        return super().render(request)
-
-
-def _is_utf8(segments: Iterable[bytes]) -> bool:
-    try:
-        b"/".join(segments).decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        if not endpoint.startswith(_ENDPOINT):
+            return super().render(request)  # what a program added to the application itself
+        page: Any = self._klein.execute_endpoint(endpoint, request, **segments)
+        return page.render(request)

@@ -94,7 +94,9 @@ class SockJSRequest(Request):
         # The answer is complete and the client is told so, while the rest of the body may come
         # and is discarded. The channel's time-out ends a client that does neither.
         if ISSLTransport.providedBy(self.transport):
-            self.transport.loseConnection()  # sends close_notify, and reads on
+            # Sends close_notify, and reads on; but not while the channel is its producer.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()
 
