@@ -115,8 +115,8 @@ LESSONS = {
         "test_pipelining.test_a_pipeline_that_is_cut_leaves_the_session_ended",
     ],
     "heartbeats come on every transport, before the first message too": [
-        "test_heartbeat.test_a_silent_stream_gets_heartbeats",
-        "test_heartbeat.test_a_silent_poll_ends_with_a_heartbeat",
+        "test_heartbeat.test_silent_streams_get_heartbeats",
+        "test_heartbeat.test_silent_polls_end_with_a_heartbeat",
         "test_heartbeat.test_a_silent_websocket_gets_heartbeats",
         "test_heartbeat.test_heartbeats_go_on_while_the_application_is_stuck",
     ],
