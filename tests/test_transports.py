@@ -377,6 +377,17 @@ def test_broken_input_ends_a_websocket_at_once(payload: bytes) -> None:
     lab.settle()
 
 
+def test_no_producer_keeps_a_connection_open_that_broken_input_ended() -> None:
+    lab = Lab()
+    socket = lab.upgrade()
+    transport = socket.transport
+    # TLS does not end before its producer is unregistered.
+    transport.loseConnection = lambda: transport.producer or transport.abortConnection()  # type: ignore[method-assign]
+    socket.say(b"x")
+    assert not socket.is_open
+    lab.settle()
+
+
 def test_binary_is_for_raw_websockets() -> None:
     lab = Lab()
     socket = lab.upgrade()

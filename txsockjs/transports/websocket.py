@@ -202,6 +202,8 @@ class WebSocketReceiver:
         session = self.session
         if session is not None and not session.is_closed:
             self._protocol.sendCloseFrame(code, close_reason(reason))
+            # TLS does not end while it has a producer, nor does TCP while that is paused.
+            self._protocol.transport.unregisterProducer()
             self._protocol.transport.loseConnection()
 
     def _start_deadline(self) -> None:
