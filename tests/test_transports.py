@@ -317,6 +317,21 @@ def test_any_sign_of_life_will_do(sign: str) -> None:
     lab.settle()
 
 
+def test_a_peer_that_pings_and_does_not_read_gets_one_pong() -> None:
+    lab = Lab()
+    socket = lab.upgrade()
+    socket.say(b"first", 9)
+    assert socket.take().endswith(b"\x8a\x05first")
+    socket.transport.slow = True
+    for number in range(100):
+        socket.say(b"%d" % number, 9)
+    assert socket.take() == b"\x8a\x010"
+    socket.transport.drain()
+    assert socket.take() == b"\x8a\x0299"
+    socket.vanish()
+    lab.settle()
+
+
 def test_raw_websockets_get_pings_and_no_heartbeats() -> None:
     lab = Lab(heartbeat_delay=10)
     socket = lab.upgrade("/websocket")

@@ -60,6 +60,9 @@ class SocketProtocol(WebSocketServerProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.receiver.received(payload, isBinary)
 
+    def onPing(self, payload: bytes) -> None:
+        self.receiver.pinged(payload)
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.receiver.lost((code or 1005, reason or ""))
 

@@ -64,6 +64,7 @@ class WebSocketReceiver:
         "_info",
         "_protocol",
         "_server",
+        "_unanswered",
         "ready",
         "session",
     )
@@ -75,6 +76,7 @@ class WebSocketReceiver:
         self._deadline: Any | None = None
         self._held = False
         self._closing = False
+        self._unanswered: bytes | None = None
         self.ready = True
         self.session: BaseSession | None = None
 
@@ -115,6 +117,16 @@ class WebSocketReceiver:
         """Note that bytes came: the peer lives."""
         if self._deadline is not None and not self._closing:
             self._cancel_deadline()
+
+    def pinged(self, payload: bytes) -> None:
+        """Answer a ping; of those that come while the peer does not read, the last.
+
+        RFC 6455 section 5.5.3 allows it, and a peer must not be able to fill the memory with pongs.
+        """
+        if self.ready:
+            self._protocol.sendPong(payload)
+        else:
+            self._unanswered = payload
 
     def lost(self, reason: Reason) -> None:
         """Tell the session that the socket is gone."""
@@ -234,6 +246,9 @@ class WebSocketReceiver:
     def resumeProducing(self) -> None:
         if self._protocol.is_connected and not self._closing and self.session is not None:
             self.ready = True
+            if self._unanswered is not None:
+                payload, self._unanswered = self._unanswered, None
+                self._protocol.sendPong(payload)
             self.session.tell(DRAINED, self)
 
     def stopProducing(self) -> None:
