@@ -227,6 +227,50 @@ def test_an_xhr_send_is_answered_when_there_is_room() -> None:
     lab.settle()
 
 
+def test_what_finds_no_room_is_not_taken_before_there_is() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    lab.xhr()
+    lab.send(b'["first"]')
+    full = lab.send(b'["' + b"x" * 80 + b'"]')
+    held = [lab.send(b'["held"]') for _ in range(3)]
+    given_up = lab.send(b'["given up"]')
+    given_up.vanish()
+    session = lab.router.get_session("abc")
+    assert session is not None
+    assert session._application.mailbox.size == 80 + 64
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    assert [sent.status for sent in (full, *held)] == [204] * 4
+    for gate in range(1, 5):
+        lab.router.gates[gate].callback(None)  # type: ignore[attr-defined]
+    assert lab.log == ["first", "x" * 80, *["held"] * 3]
+    lab.settle()
+
+
+def test_nothing_overtakes_what_waits_for_room() -> None:
+    lab = Lab(Slow, mailbox_limit=200)
+    lab.xhr()
+    for body in (b'["first"]', b'["yyyyyyyyyy"]', b'["' + b"x" * 80 + b'"]', b'["held"]'):
+        lab.send(body)
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    lab.send(b'["late"]')  # finds room, and another one before it
+    for gate in range(1, 5):
+        lab.router.gates[gate].callback(None)  # type: ignore[attr-defined]
+    assert lab.log == ["first", "y" * 10, "x" * 80, "held", "late"]
+    lab.settle()
+
+
+def test_what_waits_for_room_is_for_nobody_once_the_session_ends() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    poll = lab.xhr().request("POST", "/000/abc/xhr")
+    lab.send(b'["first"]')
+    lab.send(b'["' + b"x" * 80 + b'"]')
+    held = lab.send(b'["held"]', Origin="http://page.example")
+    poll.vanish()
+    assert (held.status, held.body) == (404, b"Not Found")
+    assert b"Access-Control-Allow-Origin: http://page.example" in held.received
+    lab.settle()
+
+
 def test_a_websocket_that_outruns_its_application_is_not_read() -> None:
     lab = Lab(Slow, mailbox_limit=100)
     socket = lab.upgrade()

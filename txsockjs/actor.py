@@ -214,14 +214,21 @@ class Mailbox:
         return dropped
 
     def room(self) -> Deferred[None] | None:
-        """Return None if there is room, else a Deferred that fires when there is again."""
-        if self.size <= self._limit or self._closed:
+        """Return None if there is room, else a Deferred that fires when there is again.
+
+        Nobody gets room before those who wait for it. Whoever waits no longer cancels it.
+        """
+        if self._closed or (self.size <= self._limit and not self._waiters):
             return None
-        waiter: Deferred[None] = Deferred()
+        waiter: Deferred[None] = Deferred(self._forget)
         if self._waiters is None:
             self._waiters = []
         self._waiters.append(waiter)
         return waiter
+
+    def _forget(self, waiter: Deferred[None]) -> None:
+        if self._waiters and waiter in self._waiters:
+            self._waiters.remove(waiter)
 
     def _drop(self) -> int:
         dropped = len(self._calls) if self._calls else 0
@@ -278,7 +285,8 @@ class Mailbox:
         if self._waiters and (force or self.size <= self._limit // 2):
             waiters, self._waiters = self._waiters, None
             for waiter in waiters:
-                waiter.callback(None)
+                if not waiter.called:  # cancelled by what another one did
+                    waiter.callback(None)
 
 
 def _as_deferred(result: Any, scheduler: Scheduler) -> Deferred[Any] | None:

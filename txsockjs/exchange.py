@@ -99,7 +99,7 @@ class Exchange:
         """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
         self._gone = gone
         self._drained = drained
-        if not self.over:
+        if not self.over and not self._watched:
             self._watched = True
             self.request.registerProducer(self, True)
 

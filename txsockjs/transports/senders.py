@@ -1,13 +1,16 @@
 """Senders: requests that bring a client's messages (protocol section 6).
 
-Rules: a body is checked whole before any of it is delivered; the answer waits until the session's
-mailbox has room, which holds the client back. Called by the router's resource; tells the session.
+Rules: a body is checked whole before any of it is delivered; nothing is delivered before the
+session's mailbox has room, and nothing answered before it has room again, which holds the client
+back. Called by the router's resource; tells the session.
 """
 
 from __future__ import annotations
 
 from typing import Callable
 from urllib.parse import parse_qs
+
+from twisted.internet.defer import CancelledError
 
 from ..errors import BodyTooLarge, NotFound, PayloadExpected
 from ..exchange import Exchange
@@ -62,11 +65,23 @@ def _take(
         *cors(exchange),
         *session_cookie(exchange, settings),
     ]
-    answer: Callable[[object], None] = lambda _: exchange.answer(status, headers, body)  # noqa: E731
-    if messages:
-        session.tell(RECEIVED, messages)
+
+    def tell() -> None:
+        if not session.is_open:
+            exchange.answer(NotFound.status, headers, NotFound.wording.encode("utf-8"))
+            return
+        if messages:
+            session.tell(RECEIVED, messages)
+        _when_room(exchange, session, lambda: exchange.answer(status, headers, body))
+
+    _when_room(exchange, session, tell)
+
+
+def _when_room(exchange: Exchange, session: BaseSession, go_on: Callable[[], None]) -> None:
+    """Go on once the session has room; never, if the client gives up waiting for it."""
     room = session.room()
     if room is None:
-        answer(None)
-    else:
-        room.addCallback(answer)
+        go_on()
+        return
+    exchange.watch(gone=room.cancel)
+    room.addCallbacks(lambda _: go_on(), lambda failure: failure.trap(CancelledError))
