@@ -255,6 +255,24 @@ def test_an_exception_ends_its_own_session_alone(where: str, react: Any, logged:
     settle(server)
 
 
+@pytest.mark.parametrize("what", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_what_is_no_exception_ends_a_session_as_an_exception_does(what: Any, logged: Any) -> None:
+    session, server, receiver = open_session()
+
+    def react(connection: SockJSConnection, message: str) -> None:
+        raise what()
+
+    server.on_message = react
+    server.on_close = react
+    server.recorder.on_error = lambda failure: react(server.recorder, "error")
+    session.tell(RECEIVED, ["x"])
+    server.reactor.advance(0)
+    assert receiver.heard == ["o", "c1011 Internal error"]
+    assert server.recorder.calls == ["open", "x", "close"]
+    assert len(logged) == 3
+    settle(server)
+
+
 def test_an_exception_in_on_close_is_logged_and_that_is_all(logged: Any) -> None:
     session, server, _ = open_session()
     server.on_close = raiser

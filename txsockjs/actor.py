@@ -263,7 +263,8 @@ class Mailbox:
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
         try:
             result = call(argument)
-        except Exception:  # noqa: BLE001
+        except BaseException:  # noqa: BLE001
+            # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
             self._failed(Failure())
             return
         if result is None:

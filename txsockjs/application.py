@@ -143,7 +143,7 @@ class Application:
             try:
                 if self.connection.on_error(failure) is True:
                     return
-            except Exception:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001
                 _log.failure("on_error failed in {owner!r}", owner=self._owner)
         _log.failure("an application failed, which ends {owner!r}", failure, owner=self._owner)
         self._owner.end(INTERNAL_ERROR)
