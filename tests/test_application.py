@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import LogLevel, globalLogPublisher
 
 from txsockjs.conn import SockJSConnection
@@ -198,6 +198,36 @@ def test_a_callback_that_never_ends_is_cancelled_so_that_on_close_is_called() ->
     assert cancelled == ["a"]
     assert server.recorder.calls == ["open", "a", "close"]
     assert server.leaving == set()
+    settle(server)
+
+
+def test_a_callback_that_ignores_being_cancelled_does_not_hold_up_on_close() -> None:
+    session, server, receiver = open_session(disconnect_delay=5)
+    gates: list[Deferred[None]] = []
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        while len(gates) < 3:
+            gates.append(Deferred())
+            try:
+                await gates[-1]
+            except CancelledError:
+                continue
+
+    def close(connection: SockJSConnection, _: None) -> Deferred[None]:
+        return last
+
+    last: Deferred[None] = Deferred()
+    server.on_message, server.on_close = react, close
+    session.tell(RECEIVED, ["a", "b"])
+    receiver.vanish()
+    server.reactor.advance(0)
+    server.reactor.advance(5)
+    assert server.recorder.calls == ["open", "a", "close"]
+    gates[1].callback(None)
+    gates[2].callback(None)  # its end is not the end of on_close
+    assert server.leaving
+    last.callback(None)
+    assert not server.leaving
     settle(server)
 
 

@@ -203,14 +203,19 @@ class Mailbox:
         self._take(call, None, 0)
 
     def give_up(self) -> int:
-        """Cancel the callback that still awaits and drop all but the last; return how many."""
+        """Cancel the callback that still awaits and drop all but the last; return how many.
+
+        A callback that ignores being cancelled is not waited for any more.
+        """
         if not self._suspended or not self._calls:
             return 0
         last = self._calls.pop()
         dropped = self._drop()
         self._calls.append(last)
-        if self._awaited is not None:
-            self._awaited.cancel()
+        awaited = self._awaited
+        if awaited is not None:
+            awaited.cancel()
+            self._fired(None, awaited)
         return dropped
 
     def room(self) -> Deferred[None] | None:
@@ -273,10 +278,12 @@ class Mailbox:
         if awaited is not None:
             self._awaited = awaited
             awaited.addErrback(self._failed)
-            awaited.addCallback(self._fired)
+            awaited.addCallback(self._fired, awaited)
             self._suspended = self._awaited is not None
 
-    def _fired(self, result: object) -> None:
+    def _fired(self, result: object, awaited: Deferred[Any]) -> None:
+        if awaited is not self._awaited:
+            return  # given up meanwhile
         self._awaited = None
         if self._suspended:
             self._suspended = False
