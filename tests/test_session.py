@@ -323,6 +323,24 @@ def test_codes_that_can_not_be_sent_are_refused(code: int) -> None:
     settle(server)
 
 
+@pytest.mark.parametrize("reason", [b"bytes", None, 3])
+def test_reasons_that_can_not_be_sent_are_refused(reason: Any) -> None:
+    session, server, _ = open_session()
+    with pytest.raises(TypeError, match="a close reason must be str"):
+        session.close(3000, reason)
+    with pytest.raises(TypeError, match="a close reason must be str"):
+        Refused(3000, reason)
+    assert not session.is_closed
+    settle(server)
+
+
+def test_a_code_that_is_no_whole_number_is_refused() -> None:
+    session, server, _ = open_session()
+    with pytest.raises(ValueError, match="a close code must be in"):
+        session.close(3000.5)
+    settle(server)
+
+
 def test_the_session_lets_go_of_its_connection_after_the_close() -> None:
     session, server, _ = open_session()
     assert session.connection is server.recorder

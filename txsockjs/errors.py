@@ -50,6 +50,8 @@ class Refused(SockJSError):
 
     def __init__(self, code: int = 3000, reason: str = "Go away!") -> None:
         super().__init__(code, reason)
+        if not isinstance(reason, str):
+            raise TypeError(f"a close reason must be str, not {reason!r}")
         self.code = code
         self.reason = reason
 

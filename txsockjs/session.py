@@ -148,12 +148,15 @@ class BaseSession(SessionMixin):
     def close(self, code: int = GO_AWAY[0], message: str = GO_AWAY[1]) -> None:
         """End the session: what is queued, the close frame, then ``on_close``.
 
-        Raises `ValueError` for a code that no client would be told (RFC 6455 section 7.4).
+        Raises `ValueError` for a code that no client would be told (RFC 6455 section 7.4), and
+        `TypeError` for a message that is no ``str``.
         """
-        if not (1000 <= code <= 4999) or code in _RESERVED_CODES:
+        if not isinstance(code, int) or not 1000 <= code <= 4999 or code in _RESERVED_CODES:
             raise ValueError(
                 f"a close code must be in 1000..4999 and not 1004, 1005, 1006 or 1015, not {code!r}"
             )
+        if not isinstance(message, str):
+            raise TypeError(f"a close reason must be str, not {message!r}")
         self.end((code, message))
 
     def post(self, event: Any) -> None:
