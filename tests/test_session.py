@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from txsockjs.conn import SockJSConnection
 from txsockjs.errors import Refused, WrongThread
@@ -655,6 +656,24 @@ def test_a_second_producer_is_refused_and_one_for_a_closed_session_is_stopped() 
     late = FakeProducer()
     session.register_producer(late, True)
     assert late.calls == ["stop"]
+    server.reactor.advance(0)
+    settle(server)
+
+
+@pytest.mark.parametrize("what", ["resumeProducing", "pauseProducing"])
+def test_a_producer_that_fails_ends_its_own_session(what: str) -> None:
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    session, server, receiver = open_session()
+    producer = FakeProducer()
+    setattr(producer, what, lambda: 1 / 0)
+    session.register_producer(producer, True)
+    receiver.stall()
+    session.send("x" * 70000)
+    receiver.drain()
+    globalLogPublisher.removeObserver(events.append)
+    assert receiver.heard == ["o", "a" + "x" * 70000, "c1011 Internal error"]
+    assert sum("log_failure" in event for event in events) == 1
     server.reactor.advance(0)
     settle(server)
 

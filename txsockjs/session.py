@@ -27,6 +27,7 @@ from .interfaces import (
     FULL,
     GO_AWAY,
     GONE,
+    INTERNAL_ERROR,
     POSTED,
     RECEIVED,
     SLOW_CONSUMER,
@@ -333,8 +334,7 @@ class BaseSession(SessionMixin):
             self._pending_size = 0
             self.server.stats.packets_sent_ps.accumulator += len(messages)
             receiver.deliver(messages)
-        if self._production is not None:
-            self._production.regulate(True)
+        self._regulate(True)
         if self.state is State.CLOSING and receiver.ready and not self._pending:
             self._close_receiver(receiver)
 
@@ -349,8 +349,19 @@ class BaseSession(SessionMixin):
             self._flush()
         elif self._pending_size > self.server.settings.send_limit and len(self._pending) > 1:
             self._overflow()
-        elif self._production is not None:
-            self._production.regulate(False)
+        else:
+            self._regulate(False)
+
+    def _regulate(self, room: bool) -> None:
+        if self._production is None:
+            return
+        try:
+            self._production.regulate(room)
+        except Exception:  # noqa: BLE001
+            # Whoever sends may be another session: the failure is this one's.
+            _log.failure("a producer failed, which ends {session!r}", session=self)
+            self._production = None
+            self.end(INTERNAL_ERROR)
 
     def _overflow(self) -> None:
         stats = self.server.stats
