@@ -127,6 +127,16 @@ def test_a_websockets_session_can_not_be_reached_by_the_id_in_its_url() -> None:
     lab.settle()
 
 
+def test_the_id_of_a_websockets_session_is_no_id_for_other_transports() -> None:
+    lab = Lab()
+    socket = lab.upgrade()
+    (session,) = lab.router.sessions
+    assert lab.xhr(f"/000/{session.session_id}/xhr").status == 404
+    assert lab.send(b'["x"]', f"/000/{session.session_id}/xhr_send").status == 404
+    socket.vanish()
+    lab.settle()
+
+
 def test_broadcast_reaches_every_transport() -> None:
     lab = Lab()
     poll = lab.connect().request("POST", "/000/p/xhr")

@@ -188,8 +188,10 @@ class _Urls:
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)
-        if not isinstance(session, Session):
+        if session is None:
             return None
+        if not isinstance(session, Session):
+            raise NotFound()  # a websocket's, which nobody else can join
         if (
             self._settings.verify_ip
             and session.info is not None
