@@ -25,7 +25,7 @@ from txsockjs.interfaces import (
 )
 from txsockjs.session import TRANSITIONS, BaseSession, Session
 
-from .fakes import FakeReceiver, FakeServer, make_session, open_session, settle
+from .fakes import FakeReceiver, FakeServer, Recorder, make_session, open_session, settle
 
 EVENTS = [ATTACH, RECEIVED, POSTED, FULL, DRAINED, GONE, BEAT, EXPIRE]
 
@@ -134,6 +134,13 @@ def test_the_first_receiver_opens_a_session_and_a_poll_ends_with_it() -> None:
     assert repr(session).startswith("<Session ")
     assert "open detached from 192.0.2.1" in repr(session)
     settle(server)
+
+
+def test_no_session_id_can_forge_a_line_of_the_log() -> None:
+    server = FakeServer()
+    session = Session(Recorder, server, "a\r\n\x1b[2Jb")
+    assert repr(session).startswith("<Session 'a\\r\\n\\x1b[2Jb' ? new")
+    assert repr(Session(Recorder, server, "a-é")).startswith("<Session a-é ? new")
 
 
 def test_what_on_open_sends_comes_after_the_open_frame_in_one_frame() -> None:

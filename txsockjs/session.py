@@ -98,8 +98,10 @@ class BaseSession(SessionMixin):
     def __repr__(self) -> str:
         address = self.info.ip if self.info else "?"
         attached = "detached" if self._receiver is None else "attached"
+        # A client chose it, and this stands in logs.
+        name = self.session_id if self.session_id.isprintable() else ascii(self.session_id)
         return (
-            f"<{type(self).__name__} {self.session_id} {self.transport or '?'} "
+            f"<{type(self).__name__} {name} {self.transport or '?'} "
             f"{self.state.value} {attached} from {address}, "
             f"{len(self._pending)} to send, {self._application.mailbox.size} bytes to handle>"
         )
