@@ -37,9 +37,14 @@ _INET = (socket.AF_INET, socket.AF_INET6)
 def _options(silence: float) -> list[tuple[int, int]]:
     options = []
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        options.append((socket.TCP_USER_TIMEOUT, max(1, int(silence * 1000))))
+        options.append((socket.TCP_USER_TIMEOUT, _bounded(silence * 1000)))
     elif sys.platform == "darwin":
-        options.append((_TCP_RXT_CONNDROPTIME, max(1, round(silence))))
+        options.append((_TCP_RXT_CONNDROPTIME, _bounded(silence)))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         options.append((socket.TCP_NOTSENT_LOWAT, _UNSENT))
     return options
+
+
+def _bounded(value: float) -> int:
+    """Return what a C int can hold: a heartbeat that never comes may be set as a huge delay."""
+    return max(1, int(min(value, 2**31 - 1)))
