@@ -460,6 +460,20 @@ def test_what_is_no_upgrade_is_told_why(headers: Any, status: int, words: bytes)
     lab.settle()
 
 
+def test_an_upgrade_with_a_body_is_refused() -> None:
+    lab = Lab()
+    socket = lab.connect().upgrade("/000/abc/websocket", Content_Length="5")
+    socket.send(b"hello")
+    assert (socket.status, socket.body) == (400, b"Not a valid WebSocket handshake.")
+    chunked = lab.connect().upgrade("/000/abc/websocket", Transfer_Encoding="chunked")
+    chunked.send(b"0\r\n\r\n")
+    assert chunked.status == 400
+    empty = lab.upgrade(Content_Length="0")
+    assert empty.received.endswith(b"\x81\x01o")
+    empty.vanish()
+    lab.settle()
+
+
 def test_the_session_cookie_comes_with_the_101() -> None:
     lab = Lab(jsessionid=True)
     socket = lab.upgrade(Cookie="JSESSIONID=node1")

@@ -26,6 +26,11 @@ def check_handshake(exchange: Exchange) -> None:
         raise UnsupportedVersion()
     if not _is_key(exchange.header("sec-websocket-key") or "") or not exchange.header("host"):
         raise BadHandshake()
+    # The websocket's bytes would be looked for before the end of the body.
+    if (exchange.header("content-length") or "0").strip() != "0" or exchange.header(
+        "transfer-encoding"
+    ):
+        raise BadHandshake()
 
 
 def _tokens(header: str) -> list[str]:
