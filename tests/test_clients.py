@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from txsockjs.clients import (
     check_origin,
@@ -112,6 +113,13 @@ def test_everyone_is_admitted_and_nobody_named_under_a_star() -> None:
     assert not is_named("https://evil.test", Settings())
     assert named_origins(Settings()) == ["*:*"]
     assert named_origins(LIST) == ["http://localhost:3000", "https://a.example"]
+
+
+def test_an_awaitable_answer_admits_nobody() -> None:
+    deferred: Deferred[bool] = Deferred()
+    settings = Settings(allowed_origins=lambda origin: deferred)
+    with pytest.raises(TypeError, match="allowed_origins must answer at once"):
+        check_origin(request(origin="http://evil.example"), settings)
 
 
 def test_cookies_reach_the_application_from_named_origins_only() -> None:

@@ -7,6 +7,7 @@ function here. Called by the router and the transports.
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 from collections.abc import Sequence
 from typing import Union
@@ -52,7 +53,10 @@ def is_named(origin: str | None, settings: Settings) -> bool:
     if origin is None or allowed == "*":
         return False
     if callable(allowed):
-        return bool(allowed(origin))
+        answer: object = allowed(origin)
+        if inspect.isawaitable(answer):  # which is true, whatever it will say
+            raise TypeError(f"allowed_origins must answer at once, not by {answer!r}")
+        return bool(answer)
     return _normal(origin) in allowed
 
 
