@@ -46,6 +46,18 @@ def test_it_is_served_under_its_prefix_and_nowhere_else(prefix: str) -> None:
     lab.settle()
 
 
+def test_an_iframe_page_that_depends_on_its_embedder_says_so_to_caches() -> None:
+    lab = Lab(allowed_origins=lambda origin: origin.endswith(".example"))
+    named = lab.connect().request("GET", "/iframe.html", Referer="http://a.example/page")
+    assert b"frame-ancestors http://a.example\r\n" in named.received
+    assert b"\r\nVary: Origin, Referer\r\n" in named.received
+    lab.settle()
+    for origins in ("*", ["http://a.example"]):
+        lab = Lab(allowed_origins=origins)
+        assert b"Vary" not in lab.connect().request("GET", "/iframe.html").received
+        lab.settle()
+
+
 def test_it_can_be_put_anywhere_in_a_tree() -> None:
     lab = Lab()
     root, inner = Resource(), Resource()

@@ -97,7 +97,11 @@ def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
     if referer is not None and is_named(referer, settings) and referer not in embedders:
         embedders.append(referer)
     sources = " ".join([o for o in embedders if o != "null"] or ["'none'"])
-    return [(b"Content-Security-Policy", f"frame-ancestors {sources}".encode("latin-1"))]
+    headers = [(b"Content-Security-Policy", f"frame-ancestors {sources}".encode("latin-1"))]
+    if callable(settings.allowed_origins):
+        # One embedder's page must not come out of a shared cache for another one.
+        headers.append((b"Vary", b"Origin, Referer"))
+    return headers
 
 
 _PADDING = b" " * 2048 + b"h\n"
