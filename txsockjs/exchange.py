@@ -7,6 +7,7 @@ this interface. Made by the router's resource, used by the receivers, senders an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, Callable
 
@@ -85,6 +86,12 @@ class Exchange:
     def query(self) -> bytes:
         """The query string, without its question mark."""
         return self.request.uri.partition(b"?")[2]
+
+    def body_size(self) -> int:
+        """Return how many bytes the body has, which may be in a file."""
+        content: Any = self.request.content
+        size: int = content.seek(0, os.SEEK_END)
+        return size
 
     def body(self) -> bytes:
         """Return the whole body."""

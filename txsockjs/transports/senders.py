@@ -41,10 +41,9 @@ def jsonp_send(exchange: Exchange, settings: Settings, session: BaseSession) -> 
 
 
 def _body(exchange: Exchange, settings: Settings) -> bytes:
-    body = exchange.body()
-    if len(body) > settings.max_body_size:
+    if exchange.body_size() > settings.max_body_size:
         raise BodyTooLarge()
-    return body
+    return exchange.body()
 
 
 def _take(
