@@ -15,6 +15,7 @@ from ..exchange import Exchange
 from ..headers import session_cookie
 from ..interfaces import Server
 from ..session import BaseSession
+from .lane import read_messages
 from .websocket import WebSocketReceiver
 
 
@@ -40,8 +41,29 @@ class SocketProtocol(WebSocketServerProtocol):
         self.factory.opened(self.receiver)
 
     def dataReceived(self, data: bytes) -> None:
-        self.receiver.alive()
-        super().dataReceived(data)
+        receiver = self.receiver
+        receiver.alive()
+        messages: list[Any] = []
+        end = 0
+        if (
+            self.state == WebSocketServerProtocol.STATE_OPEN
+            and not self.data
+            and self.current_frame is None
+            and not self.inside_message
+        ):
+            # Autobahn is between two messages.
+            messages, end = read_messages(
+                data, receiver.accepted, self.maxMessagePayloadSize, receiver.decode
+            )
+            if end == len(data):
+                receiver.tell_received(messages)
+                return
+        # One turn for all that came together, whoever parsed it.
+        receiver.turn(self._finish_reading, messages, data[end:])
+
+    def _finish_reading(self, messages: list[Any], rest: bytes) -> None:
+        self.receiver.tell_received(messages)
+        super().dataReceived(rest)
 
     def sendCloseFrame(
         self,
