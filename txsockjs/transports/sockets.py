@@ -43,8 +43,6 @@ class SocketProtocol(WebSocketServerProtocol):
     def dataReceived(self, data: bytes) -> None:
         receiver = self.receiver
         receiver.alive()
-        messages: list[Any] = []
-        end = 0
         if (
             self.state == WebSocketServerProtocol.STATE_OPEN
             and not self.data
@@ -55,15 +53,11 @@ class SocketProtocol(WebSocketServerProtocol):
             messages, end = read_messages(
                 data, receiver.accepted, self.maxMessagePayloadSize, receiver.decode
             )
+            receiver.tell_received(messages)
             if end == len(data):
-                receiver.tell_received(messages)
                 return
-        # One turn for all that came together, whoever parsed it.
-        receiver.turn(self._finish_reading, messages, data[end:])
-
-    def _finish_reading(self, messages: list[Any], rest: bytes) -> None:
-        self.receiver.tell_received(messages)
-        super().dataReceived(rest)
+            data = data[end:]
+        super().dataReceived(data)
 
     def sendCloseFrame(
         self,

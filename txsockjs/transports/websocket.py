@@ -7,7 +7,7 @@ protocol in `sockets` and by the session, which it tells what happens.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet import interfaces
@@ -116,10 +116,6 @@ class WebSocketReceiver:
             self._held = True
             self._protocol.transport.pauseProducing()
             room.addCallback(self._read_on)
-
-    def turn(self, call: Callable[..., None], *arguments: Any) -> None:
-        """Make a call in one turn."""
-        self._server.scheduler.turn(call, *arguments)
 
     def alive(self) -> None:
         """Note that bytes came: the peer lives."""
