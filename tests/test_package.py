@@ -17,7 +17,7 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 LAYERS = [
     ["errors", "stats"],
     ["kinds", "proto", "conn", "periodic", "actor", "producing", "sockopts", "sessioncontainer"],
-    ["settings", "exchange", "takeover"],
+    ["settings", "exchange", "takeover", "writing"],
     ["headers", "interfaces"],
     ["clients", "application"],
     ["session", "static", "resources"],
@@ -27,6 +27,7 @@ LAYERS = [
         "transports.websocket",
         "transports.senders",
         "transports.handshake",
+        "transports.lane",
     ],
     [
         "transports.xhr",

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections import deque
 from collections.abc import Awaitable, Generator
+from threading import get_ident
 from typing import Any, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -58,17 +58,18 @@ class Scheduler:
 
     def check_thread(self) -> None:
         """Raise `WrongThread` outside of the thread in which the first turn ran."""
-        if self._thread != threading.get_ident():
+        if self._thread != get_ident():
             if self._thread is not None:
                 raise WrongThread(
                     "a session may be used in the reactor's thread only; "
                     "use reactor.callFromThread to get there"
                 )
-            self._thread = threading.get_ident()
+            self._thread = get_ident()
 
     def tell(self, step: Callable[..., None], *arguments: Any) -> None:
         """Run ``step`` after all that was told before: now, if no turn is running."""
-        self.check_thread()
+        if self._thread != get_ident():
+            self.check_thread()
         self._steps.append((step, arguments))
         if not self._running:
             self._run(self._immediate)
@@ -102,31 +103,30 @@ class Scheduler:
             self._run(self._immediate)
 
     def _run(self, flushing: bool) -> None:
+        steps = self._steps
         budget = _STEPS_PER_TURN
         self._running = True
         try:
             while True:
-                while self._steps and budget:
+                while steps and budget:
                     budget -= 1
-                    step, arguments = self._steps.popleft()
-                    self._guarded(step, *arguments)
+                    step, arguments = steps.popleft()
+                    try:
+                        step(*arguments)
+                    except Exception:  # noqa: BLE001
+                        _report(step)
                 if not (flushing and self._flushes):
                     break
                 flushes, self._flushes = self._flushes, []
                 for flush in flushes:
-                    self._guarded(flush)
+                    try:
+                        flush()
+                    except Exception:  # noqa: BLE001
+                        _report(flush)
         finally:
             self._running = False
-            if self._steps or self._flushes:
+            if steps or self._flushes:
                 self._wake_up()
-
-    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
-        try:
-            step(*arguments)
-        except Exception:  # noqa: BLE001
-            # Applications are caught in their mailbox: what comes here is a defect of a transport
-            # or of this package, and must not take the other sessions with it.
-            _log.failure("a step of {step} failed", step=step)
 
     def _wake_up(self) -> None:
         if self._wake is None:
@@ -137,6 +137,12 @@ class Scheduler:
         self._steps.extend(self._next)
         self._next.clear()
         self._run(True)
+
+
+def _report(step: Callable[..., None]) -> None:
+    # Applications are caught in their mailbox: what comes here is a defect of a transport or of
+    # this package, and must not take the other sessions with it.
+    _log.failure("a step of {step} failed", step=step)
 
 
 class Mailbox:
@@ -196,6 +202,29 @@ class Mailbox:
         self._closed = True
         self._release(force=True)
         return self._drop() if drop else 0
+
+    def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
+        """`put` each of these, of the size of its length and ``cost``; return how many it took."""
+        taken = 0
+        if not self._busy and not self._closed:
+            self._busy = True
+            for argument in arguments:
+                taken += 1
+                try:
+                    result = call(argument)
+                except Exception:  # noqa: BLE001
+                    self._failed(Failure())
+                else:
+                    if result is not None:
+                        self._await(result)
+                if self._suspended or self._closed:
+                    break
+            self._work()
+        for argument in arguments[taken:]:
+            if not self.put(call, argument, len(argument) + cost):
+                return taken
+            taken += 1
+        return taken
 
     def close(self, call: Callable[[Any], Any], done: Callable[[], object]) -> None:
         """Make ``call(None)`` the last one, after what still waits; then call ``done``."""
@@ -272,8 +301,10 @@ class Mailbox:
             # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
             self._failed(Failure())
             return
-        if result is None:
-            return
+        if result is not None:
+            self._await(result)
+
+    def _await(self, result: Any) -> None:
         awaited = _as_deferred(result, self._scheduler)
         if awaited is not None:
             self._awaited = awaited

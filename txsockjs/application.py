@@ -56,11 +56,10 @@ class Application:
         """Call ``on_message`` for each message."""
         stats = self._server.stats
         stats.packets_rcv_ps.accumulator += len(messages)
-        put = self.mailbox.put
-        call = self._on_message
-        for message in messages:
-            if not put(call, message, len(message) + MESSAGE_COST):
-                stats.messages_dropped += 1
+        taken = 0
+        if self.connection is not None:
+            taken = self.mailbox.put_all(self.connection.on_message, messages, MESSAGE_COST)
+        stats.messages_dropped += len(messages) - taken
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""
@@ -111,11 +110,6 @@ class Application:
     def _answered(self, answer: object) -> None:
         if answer is False:
             self._owner.end(GO_AWAY)
-
-    def _on_message(self, message: Any) -> Any:
-        if self.connection is not None:
-            return self.connection.on_message(message)
-        return None
 
     def _on_event(self, event: Any) -> Any:
         if self.connection is not None:

@@ -95,8 +95,9 @@ class SockJSRequest(Request):
         # and is discarded. The channel's time-out ends a client that does neither.
         if ISSLTransport.providedBy(self.transport):
             # Sends close_notify, and reads on; but not while the channel is its producer.
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            transport: Any = self.transport
+            transport.unregisterProducer()
+            transport.loseConnection()
         else:
             self.transport.loseWriteConnection()
 

@@ -12,12 +12,17 @@ class RawWebSocketReceiver(WebSocketReceiver):
     """The receiver over a websocket without SockJS frames."""
 
     transport_name = "rawwebsocket"
+    accepted = frozenset((0x80 | TEXT, 0x80 | BINARY))
 
     __slots__ = ()
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session: bytes of a binary message, str of a text."""
         self.tell_received([payload if binary else payload.decode("utf-8")])
+
+    def decode(self, payload: bytes, first: int) -> list[Any]:
+        """Return the message of a frame that the fast lane took."""
+        return [payload if first == 0x80 | BINARY else payload.decode("utf-8")]
 
     def opened(self) -> None:
         """Say nothing: the websocket's own handshake said it."""

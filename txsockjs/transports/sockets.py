@@ -15,6 +15,7 @@ from ..exchange import Exchange
 from ..headers import session_cookie
 from ..interfaces import Server
 from ..session import BaseSession
+from .lane import read_messages
 from .websocket import WebSocketReceiver
 
 
@@ -40,7 +41,22 @@ class SocketProtocol(WebSocketServerProtocol):
         self.factory.opened(self.receiver)
 
     def dataReceived(self, data: bytes) -> None:
-        self.receiver.alive()
+        receiver = self.receiver
+        receiver.alive()
+        if (
+            self.state == WebSocketServerProtocol.STATE_OPEN
+            and not self.data
+            and self.current_frame is None
+            and not self.inside_message
+        ):
+            # Autobahn is between two messages.
+            messages, end = read_messages(
+                data, receiver.accepted, self.maxMessagePayloadSize, receiver.decode
+            )
+            receiver.tell_received(messages)
+            if end == len(data):
+                return
+            data = data[end:]
         super().dataReceived(data)
 
     def sendCloseFrame(

@@ -18,6 +18,7 @@ from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, RECEIVED, Reason, Server
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
+from ..writing import write
 
 # RFC 6455 section 5.2.
 TEXT = 1
@@ -56,6 +57,8 @@ class WebSocketReceiver:
     """The receiver over a websocket that speaks SockJS frames."""
 
     transport_name = "websocket"
+    #: First bytes of frames that the fast lane takes: final text.
+    accepted = frozenset((0x80 | TEXT,))
 
     __slots__ = (
         "_closing",
@@ -97,14 +100,17 @@ class WebSocketReceiver:
             messages = decode_frame(payload)
         except RequestError as error:
             self.fail(_BROKEN, error.wording)
-            return
-        if messages:
+        else:
             self.tell_received(messages)
+
+    def decode(self, payload: bytes, first: int) -> list[Any]:
+        """Return the messages of a frame that the fast lane took."""
+        return decode_frame(payload)
 
     def tell_received(self, messages: list[Any]) -> None:
         """Give messages to the session; stop reading while it has no room for more."""
         session = self.session
-        if session is None or session.is_closed:
+        if not messages or session is None or session.is_closed:
             return
         session.tell(RECEIVED, messages)
         room = session.room()
@@ -180,7 +186,7 @@ class WebSocketReceiver:
         Not through Autobahn, which would bound what is sent by what may be received.
         """
         if self._protocol.state == _OPEN:
-            self._protocol.transport.write(frame(opcode, payload))
+            write(self._protocol.transport, frame(opcode, payload))
 
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it is being asked already."""

@@ -1,0 +1,30 @@
+"""Writing to an idle TCP connection at once, instead of with the reactor's next iteration.
+
+Rules: bytes keep their order, so it is done only while nothing waits in the transport's buffer;
+what the kernel does not take, and every error, is left to the transport's ordinary ``write``. All
+that depends on the inside of Twisted's TCP transport is here. Called by the websocket receiver.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import tcp
+
+
+def write(transport: Any, data: bytes) -> None:
+    """Write ``data``, now if that is possible."""
+    if (
+        isinstance(transport, tcp.Connection)
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
+        and transport.connected
+        and not transport.disconnecting
+        and not transport.TLS
+    ):
+        sent = transport.writeSomeData(data)
+        if sent == len(data):
+            return
+        if isinstance(sent, int) and sent > 0:
+            data = data[sent:]
+    transport.write(data)
