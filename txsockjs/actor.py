@@ -210,13 +210,7 @@ class Mailbox:
             self._busy = True
             for argument in arguments:
                 taken += 1
-                try:
-                    result = call(argument)
-                except Exception:  # noqa: BLE001
-                    self._failed(Failure())
-                else:
-                    if result is not None:
-                        self._await(result)
+                self._invoke(call, argument)
                 if self._suspended or self._closed:
                     break
             self._work()
