@@ -73,6 +73,12 @@ class SocketProtocol(WebSocketServerProtocol):
         # What was written still has to arrive; a peer that lets it wait meets the deadline.
         super().dropConnection(abort=False)
 
+    def onMessageFrameBegin(self, length: int) -> None:
+        if length == 0:
+            # Counted as a byte, or a peer could send fragments of one message for ever.
+            self.message_data_total_length += 1
+        super().onMessageFrameBegin(length)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.receiver.received(payload, isBinary)
 
