@@ -44,6 +44,7 @@ LAYERS = [
 TOP = [
     "config",
     "demo",
+    "endpoints",
     "factory",
     "legacy",
     "mount",
