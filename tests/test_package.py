@@ -46,6 +46,7 @@ TOP = [
     "demo",
     "endpoints",
     "factory",
+    "gateway",
     "legacy",
     "mount",
     "options",
