@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
 from txsockjs.clients import (
@@ -26,6 +27,8 @@ class FakeExchange:
 
     def __init__(self, peer: str = "192.0.2.1", query: bytes = b"", **headers: str) -> None:
         self.peer = peer
+        self.peer_port = 4711
+        self.server_address = IPv4Address("TCP", "192.0.2.80", 8080)
         self.query = query
         self.path = "/echo/000/abc/xhr"
         self.is_secure = False
@@ -256,3 +259,15 @@ def test_broken_cookies_are_no_cookies() -> None:
 def test_the_session_cookie_is_as_set(setting: Any, cookie: str | None, expected: Any) -> None:
     headers = {} if cookie is None else {"cookie": cookie}
     assert session_cookie(request(**headers), Settings(jsessionid=setting)) == expected
+
+
+def test_the_snapshot_has_both_ends_of_the_connection() -> None:
+    info = connection_info(request(), Settings(), "xhr")
+    assert (info.ip, info.port) == ("192.0.2.1", 4711)
+    assert info.server_address == IPv4Address("TCP", "192.0.2.80", 8080)
+
+
+def test_the_port_of_a_proxy_is_not_taken_for_the_client_s() -> None:
+    behind = request(x_forwarded_for="10.0.0.1")
+    info = connection_info(behind, Settings(trusted_proxies="192.0.2.1"), "xhr")
+    assert (info.ip, info.port) == ("10.0.0.1", 0)

@@ -5,6 +5,7 @@ import pytest
 from txsockjs.config import Plan
 from txsockjs.conn import SockJSConnection
 from txsockjs.errors import SettingsError
+from txsockjs.gateway import Upstream
 
 CHAT = f"{__name__}.Chat"
 
@@ -58,6 +59,25 @@ def test_a_file_names_endpoints_files_settings_and_mounts(read, tmp_path):
     assert first.disabled_transports == second.disabled_transports == frozenset({"jsonp"})
 
 
+def test_a_mount_may_bridge_to_an_endpoint(read):
+    plan = read(
+        """
+        [[mount]]
+        prefix = "/irc"
+        app = "endpoint:tcp:irc.example.net:6667"
+
+        [[mount]]
+        app = "endpoint:tls:irc.example.net:6697"
+        connect_timeout = 5
+        fallback_encoding = "latin-1"
+        """
+    )
+    assert [(mount.prefix, mount.connection) for mount in plan.mounts] == [
+        ("/irc", Upstream("tcp:irc.example.net:6667")),
+        ("", Upstream("tls:irc.example.net:6697", 5.0, "latin-1")),
+    ]
+
+
 def test_one_endpoint_may_stand_alone_and_a_static_path_may_be_absolute(read):
     plan = read('listen = "tcp:1"\nstatic = "/srv/files"')
     assert (plan.listen, plan.static) == (["tcp:1"], "/srv/files")
@@ -96,9 +116,21 @@ def test_overrides_win_over_what_any_mount_says(read):
         ("[[mount]]\napp = 'no_such.App'", "cannot import 'no_such.App': "),
         ("[[mount]]\nprefix = 'a'", "a prefix must be / or a path such as /chat, not 'a'"),
         ("[[mount]]\nprefix = 1", "prefix must be a path such as /chat, not 1"),
-        ("[[mount]]\npath = '/a'", "unknown name 'path', the names are prefix, app, settings"),
+        ("[[mount]]\npath = '/a'", "unknown name 'path', the names are prefix, app, settings, "),
         ("[[mount]]\nsettings = 1", "settings must be a table, not 1"),
         ("[[mount]]\nsettings = { a = 1 }", "unknown setting 'a'"),
+        (
+            "[[mount]]\napp = 'endpoint:tcp:a:1'\nconnect_timeout = 0",
+            "connect_timeout must be > 0 seconds, not 0",
+        ),
+        (
+            "[[mount]]\napp = 'endpoint:tcp:a:1'\nfallback_encoding = 'x'",
+            "fallback_encoding must be a text encoding such as latin-1, or none, not 'x'",
+        ),
+        (
+            f"[[mount]]\napp = '{CHAT}'\nconnect_timeout = 1",
+            f"connect_timeout is for an endpoint: to bridge to, not for {CHAT}",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_that_names_the_file(read, text, words):

@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import sysconfig
+from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
@@ -18,7 +19,8 @@ from .running import ROOT, running
 EXAMPLES = os.path.join(ROOT, "examples")
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = "tcp:0:interface=127.0.0.1"
-SHORT = ["auth.py", "broadcast.py", "chat.py", "echo.py", "klein_app.py", "sockjs.tac"]
+SHORT = ["auth.py", "broadcast.py", "chat.py", "echo.py", "existing_chat.py", "klein_app.py"]
+SHORT += ["sockjs.tac"]
 
 
 def serve(name, prefix):
@@ -97,6 +99,32 @@ def test_auth_refuses_others_and_whoever_is_late():
             assert other.read() == 'c[4003,"Unknown token"]'
             assert late.read() == 'c[4001,"Too late"]'
         assert "Traceback" not in server.output
+
+
+@pytest_twisted.ensureDeferred
+async def test_existing_chat():
+    names = runpy.run_path(os.path.join(EXAMPLES, "existing_chat.py"))
+    chat, web = names["chat"], names["web"]
+
+    def check(telnet, port):
+        poll = f"http://127.0.0.1:{port}/chat/0/poll"
+        web = Socket(SimpleNamespace(port=port), "/chat")
+        with asked(telnet, "") as (send, answer), web as client:
+            assert post(poll + "/xhr") == b"o\n"
+            client.send("hello from the web\r\n")
+            assert answer.readline() == b"hello from the web\r\n"
+            assert client.messages() == ["hello from the web\r\n"]
+            send(b"hello from telnet\r\n")
+            assert client.messages() == ["hello from telnet\r\n"]
+            told = json.loads(post(poll + "/xhr")[1:])
+            assert told == ["hello from the web\r\n", "hello from telnet\r\n"]
+
+    ports = [reactor.listenTCP(0, one, interface="127.0.0.1") for one in (chat, web)]
+    await deferToThread(check, *(port.getHost().port for port in ports))
+    await web.close(patience=0)
+    for port in ports:
+        await port.stopListening()
+    assert chat.people == set()
 
 
 @pytest_twisted.ensureDeferred

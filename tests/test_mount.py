@@ -3,9 +3,11 @@
 import sys
 
 import pytest
+from twisted.internet.task import Clock
 
 from txsockjs.conn import SockJSConnection
 from txsockjs.errors import SettingsError
+from txsockjs.gateway import Upstream
 from txsockjs.mount import Mount, check_prefix, find_connection
 
 
@@ -96,3 +98,21 @@ def test_what_cannot_be_imported_or_is_no_connection_is_told_in_one_line(here, s
         find_connection(name)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_mount_may_be_an_endpoint_with_equals_signs_in_it():
+    mount = Mount.parse("/irc=endpoint:tcp:irc.example.net:6667:timeout=5")
+    assert (mount.prefix, mount.connection) == (
+        "/irc",
+        Upstream("tcp:irc.example.net:6667:timeout=5"),
+    )
+    with pytest.raises(SettingsError, match="a prefix must be / or a path such as /chat, not 'x'"):
+        Mount.parse("x=endpoint:tcp:a:1")
+
+
+def test_a_mount_gives_its_connection_class_on_a_reactor():
+    bridged = Mount("", Upstream("tcp:127.0.0.1:6667")).connection_on(Clock())
+    assert issubclass(bridged, SockJSConnection)
+    assert Mount("", SockJSConnection).connection_on(Clock()) is SockJSConnection
+    with pytest.raises(SettingsError, match="cannot bridge to '': Unknown endpoint type"):
+        Mount.parse("=endpoint:").connection_on(Clock())

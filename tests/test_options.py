@@ -6,6 +6,7 @@ import pytest
 from twisted.python.usage import UsageError
 
 from txsockjs.conn import SockJSConnection
+from txsockjs.gateway import Upstream
 from txsockjs.options import DEFAULT_LISTEN, Options
 from txsockjs.settings import Settings
 
@@ -49,6 +50,8 @@ def test_endpoints_and_mounts_may_be_repeated():
 def test_app_and_prefix_are_short_for_a_mount():
     (mount,) = plan("--app", CHAT, "--prefix", "/chat").mounts
     assert (mount.prefix, mount.connection) == ("/chat", Chat)
+    (mount,) = plan("--app", "endpoint:tcp:a:1").mounts
+    assert mount.connection == Upstream("tcp:a:1")
     (mount,) = plan("--app", CHAT).mounts
     assert mount.prefix == ""
 

@@ -41,7 +41,23 @@ LAYERS = [
     ["router"],
 ]
 # Built on what is public: txsockjs itself, the router, settings and errors, and each other.
-TOP = ["config", "demo", "mount", "options", "ports", "root", "service", "site"]
+TOP = [
+    "config",
+    "demo",
+    "endpoints",
+    "factory",
+    "gateway",
+    "legacy",
+    "mount",
+    "options",
+    "ports",
+    "resource",
+    "root",
+    "service",
+    "site",
+    "transport",
+    "utils",
+]
 
 
 def modules() -> dict[str, pathlib.Path]:

@@ -86,6 +86,10 @@ def test_the_command_tells_its_options(tmp_path):
             ["--mount", "/a=txsockjs.SockJSConnection", "--static", "none"],
             "sockjs: static must be a directory, not '{cwd}/none'",
         ),
+        (
+            ["--mount", "/a=endpoint:tpc:80"],
+            "sockjs: cannot bridge to 'tpc:80': Unknown endpoint type: 'tpc'",
+        ),
         (["--config", "none.toml"], "sockjs: cannot read none.toml: No such file or directory"),
         (
             ["--config", "wrong.toml"],

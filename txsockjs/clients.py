@@ -201,8 +201,10 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         if trust_cookies or name != "cookie"
     }
     query = exchange.query.decode("utf-8", "replace")
+    ip = client_address(exchange, settings)
+    direct = ip == str(parse_address(exchange.peer))
     return ConnectionInfo(
-        ip=client_address(exchange, settings),
+        ip=ip,
         cookies=cookies(exchange) if trust_cookies else {},
         arguments=parse_qs(query, keep_blank_values=True),
         headers=headers,
@@ -210,4 +212,6 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         transport=transport,
         origin=exchange.header("origin") or None,
         is_secure=is_secure(exchange, settings),
+        port=exchange.peer_port if direct else 0,
+        server_address=exchange.server_address,
     )

@@ -13,6 +13,12 @@
     app = "chat.Chat"
     settings = { disabled_transports = ["jsonp"] }
 
+    [[mount]]
+    prefix = "/irc"
+    app = "endpoint:tcp:irc.example.net:6667"
+    connect_timeout = 5
+    fallback_encoding = "latin-1"
+
 A file is checked when it is read; what is wrong raises `SettingsError` in one line that names the
 file. Called by `txsockjs.options`; calls `txsockjs.mount` and `txsockjs.settings`.
 """
@@ -26,9 +32,13 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from .conn import SockJSConnection
 from .errors import SettingsError
-from .mount import Mount, check_prefix, find_connection
+from .gateway import Upstream
+from .kinds import SECONDS, Unfit
+from .mount import Mount, check_prefix, find_app
 from .settings import Settings
+from .transport import checked_encoding
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,12 +106,33 @@ class Plan:
 def _mount(table: Any) -> Mount:
     if not isinstance(table, dict):
         raise SettingsError(f"a mount must be a table, not {table!r}")
-    _refuse_unknown(table, ("prefix", "app", "settings"))
+    _refuse_unknown(table, ("prefix", "app", "settings", *_BRIDGE))
     prefix = check_prefix(_typed(table, "prefix", str, "a path such as /chat", "/"))
     settings = _typed(table, "settings", dict, "a table", {})
     Settings.merged(None, settings)
     name = _typed(table, "app", str, "the dotted name of a SockJSConnection")
-    return Mount(prefix, find_connection(name), settings)
+    return Mount(prefix, _app(name, table), settings)
+
+
+def _app(name: str, table: dict[str, Any]) -> type[SockJSConnection] | Upstream:
+    app = find_app(name)
+    given = {key: check(table[key]) for key, check in _BRIDGE.items() if key in table}
+    if isinstance(app, Upstream):
+        return dataclasses.replace(app, **given)
+    for key in given:
+        raise SettingsError(f"{key} is for an endpoint: to bridge to, not for {name}")
+    return app
+
+
+def _checked_timeout(value: object) -> Any:
+    try:
+        return SECONDS.check(value)
+    except Unfit:
+        raise SettingsError(f"connect_timeout must be {SECONDS.rule}, not {value!r}") from None
+
+
+# What can be said about a mount that bridges to an endpoint, and the check of each.
+_BRIDGE = {"connect_timeout": _checked_timeout, "fallback_encoding": checked_encoding}
 
 
 def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...]) -> None:

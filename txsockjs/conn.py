@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 
@@ -18,7 +19,9 @@ class ConnectionInfo:
 
     ``ip`` is the client's address behind the trusted proxies; ``cookies`` are empty unless
     ``allowed_origins`` names the page's origin; ``arguments`` maps a name to the list of its
-    values; ``headers`` has lower-case names; ``origin`` is None if the client sent none.
+    values; ``headers`` has lower-case names; ``origin`` is None if the client sent none. ``port``
+    is the client's, 0 if a proxy is between; ``server_address`` is where the request arrived, as
+    Twisted's addresses.
     """
 
     __slots__ = (
@@ -29,6 +32,8 @@ class ConnectionInfo:
         "is_secure",
         "origin",
         "path",
+        "port",
+        "server_address",
         "transport",
     )
     ip: str
@@ -39,6 +44,8 @@ class ConnectionInfo:
     transport: str
     origin: str | None
     is_secure: bool
+    port: int
+    server_address: IAddress | None
 
     def __init__(
         self,
@@ -50,9 +57,11 @@ class ConnectionInfo:
         transport: str = "",
         origin: str | None = None,
         is_secure: bool = False,
+        port: int = 0,
+        server_address: IAddress | None = None,
     ) -> None:
-        values = (arguments, cookies, headers, ip, is_secure, origin, path, transport)
-        for name, value in zip(self.__slots__, values):
+        values = (arguments, cookies, headers, ip, is_secure, origin, path, port)
+        for name, value in zip(self.__slots__, (*values, server_address, transport)):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:

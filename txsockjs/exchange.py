@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Callable
 
 from twisted.internet import interfaces
@@ -20,6 +21,12 @@ from .errors import Header
 from .sockopts import tune
 
 Callback = Callable[[], None]
+
+
+@lru_cache(maxsize=64)
+def _shared(address: interfaces.IAddress) -> interfaces.IAddress:
+    """Give one object for equal addresses: all sessions of a port keep the same."""
+    return address
 
 
 @implementer(interfaces.IPushProducer)
@@ -69,6 +76,16 @@ class Exchange:
     def peer(self) -> str:
         """The address at the other end of the connection; empty for a UNIX socket."""
         return getattr(self.request.getClientAddress(), "host", "") or ""
+
+    @property
+    def peer_port(self) -> int:
+        """The port at the other end of the connection; 0 for a UNIX socket."""
+        return getattr(self.request.getClientAddress(), "port", 0) or 0
+
+    @property
+    def server_address(self) -> interfaces.IAddress:
+        """The address at this end of the connection."""
+        return _shared(self.request.getHost())
 
     def header(self, name: str) -> str | None:
         """Return a request header, or None; several of one name are joined by commas."""

@@ -1,5 +1,8 @@
 """`Mount`: an application at a prefix, as the command line or a configuration file names it.
 
+The application is the dotted name of a `SockJSConnection`, or ``endpoint:`` and the client
+endpoint that its sessions are bridged to.
+
 Text is checked here, before anything is started; what is wrong raises `SettingsError` in one line.
 Called by `txsockjs.options` and `txsockjs.config`.
 """
@@ -17,23 +20,42 @@ from twisted.python import reflect
 
 from .conn import SockJSConnection
 from .errors import SettingsError
+from .gateway import Upstream
+
+ENDPOINT = "endpoint:"
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A connection class, the prefix it is served at, and the settings it has of its own."""
+    """What is served, the prefix it is served at, and the settings it has of its own."""
 
     prefix: str
-    connection: type[SockJSConnection]
+    connection: type[SockJSConnection] | Upstream
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Mount:
-        """Read ``PREFIX=dotted.Name``."""
+        """Read ``PREFIX=dotted.Name`` or ``PREFIX=endpoint:DESCRIPTION``."""
+        prefix, mark, description = text.partition("=" + ENDPOINT)
+        if mark:
+            return cls(check_prefix(prefix), Upstream(description))
         prefix, equals, name = text.rpartition("=")
         if not equals:
             raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
         return cls(check_prefix(prefix), find_connection(name))
+
+    def connection_on(self, reactor: Any) -> type[SockJSConnection]:
+        """Give the connection class; raise `SettingsError` for an endpoint that is none."""
+        if isinstance(self.connection, Upstream):
+            return self.connection.connection(reactor)
+        return self.connection
+
+
+def find_app(text: str) -> type[SockJSConnection] | Upstream:
+    """Give what ``dotted.Name`` or ``endpoint:DESCRIPTION`` stands for."""
+    if text.startswith(ENDPOINT):
+        return Upstream(text[len(ENDPOINT) :])
+    return find_connection(text)
 
 
 def check_prefix(text: str) -> str:

@@ -20,7 +20,7 @@ from twisted.python import usage
 
 from .config import Plan
 from .errors import SettingsError
-from .mount import Mount, check_prefix, find_connection
+from .mount import Mount, check_prefix, find_app
 from .settings import Settings
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -49,7 +49,12 @@ class Options(usage.Options):
     parent: Any = None
     plan: Plan
     optParameters: ClassVar[list[list[Any]]] = [
-        ["app", "a", None, "One application to serve: the dotted name of a SockJSConnection."],
+        [
+            "app",
+            "a",
+            None,
+            "One application to serve: dotted name of a SockJSConnection, or endpoint:CLIENT.",
+        ],
         ["prefix", "p", None, "Where to serve --app. [default: /]"],
         ["static", "s", None, "Serve the files of this directory beside the applications."],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
@@ -69,7 +74,7 @@ class Options(usage.Options):
         self._listen.append(endpoint)
 
     def opt_mount(self, mount: str) -> None:
-        """Serve an application at a prefix, as PREFIX=dotted.Name, repeatable."""
+        """Serve at a prefix, as PREFIX=dotted.Name or PREFIX=endpoint:CLIENT, repeatable."""
         self._mounts.append(Mount.parse(mount))
 
     opt_l = opt_listen
@@ -93,7 +98,7 @@ class Options(usage.Options):
         plan.mounts += self._mounts
         if self["app"] is not None:
             prefix = check_prefix(self["prefix"] or "")
-            plan.mounts.append(Mount(prefix, find_connection(self["app"])))
+            plan.mounts.append(Mount(prefix, find_app(self["app"])))
         elif self["prefix"] is not None:
             raise usage.UsageError("--prefix says where to serve an --app, and there is none")
         if plan.static is not None and not plan.mounts:

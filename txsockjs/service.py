@@ -169,7 +169,9 @@ def makeService(options: Options) -> SockJSService:
     try:
         if plan.mounts:
             routers = [
-                SockJSRouter(mount.connection, mount.prefix, plan.settings_of(mount), reactor)
+                SockJSRouter(
+                    mount.connection_on(reactor), mount.prefix, plan.settings_of(mount), reactor
+                )
                 for mount in plan.mounts
             ]
             return _Process(plan.listen, routers, static=plan.static, reactor=reactor)

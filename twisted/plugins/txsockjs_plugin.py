@@ -1,5 +1,8 @@
-"""The ``sockjs`` command of twistd."""
+"""The ``sockjs`` command of twistd, and the ``sockjs:`` endpoint."""
 
 from twisted.application.service import ServiceMaker
 
+from txsockjs.endpoints import SockJSEndpointParser
+
 sockjs = ServiceMaker("SockJS", "txsockjs.service", "A SockJS server.", "sockjs")
+sockjs_endpoint = SockJSEndpointParser()

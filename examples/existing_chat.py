@@ -1,0 +1,31 @@
+"""A chat server as it was, for telnet, and what puts it on the web: the last five lines.
+
+Run it with ``python existing_chat.py``: telnet to port 6000, SockJS at http://127.0.0.1:8080/chat.
+"""
+
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
+
+from txsockjs.factory import SockJSFactory
+
+
+class Chat(LineReceiver):
+    def connectionMade(self):
+        self.factory.people.add(self)
+
+    def lineReceived(self, line):
+        for person in self.factory.people:
+            person.sendLine(line)
+
+    def connectionLost(self, reason):
+        self.factory.people.discard(self)
+
+
+chat = Factory.forProtocol(Chat)
+chat.people = set()
+web = SockJSFactory(chat, prefix="/chat")
+if __name__ == "__main__":
+    reactor.listenTCP(6000, chat, interface="127.0.0.1")
+    reactor.listenTCP(8080, web, interface="127.0.0.1")
+    reactor.run()

@@ -1,0 +1,76 @@
+r"""The endpoint ``sockjs:``, which wraps another: ``sockjs:tcp\:8080:prefix=/chat``.
+
+Rules: the wrapped endpoint is the one positional part, its ``:`` and ``=`` escaped; every setting
+is a name after it; what is wrong is refused by name when the string is read. It imports no
+reactor, as twistd reads plugins before it chooses one. Found by Twisted through the plugin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+    IStreamServerEndpointStringParser,
+)
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from .errors import SettingsError
+from .legacy import parsed
+from .mount import check_prefix
+from .transport import checked_encoding
+
+
+@implementer(IStreamServerEndpoint)
+class SockJSServerEndpoint:
+    """Listen on another endpoint with the factory served over SockJS.
+
+    ``options`` are the keywords of `SockJSFactory`.
+    """
+
+    def __init__(self, reactor: Any, endpoint: IStreamServerEndpoint, **options: Any) -> None:
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._options = options
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen; the port is the wrapped endpoint's."""
+        return maybeDeferred(self._listen, protocolFactory)
+
+    def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        # It knows Klein, which installs a reactor.
+        from .factory import SockJSFactory  # noqa: PLC0415
+
+        return self._endpoint.listen(SockJSFactory(factory, reactor=self._reactor, **self._options))
+
+
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class SockJSEndpointParser:
+    """Read ``sockjs:`` strings."""
+
+    prefix = "sockjs"
+
+    def parseStreamServer(self, reactor: Any, *args: Any, **kwargs: Any) -> SockJSServerEndpoint:
+        """Make the endpoint that a string describes."""
+        options = dict(_option(name, text) for name, text in kwargs.items())
+        if len(args) != 1:
+            raise SettingsError(
+                "sockjs: wraps one endpoint, its colons escaped, such as "
+                f"sockjs:tcp\\:8080:prefix=/chat, not {len(args)} of them: {', '.join(args)}"
+            )
+        return SockJSServerEndpoint(reactor, serverFromString(reactor, args[0]), **options)
+
+
+def _option(name: str, text: str) -> tuple[str, Any]:
+    if name == "prefix":
+        return name, check_prefix(text)
+    if name == "fallback_encoding":
+        return name, checked_encoding(None if text.lower() == "none" else text)
+    if ":" in name:
+        raise SettingsError(f"in the endpoint that sockjs: wraps, = must be escaped: {name}\\=")
+    return parsed(name, text)
