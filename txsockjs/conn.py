@@ -125,14 +125,17 @@ class SockJSConnection:
         """The code and reason of the end, or None while the session is open."""
         return self.session.close_reason  # type: ignore[no-any-return]
 
-    def send(self, message: str | bytes) -> None:
-        """Send a message: ``str``, or ``bytes`` on a raw websocket.
+    def send(self, message: str | bytes, binary: bool = False) -> None:
+        """Send a message: ``str``, or ``bytes`` on a raw websocket; ``binary`` makes them of it.
 
         All that a callback sends goes out together when it is done. After the end, a message is
         dropped silently and counted. Raises `TypeError` for anything else and `WrongThread`
         outside the reactor's thread.
         """
-        self.session.send(message)
+        if binary:
+            self.session.send_message(message, binary=True)
+        else:
+            self.session.send(message)
 
     def broadcast(self, clients: Iterable[SockJSConnection], message: str | bytes) -> None:
         """Send one message to many connections, encoding it once."""
