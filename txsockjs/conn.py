@@ -8,6 +8,7 @@ session.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -110,7 +111,7 @@ class SockJSConnection:
 
     # -- what to do with it
 
-    @property
+    @cached_property  # which can be set, as it may be meant to be: self.info = info
     def info(self) -> ConnectionInfo | None:
         """The request that opened the session; None before it is open."""
         return self.session.info  # type: ignore[no-any-return]
