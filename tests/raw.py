@@ -49,9 +49,11 @@ def read_chunk(answer):
 
 
 def read_frame(answer):
-    """Read one short websocket frame of a server: opcode and payload."""
+    """Read one websocket frame of a server, of less than 64 KiB: opcode and payload."""
     first, length = answer.read(2)
-    assert length < 126
+    assert length < 127
+    if length == 126:
+        length = int.from_bytes(answer.read(2), "big")
     return first & 15, answer.read(length)
 
 

@@ -107,6 +107,17 @@ def test_what_a_callback_returns_otherwise_means_nothing() -> None:
     settle(server)
 
 
+def test_an_application_may_keep_its_own_info_in_the_place_of_ours() -> None:
+    session, server, _ = open_session()
+    other, _ = make_session(server=server)
+    mine = FakeServer()
+    server.on_open = lambda connection, info: setattr(connection, "info", mine)
+    FakeReceiver().attach(other)
+    assert session.connection.info is session.info
+    assert other.connection.info is mine
+    settle(server)
+
+
 def test_a_callback_that_posts_is_done_before_its_event_comes() -> None:
     session, server, _ = open_session()
     trace: list[str] = []

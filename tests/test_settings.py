@@ -294,6 +294,25 @@ def test_proxies_refuse_what_is_no_network(value):
     )
 
 
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        (
+            "websocket_allow_origin",
+            "allowed_origins, a list of origins such as https://example.com",
+        ),
+        (
+            "websocket-allow-origin",
+            "allowed_origins, a list of origins such as https://example.com",
+        ),
+        ("user_settings", "the argument settings"),
+        ("io_loop", "the argument reactor"),
+    ],
+)
+def test_a_name_of_sockjs_tornado_is_refused_with_its_present_one(former, present):
+    assert refusal(**{former: "*"}) == f"unknown setting '{former}', it is {present} now"
+
+
 def test_merged_lays_overrides_over_any_base():
     assert Settings.merged(None, {}) == Settings()
     assert Settings.merged(None, {"max_sessions": 2}) == Settings(max_sessions=2)

@@ -8,6 +8,7 @@ session.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -119,7 +120,7 @@ class SockJSConnection:
 
     # -- what to do with it
 
-    @property
+    @cached_property  # which can be set, as it may be meant to be: self.info = info
     def info(self) -> ConnectionInfo | None:
         """The request that opened the session; None before it is open."""
         return self.session.info  # type: ignore[no-any-return]
@@ -134,14 +135,17 @@ class SockJSConnection:
         """The code and reason of the end, or None while the session is open."""
         return self.session.close_reason  # type: ignore[no-any-return]
 
-    def send(self, message: str | bytes) -> None:
-        """Send a message: ``str``, or ``bytes`` on a raw websocket.
+    def send(self, message: str | bytes, binary: bool = False) -> None:
+        """Send a message: ``str``, or ``bytes`` on a raw websocket; ``binary`` makes them of it.
 
         All that a callback sends goes out together when it is done. After the end, a message is
         dropped silently and counted. Raises `TypeError` for anything else and `WrongThread`
         outside the reactor's thread.
         """
-        self.session.send(message)
+        if binary:
+            self.session.send_message(message, binary=True)
+        else:
+            self.session.send(message)
 
     def broadcast(self, clients: Iterable[SockJSConnection], message: str | bytes) -> None:
         """Send one message to many connections, encoding it once."""

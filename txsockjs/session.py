@@ -28,6 +28,7 @@ from .interfaces import (
     GO_AWAY,
     GONE,
     INTERNAL_ERROR,
+    INTERRUPTED,
     POSTED,
     RECEIVED,
     SLOW_CONSUMER,
@@ -39,7 +40,7 @@ from .interfaces import (
 )
 from .periodic import Callback
 from .producing import Production
-from .proto import Message
+from .proto import Message, decode_string
 from .sessioncontainer import SessionMixin
 
 _log = Logger()
@@ -180,6 +181,70 @@ class BaseSession(SessionMixin):
         """Forget the producer."""
         self._production = None
 
+    # -- the same and some more, by the names that sockjs-tornado has for it
+
+    def send_message(self, msg: Sendable, stats: bool = True, binary: bool = False) -> None:
+        """Send a message; text is sent as bytes if ``binary``, which a raw websocket can do.
+
+        ``stats`` changes nothing: whatever leaves is counted.
+        """
+        self.send(msg.encode("utf-8", "replace") if binary and isinstance(msg, str) else msg)
+
+    def send_jsonified(self, msg: str | bytes, stats: bool = True) -> None:
+        """Send a message that comes as JSON, which must be that of one string.
+
+        ``stats`` changes nothing. Raises `ValueError` for other JSON and for what is none.
+        """
+        self.send(decode_string(msg))
+
+    def get_close_reason(self) -> Reason | None:
+        """Return the code and reason of the end, or None while there is none."""
+        return self.close_reason
+
+    def delayed_close(self) -> None:
+        """Close when what is going on now is done."""
+        self.server.scheduler.tell_later(self.close)
+
+    def flush(self) -> None:
+        """Send what is queued now, if a receiver takes it, and not when the turn ends."""
+        self.server.scheduler.turn(self._flush)
+
+    def start_heartbeat(self) -> None:
+        """Let heartbeats come, the next one ``heartbeat_delay`` from now; only while open."""
+        self.server.scheduler.check_thread()
+        if self.state is State.OPEN:
+            self._heartbeat.start()
+            self._heartbeat.delay()
+
+    def stop_heartbeat(self) -> None:
+        """Send no heartbeats, and on websockets no pings, until `start_heartbeat`."""
+        self.server.scheduler.check_thread()
+        self._heartbeat.stop()
+
+    def delay_heartbeat(self) -> None:
+        """Let the next heartbeat come ``heartbeat_delay`` from now."""
+        self.server.scheduler.check_thread()
+        self._heartbeat.delay()
+
+    def set_handler(self, handler: Receiver, start_heartbeat: bool = True) -> None:
+        """Attach a receiver, which opens a new session; beside another one it gets 2010."""
+        self.tell(ATTACH, handler)
+        self.server.scheduler.tell(self._set_heartbeat, handler, start_heartbeat)
+
+    def verify_state(self) -> bool:
+        """Return whether the session was opened: its first receiver does that, nothing else."""
+        return self.state is not State.NEW
+
+    def remove_handler(self, handler: Receiver) -> None:
+        """Detach a receiver, if it is the attached one: this session ends with it."""
+        self.tell(GONE, handler, INTERRUPTED)
+
+    def on_messages(self, msg_list: Iterable[Sendable]) -> None:
+        """Give messages of the client to the application."""
+        if isinstance(msg_list, (str, bytes)):
+            raise TypeError(f"messages must come in a list, not as {msg_list!r}")
+        self.tell(RECEIVED, list(msg_list))
+
     # -- what router and transports may do
 
     @property
@@ -275,6 +340,13 @@ class BaseSession(SessionMixin):
         if receiver is self._receiver:
             self._receiver = None
             self._receiver_ended()
+
+    def _set_heartbeat(self, receiver: Receiver, wanted: bool) -> None:
+        if receiver is self._receiver:
+            if wanted:
+                self.start_heartbeat()
+            else:
+                self.stop_heartbeat()
 
     def _silence(self) -> None:
         if self._receiver is not None and self._receiver.ready:
@@ -398,6 +470,10 @@ class Session(BaseSession):
     def expiry_date(self) -> float | None:
         """When it expires, on the reactor's clock: not while a receiver is attached."""
         return None if self._receiver is not None else super().expiry_date
+
+    def remove_handler(self, handler: Receiver) -> None:
+        """Detach a receiver, if it is the attached one: the session waits for the next."""
+        self.tell(FULL, handler)
 
     def _receiver_ended(self) -> None:
         """Linger, so that each receiver that still comes hears of the close."""

@@ -20,6 +20,14 @@ from .stats import TRANSPORTS
 
 KIB, MIB = 1024, 1024 * 1024
 
+# Names that sockjs-tornado has, and what they are here. None is translated: hosts that could open
+# websockets from a page are not origins that may use every transport.
+_FORMER = {
+    "websocket_allow_origin": "allowed_origins, a list of origins such as https://example.com",
+    "user_settings": "the argument settings",
+    "io_loop": "the argument reactor",
+}
+
 
 def _setting(default: object, kind: Kind, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
@@ -129,7 +137,10 @@ class Settings:
 
 def unknown(name: object) -> SettingsError:
     """Give the error for a name that is no setting, with the one that was probably meant."""
-    near = difflib.get_close_matches(str(name).replace("-", "_"), _table(), n=1)
+    written = str(name).replace("-", "_")
+    if written in _FORMER:
+        return SettingsError(f"unknown setting {name!r}, it is {_FORMER[written]} now")
+    near = difflib.get_close_matches(written, _table(), n=1)
     hint = f", did you mean {near[0]}?" if near else f", the settings are {', '.join(_table())}"
     return SettingsError(f"unknown setting {name!r}{hint}")
 

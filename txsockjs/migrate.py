@@ -1,0 +1,129 @@
+"""Stand-ins for what applications take from Tornado besides sockjs-tornado.
+
+Rules: a handler written for ``tornado.websocket`` or `sockjs.tornado.migrate` runs unchanged where
+its base class and its imports are changed; what has no counterpart is said to be gone in
+``docs/migrating.md``. Used by applications; calls `conn` and `periodic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from twisted.internet.defer import maybeDeferred
+from twisted.logger import Logger
+
+from .conn import ConnectionInfo, SockJSConnection
+from .errors import Refused
+from .periodic import Callback
+from .proto import json_encode
+
+_log = Logger()
+
+_REQUIRED: Any = object()
+
+# What a request lacks is the client's mistake (RFC 6455 section 7.4.1: policy violation).
+_MISSING = 1008
+
+
+class Request:
+    """What is left of Tornado's request: address, cookies and the arguments of the query.
+
+    As there, ``arguments`` are lists by name; unlike there, their items are ``str``, and a cookie
+    is its value.
+    """
+
+    __slots__ = ("arguments", "cookies", "headers", "path", "remote_ip")
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self.remote_ip: str = info.ip
+        self.cookies: Mapping[str, str] = info.cookies
+        self.arguments: Mapping[str, Sequence[str]] = info.arguments
+        self.headers: Mapping[str, str] = info.headers
+        self.path: str = info.path
+
+
+class WebsocketHandler(SockJSConnection):
+    """A base class for handlers written as Tornado's ``WebSocketHandler``.
+
+    ``request`` is there from `open` on.
+    """
+
+    request: Request
+
+    def open(self) -> Any:
+        """Handle the new connection; what it returns rejects nothing."""
+
+    def on_open(self, info: ConnectionInfo) -> Any:
+        """Keep the request and call `open`."""
+        self.request = Request(info)
+        answer = self.open()
+        return None if answer is False else answer
+
+    def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> None:
+        """Send a message; a dictionary is sent as JSON."""
+        if isinstance(message, dict):
+            message = json_encode(message)
+        self.send(message, binary)
+
+    def get_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
+        """Return the last value of an argument of the query, or ``default``.
+
+        Raises `Refused` if it is missing and there is no default.
+        """
+        values = self.get_arguments(name, strip)
+        if values:
+            return values[-1]
+        if default is _REQUIRED:
+            raise Refused(_MISSING, f"Missing argument {name}")
+        return default
+
+    def get_arguments(self, name: str, strip: bool = True) -> list[str]:
+        """Return all values of an argument of the query."""
+        values = self.request.arguments.get(name, ())
+        return [value.strip() for value in values] if strip else list(values)
+
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """Return a cookie's value, or ``default``."""
+        return self.request.cookies.get(name, default)
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the end, or None while there is none; its text is in `close_reason`."""
+        return None if self.close_reason is None else self.close_reason[0]
+
+
+class PeriodicCallback:
+    """Call ``callback`` every ``callback_time`` milliseconds, as Tornado's class of that name.
+
+    ``reactor`` is the global one unless given. What ``callback`` raises, or its awaitable, is
+    logged, and the next call comes as if nothing had happened. For new code there is Twisted's
+    ``LoopingCall``.
+    """
+
+    def __init__(
+        self, callback: Callable[[], object], callback_time: float, reactor: Any = None
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor  # noqa: PLC0415
+        if not callback_time > 0:
+            raise ValueError(f"callback_time must be > 0 milliseconds, not {callback_time!r}")
+        self._callback = callback
+        self._timer = Callback(self._call, callback_time / 1000, reactor)
+
+    def start(self) -> None:
+        """Start; the first call is one ``callback_time`` from now."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Stop; harmless if it is not running."""
+        self._timer.stop()
+
+    def is_running(self) -> bool:
+        """Tell whether it is started."""
+        return self._timer.running
+
+    def _call(self) -> None:
+        maybeDeferred(self._callback).addErrback(
+            lambda failure: _log.failure("{callback!r} failed", failure, callback=self._callback)
+        )
