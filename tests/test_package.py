@@ -21,6 +21,7 @@ LAYERS = [
     ["headers", "interfaces"],
     ["clients", "application"],
     ["session", "static", "resources"],
+    ["channel"],
     [
         "transports",
         "transports.base",
@@ -39,8 +40,8 @@ LAYERS = [
     ["urls"],
     ["router"],
 ]
-# Built on what is public: txsockjs itself, the router, settings and errors, and each other.
-TOP = ["config", "demo", "mount", "options", "ports", "root", "service", "site"]
+# Built on what is public: txsockjs itself, the router, channels, settings, errors, and each other.
+TOP = ["config", "demo", "mount", "multiplex", "options", "ports", "root", "service", "site"]
 
 
 def modules() -> dict[str, pathlib.Path]:
@@ -85,7 +86,7 @@ def test_modules_import_from_lower_layers_only() -> None:
 
 
 def test_the_top_is_built_on_what_is_public() -> None:
-    public = {"", "conn", "errors", "settings", "stats", "router", "kinds", *TOP}
+    public = {"", "conn", "errors", "settings", "stats", "router", "kinds", "channel", *TOP}
     for name in TOP:
         assert imported(name, modules()[name]) <= public, name
 
