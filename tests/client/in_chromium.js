@@ -49,7 +49,11 @@ async function playAll(browser, { page: url, test, extra, scenarios }, transport
     if (transport === 'jsonp-polling') await tab.page.goto(url);
     const error = await tab.page.evaluate(
       ([test, extra, transport, name]) =>
-        window.scenarios.play({ SockJS, receivers, tab, test, extra }, transport, name),
+        window.scenarios.play(
+          { SockJS, WebSocketMultiplex, receivers, tab, test, extra },
+          transport,
+          name,
+        ),
       [test, extra, transport, name],
     );
     const trouble = tab.trouble.splice(0);
