@@ -19,6 +19,7 @@ from txsockjs.session import BaseSession
 
 from .fakes import FakeReceiver, FakeServer
 from .memory import Connection, Lab
+from .pages import blocks
 
 
 class Person(SockJSConnection):
@@ -282,6 +283,32 @@ def test_a_failure_ends_its_own_channel() -> None:
     line.settle()
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_an_aborted_channel_sends_nothing_more_and_harms_no_other(slow: bool) -> None:
+    line = Line()
+    line.say("sub,ann", "sub,bob")
+    ann, bob = line.people
+    ann.register_producer(Push(), True)
+    if slow:
+        line.receiver.stall()
+        ann.send("x" * 70000)
+        ann.send("x" * 70000)
+    else:
+        line.server.scheduler.turn(lambda: (ann.send("lost"), ann.session.abort()))
+    ann.session.abort()
+    ann.send("lost")
+    bob.send("still here")
+    line.receiver.drain()
+    assert [message for message in line.heard if "x" not in message] == [
+        "uns,ann",
+        "msg,bob,still here",
+    ]
+    line.server.reactor.advance(0)
+    assert line.log[2:] == ["ann closed (3000, 'Go away!')"]
+    assert not line.session.is_closed
+    line.settle()
+
+
 @pytest.mark.parametrize("how", ["vanish", "close"])
 def test_the_end_of_the_connection_is_the_end_of_each_channel_once(how: str) -> None:
     line = Line()
@@ -339,7 +366,7 @@ def test_a_channel_has_the_info_of_its_connection() -> None:
     assert ann.info is line.session.info
     assert ann.session.carrier is line.exchange
     assert repr(ann.session).endswith(
-        "ann open attached from 192.0.2.1, 0 to send, 0 bytes to handle>"
+        "channel ann open attached from 192.0.2.1, 0 to send, 0 bytes to handle>"
     )
     line.settle()
 
@@ -660,6 +687,29 @@ def test_a_router_that_closes_waits_for_its_channels() -> None:
     assert gone == [None]
     assert exchange.log[-1] == "ann closed (3000, 'Go away!')"
     lab.settle()
+
+
+def test_the_code_of_the_documentation_does_what_it_says() -> None:
+    server_code, resource_code = blocks("multiplexing", "python")
+    names: dict[str, Any] = {}
+    exec(server_code, names)
+
+    class Noting(names["Services"]):  # type: ignore[misc]
+        def __init__(self, session: Any) -> None:
+            super().__init__(session)
+            session.server.exchange = self
+            self.log: list[Any] = []
+            self.people: list[Any] = []
+
+    line = Line(Noting)
+    line.say("sub,echo", "sub,news", "msg,echo,hello, world", "msg,news,extra")
+    assert line.heard == ["msg,echo,hello, world", "msg,news,extra"]
+    line.settle()
+    assert names["News"].readers == set()
+
+    exec(resource_code, names)
+    page = Connection(names["root"], FakeServer().reactor).request("GET", "/multiplex")
+    assert page.body == b"Welcome to SockJS!\n"
 
 
 # -- any order

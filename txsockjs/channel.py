@@ -137,6 +137,12 @@ class ChannelSession(BaseSession):
         super().unregister_producer()
         self.resume()
 
+    def abort(self) -> None:
+        """End this channel alone, without sending what waits for the client."""
+        self._pending.clear()
+        self._set_ready(True)
+        self.end(GO_AWAY)
+
     # -- told by the carrier, in its turn
 
     def subscribed(self, receiver: ChannelReceiver) -> None:
@@ -182,8 +188,8 @@ class ChannelReceiver:
 
     @property
     def transport_name(self) -> str:
-        """What its session is listed under: the channel's name."""
-        return self.service.name
+        """What its session is listed under."""
+        return f"channel {self.service.name}"
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request that opened the connection."""

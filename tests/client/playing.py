@@ -57,6 +57,7 @@ SCENARIOS = [
 # With the client of websocket-multiplex beside the stock client.
 MULTIPLEX_SCENARIOS = [
     "multiplex_echo",
+    "multiplex_documented",
     "multiplex_unknown_channel",
     "multiplex_closed_by_the_server",
     "multiplex_closed_by_the_client",

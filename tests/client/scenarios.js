@@ -6,6 +6,7 @@
 //   test         base URL of examples/testserver.py
 //   extra        base URL of tests/client/server.py
 //   WebSocketMultiplex  (browser only) the constructor of the multiplex client
+//   documented   (browser only) the code of a page in docs/multiplexing.md
 //   receivers()  resolves to how many requests of this transport the client has made so far
 //   tab(url, order)  (browser only) opens a connection in a tab of its own, gives that order to
 //                the server, and closes the tab
@@ -405,6 +406,21 @@
       }
       same([...one.arrived, ...two.arrived], [], 'what else arrived');
       await client.finish();
+    },
+
+    // The page of the documentation, but for where its server is.
+    async multiplex_documented({ environment, transport }) {
+      let sock;
+      const SockJS = function (path) {
+        sock = new Client(environment, environment.extra + path, transport).sock;
+        return sock;
+      };
+      const said = await new Promise((resolve) => {
+        const page = new Function('SockJS', 'WebSocketMultiplex', 'console', environment.documented);
+        page(SockJS, environment.WebSocketMultiplex, { log: resolve });
+      });
+      same(said, 'hello, world', 'what the page logs');
+      sock.close();
     },
 
     async multiplex_unknown_channel({ environment, connect }) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ..needed import program
+from ..pages import blocks
 from ..running import Server
 from .playing import MULTIPLEX_SCENARIOS, SCENARIOS, Results, play
 
@@ -47,6 +48,7 @@ def played(
         page=f"{page_server}/page.html",
         test=field_server.url,
         extra=extra_server.url,
+        documented=blocks("multiplexing", "js")[0],
     )
 
 
