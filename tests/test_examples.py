@@ -19,8 +19,20 @@ from .running import ROOT, running
 EXAMPLES = os.path.join(ROOT, "examples")
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = "tcp:0:interface=127.0.0.1"
+<<<<<<< HEAD
 SHORT = ["auth.py", "broadcast.py", "chat.py", "echo.py", "existing_chat.py", "klein_app.py"]
 SHORT += ["sockjs.tac"]
+=======
+SHORT = [
+    "auth.py",
+    "broadcast.py",
+    "chat.py",
+    "echo.py",
+    "klein_app.py",
+    "multiplex.py",
+    "sockjs.tac",
+]
+>>>>>>> 448463deaa64e6ec6309014e4798d2c97df46f88
 
 
 def serve(name, prefix):
@@ -72,6 +84,17 @@ def test_chat():
             bob.send("hello, darn it")
             assert ann.messages() == bob.messages() == ["hello, d*** it"]
         assert ann.messages() == ["someone left"]
+
+
+def test_multiplex():
+    with serve("multiplex.Services", "/multiplex") as server, Socket(server, "/multiplex") as page:
+        page.send("sub,echo")
+        page.send("sub,counter")
+        page.send("msg,echo,one, two")
+        assert page.messages() == ["msg,echo,one, two"]
+        for count in ("1", "2"):
+            page.send("msg,counter,x")
+            assert page.messages() == ["msg,counter," + count]
 
 
 def test_broadcast():

@@ -1,6 +1,7 @@
 // Play scenarios with the stock client in headless Chromium: `node in_chromium.js CONFIG`, where
 // CONFIG is JSON with chromium (the program), page (URL, on another origin than the servers), test,
-// extra, transports and scenarios (see scenarios.js). Prints {transport: {scenario: error}}.
+// extra, documented, transports and scenarios (see scenarios.js). Prints
+// {transport: {scenario: error}}.
 'use strict';
 
 const { launch } = require('./chromium.js');
@@ -37,7 +38,8 @@ async function openTab(context, url, transport) {
   return tab;
 }
 
-async function playAll(browser, { page: url, test, extra, scenarios }, transport) {
+async function playAll(browser, config, transport) {
+  const { page: url, test, extra, documented, scenarios } = config;
   // A context of its own has its own connections; the browser opens six to a host in each.
   const context = await browser.newContext();
   const tab = await openTab(context, url, transport);
@@ -48,9 +50,13 @@ async function playAll(browser, { page: url, test, extra, scenarios }, transport
     // gives them up.
     if (transport === 'jsonp-polling') await tab.page.goto(url);
     const error = await tab.page.evaluate(
-      ([test, extra, transport, name]) =>
-        window.scenarios.play({ SockJS, receivers, tab, test, extra }, transport, name),
-      [test, extra, transport, name],
+      ([test, extra, documented, transport, name]) =>
+        window.scenarios.play(
+          { SockJS, WebSocketMultiplex, receivers, tab, test, extra, documented },
+          transport,
+          name,
+        ),
+      [test, extra, documented, transport, name],
     );
     const trouble = tab.trouble.splice(0);
     results[name] = error || trouble.join('; ') || null;

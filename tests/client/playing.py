@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 OLDEST_NODE = 20
 CLIENT = MODULES / "sockjs-client" / "dist"
+MULTIPLEX_CLIENT = MODULES / "websocket-multiplex" / "multiplex_client.js"
 
 # What each scenario shows is told in scenarios.js.
 ECHOED = [
@@ -52,6 +53,15 @@ SCENARIOS = [
     "tick",
     "broadcast_to_two",
     "cookie_needed",
+]
+# With the client of websocket-multiplex beside the stock client.
+MULTIPLEX_SCENARIOS = [
+    "multiplex_echo",
+    "multiplex_documented",
+    "multiplex_unknown_channel",
+    "multiplex_closed_by_the_server",
+    "multiplex_closed_by_the_client",
+    "multiplex_ends_with_its_connection",
 ]
 
 # How a played scenario went: what went wrong, or None.
@@ -103,10 +113,12 @@ def play(request: pytest.FixtureRequest, script: str, patience: float, **config:
 
 
 class Pages(http.server.SimpleHTTPRequestHandler):
-    """Serve the page of the tests, and the client as npm installed it."""
+    """Serve the page of the tests, and the clients as npm installed them."""
 
     def translate_path(self, path: str) -> str:
         name = path.split("?")[0].lstrip("/")
+        if name == MULTIPLEX_CLIENT.name:
+            return str(MULTIPLEX_CLIENT)
         folder = CLIENT if name.startswith("sockjs.") else HERE
         return str(folder / Path(name).name)
 

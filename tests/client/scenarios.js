@@ -5,6 +5,8 @@
 //   SockJS       the client's constructor
 //   test         base URL of examples/testserver.py
 //   extra        base URL of tests/client/server.py
+//   WebSocketMultiplex  (browser only) the constructor of the multiplex client
+//   documented   (browser only) the code of a page in docs/multiplexing.md
 //   receivers()  resolves to how many requests of this transport the client has made so far
 //   tab(url, order)  (browser only) opens a connection in a tab of its own, gives that order to
 //                the server, and closes the tab
@@ -367,6 +369,113 @@
       same([code, reason, wasClean], [3456, 'browser is done', true], 'end at the browser');
       const heard = await heardByServer(environment, 'websocket', name);
       same(heard, { name, times: 1, reason: [3456, 'browser is done'] }, 'end at the server');
+    },
+  });
+
+  // One open channel of the multiplex client, which wants a listener for each kind of event and
+  // sends too early what it is given before it is open.
+  async function subscribe(multiplexer, name) {
+    const channel = multiplexer.channel(name);
+    const arrived = [];
+    let wanting = null;
+    channel.addEventListener('message', ({ data }) => {
+      if (wanting) wanting(data); else arrived.push(data);
+      wanting = null;
+    });
+    const once = (kind) =>
+      new Promise((resolve) => channel.addEventListener(kind, () => resolve(kind)));
+    const next = async () =>
+      arrived.length ? arrived.shift() : new Promise((resolve) => { wanting = resolve; });
+    const ask = (message) => { channel.send(message); return next(); };
+    const order = async (message) => JSON.parse(await ask(JSON.stringify(message)));
+    const closed = once('close');
+    await once('open');
+    return { channel, arrived, closed, next, ask, order };
+  }
+
+  // The services of the extra server's /multiplex, through the field's multiplex client.
+  Object.assign(scenarios, {
+    async multiplex_echo({ environment, connect }) {
+      const client = await connect(environment.extra + '/multiplex');
+      const multiplexer = new environment.WebSocketMultiplex(client.sock);
+      const one = await subscribe(multiplexer, 'echo');
+      const two = await subscribe(multiplexer, 'échos, ☃ and 😀');
+      for (const text of ['a', 'a,b,,c,', '', 'msg,echo,x', TEXTS.unicode, TEXTS.json]) {
+        const echoes = await Promise.all([one.ask(text), two.ask('two ' + text)]);
+        same(echoes, [text, 'two ' + text], 'echoes');
+      }
+      same([...one.arrived, ...two.arrived], [], 'what else arrived');
+      await client.finish();
+    },
+
+    // The page of the documentation, but for where its server is.
+    async multiplex_documented({ environment, transport }) {
+      let sock;
+      const SockJS = function (path) {
+        sock = new Client(environment, environment.extra + path, transport).sock;
+        return sock;
+      };
+      const said = await new Promise((resolve) => {
+        const page = new Function('SockJS', 'WebSocketMultiplex', 'console', environment.documented);
+        page(SockJS, environment.WebSocketMultiplex, { log: resolve });
+      });
+      same(said, 'hello, world', 'what the page logs');
+      sock.close();
+    },
+
+    async multiplex_unknown_channel({ environment, connect }) {
+      const client = await connect(environment.extra + '/multiplex');
+      const multiplexer = new environment.WebSocketMultiplex(client.sock);
+      const nobody = await subscribe(multiplexer, 'nobody');
+      same(await nobody.closed, 'close', 'event');
+      const echo = await subscribe(multiplexer, 'echo');
+      same(await echo.ask('on'), 'on', 'echo of another channel');
+      await client.finish();
+    },
+
+    async multiplex_closed_by_the_server({ environment, connect }) {
+      const client = await connect(environment.extra + '/multiplex');
+      const multiplexer = new environment.WebSocketMultiplex(client.sock);
+      const orders = await subscribe(multiplexer, 'orders');
+      const echo = await subscribe(multiplexer, 'echo');
+      const close = { code: 3001, reason: 'all sent' };
+      orders.channel.send(JSON.stringify({ do: 'push', count: 50, bursts: 5, ...close }));
+      await orders.closed;
+      same(orders.arrived, Array.from({ length: 50 }, (_, n) => `pushed ${n}`), 'messages');
+      same(await echo.ask('on'), 'on', 'echo of another channel');
+      const again = await subscribe(multiplexer, 'orders');
+      const answer = await again.order({ do: 'name', name: 'again' });
+      same(answer, { named: 'again' }, 'answer to the next subscription');
+      await client.finish();
+    },
+
+    async multiplex_closed_by_the_client({ environment, connect }) {
+      const client = await connect(environment.extra + '/multiplex');
+      const multiplexer = new environment.WebSocketMultiplex(client.sock);
+      const orders = await subscribe(multiplexer, 'orders');
+      const watcher = await subscribe(multiplexer, 'more orders');
+      const name = freshName();
+      await orders.order({ do: 'name', name });
+      orders.channel.close();
+      await orders.closed;
+      const heard = { name, times: 1, reason: [1000, 'Unsubscribed'] };
+      same(await watcher.order({ do: 'watch', name }), heard, 'end at the server');
+      await client.finish();
+    },
+
+    async multiplex_ends_with_its_connection({ environment, transport, connect }) {
+      const client = await connect(environment.extra + '/multiplex');
+      const multiplexer = new environment.WebSocketMultiplex(client.sock);
+      const names = { 'orders': freshName(), 'more orders': freshName() };
+      for (const [channel, name] of Object.entries(names)) {
+        const orders = await subscribe(multiplexer, channel);
+        await orders.order({ do: 'name', name });
+      }
+      await client.finish();
+      for (const name of Object.values(names)) {
+        const heard = await heardByServer(environment, transport, name);
+        same(heard.times, 1, 'ends at the server');
+      }
     },
   });
 

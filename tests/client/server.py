@@ -2,8 +2,9 @@
 
 Run as a program (``python -m tests.client.server``); it says ``listening on URL``. Endpoints:
 ``/echo`` with the default limits, ``/beating`` with a short heartbeat, ``/patient`` with
-connections that do what a message, a JSON object, tells them, and ``/orders`` with the same ones
-and short delays. ``/connections`` tells how many TCP connections were made to this server.
+connections that do what a message, a JSON object, tells them, ``/orders`` with the same ones and
+short delays, and ``/multiplex`` with channels of both kinds. ``/connections`` tells how many TCP
+connections were made to this server.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
+from txsockjs.multiplex import MultiplexConnection
 
 
 class Echo(SockJSConnection):
@@ -106,6 +108,17 @@ class Orders(SockJSConnection):
         self.answer(name=name, times=ending.times, reason=ending.reason)
 
 
+class Multiplex(MultiplexConnection):
+    """Echoes and orders, by the names that the scenarios have for them."""
+
+    channels = {
+        "echo": Echo,
+        "échos, ☃ and 😀": Echo,
+        "orders": Orders,
+        "more orders": Orders,
+    }
+
+
 class CountingSite(Site):
     """A site that counts the TCP connections made to it."""
 
@@ -138,6 +151,7 @@ async def serve(reactor: Any, options: argparse.Namespace) -> None:
         b"echo": SockJSRouter(Echo, **common),
         b"beating": SockJSRouter(Echo, heartbeat_delay=0.5, **common),
         b"orders": SockJSRouter(Orders, **quick, **common),
+        b"multiplex": SockJSRouter(Multiplex, **quick, **common),
         b"patient": SockJSRouter(Orders, **common),
     }
     root = Resource()

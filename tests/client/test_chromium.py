@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ..needed import program
+from ..pages import blocks
 from ..running import Server
-from .playing import SCENARIOS, Results, play
+from .playing import MULTIPLEX_SCENARIOS, SCENARIOS, Results, play
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 TRANSPORTS = [
@@ -22,7 +23,9 @@ TRANSPORTS = [
     "iframe-xhr-polling",
     "jsonp-polling",
 ]
-NAMES = {transport: [*SCENARIOS, "closed_with_its_tab"] for transport in TRANSPORTS}
+NAMES = {
+    transport: [*SCENARIOS, "closed_with_its_tab", *MULTIPLEX_SCENARIOS] for transport in TRANSPORTS
+}
 NAMES["xhr-streaming"].append("falls_back_without_websocket")
 # Not the client's: the browser's own websockets.
 NAMES["raw-websocket"] = [
@@ -45,6 +48,7 @@ def played(
         page=f"{page_server}/page.html",
         test=field_server.url,
         extra=extra_server.url,
+        documented=blocks("multiplexing", "js")[0],
     )
 
 

@@ -1,0 +1,187 @@
+"""`MultiplexConnection`: many services over one connection, as the clients of the field do it.
+
+The framing is that of websocket-multiplex: ``sub,name``, ``msg,name,payload`` and ``uns,name``,
+the name as JavaScript's ``escape`` writes it. What breaks it is ignored, as by the other servers.
+Used by applications; calls `txsockjs.channel`.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from .channel import ChannelReceiver, ChannelServer, Service, wire_name
+from .conn import SockJSConnection
+from .errors import SettingsError
+from .router import SockJSRouter
+from .settings import Settings
+
+
+class Services:
+    """The services of one multiplexing class, by name."""
+
+    def __init__(self, channels: Mapping[str, type[SockJSConnection]]) -> None:
+        self._services: dict[str, Service] = {}
+        # By the id of their router, which they keep alive; they live as long as they carry.
+        self._servers: WeakValueDictionary[int, ChannelServer] = WeakValueDictionary()
+        for name, connection in channels.items():
+            self.add(name, connection)
+
+    def add(self, name: str, connection: type[SockJSConnection]) -> None:
+        """Serve ``connection``, a `SockJSConnection` class, to who subscribes to ``name``."""
+        if not isinstance(name, str) or not name:
+            raise SettingsError(f"a channel's name must be a str that is not empty, not {name!r}")
+        if not (isinstance(connection, type) and issubclass(connection, SockJSConnection)):
+            raise SettingsError(
+                f"channel {name} must be served by a subclass of SockJSConnection, "
+                f"not {connection!r}"
+            )
+        if wire_name(name) in self._services:
+            raise SettingsError(f"a channel can be added once, {name} is there twice")
+        self._services[wire_name(name)] = Service(name, connection)
+
+    def get(self, name: str) -> Service | None:
+        """Return the service that a client means by ``name``."""
+        return self._services.get(name)
+
+    def server_for(self, router: Any) -> ChannelServer:
+        """Return what the channels of a router's sessions have for a server."""
+        server = self._servers.get(id(router))
+        if server is None:
+            server = self._servers[id(router)] = ChannelServer(router)
+        return server
+
+
+@implementer(IPushProducer)
+class MultiplexConnection(SockJSConnection):
+    """A connection that carries the channels which its client subscribes to.
+
+    A subclass names them in ``channels``: a `SockJSConnection` class for each name, of which an
+    instance is made for each subscription. It may override ``on_open``, to admit or refuse the
+    whole connection.
+    """
+
+    channels: Mapping[str, type[SockJSConnection]] = {}
+    _services = Services({})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._services = Services(cls.channels)
+
+    @classmethod
+    def get(cls, **channels: type[SockJSConnection]) -> type[MultiplexConnection]:
+        """Make a subclass with these channels."""
+        return type(cls.__name__, (cls,), {"channels": channels})
+
+    def __init__(self, session: Any) -> None:
+        super().__init__(session)
+        self._server = self._services.server_for(session.server)
+        self._subscribed: dict[str, ChannelReceiver] = {}
+        self._watching = False
+        self.held = False
+
+    # -- told by the session
+
+    def on_message(self, message: str | bytes) -> Deferred[None] | None:
+        """Pass a message on to the channel that it names.
+
+        The client's next one waits only if that channel's mailbox is over its limit.
+        """
+        if not isinstance(message, str):
+            return None
+        kind, _, rest = message.partition(",")
+        name, _, payload = rest.partition(",")
+        channel = self._subscribed.get(name)
+        if channel is None:
+            if kind == "sub":
+                self._subscribe(name)
+        elif kind == "msg":
+            return channel.session.received(payload)
+        elif kind == "uns":
+            self.forget(channel)
+            channel.session.lost(channel)
+        return None
+
+    def on_close(self) -> None:
+        """End all channels, for the reason for which the connection ended."""
+        channels, self._subscribed = self._subscribed, {}
+        for channel in channels.values():
+            channel.session.lost(channel, self.close_reason)
+
+    def _subscribe(self, name: str) -> None:
+        service = self._services.get(name)
+        if service is None:
+            # A client would wait for ever otherwise.
+            self.send(f"uns,{name}")
+            return
+        channel = self._subscribed[name] = ChannelReceiver(service, self._server, self)
+        channel.session.subscribed(channel)
+
+    # -- told by the channels
+
+    def watch(self) -> None:
+        """Hold the channels' producers from now on, while the client is slower than they are."""
+        if not self._watching:
+            self._watching = True
+            self.register_producer(self, True)
+
+    def forget(self, channel: ChannelReceiver) -> None:
+        """Note that a channel ended."""
+        name = channel.service.wire_name
+        if self._subscribed.get(name) is channel:
+            del self._subscribed[name]
+
+    # -- told by the session, as a producer
+
+    def pauseProducing(self) -> None:
+        """Hold the channels' producers."""
+        self.held = True
+        for channel in list(self._subscribed.values()):
+            channel.session.hold()
+
+    def resumeProducing(self) -> None:
+        """Let the channels' producers go on."""
+        self.held = False
+        for channel in list(self._subscribed.values()):
+            channel.session.resume()
+
+    def stopProducing(self) -> None:
+        """Do nothing: each channel stops its producer when it ends."""
+
+
+class SockJSMultiplexResource(Resource):
+    """A resource whose clients subscribe to the services that were added to it.
+
+    Settings come as for a `SockJSRouter`, which is ``router``.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        settings: None | Settings | Mapping[str, Any] = None,
+        reactor: Any = None,
+        **overrides: Any,
+    ) -> None:
+        super().__init__()
+        connection = MultiplexConnection.get()
+        self._services = connection._services
+        self.router = SockJSRouter(connection, "", settings, reactor, **overrides)
+        self._resource = self.router.resource()
+
+    def addConnection(self, name: str, connection: type[SockJSConnection]) -> None:
+        """Serve a `SockJSConnection` class to who subscribes to ``name``."""
+        self._services.add(name, connection)
+
+    def render(self, request: Any) -> Any:
+        """Serve whatever is below this resource."""
+        return self._resource.render(request)
