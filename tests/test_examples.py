@@ -19,20 +19,16 @@ from .running import ROOT, running
 EXAMPLES = os.path.join(ROOT, "examples")
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = "tcp:0:interface=127.0.0.1"
-<<<<<<< HEAD
-SHORT = ["auth.py", "broadcast.py", "chat.py", "echo.py", "existing_chat.py", "klein_app.py"]
-SHORT += ["sockjs.tac"]
-=======
 SHORT = [
     "auth.py",
     "broadcast.py",
     "chat.py",
     "echo.py",
+    "existing_chat.py",
     "klein_app.py",
     "multiplex.py",
     "sockjs.tac",
 ]
->>>>>>> 448463deaa64e6ec6309014e4798d2c97df46f88
 
 
 def serve(name, prefix):

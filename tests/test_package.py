@@ -106,14 +106,10 @@ def test_modules_import_from_lower_layers_only() -> None:
 
 
 def test_the_top_is_built_on_what_is_public() -> None:
-<<<<<<< HEAD
     public = {
-        *("", "conn", "errors", "kinds", "periodic", "proto", "router", "settings", "stats"),
-        *TOP,
+        *("", "channel", "conn", "errors", "kinds", "periodic", "proto", "router", "settings"),
+        *("stats", *TOP),
     }
-=======
-    public = {"", "conn", "errors", "settings", "stats", "router", "kinds", "channel", *TOP}
->>>>>>> 448463deaa64e6ec6309014e4798d2c97df46f88
     for name in TOP:
         assert imported(name, modules()[name]) <= public, name
 
