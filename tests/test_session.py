@@ -654,6 +654,26 @@ def test_a_pull_producer_is_asked_whenever_there_is_room() -> None:
     settle(server)
 
 
+def test_a_pull_producer_for_a_client_that_takes_it_all_does_not_stop_the_reactor() -> None:
+    session, server, receiver = open_session()
+    producer = FakeProducer()
+    left = list(range(10000))
+
+    def produce() -> None:
+        if left:
+            session.send(str(left.pop(0)))
+        else:
+            session.unregister_producer()
+
+    producer.resumeProducing = produce  # type: ignore[method-assign]
+    session.register_producer(producer, False)
+    assert len(left) > 9000
+    while left:
+        server.reactor.advance(0)
+    assert receiver.delivered == [str(number) for number in range(10000)]
+    settle(server)
+
+
 def test_a_second_producer_is_refused_and_one_for_a_closed_session_is_stopped() -> None:
     session, server, _ = open_session()
     session.register_producer(FakeProducer(), True)

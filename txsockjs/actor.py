@@ -30,6 +30,8 @@ _Call = tuple[Callable[[Any], Any], Any, int]
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
 # is flushed and goes on in the reactor's next iteration.
 _STEPS_PER_TURN = 2048
+# Nor must one that has more to send whenever it is flushed.
+_FLUSHES_PER_TURN = 256
 
 
 class Scheduler:
@@ -105,6 +107,7 @@ class Scheduler:
     def _run(self, flushing: bool) -> None:
         steps = self._steps
         budget = _STEPS_PER_TURN
+        rounds = _FLUSHES_PER_TURN if flushing else 0
         self._running = True
         try:
             while True:
@@ -115,8 +118,9 @@ class Scheduler:
                         step(*arguments)
                     except Exception:  # noqa: BLE001
                         _report(step)
-                if not (flushing and self._flushes):
+                if not (rounds and self._flushes):
                     break
+                rounds -= 1
                 flushes, self._flushes = self._flushes, []
                 for flush in flushes:
                     try:
