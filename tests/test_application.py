@@ -471,3 +471,57 @@ def test_a_cancelled_coroutine_can_clean_up() -> None:
     assert trace == ["cleaned up"]
     assert server.recorder.calls == ["open", "a", "close"]
     settle(server)
+
+
+# -- many small messages
+
+
+def test_a_frame_full_of_messages_does_not_stop_the_reactor() -> None:
+    session, server, receiver = open_session()
+    server.on_message = lambda connection, message: connection.send(message)
+    messages = [str(number) for number in range(5000)]
+    session.tell(RECEIVED, messages)
+    session.tell(RECEIVED, ["last"])
+    assert 0 < len(server.recorder.calls) < 3000
+    while len(server.recorder.calls) < 5002:
+        server.reactor.advance(0)
+    assert server.recorder.calls == ["open", *messages, "last"]
+    assert receiver.delivered == [*messages, "last"]
+    settle(server)
+
+
+def test_what_is_left_of_a_large_frame_comes_before_on_close() -> None:
+    session, server, receiver = open_session()
+    session.tell(RECEIVED, ["x"] * 5000)
+    receiver.vanish()
+    for _ in range(10):
+        server.reactor.advance(0)
+    assert server.recorder.calls == ["open", *["x"] * 5000, "close"]
+    settle(server)
+
+
+def test_a_close_in_the_middle_of_a_large_frame_drops_and_counts_the_rest() -> None:
+    session, server, _ = open_session()
+    server.on_message = lambda connection, message: connection.close() if message == "2000" else 0
+    session.tell(RECEIVED, [str(number) for number in range(5000)])
+    for _ in range(10):
+        server.reactor.advance(0)
+    assert server.recorder.calls[-2:] == ["2000", "close"]
+    assert server.stats.messages_dropped == 2999
+    settle(server)
+
+
+def test_messages_that_wait_together_take_one_place_in_the_mailbox() -> None:
+    session, server, _ = open_session(mailbox_limit=10000)
+    gate: Deferred[None] = Deferred()
+    server.on_message = lambda connection, message: gate if message == "first" else None
+    session.tell(RECEIVED, ["first"])
+    session.tell(RECEIVED, [""] * 1000)
+    mailbox = session._application.mailbox
+    assert len(mailbox._calls) == 1
+    assert mailbox.size == 64000
+    assert session.room() is not None
+    gate.callback(None)
+    assert server.recorder.calls == ["open", "first", *[""] * 1000]
+    assert mailbox.size == 0
+    settle(server)

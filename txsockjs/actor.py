@@ -30,6 +30,8 @@ _Call = tuple[Callable[[Any], Any], Any, int]
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
 # is flushed and goes on in the reactor's next iteration.
 _STEPS_PER_TURN = 2048
+# Nor must one mailbox that is full of small messages: after so many calls the others go on.
+_CALLS_PER_STEP = 1024
 # Nor must one that has more to send whenever it is flushed.
 _FLUSHES_PER_TURN = 256
 
@@ -82,8 +84,12 @@ class Scheduler:
         if self._running:
             self._steps.append((step, arguments))
         else:
-            self._next.append((step, arguments))
-            self._wake_up()
+            self.tell_next(step, *arguments)
+
+    def tell_next(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` in the reactor's next iteration."""
+        self._next.append((step, arguments))
+        self._wake_up()
 
     def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
         """Return ``call(*arguments)``, made in the running turn or in one of its own."""
@@ -149,6 +155,18 @@ def _report(step: Callable[..., None]) -> None:
     _log.failure("a step of {step} failed", step=step)
 
 
+class _Batch:
+    """Messages that came together and wait together: one entry of a mailbox, however many."""
+
+    __slots__ = ("cost", "size", "waiting")
+
+    def __init__(self, messages: list[Any], cost: int) -> None:
+        self.size = sum(map(len, messages)) + cost * len(messages)
+        self.cost = cost
+        messages.reverse()
+        self.waiting = messages  # the next one is the last
+
+
 class Mailbox:
     """What waits for one application object: callbacks, one at a time, in order.
 
@@ -209,19 +227,23 @@ class Mailbox:
 
     def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
         """`put` each of these, of the size of its length and ``cost``; return how many it took."""
+        if self._closed:
+            return 0
         taken = 0
-        if not self._busy and not self._closed:
+        free = not self._busy
+        if free:
             self._busy = True
-            for argument in arguments:
+            for argument in arguments[:_CALLS_PER_STEP]:
                 taken += 1
                 self._invoke(call, argument)
                 if self._suspended or self._closed:
                     break
+        if taken < len(arguments) and not self._closed:
+            rest = _Batch(arguments[taken:], cost)
+            self._append(call, rest, rest.size)
+            taken = len(arguments)
+        if free:
             self._work()
-        for argument in arguments[taken:]:
-            if not self.put(call, argument, len(argument) + cost):
-                return taken
-            taken += 1
         return taken
 
     def close(self, call: Callable[[Any], Any], done: Callable[[], object]) -> None:
@@ -263,34 +285,59 @@ class Mailbox:
             self._waiters.remove(waiter)
 
     def _drop(self) -> int:
-        dropped = len(self._calls) if self._calls else 0
+        dropped = 0
+        for _, argument, _ in self._calls or ():
+            dropped += len(argument.waiting) if type(argument) is _Batch else 1
         if self._calls:
             self._calls.clear()
         self.size = 0
         return dropped
 
+    def _append(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+        if self._calls is None:
+            self._calls = deque()
+        self._calls.append((call, argument, size))
+        self.size += size
+
     def _take(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
         if self._busy:
-            if self._calls is None:
-                self._calls = deque()
-            self._calls.append((call, argument, size))
-            self.size += size
+            self._append(call, argument, size)
         else:
             self._busy = True
             self._invoke(call, argument)
             self._work()
 
     def _work(self) -> None:
+        budget = _CALLS_PER_STEP
         while self._calls and not self._suspended:
-            call, argument, size = self._calls.popleft()
-            self.size -= size
-            self._invoke(call, argument)
+            if not budget:
+                # Others have waited long enough: go on in the reactor's next iteration.
+                self._suspended = True
+                self._scheduler.tell_next(self._go_on)
+                break
+            budget -= 1
+            call, argument, size = self._calls[0]
+            if type(argument) is _Batch:
+                message = argument.waiting.pop()
+                if not argument.waiting:
+                    self._calls.popleft()
+                self.size -= len(message) + argument.cost
+                self._invoke(call, message)
+            else:
+                self._calls.popleft()
+                self.size -= size
+                self._invoke(call, argument)
         if self._waiters:
             self._release()
         if not self._suspended:
             self._busy = False
             if self._done is not None:
                 self._done()
+
+    def _go_on(self) -> None:
+        if self._suspended and self._awaited is None:
+            self._suspended = False
+            self._work()
 
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
         try:
