@@ -13,11 +13,13 @@ import pytest
 import pytest_twisted
 from twisted.application.strports import service
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.protocols.wire import Echo
+from twisted.tap import portforward
 
 from txsockjs import Settings, SettingsError
 from txsockjs.endpoints import SockJSServerEndpoint
@@ -70,6 +72,43 @@ async def test_a_service_made_from_the_string_serves_it_too():
     assert await deferToThread(get, url) == b"Welcome to SockJS!\n"
     await port.factory.close(patience=0)
     await served.stopService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_plugin_of_twistd_serves_it_with_no_code():
+    """It is Twisted's port forwarder: both ends pause and stop each other."""
+    lost = Deferred()
+
+    class Upstream(Echo):
+        def dataReceived(self, data):
+            super().dataReceived(data)
+            if data == b"quit":
+                self.transport.loseConnection()
+
+        def connectionLost(self, reason):
+            lost.callback(None)
+
+    upstream = reactor.listenTCP(0, Factory.forProtocol(Upstream), interface="127.0.0.1")
+    options = portforward.Options()
+    options.parseOptions(["--port", f"sockjs:{QUOTED}:prefix=/x", "--host", "127.0.0.1"])
+    options["dest_port"] = upstream.getHost().port
+    served = portforward.makeService(options)
+    served.startService()
+    port = await served._waitingForPort
+
+    def check(url):
+        assert post(url + "/0/a/xhr") == b"o\n"
+        post(url + "/0/a/xhr_send", b'["one"]')
+        assert post(url + "/0/a/xhr") == b'a["one"]\n'
+        post(url + "/0/a/xhr_send", b'["quit"]')
+        assert post(url + "/0/a/xhr") == b'a["quit"]\n'
+        assert post(url + "/0/a/xhr") == b'c[3000,"Go away!"]\n'
+
+    await deferToThread(check, f"http://127.0.0.1:{port.getHost().port}/x")
+    await lost
+    await port.factory.close(patience=0)
+    await served.stopService()
+    await upstream.stopListening()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])

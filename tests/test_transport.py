@@ -514,9 +514,9 @@ def test_a_pull_producer_is_asked_until_it_is_done() -> None:
     bench.settle()
 
 
-def test_a_connection_that_is_lost_while_a_producer_writes_waits_for_it() -> None:
+def test_a_pull_producer_that_is_not_done_is_waited_for() -> None:
     bench = Bench()
-    bench.transport.registerProducer(Producer(), True)
+    bench.transport.registerProducer(Producer(), False)
     bench.transport.loseConnection()
     bench.say("too late")
     bench.transport.write(b"rest")
@@ -524,6 +524,39 @@ def test_a_connection_that_is_lost_while_a_producer_writes_waits_for_it() -> Non
     bench.transport.unregisterProducer()
     assert bench.frames() == ['c[3000,"Go away!"]', 1000]
     assert bench.protocol.heard == []
+    bench.settle()
+
+
+def test_a_streaming_producer_is_not_waited_for_but_stopped() -> None:
+    bench = Bench()
+    producer = Producer()
+    bench.transport.registerProducer(producer, True)
+    bench.transport.write(b"last")
+    bench.transport.loseConnection()
+    assert bench.frames() == ['a["last"]', 'c[3000,"Go away!"]', 1000]
+    bench.lab.clock.advance(0)
+    assert producer.told == ["stop"]
+    bench.settle()
+
+
+def test_a_streaming_producer_that_is_paused_may_go_on_first() -> None:
+    bench = Bench()
+
+    class Resumed(Producer):
+        def resumeProducing(self) -> None:
+            super().resumeProducing()
+            bench.transport.write(b"last")
+
+    producer = Resumed()
+    bench.transport.registerProducer(producer, True)
+    bench.client.transport.slow = True
+    for _ in range(3):
+        bench.transport.write(b"x" * 70000)
+    bench.transport.loseConnection()
+    assert producer.told == ["pause"]
+    bench.client.transport.drain()
+    assert bench.frames()[-3:] == ['a["last"]', 'c[3000,"Go away!"]', 1000]
+    assert producer.told == ["pause", "resume", "stop"]
     bench.settle()
 
 

@@ -16,11 +16,14 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from .mount import check_prefix
-from .resource import Given, make_router
+from .resource import Given, SockJSResource, make_router
 from .root import Root
 from .router import SockJSRouter
 from .settings import Settings
 from .site import SockJSSite
+
+# `SockJSResource` is where txsockjs 1.x had it, too.
+__all__ = ["SockJSFactory", "SockJSMultiFactory", "SockJSResource"]
 
 # How long the reactor waits, in seconds, for clients that come back for their close frame.
 SHUTDOWN_PATIENCE = 1.0

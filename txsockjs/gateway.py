@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IAddress, IPushProducer, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
@@ -109,7 +109,7 @@ class Bridge(Protocol):
         """Connect upstream; the browser waits meanwhile."""
         self.transport.pauseProducing()
         gateway = self._gateway
-        self._connecting = connectProtocol(gateway.endpoint, _UpstreamEnd(self))
+        self._connecting = gateway.endpoint.connect(_UpstreamFactory(self))
         self._connecting.addTimeout(gateway.connect_timeout, gateway.reactor)
         self._connecting.addErrback(self._failed)
 
@@ -175,6 +175,18 @@ class Bridge(Protocol):
 
     def stopProducing(self) -> None:
         """Do nothing: the upstream's end is told with its reason."""
+
+
+class _UpstreamFactory(Factory):
+    """Makes the one upstream end of a bridge."""
+
+    noisy = False
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        return _UpstreamEnd(self._bridge)
 
 
 class _UpstreamEnd(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
@@ -53,7 +53,7 @@ class SockJSTransport:
         self._fallback = fallback_encoding
         self._binary = False
         self._aborted = False
-        self._producing = False
+        self._producer: _Registered | None = None
         self._reason = GO_AWAY
         self._paused = False
         self._held: Deferred[None] | None = None
@@ -85,16 +85,16 @@ class SockJSTransport:
         self.write(b"".join(data))
 
     def loseConnection(self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]) -> None:
-        """Close once all that was written is sent, and a registered producer is unregistered.
+        """Close once all that was written is sent; nothing more is received.
 
-        Nothing more is received. The client is told ``code`` and ``reason``.
+        As with TCP, a producer that is pulled, or is paused, is waited for: until it unregisters,
+        or can go on. The client is told ``code`` and ``reason``.
         """
         if not self.disconnecting and not self.connection.is_closed:
             self.disconnecting = True
             self._reason = (code, reason)
             self._read_on()
-            if not self._producing:
-                self._close()
+            self._close_if_free()
 
     def abortConnection(self) -> None:
         """Drop the connection without sending what was written."""
@@ -139,15 +139,19 @@ class SockJSTransport:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume ``producer`` as the client reads; pull producers are asked for more."""
-        self._producing = not self.connection.is_closed
-        self.connection.register_producer(producer, streaming)
+        if self.connection.is_closed:
+            producer.stopProducing()
+            return
+        if self._producer is not None:
+            raise RuntimeError("another producer is registered; unregister it first")
+        self._producer = _Registered(producer, streaming, self._close_if_free)
+        self.connection.register_producer(self._producer, streaming)
 
     def unregisterProducer(self) -> None:
         """Forget the producer, and close if that only waited for it."""
-        self._producing = False
+        self._producer = None
         self.connection.unregister_producer()
-        if self.disconnecting:
-            self._close()
+        self._close_if_free()
 
     # -- IPushProducer: the protocol's way to hold its client back
 
@@ -210,6 +214,10 @@ class SockJSTransport:
             return ConnectionDone()
         return ConnectionLost("aborted" if self._aborted else f"{code} {reason}")
 
+    def _close_if_free(self) -> None:
+        if self.disconnecting and (self._producer is None or not self._producer.is_waiting):
+            self._close()
+
     def _close(self) -> None:
         kept = self._kept()
         if kept and not self.connection.is_closed:
@@ -268,6 +276,28 @@ class SockJSTransport:
         held, self._held = self._held, None
         if held is not None:
             held.callback(None)
+
+
+class _Registered:
+    """A registered producer, and whether it waits for the client."""
+
+    def __init__(self, producer: Any, streaming: bool, resumed: Callable[[], None]) -> None:
+        self._producer = producer
+        self._resumed = resumed
+        self._streaming = streaming
+        self.is_waiting = not streaming
+
+    def pauseProducing(self) -> None:
+        self.is_waiting = True
+        self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.is_waiting = not self._streaming
+        self._producer.resumeProducing()
+        self._resumed()
+
+    def stopProducing(self) -> None:
+        self._producer.stopProducing()
 
 
 class ProtocolConnection(SockJSConnection):

@@ -53,6 +53,8 @@ SCENARIOS = [
     "tick",
     "broadcast_to_two",
     "cookie_needed",
+    "wrapped_line_receiver",
+    "wrapped_line_receiver_closes",
 ]
 # With the client of websocket-multiplex beside the stock client.
 MULTIPLEX_SCENARIOS = [

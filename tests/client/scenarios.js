@@ -232,6 +232,34 @@
       else if (made < fewest) throw new Error(`${made} requests, where ${fewest} are the fewest`);
     },
 
+    // A protocol of Twisted's, served unchanged: its lines are no messages and need not be whole.
+    async wrapped_line_receiver({ environment, connect }) {
+      const client = await connect(environment.extra + '/lines');
+      same(await client.next(), 'hello\r\n', 'greeting');
+      for (const piece of ['zaż', 'ółć 漢字 \u{1f600}\r', '\ntwo\r\nthr']) client.send(piece);
+      same(await client.next(), '\u{1f600} 字漢 ćłóżaz\r\n', 'line in pieces');
+      same(await client.next(), 'owt\r\n', 'whole line');
+      same(await client.ask('ee\r\n'), 'eerht\r\n', 'rest of a line');
+      const sent = numbered(500, 8);
+      client.send(sent.map((line) => line + '\r\n').join(''));
+      for (const line of sent) {
+        same(await client.next(), [...line].reverse().join('') + '\r\n', 'one of many lines');
+      }
+      const long = numbered(32768, 16).join('');
+      same(await client.ask(long + '\r\n'), [...long].reverse().join('') + '\r\n', 'long line');
+      await client.finish();
+    },
+
+    async wrapped_line_receiver_closes({ environment, connect }) {
+      const client = await connect(environment.extra + '/lines');
+      same(await client.next(), 'hello\r\n', 'greeting');
+      client.send('one\r\nquit\r\ntwo\r\n');
+      same(await client.next(), 'eno\r\n', 'line');
+      const end = await client.closed;
+      same(client.arrived, ['bye\r\n'], 'what it wrote before it closed');
+      same(end, { code: 3000, reason: 'Go away!', wasClean: true }, 'end');
+    },
+
     async closed_by_the_server({ environment, connect }) {
       const client = await connect(environment.extra + '/orders');
       const end = { code: 4321, reason: 'naïve "reason" ☃', wasClean: true };

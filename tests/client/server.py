@@ -3,7 +3,8 @@
 Run as a program (``python -m tests.client.server``); it says ``listening on URL``. Endpoints:
 ``/echo`` with the default limits, ``/beating`` with a short heartbeat, ``/patient`` with
 connections that do what a message, a JSON object, tells them, ``/orders`` with the same ones and
-short delays, and ``/multiplex`` with channels of both kinds. ``/connections`` tells how many TCP
+short delays, ``/multiplex`` with channels of both kinds, and ``/lines`` with a LineReceiver that
+knows nothing of SockJS. ``/connections`` tells how many TCP
 connections were made to this server.
 """
 
@@ -17,12 +18,14 @@ from typing import Any
 from twisted.internet import endpoints, task
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import LineReceiver
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
 from txsockjs.multiplex import MultiplexConnection
+from txsockjs.resource import SockJSResource
 
 
 class Echo(SockJSConnection):
@@ -140,6 +143,22 @@ class Connections(Resource):
         return json.dumps(self.site.made).encode()
 
 
+class Backwards(LineReceiver):
+    """Send every line back in reverse."""
+
+    MAX_LENGTH = 2 * 1024 * 1024
+
+    def connectionMade(self) -> None:
+        self.sendLine(b"hello")
+
+    def lineReceived(self, line: bytes) -> None:
+        if line == b"quit":
+            self.sendLine(b"bye")
+            self.transport.loseConnection()
+        else:
+            self.sendLine(line.decode()[::-1].encode())
+
+
 async def serve(reactor: Any, options: argparse.Namespace) -> None:
     common: dict[str, Any] = {"trusted_proxies": options.trusted_proxy}
     if options.sockjs_url:
@@ -157,11 +176,14 @@ async def serve(reactor: Any, options: argparse.Namespace) -> None:
     root = Resource()
     for name, router in routers.items():
         root.putChild(name, router.resource())
+    lines = SockJSResource(Factory.forProtocol(Backwards), common, reactor=reactor)
+    root.putChild(b"lines", lines)
     counter = Connections()
     root.putChild(b"connections", counter)
     counter.site = CountingSite(root)
+    served = [*routers.values(), lines]
     reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: gatherResults([each.close() for each in routers.values()])
+        "before", "shutdown", lambda: gatherResults([each.close() for each in served])
     )
     port = await endpoints.serverFromString(reactor, options.listen).listen(counter.site)
     print(f"listening on http://{port.getHost().host}:{port.getHost().port}", flush=True)
