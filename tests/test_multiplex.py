@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -9,13 +10,18 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import characters, integers, lists, sampled_from, text
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.protocols.basic import LineReceiver
 
-from txsockjs import Refused, SettingsError, SockJSConnection
+from txsockjs import Refused, SettingsError, SockJSConnection, testing
 from txsockjs.channel import wire_name
 from txsockjs.interfaces import DRAINED, RECEIVED, State
 from txsockjs.multiplex import MultiplexConnection, SockJSMultiplexResource
 from txsockjs.proto import Message
 from txsockjs.session import BaseSession
+from txsockjs.utils import broadcast
 
 from .fakes import FakeReceiver, FakeServer
 from .memory import Connection, Lab
@@ -689,7 +695,7 @@ def test_a_router_that_closes_waits_for_its_channels() -> None:
     lab.settle()
 
 
-def test_the_code_of_the_documentation_does_what_it_says() -> None:
+def test_the_code_of_the_documentation_does_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     server_code, resource_code = blocks("multiplexing", "python")
     names: dict[str, Any] = {}
     exec(server_code, names)
@@ -707,9 +713,150 @@ def test_the_code_of_the_documentation_does_what_it_says() -> None:
     line.settle()
     assert names["News"].readers == set()
 
+    make = functools.partial(SockJSMultiplexResource, reactor=MemoryReactorClock())
+    monkeypatch.setattr("txsockjs.multiplex.SockJSMultiplexResource", make)
     exec(resource_code, names)
-    page = Connection(names["root"], FakeServer().reactor).request("GET", "/multiplex")
+    router = names["services"].router
+    page = Connection(names["root"], router.reactor).request("GET", "/multiplex")
     assert page.body == b"Welcome to SockJS!\n"
+    client = testing.connect(router)
+    client.send("sub,shout", "sub,news", "msg,shout,hello\r\n", "msg,news,extra")
+    assert sorted(client.messages) == ["msg,news,extra", "msg,shout,HELLO\r\n"]
+    testing.settle(router)
+
+
+# -- protocols that know nothing of SockJS
+
+
+class Lines(LineReceiver):
+    """Answers each line, or ends in one of the ways that protocols have."""
+
+    def connectionMade(self) -> None:
+        self.factory.lines.append(self)
+        self.sendLine(b"hello " + self.transport.getPeer().host.encode())
+
+    def lineReceived(self, line: bytes) -> None:
+        if line == b"lose":
+            self.sendLine(b"bye")
+            self.transport.loseConnection()
+        elif line == b"abort":
+            self.transport.write(b"never")
+            self.transport.abortConnection()
+        elif line == b"binary":
+            self.transport.write(b"\xff")
+        else:
+            self.sendLine(line.upper())
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.factory.ends.append(reason.type)
+
+
+def make_lines() -> Any:
+    factory: Any = Factory.forProtocol(Lines)
+    factory.lines, factory.ends, factory.noisy = [], [], False
+    return factory
+
+
+def make_resource(factory: Any) -> Any:
+    resource = SockJSMultiplexResource(reactor=MemoryReactorClock())
+    resource.addFactory("lines", factory)
+    resource.addConnection("echo", Echo)
+    resource.router.reactor.run()
+    return resource
+
+
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_a_factory_is_served_unchanged(transport: str) -> None:
+    factory = make_lines()
+    resource = make_resource(factory)
+    assert factory.numPorts == 1
+    client = testing.connect(resource.router, transport)
+    client.send("sub,lines", "sub,echo", "msg,lines,a,b\r\nc", "msg,echo,x", "msg,lines,d\r\n")
+    assert sorted(client.take()) == [
+        "msg,echo,x",
+        "msg,lines,A,B\r\n",
+        "msg,lines,CD\r\n",
+        "msg,lines,hello 192.0.2.1\r\n",
+    ]
+    client.send("msg,lines,lose\r\n", "msg,echo,still here")
+    assert sorted(client.take()) == ["msg,echo,still here", "msg,lines,bye\r\n", "uns,lines"]
+    client.drop()
+    client.advance(1)
+    assert factory.ends == [ConnectionDone]
+    testing.settle(resource.router)
+    resource.close()
+    assert factory.numPorts == 0
+
+
+@pytest.mark.parametrize("transport", ["websocket", "rawwebsocket"])
+@pytest.mark.parametrize("line", ["abort", "binary"])
+def test_a_protocol_that_fails_ends_its_channel_alone(line: str, transport: str) -> None:
+    factory = make_lines()
+    resource = make_resource(factory)
+    client = testing.connect(resource.router, transport)
+    client.send("sub,lines", "sub,echo")
+    client.take()
+    client.send(f"msg,lines,{line}\r\n", "msg,echo,still here")
+    assert sorted(client.take()) == ["msg,echo,still here", "uns,lines"]
+    client.advance(1)
+    assert factory.ends == [ConnectionLost]
+    testing.settle(resource.router)
+
+
+def test_a_lost_connection_is_lost_to_each_protocol_once() -> None:
+    factory = make_lines()
+    resource = make_resource(factory)
+    clients = [testing.connect(resource.router) for _ in range(2)]
+    for client in clients:
+        client.send("sub,lines")
+    clients[0].drop()
+    clients[1].send("uns,lines")
+    clients[1].advance(1)
+    assert factory.ends == [ConnectionLost, ConnectionDone]
+    testing.settle(resource.router)
+    assert len(factory.ends) == 2
+
+
+def test_protocols_on_channels_can_be_broadcast_to() -> None:
+    factory = make_lines()
+    resource = make_resource(factory)
+    clients = [testing.connect(resource.router, "xhr") for _ in range(3)]
+    for client in clients:
+        client.send("sub,lines")
+        client.take()
+    broadcast(b"to, all", [protocol.transport for protocol in factory.lines])
+    assert [client.take() for client in clients] == [["msg,lines,to, all"]] * 3
+    testing.settle(resource.router)
+
+
+def test_a_factory_of_a_closed_resource_is_not_started() -> None:
+    factory = make_lines()
+    resource = SockJSMultiplexResource(reactor=MemoryReactorClock())
+    resource.addFactory("lines", factory)
+    resource.close()
+    resource.router.reactor.run()
+    assert factory.numPorts == 0
+
+
+def test_the_options_of_txsockjs_1_are_understood() -> None:
+    with pytest.warns(DeprecationWarning, match="heartbeat"):
+        resource = SockJSMultiplexResource({"heartbeat": 7}, reactor=MemoryReactorClock())
+    assert resource.router.settings.heartbeat_delay == 7
+    with pytest.raises(SettingsError, match="fallback_encoding must be"):
+        SockJSMultiplexResource(fallback_encoding="klingon")
+    with pytest.raises(TypeError, match="factory must have a buildProtocol"):
+        resource.addFactory("lines", Lines)
+
+
+def test_bytes_may_be_read_in_another_encoding() -> None:
+    resource = SockJSMultiplexResource(reactor=MemoryReactorClock(), fallback_encoding="latin-1")
+    resource.addFactory("lines", make_lines())
+    client = testing.connect(resource.router)
+    client.send("sub,lines")
+    client.take()
+    client.send("msg,lines,binary\r\n")
+    assert client.take() == ["msg,lines,\xff"]
+    testing.settle(resource.router)
 
 
 # -- any order

@@ -41,8 +41,8 @@ LAYERS = [
     ["urls"],
     ["router"],
 ]
-# Built on what is public: txsockjs itself, the router, settings, errors, frames and timers, and
-# each other.
+# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames and
+# timers, and each other.
 TOP = [
     "config",
     "demo",
@@ -59,6 +59,11 @@ TOP = [
     "root",
     "service",
     "site",
+    "testing",
+    "testing.client",
+    "testing.http",
+    "testing.network",
+    "testing.websocket",
     "transport",
     "utils",
 ]

@@ -22,8 +22,10 @@ from zope.interface import implementer
 from .channel import ChannelReceiver, ChannelServer, Service, wire_name
 from .conn import SockJSConnection
 from .errors import SettingsError
+from .legacy import translated
+from .resource import Given
 from .router import SockJSRouter
-from .settings import Settings
+from .transport import checked_encoding, serving
 
 
 class Services:
@@ -161,27 +163,48 @@ class MultiplexConnection(SockJSConnection):
 class SockJSMultiplexResource(Resource):
     """A resource whose clients subscribe to the services that were added to it.
 
-    Settings come as for a `SockJSRouter`, which is ``router``.
+    ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
     """
 
     isLeaf = True
 
-    def __init__(
-        self,
-        settings: None | Settings | Mapping[str, Any] = None,
-        reactor: Any = None,
-        **overrides: Any,
-    ) -> None:
+    def __init__(self, options: Given = None, *, reactor: Any = None, **settings: Any) -> None:
         super().__init__()
+        if isinstance(options, Mapping):
+            settings = {**translated(options), **settings}
+            options = None
+        self._fallback = checked_encoding(settings.pop("fallback_encoding", None))
         connection = MultiplexConnection.get()
         self._services = connection._services
-        self.router = SockJSRouter(connection, "", settings, reactor, **overrides)
+        self.router = SockJSRouter(connection, "", options, reactor, **settings)
         self._resource = self.router.resource()
+        self._started: list[Any] = []
 
     def addConnection(self, name: str, connection: type[SockJSConnection]) -> None:
         """Serve a `SockJSConnection` class to who subscribes to ``name``."""
         self._services.add(name, connection)
 
+    def addFactory(self, name: str, factory: Any) -> None:
+        """Serve an ordinary Twisted factory: each subscription is a connection to it.
+
+        The factory is started when the reactor runs and stopped by `close`.
+        """
+        self._services.add(name, serving(factory, self._fallback))
+        self.router.reactor.callWhenRunning(self._start, factory)
+
     def render(self, request: Any) -> Any:
         """Serve whatever is below this resource."""
         return self._resource.render(request)
+
+    def close(self, patience: float | None = None) -> Deferred[None]:
+        """End all sessions, stop the factories, and fire when that is done."""
+        return self.router.close(patience=patience).addCallback(self._stop)
+
+    def _start(self, factory: Any) -> None:
+        if not self.router.closing:
+            self._started.append(factory)
+            factory.doStart()
+
+    def _stop(self, _: None) -> None:
+        while self._started:
+            self._started.pop().doStop()

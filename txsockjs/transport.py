@@ -236,7 +236,7 @@ class SockJSTransport:
             self.connection.send(data)
 
     def _send_not_text(self, data: bytes, errors: str = "strict") -> None:
-        if self._info.transport == "rawwebsocket":
+        if self.connection.session.transport == "rawwebsocket":
             self._binary = True
             self.connection.send(data)
         elif self._fallback is not None:

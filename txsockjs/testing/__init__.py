@@ -1,0 +1,72 @@
+"""Test an application without sockets and without waiting: clients in memory, time on a `Clock`.
+
+`connect` gives a client of any transport to a router whose reactor is a
+`twisted.internet.task.Clock`. All of the server runs as it does behind a socket, HTTP and
+websocket framing included. `Connection` is the same one level below, byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..router import SockJSRouter
+from .client import BadAnswer, Client, advance
+from .http import FRAMINGS, HTTPClient
+from .network import Connection
+from .websocket import RawWebSocketClient, WebSocketClient
+
+__all__ = [
+    "TRANSPORTS",
+    "BadAnswer",
+    "Client",
+    "Connection",
+    "advance",
+    "connect",
+    "settle",
+]
+
+TRANSPORTS = ("websocket", "rawwebsocket", *FRAMINGS)
+
+
+def connect(
+    router: SockJSRouter,
+    transport: str = "websocket",
+    *,
+    ip: str = "192.0.2.1",
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    session_id: str | None = None,
+) -> Client:
+    """Connect a client to ``router``, whose reactor must be a `Clock`.
+
+    ``query`` (such as ``token=abc``) and ``headers`` go with each request; ``session_id`` is
+    anything fresh unless given. Raises `BadAnswer` if the server does not take the client.
+    """
+    if transport not in TRANSPORTS:
+        raise ValueError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
+    client: Client
+    if transport == "websocket":
+        client = WebSocketClient(router, transport, ip, query, headers, session_id)
+    elif transport == "rawwebsocket":
+        client = RawWebSocketClient(router, transport, ip, query, headers, session_id)
+    else:
+        client = HTTPClient(router, transport, ip, query, headers, session_id)
+    client.start()
+    return client
+
+
+def settle(router: SockJSRouter) -> None:
+    """Close the router, let time pass, and raise `AssertionError` if it leaves anything behind.
+
+    What counts: sessions, applications that are not done with ``on_close``, and delayed calls on
+    the clock, the application's own included. A client that has stopped reading keeps its session.
+    """
+    settings = router.settings
+    enough = 2 * (settings.disconnect_delay + settings.longest_silence)
+    gone: list[object] = []
+    router.close(patience=2 * enough).addCallback(gone.append)
+    advance(router.reactor, enough)
+    sessions = list(router.sessions)
+    assert gone, f"{router!r} is not closed: {sessions or 'an on_close that does not end'} is left"
+    left = router.reactor.getDelayedCalls()
+    assert not left, f"delayed calls are left: {', '.join(map(str, left))}"

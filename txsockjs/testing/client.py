@@ -1,0 +1,269 @@
+"""`Client`: what a test does and sees, whatever the transport below it.
+
+Rules: a client reacts (polls again, answers a ping) when the test next looks at it or acts, or in
+the clock's next iteration; never inside the server's call. Subclassed by the transports.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Callable, Union
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+
+from ..errors import SockJSError
+from ..router import SockJSRouter
+from .network import Connection
+
+Message = Union[str, bytes]
+
+
+class BadAnswer(SockJSError):
+    """A request was answered with an error; ``status`` and ``body`` are what came."""
+
+    def __init__(self, path: str, status: int, body: bytes) -> None:
+        super().__init__(f"{path} was answered with {status} {body.decode('utf-8', 'replace')}")
+        self.status = status
+        self.body = body
+
+
+def advance(clock: Clock, seconds: float) -> None:
+    """Let time pass, stopping wherever something is due."""
+    end = clock.seconds() + seconds
+    while True:
+        due = [call.getTime() for call in clock.getDelayedCalls() if call.getTime() <= end]
+        if not due:
+            break
+        # At least a moment, or a program that always has something due would stop the time.
+        clock.advance(max(min(due) - clock.seconds(), 0.001))
+    clock.advance(max(end - clock.seconds(), 0))
+
+
+class Client:
+    """One client; made by `connect`.
+
+    ``heartbeats`` counts those that came. ``close_reason`` is the code and reason with which the
+    server closed, None if it did not.
+    """
+
+    def __init__(
+        self,
+        router: SockJSRouter,
+        transport: str,
+        ip: str,
+        query: str,
+        headers: Mapping[str, str] | None,
+        session_id: str | None,
+    ) -> None:
+        self.router = router
+        self.transport = transport
+        self.session_id = session_id or secrets.token_hex(8)
+        self.opened = False
+        self.heartbeats = 0
+        self.close_reason: tuple[int, str] | None = None
+        self._ip = ip
+        self._query = query
+        self._headers = {name.replace("-", "_"): value for name, value in (headers or {}).items()}
+        self._clock: Clock = router.reactor
+        self._resource = router.resource()
+        self._messages: list[Any] = []
+        self._taken = 0
+        self._over = False
+        self._reading = True
+        self._unread: list[Callable[[], object]] = []
+        self._problem: BadAnswer | None = None
+        self._todo: deque[Callable[[], object]] = deque()
+        self._acting = False
+        self._wake: Any | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return (
+            f"<{self.transport} client {self.session_id} {state}, {len(self._messages)} messages>"
+        )
+
+    # -- what a test sees
+
+    @property
+    def messages(self) -> list[Any]:
+        """All messages that came, in order."""
+        self._act()
+        return self._messages
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is open, as far as the client knows."""
+        self._act()
+        return self.opened and not self._over
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what the client sent waits for the server to take it."""
+        raise NotImplementedError
+
+    def take(self) -> list[Any]:
+        """Return the messages that came since the last call."""
+        new = self.messages[self._taken :]
+        self._taken += len(new)
+        return new
+
+    # -- what a test does
+
+    def send(self, *messages: Message) -> None:
+        """Send messages together; ``bytes`` on a raw websocket only."""
+        if not self.is_open:
+            raise RuntimeError(f"{self!r} can't send any more")
+        for message in messages:
+            if not isinstance(message, str) and self.transport != "rawwebsocket":
+                raise TypeError(f"a message must be str, not {message!r}")
+        self._act(lambda: self._send(list(messages)))
+
+    def close(self) -> None:
+        """Close, as a page does that is done."""
+        if not self._over:
+            self._act(self._close)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, for everything on the router's clock."""
+        self._act()
+        advance(self._clock, seconds)
+        self._act()
+
+    # -- what the network does
+
+    def drop(self) -> None:
+        """Lose the connection; the server notices at once."""
+        self._cut()
+        for connection in self._connections():
+            connection.vanish(ConnectionLost())
+
+    def half_open(self) -> None:
+        """Vanish without a word: nothing arrives any more, in neither direction.
+
+        The server notices by its ping, or when the kernel would tell it.
+        """
+        self._cut()
+        for connection in self._connections():
+            connection.transport.half_open(self.router.settings.longest_silence)
+
+    def stop_reading(self) -> None:
+        """Leave what the server sends in the network, so that it has to wait."""
+        self._reading = False
+        for connection in self._connections():
+            connection.transport.slow = True
+
+    def read_on(self) -> None:
+        """Read what waited, and go on."""
+        self._reading = True
+        unread, self._unread = self._unread, []
+        for read in unread:
+            read()
+        for connection in self._connections():
+            connection.transport.drain()
+        self._act()
+
+    # -- for the transports
+
+    def start(self) -> None:
+        """Connect."""
+        self._act(self._start)
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _send(self, messages: list[Any]) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    def _connections(self) -> list[Connection]:
+        raise NotImplementedError
+
+    def _connect(self, reader: Callable[[bytes], object], lost: Callable[[], object]) -> Connection:
+        """Open a connection; the callbacks hear of it when the client reads."""
+        connection = Connection(self._resource, self._clock, self._ip)
+        transport = connection.transport
+        transport.slow = not self._reading
+        transport.reader = lambda data: self._read(lambda: reader(data))
+        transport.lost = lambda: self._read(lost)
+        return connection
+
+    def _read(self, read: Callable[[], object]) -> None:
+        if self._reading:
+            read()
+        else:
+            self._unread.append(read)
+
+    def _path(self, last: str, query: str = "") -> str:
+        path = f"{self.router.prefix}/000/{self.session_id}/{last}"
+        queries = "&".join(part for part in (query, self._query) if part)
+        return f"{path}?{queries}" if queries else path
+
+    def _frame(self, frame: str) -> None:
+        """Take a SockJS frame."""
+        kind = frame[:1]
+        if kind == "o":
+            self.opened = True
+        elif kind == "h":
+            self.heartbeats += 1
+        elif kind == "a":
+            self._messages.extend(json.loads(frame[1:]))
+        elif kind == "c":
+            code, reason = json.loads(frame[1:])
+            self.close_reason = (code, reason)
+            self._end()
+
+    def _refused(self, path: str, status: int, body: bytes) -> None:
+        self._problem = BadAnswer(path, status, body)
+        self._end()
+
+    def _end(self) -> None:
+        """Note that the session is over."""
+        self._over = True
+
+    def _cut(self) -> None:
+        """Do nothing more."""
+        self._end()
+        self._todo.clear()
+        self._unread.clear()
+        self._stop_waiting()
+
+    # -- acting: never inside a call of the server
+
+    def _act(self, action: Callable[[], object] | None = None) -> None:
+        if action is not None:
+            self._todo.append(action)
+        self._pump()
+        if self._problem is not None:
+            problem, self._problem = self._problem, None
+            raise problem
+
+    def _later(self, action: Callable[[], object]) -> None:
+        self._todo.append(action)
+        if not self._acting and self._wake is None:
+            self._wake = self._clock.callLater(0, self._awake)
+
+    def _awake(self) -> None:
+        self._wake = None
+        self._pump()
+
+    def _stop_waiting(self) -> None:
+        if self._wake is not None:
+            wake, self._wake = self._wake, None
+            wake.cancel()
+
+    def _pump(self) -> None:
+        if self._acting:
+            return
+        self._stop_waiting()
+        self._acting = True
+        try:
+            while self._todo:
+                self._todo.popleft()()
+        finally:
+            self._acting = False
