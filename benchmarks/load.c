@@ -977,14 +977,13 @@ static void run(void)
     uint64_t start, begun = 0, done = 0, cpu[2] = {0, 0}, own[2] = {0, 0};
     start = now;
     while (!draining || outstanding) {
-        if (answer(100))
-            break;
         if (!begun && now >= start + (uint64_t)(warmup * 1e9)) {
             begun = now;
             cpu[0] = server_cpu();
             own[0] = clock_of(CLOCK_PROCESS_CPUTIME_ID);
             measuring = 1;
-        } else if (begun && !draining && now >= begun + (uint64_t)(seconds * 1e9)) {
+        }
+        if (begun && !draining && now >= begun + (uint64_t)(seconds * 1e9)) {
             done = now;
             cpu[1] = server_cpu();
             own[1] = clock_of(CLOCK_PROCESS_CPUTIME_ID);
@@ -994,6 +993,8 @@ static void run(void)
         if (now > last_progress + (uint64_t)(patience * 1e9))
             die("%llu messages are lost: nothing came for %g seconds",
                 (unsigned long long)outstanding, patience);
+        if (!draining || outstanding)
+            answer(100);
     }
     if (polite)
         end_all();
