@@ -4,7 +4,9 @@
 #   make test     run all tests; ARGS='-k nginx' chooses
 #   make lint     ruff (lint and format) and mypy --strict
 #   make wheel    build the wheel and prove it in an environment of its own
-#   make bench    measure what an idle session costs
+#   make bench    measure this server and its peers side by side; ARGS='--rows echo-1' chooses
+#   make soak     ten minutes of full load, and whether all is back after it
+#   make idle     measure what an idle session costs
 #   make clean    remove what these targets made
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
 
-.PHONY: demo test lint wheel bench clean tools
+.PHONY: demo test lint wheel bench soak idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -33,6 +35,12 @@ wheel: $(VENV)/.dev
 	$(BIN)/python .ci/wheel.py
 
 bench: $(VENV)/.package
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+soak: $(VENV)/.package
+	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+idle: $(VENV)/.package
 	$(BIN)/python benchmarks/idle_sessions.py --at-most 16 $(ARGS)
 
 clean:

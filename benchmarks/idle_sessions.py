@@ -82,10 +82,10 @@ class Measured(NamedTuple):
 class Server:
     """The server's process, its port, and its answers."""
 
-    def __init__(self, heartbeat_delay: float) -> None:
+    def __init__(self, command: list[str]) -> None:
         paths = [os.path.dirname(HERE), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, SERVER, "--heartbeat-delay", str(heartbeat_delay)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -113,9 +113,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(heartbeat_delay: float) -> Iterator[Server]:
+def serving(command: list[str]) -> Iterator[Server]:
     """Run a server until the block ends."""
-    server = Server(heartbeat_delay)
+    server = Server(command)
     try:
         yield server
     finally:
@@ -222,7 +222,8 @@ class Clients:
 
 def measure(sessions: int, heartbeat_delay: float, patience: float) -> Measured:
     """Open that many sessions on a server of their own, and end them."""
-    with serving(heartbeat_delay) as server:
+    command = [sys.executable, SERVER, "--heartbeat-delay", str(heartbeat_delay)]
+    with serving(command) as server:
 
         def opened(count: int) -> Clients:
             clients = Clients(server.port)

@@ -3,13 +3,14 @@
     python benchmarks/run.py --rows echo-1 --servers txsockjs,floor --rounds 1 --seconds 2
 
 Each server runs on a core of its own, the load generator on another; the rounds of a row are taken
-in turn (A B C A B C) on fresh processes, and the table tells their medians. A wrong, lost or
+in turn (A B C A B C) on new processes, and the table tells their medians. A wrong, lost or
 reordered message fails the run: the exit code is 1. How to read the table: README.md beside this.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -40,18 +41,26 @@ class Failed(Exception):
 
 
 class Bench:
-    """Runs rows on servers."""
+    """Runs rows on servers: on a new process each time, or on those that ``kept`` ends."""
 
-    def __init__(self, environments: Environments, seconds: float, warmup: float) -> None:
+    def __init__(
+        self,
+        environments: Environments,
+        seconds: float,
+        warmup: float,
+        kept: contextlib.ExitStack | None = None,
+    ) -> None:
         self._environments = environments
+        self._kept = kept
+        self._running: dict[str, Running] = {}
         self._seconds = seconds
         self._warmup = warmup
         self._cores = Cores()
         self._load = peers.load_generator()
 
     def measure(self, row: Row, peer: Peer) -> report.Result:
-        """Run one round of one row on a new process."""
-        with serving(self._environments.command(peer), self._cores.server) as server:
+        """Run one round of one row."""
+        with self._serving(peer) as server:
             common = [
                 *row.arguments(),
                 f"port={server.port}",
@@ -65,6 +74,14 @@ class Bench:
                 # The generator gives up by itself when nothing comes any more.
                 said, complaint = load.communicate()
             return report.Result.of(_told(load, said, complaint))
+
+    def _serving(self, peer: Peer) -> contextlib.AbstractContextManager[Running]:
+        server = serving(self._environments.command(peer), self._cores.server)
+        if self._kept is None:
+            return server
+        if peer.name not in self._running:
+            self._running[peer.name] = self._kept.enter_context(server)
+        return contextlib.nullcontext(self._running[peer.name])
 
     def _memory(self, row: Row, server: Running, arguments: list[str]) -> report.Result:
         with self._loading([*arguments, f"connections={FIRST_SESSIONS}", "polite=1"]) as load:
@@ -192,13 +209,16 @@ def main(arguments: list[str] | None = None) -> int:
     environments = Environments(options.python, options.reactor)
     wanted = [peer for peer in peers.PEERS if peer.name in options.servers]
     found = available(wanted, environments)
-    try:
-        bench = Bench(environments, options.seconds, options.warmup)
-    except Unavailable as reason:
-        sys.exit(str(reason))
     table = report.Table(chosen, [peer.name for peer, _ in found])
     load_before = os.getloadavg()[0]
-    fill(table, bench, chosen, [peer for peer, _ in found], options.rounds)
+    with contextlib.ExitStack() as kept:
+        try:
+            bench = Bench(
+                environments, options.seconds, options.warmup, kept if options.quick else None
+            )
+        except Unavailable as reason:
+            sys.exit(str(reason))
+        fill(table, bench, chosen, [peer for peer, _ in found], options.rounds)
 
     facts = {
         "machine": _machine(),
