@@ -9,8 +9,8 @@ import shlex
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.tap import portforward
 
@@ -27,9 +27,9 @@ from txsockjs.gateway import (
 )
 from txsockjs.legacy import OPTIONS
 from txsockjs.options import Options
+from txsockjs.testing.network import Transport
 from txsockjs.transport import NOT_TEXT, SockJSTransport
 
-from .memory import Transport
 from .running import ROOT
 
 
@@ -69,7 +69,7 @@ class Served:
         self.transports = []
 
     def upgrade(self, path):
-        transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.1", 4711))
+        transport = Transport(Clock(), "192.0.2.1")
         transport.protocol = self.factory.buildProtocol(None)
         transport.protocol.makeConnection(transport)
         transport.protocol.dataReceived(
