@@ -363,6 +363,16 @@ def test_closing_sends_what_was_written_and_ends_cleanly() -> None:
     bench.settle()
 
 
+def test_a_code_that_no_frame_can_carry_closes_nothing() -> None:
+    bench = Bench()
+    with pytest.raises(ValueError, match="a close code must be in"):
+        bench.transport.loseConnection(99)
+    assert not bench.transport.disconnecting
+    bench.say("one")
+    assert bench.protocol.heard == [b"one"]
+    bench.settle()
+
+
 def test_an_aborted_connection_is_dropped_and_lost() -> None:
     bench = Bench()
     bench.transport.abortConnection()

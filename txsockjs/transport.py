@@ -91,10 +91,11 @@ class SockJSTransport:
         or can go on. The client is told ``code`` and ``reason``.
         """
         if not self.disconnecting and not self.connection.is_closed:
-            self.disconnecting = True
             self._reason = (code, reason)
+            if self._producer is None or not self._producer.is_waiting:
+                self._close()
+            self.disconnecting = True
             self._read_on()
-            self._close_if_free()
 
     def abortConnection(self) -> None:
         """Drop the connection without sending what was written."""
