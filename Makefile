@@ -44,7 +44,7 @@ idle: $(VENV)/.package
 	$(BIN)/python benchmarks/idle_sessions.py --at-most 16 $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(NODE_MODULES) .cache build dist *.egg-info
+	rm -rf $(VENV) $(NODE_MODULES) .cache build dist *.egg-info twisted/plugins/dropin.cache
 
 # The stamps stand for an install that finished; a broken-off one is done again.
 $(VENV)/bin/pip:

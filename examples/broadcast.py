@@ -1,6 +1,6 @@
 """A program of its own that tells all its clients the time, once a second.
 
-Run it with ``python broadcast.py tcp:8080:interface=127.0.0.1``.
+Run it with ``python broadcast.py``; an endpoint to listen on may follow.
 """
 
 import sys
@@ -25,7 +25,8 @@ class Listener(SockJSConnection):
 
 globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)])
 router = SockJSRouter(Listener, "/time")
-service = SockJSService(sys.argv[1], router)
+endpoint = sys.argv[1] if sys.argv[1:] else "tcp:8080:interface=127.0.0.1"
+service = SockJSService(endpoint, router)
 service.startService()
 reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
 task.LoopingCall(lambda: router.broadcast(Listener.everyone, time.ctime())).start(1)

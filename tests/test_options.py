@@ -121,7 +121,7 @@ def test_the_command_line_wins_over_the_file_and_adds_to_its_mounts(tmp_path):
     ("arguments", "words"),
     [
         (["--nonsense"], "option --nonsense not recognized"),
-        (["stray"], "Wrong number of arguments."),
+        (["stray"], "unexpected 'stray'; an application is named with --app"),
         (["--heartbeat-delay", "-1"], "heartbeat_delay must be > 0 seconds, not -1"),
         (["--heartbeat-delay", "soon"], "heartbeat_delay must be > 0 seconds, not 'soon'"),
         (["--verify-ip", "2"], "verify_ip must be on or off, not '2'"),

@@ -295,3 +295,11 @@ def test_requests_are_logged_only_to_a_file_of_their_own(tmp_path):
             assert clock.getDelayedCalls() == []
     assert path.read_text().count('"POST / HTTP/1.1" 200') == 1
     assert not any("POST" in formatEvent(event) for event in logged)
+
+
+def test_that_it_starts_and_stops_is_left_for_the_ports_to_say():
+    with capturedLogs() as logged:
+        site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+        site.doStart()
+        site.doStop()
+    assert logged == []

@@ -48,6 +48,11 @@ class Application:
         self.connection: SockJSConnection | None = None
         self.mailbox = Mailbox(server.scheduler, server.settings.mailbox_limit, self._failed)
 
+    @property
+    def name(self) -> str:
+        """The name of the connection's class, for people."""
+        return self._class.__name__
+
     def open(self, info: ConnectionInfo) -> None:
         """Make the connection and call ``on_open``."""
         self.mailbox.put(self._on_open, info)

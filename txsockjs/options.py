@@ -44,7 +44,8 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "Serve SockJS applications. With no application given, serve a demo: a page with a chat "
-        "and an echo."
+        "and an echo. A list is written with commas, a switch as on or off. Example: "
+        "twistd -n sockjs --app chat.Chat --prefix /chat"
     )
     parent: Any = None
     plan: Plan
@@ -88,6 +89,11 @@ class Options(usage.Options):
             if self.parent is None:
                 raise usage.UsageError(str(error)) from error
             sys.exit(f"sockjs: {error}")
+
+    def parseArgs(self, *rest: str) -> None:
+        """Refuse what belongs to no option."""
+        if rest:
+            raise usage.UsageError(f"unexpected {rest[0]!r}; an application is named with --app")
 
     def postOptions(self) -> None:
         """Lay the command line over the file, if there is one."""

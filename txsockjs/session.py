@@ -103,7 +103,7 @@ class BaseSession(SessionMixin):
         name = self.session_id if self.session_id.isprintable() else ascii(self.session_id)
         return (
             f"<{type(self).__name__} {name} {self.transport or '?'} "
-            f"{self.state.value} {attached} from {address}, "
+            f"{self.state.value} {attached} from {address} to {self._application.name}, "
             f"{len(self._pending)} to send, {self._application.mailbox.size} bytes to handle>"
         )
 

@@ -121,6 +121,7 @@ class SockJSSite(Site):
     """
 
     requestFactory = SockJSRequest
+    noisy = False  # the ports say where they listen
 
     def __init__(self, resource: IResource, max_body_size: int, **options: Any) -> None:
         super().__init__(resource, **options)

@@ -83,6 +83,15 @@ const scenarios = {
     );
   },
 
+  async without_the_client_script({ people: [page] }) {
+    const bare = await page.context().newPage();
+    await bare.route('**/sockjs.min.js', (route) => route.abort());
+    await bare.goto(page.url());
+    for (const name of ['chat', 'echo', 'stats']) {
+      await reads(bare, `#${name}-state`, `cannot load ${page.url()}sockjs.min.js`);
+    }
+  },
+
   async offered({ people: [page], offered }) {
     const options = await page.locator('#transport option').evaluateAll(
       (elements) => elements.map((element) => element.value).filter(Boolean),

@@ -25,7 +25,15 @@ TRANSPORTS = [
     "iframe-xhr-polling",
     "jsonp-polling",
 ]
-SCENARIOS = ["offered", "connects", "chat", "echo", "burst_of_500", "statistics"]
+SCENARIOS = [
+    "offered",
+    "connects",
+    "chat",
+    "echo",
+    "burst_of_500",
+    "statistics",
+    "without_the_client_script",
+]
 
 
 @pytest.fixture(scope="module")
