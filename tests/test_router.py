@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from klein import Klein
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.web.resource import Resource
 
 from txsockjs import SettingsError, SockJSConnection, SockJSRouter
@@ -202,6 +203,22 @@ def test_a_session_can_be_bound_to_an_address() -> None:
     assert lab.connect("192.0.2.9").request("POST", "/000/abc/xhr").status == 403
     assert lab.send(b'["x"]').status == 204
     assert lab.log == ["open", "x"]
+    lab.settle()
+
+
+def test_each_refused_origin_is_logged_once_and_never_without_end() -> None:
+    lab = Lab(allowed_origins=["https://a.example"])
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        for number in (1, 1, 2, *range(2, 300)):
+            refused = lab.xhr(Origin=f"https://evil{number}.test")
+            assert refused.status == 403
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    warnings = [formatEvent(event) for event in events if "allowed_origins" in event["log_format"]]
+    assert len(warnings) == 100
+    assert warnings[0].startswith("'https://evil1.test' may not use <SockJSRouter Echo at />")
     lab.settle()
 
 

@@ -6,14 +6,14 @@ answered here and nowhere else. Made for each request by the router's URLs.
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Protocol
 
 from twisted.logger import Logger
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from .clients import check_origin
+from .clients import check_origin, page_origin
 from .errors import NotFound, OriginRefused, RequestError
 from .exchange import Exchange
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
@@ -22,6 +22,18 @@ from .interfaces import Server
 _log = Logger()
 
 Handler = Callable[[Exchange], None]
+
+# How many refused origins are logged; anybody can make up more.
+_MOST_ORIGINS = 100
+
+
+class Host(Server, Protocol):
+    """What a page needs from its router."""
+
+    @property
+    def refused_origins(self) -> set[str | None]:
+        """The origins that were refused, and logged."""
+        ...
 
 
 class Page(Resource):
@@ -35,7 +47,7 @@ class Page(Resource):
 
     def __init__(
         self,
-        server: Server,
+        server: Host,
         methods: dict[bytes, Handler],
         gated: bool = False,
         carries: bool = False,
@@ -63,6 +75,8 @@ class Page(Resource):
                 check_origin(exchange, self._server.settings)
             handler(exchange)
         except RequestError as error:
+            if isinstance(error, OriginRefused):
+                self._note_origin(page_origin(exchange))
             self._refuse(exchange, error)
         except Exception:  # noqa: BLE001
             _log.failure("{method} {path} failed", method=exchange.method, path=exchange.path)
@@ -71,6 +85,17 @@ class Page(Resource):
 
     def _finished(self, _: object) -> None:
         self._server.stats.connection_closed()
+
+    def _note_origin(self, origin: str | None) -> None:
+        # Once for each, and not for more than a mistaken setting would show in.
+        known = self._server.refused_origins
+        if origin not in known and len(known) < _MOST_ORIGINS:
+            known.add(origin)
+            _log.warn(
+                "{origin!r} may not use {server!r}: allowed_origins does not name it",
+                origin=origin or "a page that does not tell its origin",
+                server=self._server,
+            )
 
     def _refuse(self, exchange: Exchange, error: RequestError) -> None:
         headers = [TEXT, *NEVER_CACHED, *error.headers]

@@ -65,6 +65,7 @@ class SockJSRouter:
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.sessions = SessionContainer(reactor.seconds, self._check_gone)
         self.closing = False
+        self.refused_origins: set[str | None] = set()
         self.sockets = SocketFactory(self, self._make_socket_session)
         self.urls: list[Url] = make_urls(self)
         self.app = self.apply_routes(Klein())

@@ -17,9 +17,9 @@ from . import static
 from .clients import client_address
 from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
-from .interfaces import ATTACH, Server
+from .interfaces import ATTACH
 from .proto import is_callback
-from .resources import Handler, Nowhere, Page, with_preflight
+from .resources import Handler, Host, Nowhere, Page, with_preflight
 from .session import BaseSession, Session
 from .settings import Settings
 from .stats import TRANSPORTS
@@ -47,7 +47,7 @@ class Url(NamedTuple):
     page: Callable[..., Resource]
 
 
-class Endpoint(Server, Protocol):
+class Endpoint(Host, Protocol):
     """What the URLs need from their router."""
 
     def admit(self) -> None:
