@@ -1,7 +1,7 @@
 """A chat server as it was, for telnet, and what puts it on the web: the last five lines.
 
 Run it with ``python existing_chat.py``: telnet to port 6000, SockJS at http://127.0.0.1:8080/chat.
-Both speak in lines: what a browser sends has to end in ``\\r\\n`` too.
+Both speak in lines: what a browser sends has to end in a carriage return and a newline.
 """
 
 from twisted.internet import reactor
