@@ -23,6 +23,11 @@ for name in names:
 print(len(names), "modules import")
 """
 
+FIND_THE_ENDPOINT = r"""
+from twisted.internet import endpoints, reactor
+print(endpoints.serverFromString(reactor, r"sockjs:tcp\:0:prefix=/chat:heartbeat_delay=20"))
+"""
+
 
 def run(*command, **options):
     return subprocess.run([str(part) for part in command], check=True, **options)
@@ -54,6 +59,7 @@ def main():
         # Neither this folder nor its PYTHONPATH may help.
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         run(binaries / "python", "-c", IMPORT_EVERY_MODULE, ROOT, cwd=away, env=clean)
+        run(binaries / "python", "-c", FIND_THE_ENDPOINT, cwd=away, env=clean)
         for command, wanted in (
             (["twistd", "--help"], "sockjs"),
             (["twistd", "sockjs", "--help"], "--listen"),
