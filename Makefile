@@ -3,6 +3,7 @@
 #   make demo     serve the demo on http://127.0.0.1:8080/
 #   make test     run all tests; ARGS='-k nginx' chooses
 #   make lint     ruff (lint and format) and mypy --strict
+#   make docs     build the documentation into build/docs
 #   make wheel    build the wheel and prove it in an environment of its own
 #   make bench    measure this server and its peers side by side; ARGS='--rows echo-1' chooses
 #   make soak     ten minutes of full load, and whether all is back after it
@@ -15,7 +16,7 @@ BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
 
-.PHONY: demo test lint wheel bench soak idle clean tools
+.PHONY: demo test lint docs wheel bench soak idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -30,6 +31,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
 wheel: $(VENV)/.dev
 	$(BIN)/python .ci/wheel.py
@@ -56,6 +60,10 @@ $(VENV)/.package: pyproject.toml setup.py | $(VENV)/bin/pip
 
 $(VENV)/.dev: pyproject.toml setup.py | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.package
+
+$(VENV)/.docs: pyproject.toml setup.py | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.package
 
 tools:

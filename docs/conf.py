@@ -1,0 +1,33 @@
+"""How Sphinx builds these pages; ``make docs`` runs it, and takes warnings for errors."""
+
+from pygments.lexers.special import TextLexer
+
+import txsockjs
+
+project = "txsockjs"
+author = "The txsockjs developers"
+copyright = author
+version = release = txsockjs.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "The SockJS server for Twisted",
+    "fixed_sidebar": True,
+    "page_width": "1100px",
+}
+html_show_copyright = False
+
+# Headings can be linked to, as in page.md#a-heading.
+myst_heading_anchors = 3
+
+# In docstrings, single backticks are code.
+default_role = "code"
+autodoc_member_order = "bysource"
+# Defaults as they stand in the source, not as objects print.
+autodoc_preserve_defaults = True
+
+
+def setup(app):
+    """Take haproxy's configuration for text: Pygments does not know it."""
+    app.add_lexer("haproxy", TextLexer)
