@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -133,6 +134,20 @@ def test_a_soak_ends_where_it_began():
     assert ran.returncode == 0, ran.stderr + ran.stdout
     for transport, _ in soak.TASKS:
         assert f"\n{transport} " in ran.stdout
+
+
+@linux
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_the_load_generator_compiles_without_a_warning(tmp_path):
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion"]
+    source = os.path.join(BENCHMARKS, "load.c")
+    ran = subprocess.run(
+        ["gcc", *peers.C99, *warnings, "-o", str(tmp_path / "load"), source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 class Echo(threading.Thread):
