@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from twisted.application.service import IService
-from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -28,8 +27,9 @@ from txsockjs import ConnectionInfo, Settings, SockJSConnection, SockJSRouter
 from txsockjs.config import Plan
 from txsockjs.options import Options
 from txsockjs.stats import StatsCollector
+from txsockjs.testing.network import Transport
 
-from .memory import Connection, Transport
+from .memory import Connection
 from .raw import get, post
 from .running import ROOT, running
 
@@ -151,7 +151,7 @@ class Client(Connection):
     def __init__(self, reactor: MemoryReactorClock) -> None:
         ((_, factory, *_),) = reactor.tcpServers
         factory.timeOut = None
-        self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.1", 4711))
+        self.transport = Transport(reactor, "192.0.2.1")
         self.transport.protocol = factory.buildProtocol(self.transport.getPeer())
         self.transport.protocol.makeConnection(self.transport)
         self._read = 0
