@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -19,7 +19,9 @@ MARK = "listening on "
 class Server:
     """A running process: its pid, everything it said so far, and the first URL it told."""
 
-    def __init__(self, command: list[str], cwd: Optional[str]) -> None:
+    def __init__(
+        self, command: list[str], cwd: Optional[str], pass_fds: Sequence[int] = ()
+    ) -> None:
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         environment["PYTHONPATH"] = os.pathsep.join(
             part for part in (ROOT, environment.get("PYTHONPATH")) if part
@@ -34,6 +36,7 @@ class Server:
             text=True,
             env=environment,
             cwd=cwd or ROOT,
+            pass_fds=pass_fds,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -81,9 +84,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(*command: str, patience: float = 60.0, cwd: Optional[str] = None) -> Iterator[Server]:
+def running(
+    *command: str,
+    patience: float = 60.0,
+    cwd: Optional[str] = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[Server]:
     """Run ``python command...`` until the block ends; the block gets the listening server."""
-    server = Server([sys.executable, *command], cwd)
+    server = Server([sys.executable, *command], cwd, pass_fds)
     try:
         server.wait_until_listening(patience)
         yield server

@@ -70,13 +70,33 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[str]:
 @contextmanager
 def haproxy(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     """Run haproxy before servers on these ports; gives its URL."""
+    text = (EXAMPLES / "haproxy.cfg").read_text()
+    servers = [f"server s{port} 127.0.0.1:{port}" for port in ports]
+    with running_haproxy(folder, replaced(text, "server sockjs1 127.0.0.1:8080", servers)) as url:
+        yield url
+
+
+@contextmanager
+def haproxy_by_cookie(folder: Path, ports: Sequence[int]) -> Iterator[str]:
+    """Run haproxy with the backend that the README shows, before two servers; gives its URL."""
+    readme = Path(ROOT, "README.md").read_text("utf-8")
+    (backend,) = re.findall(r"^```haproxy\n(backend .*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    for shown, port in zip((8081, 8082), ports):
+        assert f"127.0.0.1:{shown} " in backend
+        backend = backend.replace(f":{shown} ", f":{port} ")
+    text = (EXAMPLES / "haproxy.cfg").read_text()
+    before, _, _ = text.partition("\nbackend sockjs\n")
+    with running_haproxy(folder, f"{before}\n{backend}") as url:
+        yield url
+
+
+@contextmanager
+def running_haproxy(folder: Path, text: str) -> Iterator[str]:
+    """Run haproxy with a configuration that binds to port 80, on another port."""
     path = program("haproxy")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        text = (EXAMPLES / "haproxy.cfg").read_text()
         text = replaced(text, "bind :80", [f"bind fd@{listening.fileno()}"])
-        servers = [f"server s{port} 127.0.0.1:{port}" for port in ports]
-        text = replaced(text, "server sockjs1 127.0.0.1:8080", servers)
         (folder / "haproxy.cfg").write_text(text)
         command = [path, "-db", "-f", str(folder / "haproxy.cfg")]
         process = start(command, listening, folder, dict(os.environ))

@@ -7,13 +7,15 @@ import json
 import secrets
 import select
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from ..client.playing import Results, play
-from ..running import Server
+from ..running import Server, running
+from .proxies import haproxy_by_cookie
 
 # Only for what hangs.
 PATIENCE = 30
@@ -233,6 +235,26 @@ def test_each_session_stays_with_one_of_the_servers(
         peers(balancer).send(base, {"do": "info"})
         serving.add(answer(peers(balancer).poll(base))["pid"])
     assert serving == {server.pid for server in servers}
+
+
+def test_each_session_stays_with_its_server_by_cookie(tmp_path: Path, peers: Any) -> None:
+    command = ["examples/testserver.py", "--listen", "tcp:0:interface=127.0.0.1"]
+    serving = set()
+    with (
+        running(*command) as one,
+        running(*command) as two,
+        haproxy_by_cookie(tmp_path, [one.port, two.port]) as url,
+    ):
+        for _ in range(6):
+            base = fresh("/cookie_needed_echo")
+            response = peers(url).ask("POST", f"{base}/xhr")
+            assert response.read() == b"o\n"
+            cookie = response.getheader("Set-Cookie", "").partition(";")[0]
+            sent = peers(url).ask("POST", f"{base}/xhr_send", '["hello"]', Cookie=cookie)
+            assert (sent.read(), sent.status) == (b"", 204)
+            assert peers(url).poll(base, Cookie=cookie) == 'a["hello"]\n'
+            serving.add(cookie)
+    assert serving == {"JSESSIONID=s1~dummy", "JSESSIONID=s2~dummy"}
 
 
 TRANSPORTS = ["websocket", "xhr-streaming", "xhr-polling", "eventsource"]
