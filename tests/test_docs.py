@@ -14,12 +14,14 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from twisted.internet.task import Clock
 
+from txsockjs import SockJSRouter, testing
+
 from .docs import DOCS, PAGES, Reader, found
-from .memory import Connection, Lab
 from .needed import program
 from .running import running
 
@@ -70,58 +72,15 @@ def test_the_reference_lists_the_public_names() -> None:
 # -- applications of the pages, on a clock
 
 
-class Person:
-    """Someone at a browser: ``heard`` is what they were told since it was last asked for."""
-
-    def __init__(self, lab: Lab, path: str = "/000/abc/websocket", **headers: str) -> None:
-        self.connection: Connection = lab.upgrade(path, **headers)
-        self._data = self.connection.take().partition(b"\r\n\r\n")[2]
-        self.closed: tuple[int, str] | None = None
-
-    def say(self, *words: Any) -> None:
-        texts = [word if isinstance(word, str) else json.dumps(word) for word in words]
-        data = json.dumps(texts).encode()
-        for start in range(0, len(data), 100):
-            self._frame(data[start : start + 100], start == 0, start + 100 >= len(data))
-
-    def _frame(self, part: bytes, first: bool, last: bool) -> None:
-        head = bytes((0x80 * last | first, 0x80 | len(part))) + b"\0\0\0\0"
-        self.connection.send(head + part)
-
-    @property
-    def heard(self) -> list[str]:
-        data, self._data = self._data + self.connection.take(), b""
-        messages: list[str] = []
-        while data:
-            size, start = data[1], 2
-            if size == 126:
-                size, start = int.from_bytes(data[2:4], "big"), 4
-            frame, opcode = data[start : start + size], data[0] & 15
-            if opcode == 1 and frame[:1] == b"a":
-                messages += json.loads(frame[1:])
-            elif opcode == 1 and frame[:1] == b"c":
-                self.closed = tuple(json.loads(frame[1:]))
-            data = data[start + size :]
-        return messages
-
-
 class Stage:
     """An application that a page makes, served on a clock."""
 
     def __init__(self, names: dict[str, Any], connection: str, **settings: Any) -> None:
-        self.lab = Lab(names[connection], **settings)
-        names["reactor"] = self.lab.clock
-        self.people: list[Person] = []
+        names["reactor"] = clock = Clock()
+        self.router = SockJSRouter(names[connection], reactor=clock, **settings)
 
-    def person(self, path: str = "/000/abc/websocket", **headers: str) -> Person:
-        self.people.append(Person(self.lab, path, **headers))
-        return self.people[-1]
-
-    def end(self) -> None:
-        for person in self.people:
-            if person.connection.is_open:
-                person.connection.vanish()
-        self.lab.settle()
+    def person(self, transport: str = "websocket", **how: Any) -> testing.Client:
+        return testing.connect(self.router, transport, **how)
 
 
 @pytest.fixture
@@ -135,58 +94,64 @@ def staged(reader: Reader) -> Iterator[Any]:
 
     yield stage
     for each in stages:
-        each.end()
+        testing.settle(each.router)
+
+
+def say(person: testing.Client, **words: str) -> None:
+    person.send(json.dumps(words))
 
 
 def test_in_the_tutorial_everyone_hears_everyone(staged: Any) -> None:
     chat = staged("tutorial.md", "Chat", 1)
-    ann, bob = chat.person(), chat.person()
-    ann.say("hello")
-    assert ann.heard == bob.heard == ["hello"]
+    ann, bob = chat.person(), chat.person("xhr")
+    ann.send("hello")
+    assert ann.messages == bob.messages == ["hello"]
 
 
 def test_then_it_has_rooms(staged: Any) -> None:
     chat = staged("tutorial.md", "Chat", 2)
     ann, bob, eve = chat.person(), chat.person(), chat.person()
-    ann.say({"room": "tea"})
-    bob.say({"room": "tea"})
-    eve.say({"room": "coffee"})
-    ann.say({"text": "hello"})
-    assert ann.heard == bob.heard == ["hello"]
-    assert eve.heard == []
+    say(ann, room="tea")
+    say(bob, room="tea")
+    say(eve, room="coffee")
+    say(ann, text="hello")
+    assert ann.messages == bob.messages == ["hello"]
+    assert eve.messages == []
     lost, odd = chat.person(), chat.person()
-    lost.say({"room": "attic"})
-    odd.say("no JSON")
-    assert lost.heard == odd.heard == []
-    assert lost.closed == (4004, "No such room")
-    assert odd.closed == (4000, "A message must be a JSON object")
+    say(lost, room="attic")
+    odd.send("no JSON")
+    assert not lost.is_open and not odd.is_open
+    assert lost.close_reason == (4004, "No such room")
+    assert odd.close_reason == (4000, "A message must be a JSON object")
 
 
 def test_then_it_has_a_history(staged: Any) -> None:
     chat = staged("tutorial.md", "Chat", 4)
-    ann = chat.person()
-    ann.say({"room": "tea"}, *({"text": f"line {n}"} for n in range(60)))
-    late = chat.person()
-    late.say({"room": "tea"})
-    assert late.heard == [f"line {n}" for n in range(10, 60)]
-    late.say({"text": "hello"})
-    assert late.heard == ["hello"]
+    ann, late = chat.person(), chat.person()
+    say(ann, room="tea")
+    for number in range(60):
+        say(ann, text=f"line {number}")
+    say(late, room="tea")
+    assert late.take() == [f"line {number}" for number in range(10, 60)]
+    say(late, text="hello")
+    assert late.take() == ["hello"]
 
 
-def test_then_it_is_for_members(staged: Any) -> None:
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_then_it_is_for_members(staged: Any, transport: str) -> None:
     chat = staged("tutorial.md", "Chat")
-    ann, bob = chat.person(), chat.person()
-    ann.say({"token": "a-long-random-string", "room": "tea"}, {"text": "hello"})
-    bob.say({"token": "another-long-random-string", "room": "tea"})
-    assert ann.heard == bob.heard == ["Ann: hello"]
-    thief, silent = chat.person(), chat.person()
-    thief.say({"token": "guessed", "room": "tea"})
-    assert thief.heard == []
-    assert thief.closed == (4003, "Unknown token")
-    chat.lab.pass_time(6)
-    assert silent.heard == []
-    assert silent.closed == (4001, "Too late")
-    assert bob.connection.is_open and bob.heard == []
+    ann, bob = chat.person(transport), chat.person(transport)
+    say(ann, token="a-long-random-string", room="tea")
+    say(ann, text="hello")
+    say(bob, token="another-long-random-string", room="tea")
+    assert ann.messages == bob.messages == ["Ann: hello"]
+    thief, silent = chat.person(transport), chat.person(transport)
+    say(thief, token="guessed", room="tea")
+    silent.advance(6)
+    assert not thief.is_open and not silent.is_open
+    assert thief.close_reason == (4003, "Unknown token")
+    assert silent.close_reason == (4001, "Too late")
+    assert bob.is_open and bob.messages == ["Ann: hello"]
 
 
 def test_the_tutorials_whole_page_and_command_go_together(reader: Reader) -> None:
@@ -202,62 +167,53 @@ def test_the_tutorials_whole_page_and_command_go_together(reader: Reader) -> Non
 # -- authentication
 
 
-def test_authentication_by_the_first_message(staged: Any) -> None:
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_authentication_by_the_first_message(staged: Any, transport: str) -> None:
     members = staged("howto/authenticate.md", "ByMessage", 1)
-    ann, thief, silent = members.person(), members.person(), members.person()
-    ann.say("a-long-random-string", "hello")
-    assert ann.heard == ["welcome, Ann", "Ann said hello"]
-    thief.say("guessed")
-    assert thief.heard == []
-    assert thief.closed == (4003, "Unknown token")
-    members.lab.pass_time(6)
-    assert silent.heard == []
-    assert silent.closed == (4001, "Too late")
-    assert ann.connection.is_open
+    ann, thief, silent = (members.person(transport) for _ in range(3))
+    ann.send("a-long-random-string", "hello")
+    assert ann.messages == ["welcome, Ann", "Ann said hello"]
+    thief.send("guessed")
+    silent.advance(6)
+    assert thief.messages == silent.messages == []
+    assert thief.close_reason == (4003, "Unknown token")
+    assert silent.close_reason == (4001, "Too late")
+    assert ann.is_open
 
 
-def test_authentication_by_the_query(staged: Any, reader: Reader) -> None:
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_authentication_by_the_query(staged: Any, reader: Reader, transport: str) -> None:
     members = staged("howto/authenticate.md", "ByQuery", 2)
     clock = Clock()
     clock.advance(1e9)
     reader.names["time"] = type("Time", (), {"time": clock.seconds})
-    token = reader.names["make_token"]("Ann: A")
-    quoted = token.replace(" ", "%20").replace(":", "%3A")
-    path = "/000/abc/websocket?token="
-    assert members.person(path + quoted).heard == ["welcome, Ann: A"]
+    query = "token=" + quote(reader.names["make_token"]("Ann: A"))
+    assert members.person(transport, query=query).messages == ["welcome, Ann: A"]
     clock.advance(59)
-    assert members.person(path + quoted).heard == ["welcome, Ann: A"]
+    assert members.person(transport, query=query).messages == ["welcome, Ann: A"]
     clock.advance(1)
-    for wrong in (quoted, quoted[:-1], quoted.replace("Ann", "Bob"), "%ff", ""):
-        thief = members.person(path + wrong)
-        assert thief.heard == []
-        assert thief.closed == (4003, "Token is wrong or too old")
+    for wrong in (query, query[:-1], query.replace("Ann", "Bob"), "token=%ff", ""):
+        thief = members.person(transport, query=wrong)
+        assert thief.messages == []
+        assert thief.close_reason == (4003, "Token is wrong or too old")
 
 
-def test_the_query_is_that_of_any_transport(staged: Any, reader: Reader) -> None:
-    members = staged("howto/authenticate.md", "ByQuery", 2)
-    token = reader.names["make_token"]("Ann").replace(":", "%3A")
-    poll = f"/000/def/xhr?token={token}"
-    assert members.lab.xhr(poll).body == b"o\n"
-    assert members.lab.xhr(poll).body == b'a["welcome, Ann"]\n'
-
-
-def test_authentication_by_cookie(staged: Any, reader: Reader) -> None:
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_authentication_by_cookie(staged: Any, reader: Reader, transport: str) -> None:
     reader.read("howto/authenticate.md")
     settings = reader.names["router"].settings
     assert settings.allowed_origins == {ORIGIN}
     assert reader.plans[0].settings["allowed_origins"] == settings.allowed_origins
     members = staged("howto/authenticate.md", "ByCookie", settings=settings)
-    cookie = "session=the-value-of-the-cookie"
-    assert members.person(Origin=ORIGIN, Cookie=cookie).heard == ["welcome, Ann"]
-    for headers in ({"Origin": ORIGIN}, {"Cookie": cookie}, {}):
-        stranger = members.person(**headers)
-        assert stranger.heard == []
-        assert stranger.closed == (4003, "Log in first")
-    for path in ("/000/abc/xhr", "/000/abc/xhr_streaming"):
-        assert members.lab.xhr(path, Origin="https://evil.example", Cookie=cookie).status == 403
-    refused = members.lab.upgrade(Origin="https://evil.example", Cookie=cookie)
-    assert refused.status == 403
+    cookie = {"Cookie": "session=the-value-of-the-cookie"}
+    ann = members.person(transport, headers={"Origin": ORIGIN, **cookie})
+    assert ann.messages == ["welcome, Ann"]
+    for headers in ({"Origin": ORIGIN}, cookie, {}):
+        stranger = members.person(transport, headers=headers)
+        assert stranger.messages == []
+        assert stranger.close_reason == (4003, "Log in first")
+    with pytest.raises(testing.BadAnswer, match="403"):
+        members.person(transport, headers={"Origin": "https://evil.example", **cookie})
 
 
 # -- deployment, with real processes
