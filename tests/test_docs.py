@@ -23,7 +23,7 @@ from txsockjs import SockJSRouter, testing
 
 from .docs import DOCS, PAGES, Reader, found
 from .needed import program
-from .running import running
+from .running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 ORIGIN = "https://www.example.com"
@@ -269,6 +269,7 @@ def test_a_socket_of_systemds(reader: Reader) -> None:
                 [sys.executable, "-c", ACTIVATE, str(listening.fileno()), TWISTD, *command[1:]],
                 pass_fds=[listening.fileno()],
                 cwd=reader.folder,
+                env=dict(os.environ, PYTHONPATH=ROOT),
                 stdout=subprocess.DEVNULL,
             )
             try:
