@@ -43,6 +43,12 @@ def found(page: str) -> list[tuple[str, str]]:
     return _BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
 
 
+def options(page: str) -> list[list[str]]:
+    """Give the options that the text of a page names with a value, such as ``--jsessionid on``."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return [words.split() for words in re.findall(r"`(--[a-z-]+ [^` ]+)`", text)]
+
+
 class Reader:
     """Someone who does what a page says, up to where they stop."""
 
@@ -82,7 +88,9 @@ class Reader:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(code, encoding="utf-8")
-        self._monkeypatch.delitem(sys.modules, path.stem, raising=False)
+        # Forget the module of that name, now and when the reader is done.
+        self._monkeypatch.setitem(sys.modules, path.stem, path)
+        del sys.modules[path.stem]
         importlib.invalidate_caches()
 
     # -- one for each language; a page with another one can't be read

@@ -20,8 +20,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSRouter, testing
+from txsockjs.options import Options
 
-from .docs import DOCS, PAGES, Reader, found
+from .docs import DOCS, PAGES, Reader, found, options
 from .needed import program
 from .running import ROOT, running
 
@@ -43,6 +44,13 @@ def test_what_a_page_says_can_be_done(reader: Reader, page: str) -> None:
 
 def test_the_pages_are_found() -> None:
     assert {"index.md", "tutorial.md", "howto/authenticate.md"} <= set(PAGES)
+
+
+def test_the_options_that_a_text_names_are_taken() -> None:
+    named = [words for page in PAGES for words in options(page)]
+    assert ["--jsessionid", "on"] in named
+    for words in named:
+        Options().parseOptions(words)
 
 
 def test_scripts_for_the_browser_are_javascript(tmp_path: Path) -> None:
