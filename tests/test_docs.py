@@ -73,7 +73,10 @@ def test_the_reference_lists_the_public_names() -> None:
     import txsockjs  # noqa: PLC0415
 
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
-    listed = {name.rpartition(".")[2] for name in re.findall(r":: (txsockjs\.[\w.]+)$", text, re.M)}
+    listed = {
+        name.rpartition(".")[2]
+        for name in re.findall(r":: (txsockjs\.[\w.]+)(?:\(\))?$", text, re.M)
+    }
     assert set(txsockjs.__all__) - {"__version__"} <= listed
 
 
