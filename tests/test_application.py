@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import LogLevel, globalLogPublisher
 
+from txsockjs.actor import _in_turns
 from txsockjs.conn import SockJSConnection
 from txsockjs.errors import Refused
 from txsockjs.interfaces import RECEIVED
@@ -524,4 +525,22 @@ def test_messages_that_wait_together_take_one_place_in_the_mailbox() -> None:
     gate.callback(None)
     assert server.recorder.calls == ["open", "first", *[""] * 1000]
     assert mailbox.size == 0
+    settle(server)
+
+
+def test_a_coroutine_that_is_forgotten_while_it_waits_is_closed_quietly() -> None:
+    _, server, _ = open_session(disconnect_delay=5)
+    trace: list[str] = []
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        try:
+            await Deferred()
+        finally:
+            trace.append("closed")
+
+    turns = _in_turns(react(server.recorder, "a"), server.scheduler)
+    next(turns)
+    turns.close()
+    assert trace == ["closed"]
+    turns.close()
     settle(server)

@@ -396,6 +396,9 @@ def _in_turns(coroutine: Any, scheduler: Scheduler) -> Generator[Any, Any, Any]:
             return end.value
         try:
             go_on, value = coroutine.send, (yield awaited)
+        except GeneratorExit:  # collected while it waited
+            coroutine.close()
+            raise
         except BaseException as error:  # noqa: BLE001
             go_on, value = coroutine.throw, error
 
