@@ -339,6 +339,19 @@ def test_a_protocol_that_stays_paused_hears_of_the_end_all_the_same() -> None:
     bench.settle()
 
 
+def test_a_protocol_that_pauses_after_it_closed_holds_nothing() -> None:
+    bench = Bench()
+    bench.transport.registerProducer(Producer(), False)
+    bench.transport.loseConnection()
+    bench.transport.pauseProducing()
+    bench.say("one")
+    bench.transport.unregisterProducer()
+    bench.lab.clock.advance(0)
+    assert bench.protocol.heard == []
+    assert len(bench.protocol.lost) == 1
+    bench.settle()
+
+
 # -- the end
 
 

@@ -158,7 +158,8 @@ class SockJSTransport:
 
     def pauseProducing(self) -> None:
         """Receive nothing until `resumeProducing`; in time the client can't send more."""
-        self._paused = True
+        # When closing nothing is received anyway, and what is held would delay the end.
+        self._paused = not self.disconnecting
 
     def resumeProducing(self) -> None:
         """Receive again, from the reactor's next iteration on."""
