@@ -137,6 +137,8 @@ def test_the_old_options_work_with_a_warning():
         ("sockjs:tcp\\:80:heartbeat_delay=-1", "heartbeat_delay must be > 0 seconds, not -1"),
         ("sockjs:tcp\\:80:prefix=chat", "a prefix must be / or a path such as /chat, not 'chat'"),
         ("sockjs:tcp\\:80:fallback_encoding=x", "fallback_encoding must be a text encoding"),
+        ("sockjs:tcp\\:80:reactor=x", "unknown setting 'reactor'"),
+        ("sockjs:tcp\\:80:self=x", "unknown setting 'self'"),
         ("sockjs:tcp:80", "wraps one endpoint, its colons escaped, such as"),
         ("sockjs:", "Unknown endpoint type: ''"),
         ("sockjs:prefix=/a", "not 0 of them"),

@@ -55,7 +55,10 @@ class SockJSEndpointParser:
 
     prefix = "sockjs"
 
-    def parseStreamServer(self, reactor: Any, *args: Any, **kwargs: Any) -> SockJSServerEndpoint:
+    # A string may use any name, those of the first two included.
+    def parseStreamServer(  # type: ignore[override]
+        self, reactor: Any, /, *args: Any, **kwargs: Any
+    ) -> SockJSServerEndpoint:
         """Make the endpoint that a string describes."""
         options = dict(_option(name, text) for name, text in kwargs.items())
         if len(args) != 1:
