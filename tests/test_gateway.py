@@ -180,6 +180,21 @@ def test_the_browser_s_end_closes_the_upstream_after_what_it_sent(paused: bool) 
     bench.settle()
 
 
+def test_an_upstream_that_does_not_read_what_is_left_for_it_is_dropped() -> None:
+    bench = Bench()
+    upstream = bench.endpoint.answer()
+    told: list[str] = []
+    # As a real connection does while its buffer is full.
+    upstream.loseConnection = lambda: told.append("lose")
+    upstream.abortConnection = lambda: (told.append("abort"), upstream.protocol.connectionLost())
+    bench.client.vanish()
+    bench.clock.advance(29)
+    assert told == ["lose"]
+    bench.clock.advance(1)
+    assert told == ["lose", "abort"]
+    bench.settle()
+
+
 def test_an_upstream_that_refuses_is_told_without_its_address() -> None:
     bench = Bench()
     with capturedLogs() as logged:

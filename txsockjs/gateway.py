@@ -12,7 +12,7 @@ by `txsockjs.transport`. Called by `txsockjs.mount` and `txsockjs.service`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
@@ -30,6 +30,9 @@ from .transport import Reason, SockJSTransport, serving
 _log = Logger()
 
 CONNECT_TIMEOUT = 30.0
+
+# How long an upstream has, in seconds, to read what a browser that left had sent.
+CLOSE_TIMEOUT = 30.0
 
 UPSTREAM_CLOSED: Reason = (3000, "Upstream closed the connection")
 # 1014 is registered for gateways (RFC 6455 section 11.7, the IANA registry).
@@ -102,6 +105,7 @@ class Bridge(Protocol):
         self._connecting: Deferred[Any] | None = None
         self._upstream: Any | None = None
         self._over = False
+        self._closing: Any | None = None
 
     # -- the browser
 
@@ -119,11 +123,13 @@ class Bridge(Protocol):
             self._upstream.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Let what the browser sent arrive, and close upstream."""
+        """Let what the browser sent arrive, if the upstream reads it, and close upstream."""
         self._over = True
         if self._upstream is not None:
             upstream, self._upstream = self._upstream, None
             upstream.unregisterProducer()
+            drop = upstream.abortConnection
+            self._closing = self._gateway.reactor.callLater(CLOSE_TIMEOUT, self._drop, drop)
             upstream.loseConnection()
         elif self._connecting is not None:
             self._connecting.cancel()
@@ -143,6 +149,9 @@ class Bridge(Protocol):
     def lost_upstream(self, reason: Failure) -> None:
         """Tell the browser that, and how, the upstream ended."""
         self._upstream = None
+        if self._closing is not None:
+            closing, self._closing = self._closing, None
+            closing.cancel()
         if not self._over:
             clean = reason.check(error.ConnectionDone)
             self._end(UPSTREAM_CLOSED if clean else UPSTREAM_LOST)
@@ -157,6 +166,10 @@ class Bridge(Protocol):
                 why=failure.getErrorMessage(),
             )
             self._end(TIMED_OUT if failure.check(*_TIMEOUTS) else UNREACHABLE)
+
+    def _drop(self, drop: Callable[[], object]) -> None:
+        self._closing = None
+        drop()
 
     def _end(self, reason: Reason) -> None:
         self._over = True
