@@ -292,7 +292,7 @@ def test_an_upgrade_and_a_message_can_be_pipelined_behind_a_poll() -> None:
 def test_nothing_of_http_is_kept_for_a_websocket() -> None:
     lab = Lab()
     socket = lab.upgrade()
-    assert type(socket.transport.protocol).__name__ == "SocketProtocol"
+    assert type(socket.transport.protocol).__name__ == "WebSocketReceiver"
     socket.vanish()
     lab.settle()
 

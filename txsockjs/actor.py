@@ -37,7 +37,10 @@ _FLUSHES_PER_TURN = 256
 
 
 class Scheduler:
-    """The run queue shared by the actors of one router, in one thread."""
+    """The run queue shared by the actors of one router, in one thread.
+
+    ``thread`` is the identity of that thread, or None before the first turn.
+    """
 
     __slots__ = (
         "_clock",
@@ -46,8 +49,8 @@ class Scheduler:
         "_next",
         "_running",
         "_steps",
-        "_thread",
         "_wake",
+        "thread",
     )
 
     def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
@@ -58,25 +61,46 @@ class Scheduler:
         self._flushes: list[Callable[[], None]] = []
         self._running = False
         self._wake: Any | None = None
-        self._thread: int | None = None
+        self.thread: int | None = None
 
     def check_thread(self) -> None:
         """Raise `WrongThread` outside of the thread in which the first turn ran."""
-        if self._thread != get_ident():
-            if self._thread is not None:
+        if self.thread != get_ident():
+            if self.thread is not None:
                 raise WrongThread(
                     "a session may be used in the reactor's thread only; "
                     "use reactor.callFromThread to get there"
                 )
-            self._thread = get_ident()
+            self.thread = get_ident()
+
+    def begin(self) -> bool:
+        """Begin a turn, which `end` must end, if none is running and nothing waits for one."""
+        if self.thread != get_ident():
+            self.check_thread()
+        if self._running or self._steps:
+            return False
+        self._running = True
+        return True
+
+    def end(self) -> None:
+        """Do what was told in the turn that began, flush, and end it."""
+        self._running = False
+        if self._steps or self._flushes:
+            self._run(self._immediate)
 
     def tell(self, step: Callable[..., None], *arguments: Any) -> None:
         """Run ``step`` after all that was told before: now, if no turn is running."""
-        if self._thread != get_ident():
-            self.check_thread()
-        self._steps.append((step, arguments))
-        if not self._running:
-            self._run(self._immediate)
+        if self.begin():
+            try:
+                step(*arguments)
+            except Exception:  # noqa: BLE001
+                _report(step)
+            finally:
+                self.end()
+        else:
+            self._steps.append((step, arguments))
+            if not self._running:
+                self._run(self._immediate)
 
     def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
         """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
@@ -100,9 +124,7 @@ class Scheduler:
         try:
             return call(*arguments)
         finally:
-            self._running = False
-            if self._steps or self._flushes:
-                self._run(self._immediate)
+            self.end()
 
     def flush(self, flush: Callable[[], None]) -> None:
         """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
@@ -163,8 +185,7 @@ class _Batch:
     def __init__(self, messages: list[Any], cost: int) -> None:
         self.size = sum(map(len, messages)) + cost * len(messages)
         self.cost = cost
-        messages.reverse()
-        self.waiting = messages  # the next one is the last
+        self.waiting = messages[::-1]  # the next one is the last
 
 
 class Mailbox:
@@ -229,22 +250,34 @@ class Mailbox:
         """`put` each of these, of the size of its length and ``cost``; return how many it took."""
         if self._closed:
             return 0
+        if self._busy:
+            self._append_all(call, arguments, cost)
+            return len(arguments)
+        self._busy = True
         taken = 0
-        free = not self._busy
-        if free:
-            self._busy = True
-            for argument in arguments[:_CALLS_PER_STEP]:
-                taken += 1
-                self._invoke(call, argument)
-                if self._suspended or self._closed:
-                    break
+        for argument in arguments:
+            taken += 1
+            try:
+                result = call(argument)
+            except BaseException:  # noqa: BLE001
+                self._failed(Failure())
+            else:
+                if result is not None:
+                    self._await(result)
+            if self._suspended or self._closed or taken == _CALLS_PER_STEP:
+                break
         if taken < len(arguments) and not self._closed:
-            rest = _Batch(arguments[taken:], cost)
-            self._append(call, rest, rest.size)
+            self._append_all(call, arguments[taken:], cost)
             taken = len(arguments)
-        if free:
+        if self._calls or self._suspended or self._waiters or self._done is not None:
             self._work()
+        else:
+            self._busy = False
         return taken
+
+    def _append_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> None:
+        batch = _Batch(arguments, cost)
+        self._append(call, batch, batch.size)
 
     def close(self, call: Callable[[Any], Any], done: Callable[[], object]) -> None:
         """Make ``call(None)`` the last one, after what still waits; then call ``done``."""

@@ -61,10 +61,12 @@ class Application:
         """Call ``on_message`` for each message."""
         stats = self._server.stats
         stats.packets_rcv_ps.accumulator += len(messages)
+        connection = self.connection
         taken = 0
-        if self.connection is not None:
-            taken = self.mailbox.put_all(self.connection.on_message, messages, MESSAGE_COST)
-        stats.messages_dropped += len(messages) - taken
+        if connection is not None:
+            taken = self.mailbox.put_all(connection.on_message, messages, MESSAGE_COST)
+        if taken < len(messages):
+            stats.messages_dropped += len(messages) - taken
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""

@@ -29,7 +29,7 @@ from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
 from .stats import StatsCollector
-from .transports.sockets import SocketFactory
+from .transports.sockets import Sockets
 from .urls import Url, make_urls
 
 _log = Logger()
@@ -66,7 +66,7 @@ class SockJSRouter:
         self.sessions = SessionContainer(reactor.seconds, self._check_gone)
         self.closing = False
         self.refused_origins: set[str | None] = set()
-        self.sockets = SocketFactory(self, self._make_socket_session)
+        self.sockets = Sockets(self, self._make_socket_session)
         self.urls: list[Url] = make_urls(self)
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)

@@ -10,6 +10,7 @@ The states, and what each event does in them, are the table `TRANSITIONS` at the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import get_ident
 from typing import Any, Callable, Union
 
 from twisted.internet.defer import Deferred
@@ -121,20 +122,22 @@ class BaseSession(SessionMixin):
 
     def send(self, message: Sendable) -> None:
         """Queue a message for the client; it goes out when the turn ends."""
-        server = self.server
-        server.scheduler.check_thread()
+        scheduler = self.server.scheduler
+        if scheduler.thread != get_ident():
+            scheduler.check_thread()
         kind = type(message)
         if kind is not str and kind is not Message:
             self.check_sendable(message)
         if self.close_reason is not None:
-            server.stats.messages_dropped += 1
+            self.server.stats.messages_dropped += 1
             return
         self._pending.append(message)
         self._pending_size += len(message) + MESSAGE_COST
         if self._pending_size > _FLUSH_MARK:
             self._relieve()
         if not self._dirty:
-            self._changed()
+            self._dirty = True
+            scheduler.flush(self._flush)
 
     def check_sendable(self, message: object) -> None:
         """Raise `TypeError` that says what can be sent here."""
@@ -255,6 +258,20 @@ class BaseSession(SessionMixin):
     def tell(self, event: str, *arguments: Any) -> None:
         """Let something happen to this session, after all that happened before."""
         self.server.scheduler.tell(self._handle, event, arguments)
+
+    def receive(self, messages: list[Any]) -> bool:
+        """Let the client's messages happen, as `tell` would; return whether nothing waits.
+
+        Most messages find nothing else going on, and are handled here and now.
+        """
+        if self.state is not State.OPEN or not self.server.scheduler.begin():
+            self.tell(RECEIVED, messages)
+        else:
+            try:
+                self._application.receive(messages)
+            finally:
+                self.server.scheduler.end()
+        return not self._application.mailbox.size
 
     def room(self) -> Deferred[None] | None:
         """Return None if its mailbox has room, else a Deferred that fires when it has."""
@@ -408,7 +425,8 @@ class BaseSession(SessionMixin):
             self._pending_size = 0
             self.server.stats.packets_sent_ps.accumulator += len(messages)
             receiver.deliver(messages)
-        self._regulate(True)
+        if self._production is not None:
+            self._regulate(True)
         if self.state is State.CLOSING and receiver.ready and not self._pending:
             self._close_receiver(receiver)
 

@@ -17,21 +17,23 @@ _UNSENT = 128 * 1024
 _TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
 
 
-def tune(channel: Any, silence: float) -> None:
+def tune(channel: Any, silence: float, nagle: bool = False) -> None:
     """Set the options on the TCP socket under ``channel``, if there is one.
 
     A peer that acknowledges nothing for ``silence`` seconds is dead, even if no packet says so:
-    as heartbeats are sent, there is always something to acknowledge.
+    as heartbeats are sent, there is always something to acknowledge. With ``nagle`` small packets
+    wait for each other; connections come from twisted.web without that.
     """
     handle = getattr(getattr(channel, "transport", None), "socket", None)
     if not isinstance(handle, socket.socket) or handle.family not in _INET:
         return
-    for option, value in _options(silence):
+    for option, value in [*_options(silence), *_NAGLE[:nagle]]:
         with contextlib.suppress(OSError):  # not on every kernel
             handle.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 _INET = (socket.AF_INET, socket.AF_INET6)
+_NAGLE = [(socket.TCP_NODELAY, 0)]
 
 
 def _options(silence: float) -> list[tuple[int, int]]:

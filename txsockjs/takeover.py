@@ -17,17 +17,18 @@ from .errors import UpgradeRequired
 from .sockopts import tune
 
 
-def take_over(request: Request, protocol: IProtocol, silence: float) -> None:
-    """Give the request's connection to ``protocol`` and replay the request's head to it.
+def take_over(request: Request, protocol: IProtocol, silence: float, nagle: bool = False) -> None:
+    """Give the request's connection to ``protocol``.
 
-    ``silence`` is how many seconds of nothing from the peer end the connection.
+    ``silence`` is how many seconds of nothing from the peer end the connection; with ``nagle``
+    small packets wait for each other.
     Raises `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
     """
     channel = request.channel
     if not isinstance(channel, HTTPChannel) or channel.transport is None:
         raise UpgradeRequired()
     transport: Any = channel.transport
-    tune(channel, silence)
+    tune(channel, silence, nagle)
     channel.setTimeout(None)
     # The channel regulates its reading by the transport's writing. Not any more.
     transport.unregisterProducer()
@@ -46,11 +47,3 @@ def take_over(request: Request, protocol: IProtocol, silence: float) -> None:
         transport.protocol = protocol
     protocol.makeConnection(transport)
     transport.resumeProducing()
-    protocol.dataReceived(_head(request))
-
-
-def _head(request: Request) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method, request.uri)]
-    for name, values in request.requestHeaders.getAllRawHeaders():
-        lines.append(name + b": " + b", ".join(values))
-    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -28,7 +28,7 @@ from .transports import eventsource, htmlfile, jsonp, senders, xhr
 from .transports.base import Framing, HTTPReceiver
 from .transports.handshake import check_handshake
 from .transports.rawwebsocket import RawWebSocketReceiver
-from .transports.sockets import SocketFactory
+from .transports.sockets import Sockets
 from .transports.websocket import WebSocketReceiver
 
 _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
@@ -58,7 +58,7 @@ class Endpoint(Host, Protocol):
         ...
 
     @property
-    def sockets(self) -> SocketFactory:
+    def sockets(self) -> Sockets:
         """What makes websockets."""
         ...
 
@@ -170,8 +170,11 @@ class _Urls:
     def _upgrade(self, receiver_class: type[WebSocketReceiver], exchange: Exchange) -> None:
         check_handshake(exchange)
         self._endpoint.admit()
-        protocol = self._endpoint.sockets.build(exchange, receiver_class)
-        take_over(exchange.request, protocol, self._settings.longest_silence)
+        protocol = self._endpoint.sockets.build(
+            exchange, receiver_class, receiver_class.transport_name
+        )
+        settings = self._settings
+        take_over(exchange.request, protocol, settings.longest_silence, not settings.disable_nagle)
 
     def _receive(self, framing: Framing, session_id: str, exchange: Exchange) -> None:
         session = self._find(session_id, exchange)

@@ -1,16 +1,22 @@
-"""What a request must bring to become a websocket (RFC 6455 section 4.2.1, protocol section 8).
+"""What a request must bring to become a websocket, and the answer (RFC 6455 section 4.2).
 
-Rules: a request that is refused is told why, and its connection is left to HTTP. Called by the
-URLs before a connection is taken over.
+Rules: a request that is refused is told why (protocol section 8), and its connection is left to
+HTTP. Called by the URLs before a connection is taken over.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 
 from ..errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
 from ..exchange import Exchange
+from ..headers import session_cookie
+from ..settings import Settings
+
+# RFC 6455 section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def check_handshake(exchange: Exchange) -> None:
@@ -31,6 +37,19 @@ def check_handshake(exchange: Exchange) -> None:
         "transfer-encoding"
     ):
         raise BadHandshake()
+
+
+def upgraded(exchange: Exchange, settings: Settings) -> bytes:
+    """Return the answer to a request that passed: all that is written before the first frame."""
+    key = (exchange.header("sec-websocket-key") or "").strip().encode("latin-1")
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    head = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n"
+    )
+    for name, value in session_cookie(exchange, settings):
+        head += name + b": " + b" ".join(value.splitlines()) + b"\r\n"
+    return head + b"\r\n"
 
 
 def _tokens(header: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""The fast lane: whole websocket messages straight from the bytes of a read (RFC 6455 section 5).
+"""The fast lane: whole websocket frames straight from the bytes of a read (RFC 6455 section 5).
 
 Rules: only what is beyond doubt is taken here: final, masked frames of an accepted kind, with the
 shortest length, within the limit, all there, whose payload decodes. At the first byte of anything
-else the lane ends, and Autobahn gets the rest untouched. Pure; called by the protocol.
+else the lane ends, and Autobahn gets the rest untouched. Pure; called by the receiver.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from ..errors import RequestError
+from .frames import CLOSE, PING, PONG
+
+try:
+    from websockets.speedups import apply_mask as _apply_mask
+except ImportError:  # PyPy, or a platform without a wheel
+    _apply_mask = None  # type: ignore[assignment,unused-ignore]
 
 #: Turns a payload into messages; raises RequestError or ValueError if it is broken.
 Decode = Callable[[bytes, int], Iterable[Any]]
 
+_CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
+
 
 def read_messages(
-    data: bytes, accepted: frozenset[int], longest: int, decode: Decode
+    data: bytes, position: int, accepted: frozenset[int], longest: int, decode: Decode
 ) -> tuple[list[Any], int]:
-    """Return the messages at the start of ``data``, and how many bytes they took.
+    """Return the messages that begin at ``position``, and where they end.
 
     ``accepted`` are the first bytes of frames to take, ``longest`` the largest payload in bytes.
     """
     messages: list[Any] = []
-    position = 0
     size = len(data)
     while size - position >= 6 and data[position] in accepted:
         start = position + 2
@@ -48,10 +55,45 @@ def read_messages(
     return messages, position
 
 
-def unmask(mask: bytes, payload: bytes) -> bytes:
-    """Return the payload without its mask: one exclusive-or of two large numbers."""
+def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
+    """Return the opcode, the payload and the end of the control frame at ``position``, or None."""
+    if len(data) - position < 6 or data[position] not in _CONTROLS:
+        return None
+    opcode = data[position] & 0x0F
+    length = data[position + 1] - 0x80
+    start = position + 6
+    if not 0 <= length <= 125 or len(data) < start + length:
+        return None
+    payload = unmask(data[start - 4 : start], data[start : start + length])
+    if opcode == CLOSE and payload and not _is_close(payload):
+        return None
+    return opcode, payload, start + length
+
+
+def close_code(payload: bytes) -> int:
+    """Return the code in a close frame's payload; 1005 is that of none."""
+    return int.from_bytes(payload[:2], "big") if payload else 1005
+
+
+def _is_close(payload: bytes) -> bool:
+    # Autobahn decides about the other codes.
+    code = close_code(payload)
+    try:
+        payload[2:].decode("utf-8")
+    except ValueError:
+        return False
+    return len(payload) > 1 and (code in (1000, 1001) or 3000 <= code <= 4999)
+
+
+def _unmask(mask: bytes, payload: bytes) -> bytes:
+    # One exclusive-or of two large numbers.
     size = len(payload)
     return (
         int.from_bytes(payload, "little")
         ^ int.from_bytes((mask * ((size + 3) >> 2))[:size], "little")
     ).to_bytes(size, "little")
+
+
+def unmask(mask: bytes, payload: bytes) -> bytes:
+    """Return the payload without its mask."""
+    return _unmask(mask, payload) if _apply_mask is None else _apply_mask(payload, mask)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..interfaces import Reason
-from .websocket import BINARY, TEXT, WebSocketReceiver
+from .frames import BINARY, TEXT
+from .websocket import WebSocketReceiver
 
 
 class RawWebSocketReceiver(WebSocketReceiver):
@@ -25,7 +26,8 @@ class RawWebSocketReceiver(WebSocketReceiver):
         return [payload if first == 0x80 | BINARY else payload.decode("utf-8")]
 
     def opened(self) -> None:
-        """Say nothing: the websocket's own handshake said it."""
+        """Answer the upgrade, which says it."""
+        self.greet()
 
     def deliver(self, messages: list[Any]) -> None:
         """Send each message as one of the websocket."""

@@ -1,95 +1,154 @@
-"""The receiver over a websocket.
+"""The receiver over a websocket, which is the protocol of its connection.
 
-Rules: heartbeats are a SockJS frame and a ping; any byte that comes is life; a peer that outruns
-the application is not read; a peer that does not take part in closing is dropped. Called by the
-protocol in `sockets` and by the session, which it tells what happens.
+Rules: what the fast lane does not take goes to Autobahn; heartbeats are a SockJS frame and a ping;
+any byte that comes is life; a peer that outruns the application is not read; a peer that does not
+take part in closing is dropped. Made by `sockets`; called by the transport and by the session,
+which it tells what happens.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet import interfaces
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..conn import ConnectionInfo
 from ..errors import RequestError
-from ..interfaces import ATTACH, DRAINED, GONE, RECEIVED, Reason, Server
+from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
 from ..writing import write
+from .careful import CarefulProtocol
+from .frames import (
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    close_reason,
+    frame,
+    sendable_code,
+    text_frame,
+)
+from .lane import close_code, read_control, read_messages
+from .sockets import Sockets
 
-# RFC 6455 section 5.2.
-TEXT = 1
-BINARY = 2
-
-_OPEN = WebSocketProtocol.STATE_OPEN
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
-# RFC 6455 section 7.4.1: codes that may stand in a close frame, besides the private ones.
-_SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
-_LONGEST_REASON = 123
+_LOST: Reason = (1006, "Connection lost")
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """Return a server's frame: final, unmasked (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
-    if size < 65536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
-
-
-def close_reason(reason: str) -> bytes:
-    """Return a reason that fits into a close frame, cut between two characters."""
-    return (
-        reason.encode("utf-8", "replace")[:_LONGEST_REASON]
-        .decode("utf-8", "ignore")
-        .encode("utf-8")
-    )
-
-
-@implementer(interfaces.IPushProducer)
+@implementer(interfaces.IProtocol, interfaces.IPushProducer)
 class WebSocketReceiver:
-    """The receiver over a websocket that speaks SockJS frames."""
+    """The receiver over a websocket that speaks SockJS frames.
+
+    ``greeting`` is the answer to the upgrade, which goes out with the first frame.
+    """
 
     transport_name = "websocket"
     #: First bytes of frames that the fast lane takes: final text.
     accepted = frozenset((0x80 | TEXT,))
 
     __slots__ = (
+        "_careful",
         "_closing",
         "_deadline",
+        "_greeting",
         "_held",
         "_info",
-        "_protocol",
-        "_server",
+        "_sockets",
         "_unanswered",
         "ready",
         "session",
+        "transport",
     )
 
-    def __init__(self, protocol: Any, server: Server, info: ConnectionInfo) -> None:
-        self._protocol = protocol
-        self._server = server
+    def __init__(self, sockets: Sockets, info: ConnectionInfo, greeting: bytes) -> None:
+        self._sockets = sockets
         self._info = info
+        self._greeting = greeting
+        self._careful: CarefulProtocol | None = None
         self._deadline: Any | None = None
         self._held = False
         self._closing = False
         self._unanswered: bytes | None = None
         self.ready = True
         self.session: BaseSession | None = None
+        self.transport: Any | None = None
 
-    # -- told by the protocol
+    # -- IProtocol: told by the transport
 
-    def connected(self, session: BaseSession) -> None:
-        """Attach to the session of this socket."""
-        self.session = session
-        self._protocol.transport.registerProducer(self, True)
-        session.tell(ATTACH, self)
+    def makeConnection(self, transport: Any) -> None:
+        """Take the transport of the upgrade request."""
+        self.transport = transport
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        """Attach to a session of its own."""
+        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
+        self.session = self._sockets.make_session()
+        self.session.tell(ATTACH, self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read frames."""
+        if self._deadline is not None and not self._closing:
+            self._cancel_deadline()
+        careful = self._careful
+        if careful is None or careful.is_between_messages:
+            end = self._read(data)
+            if end == len(data) or self.transport is None:
+                return
+            data = data[end:]
+            if self._careful is None:
+                self._careful = self._sockets.careful(self, self.transport, self._closing)
+        self._careful.dataReceived(data)  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Tell the session that the socket is gone."""
+        self.ready = False
+        self._cancel_deadline()
+        self.transport = None
+        careful, self._careful = self._careful, None
+        if careful is not None:
+            careful.listener = None
+            careful.connectionLost(reason)
+        self._sockets.server.stats.connection_closed()
+        if self.session is not None:
+            self.session.tell(GONE, self, _LOST)
+
+    def _read(self, data: bytes) -> int:
+        """Take what the fast lane takes, and return where that ends."""
+        position = 0
+        while True:
+            if not self._closing:
+                messages, position = read_messages(
+                    data, position, self.accepted, self._sockets.longest, self.decode
+                )
+                if messages:
+                    self.tell_received(messages)
+            control = None if position == len(data) else read_control(data, position)
+            if control is None:
+                return position
+            opcode, payload, position = control
+            if opcode == CLOSE:
+                self._close_received(payload)
+                return len(data)  # nothing comes after it
+            if opcode == PING:
+                self.pinged(payload)
+
+    def _close_received(self, payload: bytes) -> None:
+        if not self._closing:
+            self._send_raw(frame(CLOSE, payload))
+            self.closing((close_code(payload), payload[2:].decode("utf-8")))
+        self._drop()
+
+    # -- what came, told by the lane and by Autobahn
+
+    def decode(self, payload: bytes, first: int) -> list[Any]:
+        """Return the messages of a frame that the fast lane took."""
+        return decode_frame(payload)
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session what a websocket message brought."""
@@ -103,26 +162,18 @@ class WebSocketReceiver:
         else:
             self.tell_received(messages)
 
-    def decode(self, payload: bytes, first: int) -> list[Any]:
-        """Return the messages of a frame that the fast lane took."""
-        return decode_frame(payload)
-
     def tell_received(self, messages: list[Any]) -> None:
         """Give messages to the session; stop reading while it has no room for more."""
         session = self.session
-        if not messages or session is None or session.is_closed:
+        if not messages or session is None or session.close_reason is not None:
             return
-        session.tell(RECEIVED, messages)
+        if session.receive(messages):
+            return
         room = session.room()
-        if room is not None and not self._held:
+        if room is not None and not self._held and self.transport is not None:
             self._held = True
-            self._protocol.transport.pauseProducing()
+            self.transport.pauseProducing()
             room.addCallback(self._read_on)
-
-    def alive(self) -> None:
-        """Note that bytes came: the peer lives."""
-        if self._deadline is not None and not self._closing:
-            self._cancel_deadline()
 
     def pinged(self, payload: bytes) -> None:
         """Answer a ping; of those that come while the peer does not read, the last.
@@ -130,22 +181,24 @@ class WebSocketReceiver:
         RFC 6455 section 5.5.3 allows it, and a peer must not be able to fill the memory with pongs.
         """
         if self.ready:
-            self._protocol.sendPong(payload)
+            self.write(PONG, payload)
         else:
             self._unanswered = payload
 
-    def lost(self, reason: Reason) -> None:
-        """Tell the session that the socket is gone."""
-        self.ready = False
-        self._cancel_deadline()
-        self._server.stats.connection_closed()
-        if self.session is not None:
-            self.session.tell(GONE, self, reason)
+    def closing(self, reason: Reason) -> None:
+        """Note that the peer closes, or that it is closed for a violation."""
+        if not self._closing:
+            self._closing = True
+            self.ready = False
+            self._cancel_deadline()
+            self._start_deadline()
+            if self.session is not None:
+                self.session.tell(GONE, self, reason)
 
     def _read_on(self, _: object) -> None:
-        if self._held and self._protocol.is_connected:
+        if self._held and self.transport is not None:
             self._held = False
-            self._protocol.transport.resumeProducing()
+            self.transport.resumeProducing()
 
     # -- told by the session
 
@@ -159,7 +212,8 @@ class WebSocketReceiver:
 
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
-        self.write(TEXT, messages_frame(messages))
+        if not self._closing:
+            write(self.transport, text_frame(messages_frame(messages)))
 
     def heartbeat(self) -> None:
         """Send a heartbeat, and a ping that has to be answered."""
@@ -175,60 +229,68 @@ class WebSocketReceiver:
         """Drop the connection."""
         self.ready = False
         self._cancel_deadline()
-        if self._protocol.is_connected:
-            self._protocol.transport.abortConnection()
+        if self.transport is not None:
+            self.transport.abortConnection()
 
     # -- what both kinds of websocket do
 
     def write(self, opcode: int, payload: bytes) -> None:
-        """Send a message in one frame.
-
-        Not through Autobahn, which would bound what is sent by what may be received.
-        """
-        if self._protocol.state == _OPEN:
-            write(self._protocol.transport, frame(opcode, payload))
+        """Send a frame, unless a close frame was the last."""
+        if not self._closing:
+            self._send_raw(frame(opcode, payload))
 
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it is being asked already."""
         if self._deadline is None and not self._held:
-            self._protocol.sendPing()
+            self.write(PING, b"")
             self._start_deadline()
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``ping_timeout`` to do its part."""
         self.ready = False
-        if code not in _SENDABLE and not 3000 <= code <= 4999:
-            code = _NORMAL
-        self._closing = True
-        self._protocol.sendCloseFrame(code, close_reason(reason))
+        if not self._closing:
+            self._closing = True
+            self._send_close(sendable_code(code), reason)
         self._cancel_deadline()
         self._start_deadline()
         self._read_on(None)
-
-    def closing(self, reason: Reason) -> None:
-        """Note that the peer closes, or that the protocol closes it for a violation."""
-        if not self._closing:
-            self._closing = True
-            self.ready = False
-            self._cancel_deadline()
-            self._start_deadline()
-            if self.session is not None:
-                self.session.tell(GONE, self, reason)
 
     def fail(self, code: int, reason: str) -> None:
         """End the session and the connection at once: the peer broke the protocol."""
         session = self.session
         if session is not None and not session.is_closed:
-            self._protocol.sendCloseFrame(code, close_reason(reason))
+            self._send_close(code, reason)
+            self.closing((code, reason))
+            self._drop()
+
+    def greet(self) -> None:
+        """Answer the upgrade, if no frame did that yet."""
+        if self._greeting:
+            self._send_raw(b"")
+
+    def _send_close(self, code: int, reason: str) -> None:
+        words = close_reason(reason)
+        if self._careful is None:
+            self._send_raw(frame(CLOSE, code.to_bytes(2, "big") + words))
+        else:
+            self._careful.sendCloseFrame(code, words)
+
+    def _send_raw(self, data: bytes) -> None:
+        if self._greeting:
+            data, self._greeting = self._greeting + data, b""
+        if self.transport is not None:
+            write(self.transport, data)
+
+    def _drop(self) -> None:
+        if self.transport is not None:
             # TLS does not end while it has a producer, nor does TCP while that is paused.
-            self._protocol.transport.unregisterProducer()
-            self._protocol.transport.loseConnection()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
 
     def _start_deadline(self) -> None:
         if self._deadline is None:
-            self._deadline = self._server.reactor.callLater(
-                self._server.settings.ping_timeout, self._timed_out
-            )
+            server = self._sockets.server
+            self._deadline = server.reactor.callLater(server.settings.ping_timeout, self._timed_out)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
@@ -238,7 +300,8 @@ class WebSocketReceiver:
     def _timed_out(self) -> None:
         self._deadline = None
         if self._closing or self.ready:
-            self._protocol.transport.abortConnection()
+            if self.transport is not None:
+                self.transport.abortConnection()
         else:
             # The ping still waits behind other bytes in a transport that is not read fast enough:
             # that is slow, not dead, and the peer could not answer yet.
@@ -250,11 +313,11 @@ class WebSocketReceiver:
         self.ready = False
 
     def resumeProducing(self) -> None:
-        if self._protocol.is_connected and not self._closing and self.session is not None:
+        if self.transport is not None and not self._closing and self.session is not None:
             self.ready = True
             if self._unanswered is not None:
                 payload, self._unanswered = self._unanswered, None
-                self._protocol.sendPong(payload)
+                self.write(PONG, payload)
             self.session.tell(DRAINED, self)
 
     def stopProducing(self) -> None:

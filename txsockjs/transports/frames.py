@@ -1,0 +1,50 @@
+"""Websocket frames as a server writes them (RFC 6455 sections 5.2 and 5.5.1).
+
+Rules: final, unmasked, nothing but bytes; the lengths are in their shortest form. Pure; called by
+the websocket receivers.
+"""
+
+from __future__ import annotations
+
+TEXT = 1
+BINARY = 2
+CLOSE = 8
+PING = 9
+PONG = 10
+
+_NORMAL = 1000
+# RFC 6455 section 7.4.1: codes that may stand in a close frame, besides the private ones.
+_SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+_LONGEST_REASON = 123
+
+_SHORT_TEXTS = [bytes((0x80 | TEXT, size)) for size in range(126)]
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return the frame of a text message, which must be UTF-8."""
+    size = len(payload)
+    return _SHORT_TEXTS[size] + payload if size < 126 else frame(TEXT, payload)
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """Return a frame."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+def sendable_code(code: int) -> int:
+    """Return a code that may stand in a close frame: this one, or that of a normal end."""
+    return code if code in _SENDABLE or 3000 <= code <= 4999 else _NORMAL
+
+
+def close_reason(reason: str) -> bytes:
+    """Return a reason that fits into a close frame, cut between two characters."""
+    return (
+        reason.encode("utf-8", "replace")[:_LONGEST_REASON]
+        .decode("utf-8", "ignore")
+        .encode("utf-8")
+    )
