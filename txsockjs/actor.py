@@ -84,6 +84,8 @@ class Scheduler:
 
     def end(self) -> None:
         """Do what was told in the turn that began, flush, and end it."""
+        if self._flushes and self._immediate and not self._steps:
+            self._flush()  # nothing else happens in most turns
         self._running = False
         if self._steps or self._flushes:
             self._run(self._immediate)
@@ -149,16 +151,19 @@ class Scheduler:
                 if not (rounds and self._flushes):
                     break
                 rounds -= 1
-                flushes, self._flushes = self._flushes, []
-                for flush in flushes:
-                    try:
-                        flush()
-                    except Exception:  # noqa: BLE001
-                        _report(flush)
+                self._flush()
         finally:
             self._running = False
             if steps or self._flushes:
                 self._wake_up()
+
+    def _flush(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        for flush in flushes:
+            try:
+                flush()
+            except Exception:  # noqa: BLE001
+                _report(flush)
 
     def _wake_up(self) -> None:
         if self._wake is None:

@@ -15,9 +15,10 @@ from typing import Any
 from .errors import BrokenJSON, PayloadExpected
 
 try:
-    import orjson
+    from orjson import dumps as _dumps
+    from orjson import loads as _loads
 except ImportError:  # PyPy, or a platform without a wheel: the standard library does all of it
-    orjson = None  # type: ignore[assignment,unused-ignore]
+    _dumps = _loads = None  # type: ignore[assignment,unused-ignore]
 
 #: The frame types, as single characters.
 CONNECT = "o"
@@ -51,9 +52,9 @@ def json_encode(data: Any) -> str:
 
 def json_decode(data: str | bytes) -> Any:
     """Decode JSON, lone surrogates included; raise `BrokenJSON` for anything else."""
-    if orjson is not None:
+    if _loads is not None:
         try:
-            return orjson.loads(data)
+            return _loads(data)
         except ValueError:  # perhaps only a lone surrogate, which the standard library takes
             pass
     try:
@@ -85,22 +86,26 @@ class Message(str):
 
 def messages_frame(messages: list[str]) -> bytes:
     """Return the ``a[...]`` frame of these messages, in order."""
-    if len(messages) == 1 and type(messages[0]) is Message:
-        return messages[0].frame
+    message = messages[0]
+    if len(messages) == 1:
+        if type(message) is Message:
+            return message.frame
+        if _dumps is not None and message.isprintable() and message.isascii():
+            return b"a" + _dumps(messages)
     return b"a" + _encode_strings(messages)
 
 
 def _encode_strings(messages: list[str]) -> bytes:
     # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
     # else: the test that lets nearly every message take the fast library.
-    if orjson is not None:
+    if _dumps is not None:
         for message in messages:
             if not message.isprintable():
                 break
             if not message.isascii() and ("\ufffd" in message or "\ufffc" in message):
                 break
         else:
-            return orjson.dumps(messages)
+            return _dumps(messages)
     return json_encode(messages).encode("utf-8")
 
 
@@ -125,9 +130,7 @@ def decode_frame(data: str | bytes) -> list[str]:
     if not data:
         return []
     messages = json_decode(data)
-    if type(messages) is str:
-        return [messages]
-    return _checked(messages)
+    return [messages] if type(messages) is str else _checked(messages)
 
 
 def decode_string(data: str | bytes) -> str:

@@ -22,9 +22,12 @@ def write(transport: Any, data: bytes) -> None:
         and not transport.disconnecting
         and not transport.TLS
     ):
-        sent = transport.writeSomeData(data)
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            sent = 0  # not now, or never more, which the transport finds out for itself
         if sent == len(data):
             return
-        if isinstance(sent, int) and sent > 0:
+        if sent:
             data = data[sent:]
     transport.write(data)

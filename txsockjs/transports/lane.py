@@ -7,19 +7,13 @@ else the lane ends, and Autobahn gets the rest untouched. Pure; called by the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Callable
 
 from ..errors import RequestError
 from .frames import CLOSE, PING, PONG
 
-try:
-    from websockets.speedups import apply_mask as _apply_mask
-except ImportError:  # PyPy, or a platform without a wheel
-    _apply_mask = None  # type: ignore[assignment,unused-ignore]
-
 #: Turns a payload into messages; raises RequestError or ValueError if it is broken.
-Decode = Callable[[bytes, int], Iterable[Any]]
+Decode = Callable[[bytes, int], list[Any]]
 
 _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
@@ -47,12 +41,22 @@ def read_messages(
             break
         try:
             messages += decode(
-                unmask(data[start : start + 4], data[start + 4 : end]), data[position]
+                unmask(data[start + 4 : end], data[start : start + 4]), data[position]
             )
         except (RequestError, ValueError):
             break
         position = end
     return messages, position
+
+
+def read_message(data: bytes, accepted: frozenset[int], decode: Decode) -> list[Any] | None:
+    """Return what a read brought if that is one short frame, or None: most reads are so."""
+    if 6 <= len(data) <= 131 and data[1] == len(data) + 122 and data[0] in accepted:
+        try:
+            return decode(unmask(data[6:], data[2:6]), data[0])
+        except (RequestError, ValueError):
+            pass
+    return None
 
 
 def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
@@ -64,7 +68,7 @@ def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
     start = position + 6
     if not 0 <= length <= 125 or len(data) < start + length:
         return None
-    payload = unmask(data[start - 4 : start], data[start : start + length])
+    payload = unmask(data[start : start + length], data[start - 4 : start])
     if opcode == CLOSE and payload and not _is_close(payload):
         return None
     return opcode, payload, start + length
@@ -85,7 +89,7 @@ def _is_close(payload: bytes) -> bool:
     return len(payload) > 1 and (code in (1000, 1001) or 3000 <= code <= 4999)
 
 
-def _unmask(mask: bytes, payload: bytes) -> bytes:
+def _unmask(payload: bytes, mask: bytes) -> bytes:
     # One exclusive-or of two large numbers.
     size = len(payload)
     return (
@@ -94,6 +98,7 @@ def _unmask(mask: bytes, payload: bytes) -> bytes:
     ).to_bytes(size, "little")
 
 
-def unmask(mask: bytes, payload: bytes) -> bytes:
-    """Return the payload without its mask."""
-    return _unmask(mask, payload) if _apply_mask is None else _apply_mask(payload, mask)
+try:
+    from websockets.speedups import apply_mask as unmask
+except ImportError:  # PyPy, or a platform without a wheel
+    unmask = _unmask  # type: ignore[assignment,unused-ignore]

@@ -31,7 +31,7 @@ from .frames import (
     sendable_code,
     text_frame,
 )
-from .lane import close_code, read_control, read_messages
+from .lane import close_code, read_control, read_message, read_messages
 from .sockets import Sockets
 
 _NORMAL = 1000
@@ -97,6 +97,11 @@ class WebSocketReceiver:
             self._cancel_deadline()
         careful = self._careful
         if careful is None or careful.is_between_messages:
+            if not self._closing:
+                messages = read_message(data, self.accepted, self.decode)
+                if messages is not None:
+                    self.tell_received(messages)
+                    return
             end = self._read(data)
             if end == len(data) or self.transport is None:
                 return
