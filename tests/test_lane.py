@@ -42,7 +42,7 @@ def frame(payload: bytes, first: int = TEXT, mask: bytes | None = b"\x01\x82\x03
 
 
 def read(data: bytes) -> tuple[list[Any], int]:
-    return read_messages(data, 0, frozenset((TEXT,)), LIMIT, lambda data, first: decode_frame(data))
+    return read_messages(data, 0, LIMIT, {TEXT: decode_frame})
 
 
 @given(st.binary(max_size=200), st.binary(min_size=4, max_size=4))

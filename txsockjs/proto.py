@@ -130,7 +130,11 @@ def decode_frame(data: str | bytes) -> list[str]:
     if not data:
         return []
     messages = json_decode(data)
-    return [messages] if type(messages) is str else _checked(messages)
+    if type(messages) is str:
+        return [messages]
+    if type(messages) is list and len(messages) == 1 and type(messages[0]) is str:
+        return messages
+    return _checked(messages)
 
 
 def decode_string(data: str | bytes) -> str:

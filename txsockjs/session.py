@@ -48,6 +48,10 @@ _log = Logger()
 
 Sendable = Union[str, bytes]
 
+# Looked up once: an enum's members are slow to find.
+_OPEN = State.OPEN
+_CLOSING = State.CLOSING
+
 # They mean "none", "abnormal" and "TLS", and never stand in a frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
 
@@ -264,7 +268,7 @@ class BaseSession(SessionMixin):
 
         Most messages find nothing else going on, and are handled here and now.
         """
-        if self.state is not State.OPEN or not self.server.scheduler.begin():
+        if self.state is not _OPEN or not self.server.scheduler.begin():
             self.tell(RECEIVED, messages)
         else:
             try:
@@ -427,7 +431,7 @@ class BaseSession(SessionMixin):
             receiver.deliver(messages)
         if self._production is not None:
             self._regulate(True)
-        if self.state is State.CLOSING and receiver.ready and not self._pending:
+        if self.state is _CLOSING and receiver.ready and not self._pending:
             self._close_receiver(receiver)
 
     def _close_receiver(self, receiver: Receiver) -> None:

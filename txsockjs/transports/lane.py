@@ -7,27 +7,29 @@ else the lane ends, and Autobahn gets the rest untouched. Pure; called by the re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..errors import RequestError
 from .frames import CLOSE, PING, PONG
 
-#: Turns a payload into messages; raises RequestError or ValueError if it is broken.
-Decode = Callable[[bytes, int], list[Any]]
+#: For the first byte of each kind of frame that is taken, what turns its payload into messages;
+#: that raises RequestError or ValueError if the payload is broken.
+Decoders = Mapping[int, Callable[[bytes], list[Any]]]
 
 _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
 
 def read_messages(
-    data: bytes, position: int, accepted: frozenset[int], longest: int, decode: Decode
+    data: bytes, position: int, longest: int, decoders: Decoders
 ) -> tuple[list[Any], int]:
     """Return the messages that begin at ``position``, and where they end.
 
-    ``accepted`` are the first bytes of frames to take, ``longest`` the largest payload in bytes.
+    ``longest`` is the size in bytes of the largest payload.
     """
     messages: list[Any] = []
     size = len(data)
-    while size - position >= 6 and data[position] in accepted:
+    while size - position >= 6 and data[position] in decoders:
         start = position + 2
         length = data[position + 1] - 0x80
         if length >= 126:
@@ -40,20 +42,20 @@ def read_messages(
         if length < 0 or length > longest or end > size:
             break
         try:
-            messages += decode(
-                unmask(data[start + 4 : end], data[start : start + 4]), data[position]
-            )
+            payload = unmask(data[start + 4 : end], data[start : start + 4])
+            messages += decoders[data[position]](payload)
         except (RequestError, ValueError):
             break
         position = end
     return messages, position
 
 
-def read_message(data: bytes, accepted: frozenset[int], decode: Decode) -> list[Any] | None:
+def read_message(data: bytes, decoders: Decoders) -> list[Any] | None:
     """Return what a read brought if that is one short frame, or None: most reads are so."""
-    if 6 <= len(data) <= 131 and data[1] == len(data) + 122 and data[0] in accepted:
+    size = len(data)
+    if 6 <= size <= 131 and data[1] == size + 122 and data[0] in decoders:
         try:
-            return decode(unmask(data[6:], data[2:6]), data[0])
+            return decoders[data[0]](unmask(data[6:], data[2:6]))
         except (RequestError, ValueError):
             pass
     return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..interfaces import Reason
 from .frames import BINARY, TEXT
+from .lane import Decoders
 from .websocket import WebSocketReceiver
 
 
@@ -13,17 +14,16 @@ class RawWebSocketReceiver(WebSocketReceiver):
     """The receiver over a websocket without SockJS frames."""
 
     transport_name = "rawwebsocket"
-    accepted = frozenset((0x80 | TEXT, 0x80 | BINARY))
+    decoders: Decoders = {
+        0x80 | TEXT: lambda payload: [payload.decode("utf-8")],
+        0x80 | BINARY: lambda payload: [payload],
+    }
 
     __slots__ = ()
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session: bytes of a binary message, str of a text."""
         self.tell_received([payload if binary else payload.decode("utf-8")])
-
-    def decode(self, payload: bytes, first: int) -> list[Any]:
-        """Return the message of a frame that the fast lane took."""
-        return [payload if first == 0x80 | BINARY else payload.decode("utf-8")]
 
     def opened(self) -> None:
         """Answer the upgrade, which says it."""

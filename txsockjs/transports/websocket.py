@@ -31,7 +31,7 @@ from .frames import (
     sendable_code,
     text_frame,
 )
-from .lane import close_code, read_control, read_message, read_messages
+from .lane import Decoders, close_code, read_control, read_message, read_messages
 from .sockets import Sockets
 
 _NORMAL = 1000
@@ -48,8 +48,8 @@ class WebSocketReceiver:
     """
 
     transport_name = "websocket"
-    #: First bytes of frames that the fast lane takes: final text.
-    accepted = frozenset((0x80 | TEXT,))
+    #: What the fast lane takes: final text.
+    decoders: Decoders = {0x80 | TEXT: decode_frame}
 
     __slots__ = (
         "_careful",
@@ -98,7 +98,7 @@ class WebSocketReceiver:
         careful = self._careful
         if careful is None or careful.is_between_messages:
             if not self._closing:
-                messages = read_message(data, self.accepted, self.decode)
+                messages = read_message(data, self.decoders)
                 if messages is not None:
                     self.tell_received(messages)
                     return
@@ -129,7 +129,7 @@ class WebSocketReceiver:
         while True:
             if not self._closing:
                 messages, position = read_messages(
-                    data, position, self.accepted, self._sockets.longest, self.decode
+                    data, position, self._sockets.longest, self.decoders
                 )
                 if messages:
                     self.tell_received(messages)
@@ -149,11 +149,7 @@ class WebSocketReceiver:
             self.closing((close_code(payload), payload[2:].decode("utf-8")))
         self._drop()
 
-    # -- what came, told by the lane and by Autobahn
-
-    def decode(self, payload: bytes, first: int) -> list[Any]:
-        """Return the messages of a frame that the fast lane took."""
-        return decode_frame(payload)
+    # -- what came, told by Autobahn too
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session what a websocket message brought."""
