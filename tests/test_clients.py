@@ -37,8 +37,8 @@ class FakeExchange:
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
 
-    def header_names(self) -> list[str]:
-        return list(self._headers)
+    def headers(self) -> dict[str, str]:
+        return self._headers
 
 
 def request(*arguments: Any, **headers: Any) -> Any:

@@ -17,10 +17,13 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 LAYERS = [
     ["errors", "stats"],
     ["kinds", "proto", "conn", "periodic", "actor", "producing", "sockopts", "sessioncontainer"],
-    ["settings", "exchange", "takeover", "writing"],
-    ["headers", "interfaces"],
+    ["settings", "takeover", "writing", "head"],
+    ["exchange"],
+    ["headers", "interfaces", "direct"],
     ["clients", "application"],
     ["session", "static", "resources"],
+    ["front"],
+    ["site"],
     ["channel"],
     ["transports", "transports.frames", "transports.handshake", "transports.careful"],
     ["transports.base", "transports.lane", "transports.senders", "transports.sockets"],
@@ -52,7 +55,6 @@ TOP = [
     "resource",
     "root",
     "service",
-    "site",
     "testing",
     "testing.client",
     "testing.http",
@@ -107,7 +109,7 @@ def test_modules_import_from_lower_layers_only() -> None:
 def test_the_top_is_built_on_what_is_public() -> None:
     public = {
         *("", "channel", "conn", "errors", "kinds", "periodic", "proto", "router", "settings"),
-        *("stats", *TOP),
+        *("site", "stats", *TOP),
     }
     for name in TOP:
         assert imported(name, modules()[name]) <= public, name

@@ -29,6 +29,7 @@ class Router:
     def __init__(self, prefix="/a", **settings):
         self.prefix = prefix
         self.settings = Settings(**settings)
+        self.pages = {}
         self.closing = succeed(None)
         self.happened = []
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import ipaddress
 from collections.abc import Sequence
+from sys import intern
 from typing import Union
 from urllib.parse import parse_qs, urlsplit
 
@@ -196,8 +197,8 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
     origin = page_origin(exchange)
     trust_cookies = is_named(origin, settings)
     headers = {
-        name: exchange.header(name) or ""
-        for name in exchange.header_names()
+        intern(name): value
+        for name, value in exchange.headers().items()
         if trust_cookies or name != "cookie"
     }
     query = exchange.query.decode("utf-8", "replace")

@@ -1,14 +1,16 @@
 """`Exchange`: all that transports see of an HTTP request and its response.
 
 Rules: nothing is written after the end, however the end came; the response ends when its bytes
-have left, not when they were queued. It stands over twisted.web; another HTTP front needs only
-this interface. Made by the router's resource, used by the receivers, senders and static answers.
+have left, not when they were queued. `WebExchange` stands over twisted.web, `direct` has the one
+that needs none of it. Made by the resources and the front; used by the receivers, senders and
+static answers.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Callable
 
@@ -19,6 +21,7 @@ from zope.interface import implementer
 
 from .errors import Header
 from .sockopts import tune
+from .takeover import take_over
 
 Callback = Callable[[], None]
 
@@ -30,92 +33,76 @@ def _shared(address: interfaces.IAddress) -> interfaces.IAddress:
 
 
 @implementer(interfaces.IPushProducer)
-class Exchange:
+class Exchange(ABC):
     """One request and its response.
 
     ``ready`` is false while the peer reads more slowly than it is written to; ``over`` is true
-    after the end. ``request`` is for the takeover of the connection only.
+    after the end.
     """
 
-    __slots__ = ("_drained", "_ending", "_gone", "_last", "_watched", "over", "ready", "request")
+    __slots__ = ("_drained", "_ended", "_ending", "_gone", "_last", "over", "ready")
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
+    def __init__(self) -> None:
         self.ready = True
         self.over = False
         self._ending = False
-        self._watched = False
         self._last: Callback | None = None
         self._gone: Callback | None = None
         self._drained: Callback | None = None
-        request.notifyFinish().addErrback(self._lost)
+        self._ended: Callback | None = None
 
     # -- the request
 
-    @property
-    def method(self) -> bytes:
-        """The method, in capitals."""
-        return self.request.method
+    method: bytes  # in capitals
+    path: str  # as it was sent, without the query string
+    query: bytes  # without its question mark
+    is_http_1_0: bool  # or older
 
     @property
-    def path(self) -> str:
-        """The path as it was sent, without the query string."""
-        return self.request.path.decode("latin-1")
-
-    @property
-    def is_http_1_0(self) -> bool:
-        """Whether the client speaks HTTP/1.0 or older."""
-        return self.request.clientproto != b"HTTP/1.1"
-
-    @property
+    @abstractmethod
     def is_secure(self) -> bool:
         """Whether it came over TLS to this process."""
-        return bool(self.request.isSecure())
+
+    @property
+    @abstractmethod
+    def address(self) -> Any:
+        """The address at the other end of the connection."""
+
+    @property
+    @abstractmethod
+    def host(self) -> interfaces.IAddress:
+        """The address at this end of the connection."""
 
     @property
     def peer(self) -> str:
-        """The address at the other end of the connection; empty for a UNIX socket."""
-        return getattr(self.request.getClientAddress(), "host", "") or ""
+        """The host at the other end of the connection; empty for a UNIX socket."""
+        return getattr(self.address, "host", "") or ""
 
     @property
     def peer_port(self) -> int:
         """The port at the other end of the connection; 0 for a UNIX socket."""
-        return getattr(self.request.getClientAddress(), "port", 0) or 0
+        return getattr(self.address, "port", 0) or 0
 
     @property
     def server_address(self) -> interfaces.IAddress:
-        """The address at this end of the connection."""
-        return _shared(self.request.getHost())
+        """The address at this end, the same object for all connections of a port."""
+        return _shared(self.host)
 
+    @abstractmethod
     def header(self, name: str) -> str | None:
         """Return a request header, or None; several of one name are joined by commas."""
-        values = self.request.requestHeaders.getRawHeaders(name.encode("ascii"))
-        if not values:
-            return None
-        return b", ".join(values).decode("latin-1")
 
-    def header_names(self) -> list[str]:
-        """Return the names of all request headers, in lower case."""
-        headers = self.request.requestHeaders.getAllRawHeaders()
-        return [name.decode("latin-1").lower() for name, _ in headers]
+    @abstractmethod
+    def headers(self) -> Mapping[str, str]:
+        """Return all request headers; the names are in lower case."""
 
-    @property
-    def query(self) -> bytes:
-        """The query string, without its question mark."""
-        return self.request.uri.partition(b"?")[2]
-
+    @abstractmethod
     def body_size(self) -> int:
         """Return how many bytes the body has, which may be in a file."""
-        content: Any = self.request.content
-        size: int = content.seek(0, os.SEEK_END)
-        return size
 
+    @abstractmethod
     def body(self) -> bytes:
         """Return the whole body."""
-        content: Any = self.request.content
-        content.seek(0)
-        body: bytes = content.read()
-        return body
 
     # -- the response
 
@@ -123,26 +110,22 @@ class Exchange:
         """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
         self._gone = gone
         self._drained = drained
-        if not self.over and not self._watched:
-            self._watched = True
-            self.request.registerProducer(self, True)
 
+    def when_over(self, call: Callback) -> None:
+        """Call ``call`` at the end, however it comes."""
+        self._ended = call
+
+    @abstractmethod
     def expect_life(self, silence: float) -> None:
         """Let the kernel end the connection if its peer is silent for so many seconds."""
-        tune(self.request.channel, silence)
 
+    @abstractmethod
     def start(self, status: int, headers: Iterable[Header]) -> None:
         """Set the status and the headers; they leave with the first write or the end."""
-        if self.over:
-            return
-        self.request.setResponseCode(status)
-        for name, value in headers:
-            self.request.responseHeaders.addRawHeader(name, value)
 
+    @abstractmethod
     def write(self, data: bytes) -> None:
         """Write a part of the body, as one chunk."""
-        if not self.over and data:
-            self.request.write(data)
 
     def finish(self, last: Callback | None = None) -> None:
         """End the response once its bytes have left; call ``last`` just before."""
@@ -155,48 +138,54 @@ class Exchange:
 
     def answer(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
         """Make the whole response at once."""
-        self.start(status, headers)
-        if not self.over:
-            if status != 204 and status != 304:
-                self.request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
-            self.write(body)
+        length = [] if status in (204, 304) else [(b"Content-Length", b"%d" % len(body))]
+        self.start(status, [*headers, *length])
+        self.write(body)
         self.finish()
 
+    @abstractmethod
     def close_connection(self) -> None:
         """Let the connection end with this response."""
-        if isinstance(self.request.channel, HTTPChannel):
-            self.request.channel.persistent = False
-            self.request.responseHeaders.setRawHeaders(b"connection", [b"close"])
 
+    @abstractmethod
     def abort(self) -> None:
         """Drop the connection; ``gone`` is not called."""
-        if self.over:
-            return
-        self._gone = self._drained = None
-        channel = self.request.channel
-        # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
-        if isinstance(channel, HTTPChannel):
-            channel.forceAbortClient()
-        else:
-            self.request.loseConnection()
+
+    @abstractmethod
+    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
+        """Give the connection to ``protocol``; this exchange is not heard of any more.
+
+        ``silence`` is how many seconds of nothing from the peer end the connection; with
+        ``nagle`` small packets wait for each other. Raises `UpgradeRequired` if it is shared
+        with other requests (HTTP/2).
+        """
+
+    @abstractmethod
+    def _end(self) -> None:
+        """End the response, whose bytes have left; may serve the connection's next request."""
 
     def _finish(self) -> None:
         self.over = True
         self._gone = self._drained = None
-        if self._watched:
-            self.request.unregisterProducer()
         last, self._last = self._last, None
         if last is not None:
             last()
-        # May parse the next pipelined request, so nothing comes after it.
-        self.request.finish()
+        self._tell_ended()
+        self._end()
 
-    def _lost(self, failure: Failure) -> None:
+    def lost(self) -> None:
+        """Note that the connection is gone."""
         self.over = True
         gone, self._gone = self._gone, None
         self._drained = self._last = None
         if gone is not None:
             gone()
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
 
     # -- IPushProducer: the connection's word on whether its peer reads
 
@@ -213,3 +202,122 @@ class Exchange:
 
     def stopProducing(self) -> None:
         self.ready = False
+
+
+class WebExchange(Exchange):
+    """An exchange over a request of twisted.web."""
+
+    __slots__ = ("_request", "_watched", "method", "path", "query")
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self._request = request
+        self._watched = False
+        self.method = request.method
+        self.path = request.path.decode("latin-1")
+        self.query = request.uri.partition(b"?")[2]
+        request.notifyFinish().addErrback(self._lost)
+
+    @property
+    def is_http_1_0(self) -> bool:  # type: ignore[override]
+        """Whether the client speaks HTTP/1.0 or older."""
+        return self._request.clientproto != b"HTTP/1.1"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it came over TLS to this process."""
+        return bool(self._request.isSecure())
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end of the connection."""
+        return self._request.getClientAddress()
+
+    @property
+    def host(self) -> interfaces.IAddress:
+        """The address at this end of the connection."""
+        host: interfaces.IAddress = self._request.getHost()
+        return host
+
+    def header(self, name: str) -> str | None:
+        """Return a request header, or None; several of one name are joined by commas."""
+        values = self._request.requestHeaders.getRawHeaders(name.encode("ascii"))
+        if not values:
+            return None
+        return b", ".join(values).decode("latin-1")
+
+    def headers(self) -> Mapping[str, str]:
+        """Return all request headers; the names are in lower case."""
+        return {
+            name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
+            for name, values in self._request.requestHeaders.getAllRawHeaders()
+        }
+
+    def body_size(self) -> int:
+        """Return how many bytes the body has, which may be in a file."""
+        content: Any = self._request.content
+        size: int = content.seek(0, os.SEEK_END)
+        return size
+
+    def body(self) -> bytes:
+        """Return the whole body."""
+        content: Any = self._request.content
+        content.seek(0)
+        body: bytes = content.read()
+        return body
+
+    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
+        """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
+        super().watch(gone, drained)
+        if not self.over and not self._watched:
+            self._watched = True
+            self._request.registerProducer(self, True)
+
+    def expect_life(self, silence: float) -> None:
+        """Let the kernel end the connection if its peer is silent for so many seconds."""
+        tune(self._request.channel, silence)
+
+    def start(self, status: int, headers: Iterable[Header]) -> None:
+        """Set the status and the headers; they leave with the first write or the end."""
+        if self.over:
+            return
+        self._request.setResponseCode(status)
+        for name, value in headers:
+            self._request.responseHeaders.addRawHeader(name, value)
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the body, as one chunk."""
+        if not self.over and data:
+            self._request.write(data)
+
+    def close_connection(self) -> None:
+        """Let the connection end with this response."""
+        if isinstance(self._request.channel, HTTPChannel):
+            self._request.channel.persistent = False
+            self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+
+    def abort(self) -> None:
+        """Drop the connection; ``gone`` is not called."""
+        if self.over:
+            return
+        self._gone = self._drained = None
+        channel = self._request.channel
+        # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
+        if isinstance(channel, HTTPChannel):
+            channel.forceAbortClient()
+        else:
+            self._request.loseConnection()
+
+    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
+        """Give the connection to ``protocol``."""
+        self._ended = None
+        take_over(self._request, protocol, silence, nagle)
+
+    def _end(self) -> None:
+        if self._watched:
+            self._request.unregisterProducer()
+        # May parse the next pipelined request, so nothing comes after it.
+        self._request.finish()
+
+    def _lost(self, failure: Failure) -> None:
+        self.lost()

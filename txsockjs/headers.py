@@ -107,4 +107,5 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
     else:
         brought = cookies(exchange).get("JSESSIONID", "")
         value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
-    return [(b"Set-Cookie", value.encode("latin-1", "replace"))]
+    # Made by an application, perhaps of what a client sent: it must not begin another header.
+    return [(b"Set-Cookie", b" ".join(value.encode("latin-1", "replace").splitlines()))]

@@ -1,11 +1,13 @@
-"""`Page`: one URL as a resource: its methods, its gate, and errors as answers.
+"""`Page`: one URL: its methods, its gate, and errors as answers; `PageResource`: it as a resource.
 
 Rules: path, then method, then origin, then the handler; a `RequestError` raised on the way is
-answered here and nowhere else. Made for each request by the router's URLs.
+answered here and nowhere else. A page is made once for each URL of a router, and knows nothing of
+a single request. Made by the URLs; called by the resources and by the front.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Callable, Protocol
 
 from twisted.logger import Logger
@@ -15,13 +17,14 @@ from twisted.web.server import NOT_DONE_YET
 
 from .clients import check_origin, page_origin
 from .errors import NotFound, OriginRefused, RequestError
-from .exchange import Exchange
+from .exchange import Exchange, WebExchange
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
 from .interfaces import Server
 
 _log = Logger()
 
-Handler = Callable[[Exchange], None]
+#: Handles an exchange; more arguments are those of the URL, such as the session's id.
+Handler = Callable[..., None]
 
 # How many refused origins are logged; anybody can make up more.
 _MOST_ORIGINS = 100
@@ -36,44 +39,38 @@ class Host(Server, Protocol):
         ...
 
 
-class Page(Resource):
+class Page:
     """One URL; ``methods`` maps a method to its handler.
 
     ``gated`` URLs are for admitted origins only; those that carry a session are counted as
     connections, and their answers bring the session cookie.
     """
 
-    isLeaf = True
-
     def __init__(
         self,
         server: Host,
-        methods: dict[bytes, Handler],
+        methods: Mapping[bytes, Handler],
         gated: bool = False,
         carries: bool = False,
     ) -> None:
-        # A leaf has no children, which is all that Resource.__init__ would prepare.
         self._server = server
         self._methods = methods
         self._gated = gated
         self._carries = carries
 
-    def render(self, request: Request) -> int:
+    def serve(self, exchange: Exchange, *arguments: str) -> None:
         """Answer a request, now or later."""
-        if b"//" in request.path:  # Klein takes two slashes for one
-            return Nowhere().render(request)
-        exchange = Exchange(request)
         handler = self._methods.get(exchange.method)
         if handler is None:
             exchange.answer(405, [(b"Allow", b", ".join(sorted(self._methods)))])
-            return NOT_DONE_YET
+            return
         if self._carries:
             self._server.stats.connection_opened()
-            request.notifyFinish().addBoth(self._finished)
+            exchange.when_over(self._server.stats.connection_closed)
         try:
             if self._gated:
                 check_origin(exchange, self._server.settings)
-            handler(exchange)
+            handler(exchange, *arguments)
         except RequestError as error:
             if isinstance(error, OriginRefused):
                 self._note_origin(page_origin(exchange))
@@ -81,10 +78,6 @@ class Page(Resource):
         except Exception:  # noqa: BLE001
             _log.failure("{method} {path} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
-        return NOT_DONE_YET
-
-    def _finished(self, _: object) -> None:
-        self._server.stats.connection_closed()
 
     def _note_origin(self, origin: str | None) -> None:
         # Once for each, and not for more than a mistaken setting would show in.
@@ -109,6 +102,24 @@ class Page(Resource):
         exchange.answer(error.status, headers, error.wording.encode("utf-8"))
 
 
+class PageResource(Resource):
+    """A page, with the arguments from a URL, as a resource of twisted.web."""
+
+    isLeaf = True
+
+    def __init__(self, page: Page, *arguments: str) -> None:
+        # A leaf has no children, which is all that Resource.__init__ would prepare.
+        self._page = page
+        self._arguments = arguments
+
+    def render(self, request: Request) -> int:
+        """Answer a request, now or later."""
+        if b"//" in request.path:  # Klein takes two slashes for one
+            return Nowhere().render(request)
+        self._page.serve(WebExchange(request), *self._arguments)
+        return NOT_DONE_YET
+
+
 class Nowhere(Resource):
     """The answer to paths that are not in the table of URLs."""
 
@@ -120,13 +131,14 @@ class Nowhere(Resource):
     def render(self, request: Request) -> int:
         """Answer 404."""
         body = NotFound.wording.encode("utf-8")
-        Exchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
+        WebExchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
         return NOT_DONE_YET
 
 
 def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
     """Return the methods of a URL that scripts of other origins use."""
-    return {
-        method: handler,
-        b"OPTIONS": lambda exchange: exchange.answer(204, preflight(exchange, method)),
-    }
+
+    def options(exchange: Exchange, *arguments: str) -> None:
+        exchange.answer(204, preflight(exchange, method))
+
+    return {method: handler, b"OPTIONS": options}

@@ -24,13 +24,13 @@ from .actor import Scheduler
 from .conn import SockJSConnection
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY
-from .resources import Nowhere
+from .resources import Nowhere, Page
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
 from .stats import StatsCollector
 from .transports.sockets import Sockets
-from .urls import Url, make_urls
+from .urls import Url, Urls
 
 _log = Logger()
 
@@ -67,7 +67,9 @@ class SockJSRouter:
         self.closing = False
         self.refused_origins: set[str | None] = set()
         self.sockets = Sockets(self, self._make_socket_session)
-        self.urls: list[Url] = make_urls(self)
+        urls = Urls(self)
+        self.urls: list[Url] = urls.table
+        self.pages: Mapping[str, Page] = urls.pages
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
@@ -205,7 +207,7 @@ def _checked_prefix(prefix: str) -> str:
 
 def _apply(app: Klein, prefix: str, url: Url) -> None:
     def serve(*arguments: Any, **segments: str) -> Resource:
-        return url.page(**segments)
+        return url.resource(**segments)
 
     app.route(
         prefix + url.pattern,

@@ -72,7 +72,7 @@ class SockJSService(Service):
             root.mount(router.prefix, router.resource())
         # The Site does not know the router yet when a body comes; the router has its own limit.
         largest = max(router.settings.max_body_size for router in self.routers)
-        self.site = SockJSSite(root, largest, reactor=reactor)
+        self.site = SockJSSite(root, largest, self.routers, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import io
 import weakref
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.logger import Logger
@@ -22,6 +23,10 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from .errors import BodyTooLarge
+from .front import Front
+from .resources import Page
+
+_NO_PAGES: Mapping[str, Page] = {}
 
 REFUSAL = BodyTooLarge.wording.encode()
 # What is read and thrown away after a refusal: closing with bytes unread would reset the
@@ -113,19 +118,45 @@ class SockJSRequest(Request):
         self.write(REFUSAL)
 
 
+class Routed(Protocol):
+    """What a site needs from a router."""
+
+    @property
+    def prefix(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def pages(self) -> Mapping[str, Page]:
+        """The pages below ``/<server>/<session>/``, by the last segment."""
+        ...
+
+
 class SockJSSite(Site):
     """A Site that refuses bodies over ``max_body_size`` bytes with 413.
 
-    Further arguments are those of `twisted.web.server.Site`; a ``requestFactory`` among them
-    must be a subclass of `SockJSRequest`. Requests are logged only if there is a ``logPath``.
+    ``routers`` are those that ``resource`` serves at their prefixes: requests for their sessions
+    are then served without most of twisted.web, if nothing forbids it (an access log, a
+    ``requestFactory``). Further arguments are those of `twisted.web.server.Site`; a
+    ``requestFactory`` among them must be a subclass of `SockJSRequest`. Requests are logged only
+    if there is a ``logPath``.
     """
 
     requestFactory = SockJSRequest
     noisy = False  # the ports say where they listen
 
-    def __init__(self, resource: IResource, max_body_size: int, **options: Any) -> None:
+    def __init__(
+        self,
+        resource: IResource,
+        max_body_size: int,
+        routers: Iterable[Routed] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(resource, **options)
         self.max_body_size = max_body_size
+        self._plain = self.logPath is None and self.requestFactory is SockJSRequest
+        self._pages: dict[str, Mapping[str, Page]] = {}
+        self.shorten(routers)
         self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def connections(self) -> list[Any]:
@@ -140,15 +171,41 @@ class SockJSSite(Site):
         if self.logPath is not None:
             super().log(request)
 
+    def shorten(self, routers: Iterable[Routed]) -> None:
+        """Serve the sessions of all ``routers``, and no others, without most of twisted.web.
+
+        Not of one that has another's prefix below its own: whose a path is, the resources tell.
+        """
+        prefixes = {router.prefix: router.pages for router in routers}
+        self._pages = {
+            prefix: pages
+            for prefix, pages in prefixes.items()
+            if not any(other.startswith(prefix + "/") for other in prefixes)
+        }
+
+    def pages(self, prefix: str) -> Mapping[str, Page]:
+        """Return the pages of the sessions at a prefix, by the last segments of their URLs."""
+        return self._pages.get(prefix, _NO_PAGES)
+
+    def web_protocol(self, address: IAddress | None) -> Any:
+        """Make the protocol of twisted.web for a connection."""
+        return super().buildProtocol(address)
+
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Build a channel, and remember its transport once it is connected."""
+        """Build the protocol of a connection, and remember its transport once it is connected."""
+        if self._pages and self._plain:
+            return Front(self, addr)
         channel = super().buildProtocol(addr)
         connect = channel.makeConnection
 
         def remember(transport: Any) -> None:
             del channel.makeConnection  # the class has it; this one would be a cycle
-            self._transports.add(transport)
+            self.remember(transport)
             connect(transport)
 
         channel.makeConnection = remember
         return channel
+
+    def remember(self, transport: Any) -> None:
+        """Note a new connection."""
+        self._transports.add(transport)

@@ -1,8 +1,8 @@
-"""The takeover of an HTTP connection by a websocket protocol, and nothing else.
+"""The takeover of an HTTP connection by another protocol, and nothing else.
 
 Rules: all that depends on the inside of twisted.web's connections is in this module. Once taken,
 the connection belongs to the protocol: the HTTP machinery under it neither reads, writes, times
-out nor hears of its end. Called by the websocket transports.
+out nor hears of its end. Called by the exchanges and the front.
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ def take_over(request: Request, protocol: IProtocol, silence: float, nagle: bool
     channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
     # From the next packet on the transport calls the protocol itself, so that the channel, the
     # request and its headers need not stay in memory.
+    replace_protocol(transport, protocol)
+    protocol.makeConnection(transport)
+    transport.resumeProducing()
+
+
+def replace_protocol(transport: Any, protocol: IProtocol) -> None:
+    """Let ``transport`` call ``protocol`` instead of the one that it calls now."""
     if isinstance(transport, ProtocolWrapper):
         transport.wrappedProtocol = protocol
     elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
         transport.protocol.wrappedProtocol = protocol
     elif getattr(transport, "protocol", None) is not None:
         transport.protocol = protocol
-    protocol.makeConnection(transport)
-    transport.resumeProducing()

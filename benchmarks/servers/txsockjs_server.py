@@ -6,10 +6,9 @@ reactors.install()
 
 from leash import listening  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
-from twisted.web.resource import Resource  # noqa: E402
 
 from txsockjs import SockJSConnection, SockJSRouter  # noqa: E402
-from txsockjs.site import SockJSSite  # noqa: E402
+from txsockjs.service import SockJSService  # noqa: E402
 
 
 class Echo(SockJSConnection):
@@ -30,11 +29,8 @@ class Broadcast(SockJSConnection):
         self.everyone.discard(self)
 
 
-root = Resource()
-routers = {b"echo": SockJSRouter(Echo), b"broadcast": SockJSRouter(Broadcast)}
-for path, router in routers.items():
-    root.putChild(path, router.resource())
-site = SockJSSite(root, router.settings.max_body_size)
-port = reactor.listenTCP(0, site, interface="127.0.0.1")
-reactor.callWhenRunning(listening, port.getHost().port)
+routers = [SockJSRouter(Echo, "/echo"), SockJSRouter(Broadcast, "/broadcast")]
+service = SockJSService("tcp:0:interface=127.0.0.1", routers)
+service.startService()
+reactor.callWhenRunning(lambda: listening(service.ports.open_ports[0].getHost().port))
 reactor.run()

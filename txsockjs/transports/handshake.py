@@ -48,7 +48,7 @@ def upgraded(exchange: Exchange, settings: Settings) -> bytes:
         b"Sec-WebSocket-Accept: " + accept + b"\r\n"
     )
     for name, value in session_cookie(exchange, settings):
-        head += name + b": " + b" ".join(value.splitlines()) + b"\r\n"
+        head += name + b": " + value + b"\r\n"
     return head + b"\r\n"
 
 

@@ -15,7 +15,8 @@ from ..session import BaseSession
 from .careful import CarefulFactory, CarefulProtocol, Listener
 from .handshake import upgraded
 
-_R = TypeVar("_R")
+# A `WebSocketReceiver`, which needs what is here.
+_R = TypeVar("_R", bound=Any)
 
 
 class Sockets:
@@ -27,11 +28,12 @@ class Sockets:
         self.longest = server.settings.max_message_size
         self._factory = CarefulFactory(server.settings, server.reactor)
 
-    def build(self, exchange: Exchange, receiver_class: Callable[..., _R], name: str) -> _R:
-        """Make the receiver, of the transport ``name``, for a request that passed all checks."""
+    def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
+        """Make the receiver of a request that passed all checks."""
         settings = self.server.settings
-        info = connection_info(exchange, settings, name)
-        return receiver_class(self, info, upgraded(exchange, settings))
+        info = connection_info(exchange, settings, receiver_class.transport_name)
+        receiver: _R = receiver_class(self, info, upgraded(exchange, settings))
+        return receiver
 
     def careful(self, listener: Listener, transport: Any, closed: bool) -> CarefulProtocol:
         """Make Autobahn's protocol of an open websocket; ``closed`` if a close frame was sent."""

@@ -1,0 +1,166 @@
+"""`DirectExchange`: an exchange without twisted.web under it.
+
+Rules: the bytes of a response are made here, for HTTP/1.1 only: a body has a length or chunks. It
+never touches the connection, which belongs to the front. Made by the front.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IAddress, IProtocol, ISSLTransport
+from twisted.web.http import datetimeToString
+from twisted.web.server import version
+
+from .errors import Header
+from .exchange import Exchange
+from .head import Request
+from .sockopts import tune
+
+_LINES = {int(code): f"HTTP/1.1 {int(code)} {code.phrase}\r\n".encode() for code in HTTPStatus}
+_NO_BODY = (204, 304)
+
+
+class Connection(Protocol):
+    """What an exchange needs from its connection."""
+
+    transport: Any
+
+    def send(self, data: bytes) -> None:
+        """Write."""
+
+    def done(self, exchange: Exchange, close: bool) -> None:
+        """Go on to the next request, or ``close``."""
+
+    def give(self, protocol: IProtocol) -> None:
+        """Give the connection to a protocol."""
+
+
+class DirectExchange(Exchange):
+    """An exchange over a request that the front read, with its whole body."""
+
+    __slots__ = ("_body", "_chunked", "_close", "_connection", "_head", "_request")
+
+    is_http_1_0 = False
+
+    def __init__(self, connection: Connection, request: Request, body: bytes) -> None:
+        super().__init__()
+        self._connection = connection
+        self._request = request
+        self._body = body
+        self._head = b""
+        self._chunked = False
+        self._close = False
+
+    @property
+    def method(self) -> bytes:  # type: ignore[override]
+        """The method, in capitals."""
+        return self._request.method
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The path as it was sent, without the query string."""
+        return self._request.path
+
+    @property
+    def query(self) -> bytes:  # type: ignore[override]
+        """The query string, without its question mark."""
+        return self._request.query
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it came over TLS to this process."""
+        return bool(ISSLTransport.providedBy(self._connection.transport))
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end of the connection."""
+        return self._connection.transport.getPeer()
+
+    @property
+    def host(self) -> IAddress:
+        """The address at this end of the connection."""
+        host: IAddress = self._connection.transport.getHost()
+        return host
+
+    def header(self, name: str) -> str | None:
+        """Return a request header, or None."""
+        return self._request.headers.get(name)
+
+    def headers(self) -> Mapping[str, str]:
+        """Return all request headers; the names are in lower case."""
+        return self._request.headers
+
+    def body_size(self) -> int:
+        """Return how many bytes the body has."""
+        return len(self._body)
+
+    def body(self) -> bytes:
+        """Return the whole body."""
+        return self._body
+
+    def expect_life(self, silence: float) -> None:
+        """Let the kernel end the connection if its peer is silent for so many seconds."""
+        tune(self._connection, silence)
+
+    def start(self, status: int, headers: Iterable[Header]) -> None:
+        """Set the status and the headers; they leave with the first write or the end."""
+        head = [_LINES[status], _server_and_date()]
+        self._chunked = status not in _NO_BODY
+        for name, value in headers:
+            head.append(b"%b: %b\r\n" % (name, value))
+            if name == b"Content-Length":
+                self._chunked = False
+        if self._chunked:
+            head.append(b"Transfer-Encoding: chunked\r\n")
+        if self._close:
+            head.append(b"Connection: close\r\n")
+        head.append(b"\r\n")
+        self._head = b"".join(head)
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the body, as one chunk."""
+        if self.over or not data:
+            return
+        if self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._connection.send(data)
+
+    def close_connection(self) -> None:
+        """Let the connection end with this response."""
+        self._close = True
+
+    def abort(self) -> None:
+        """Drop the connection; ``gone`` is not called."""
+        if not self.over:
+            self._gone = self._drained = None
+            self._connection.transport.abortConnection()
+
+    def take_over(self, protocol: IProtocol, silence: float, nagle: bool) -> None:
+        """Give the connection to ``protocol``."""
+        self._ended = None
+        tune(self._connection, silence, nagle)
+        self._connection.give(protocol)
+
+    def _end(self) -> None:
+        last = self._head + b"0\r\n\r\n" if self._chunked else self._head
+        if last:
+            self._connection.send(last)
+        self._connection.done(self, self._close)
+
+
+_date = (0, b"")
+
+
+def _server_and_date() -> bytes:
+    """Return the two headers that twisted.web's server would send; the date changes each second."""
+    global _date  # noqa: PLW0603
+    now = int(time.time())
+    if now != _date[0]:
+        _date = (now, b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(now)))
+    return _date[1]

@@ -1,0 +1,259 @@
+"""`Front`: the protocol of a site's connections, which serves a session's URLs without twisted.web.
+
+Rules: a request that `head` reads is answered by the router's own page, over a `DirectExchange`; at
+the first byte of any other the connection is twisted.web's, for good, and gets that byte and all
+after it. One request at a time: what comes meanwhile waits, and is not read if it is much. Made by
+the site.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .direct import DirectExchange
+from .exchange import Exchange
+from .head import read_request
+from .resources import Page
+from .takeover import replace_protocol
+from .writing import write
+
+# A body that is larger is left to twisted.web if it is not here with its head.
+_LONGEST_WAIT = 64 * 1024
+# What may wait behind a request before the connection is not read any more.
+_MOST_HELD = 64 * 1024
+
+
+class Owner(Protocol):
+    """What a front needs from its site."""
+
+    max_body_size: int
+    timeOut: float | None
+    reactor: Any
+
+    def pages(self, prefix: str) -> Mapping[str, Page]:
+        """Return the pages below ``/<server>/<session>/`` of the router at a prefix."""
+        ...
+
+    def remember(self, transport: Any) -> None:
+        """Note a new connection."""
+
+    def web_protocol(self, address: Any) -> Any:
+        """Make the protocol of twisted.web for a connection."""
+
+
+@implementer(IProtocol, IPushProducer)
+class Front:
+    """A connection of a site."""
+
+    __slots__ = (
+        "_address",
+        "_exchange",
+        "_given",
+        "_held",
+        "_idle_since",
+        "_over",
+        "_owner",
+        "_ready",
+        "_serving",
+        "_stopped",
+        "_timer",
+        "_wanted",
+        "transport",
+    )
+
+    def __init__(self, owner: Owner, address: Any) -> None:
+        self._owner = owner
+        self._address = address
+        self._exchange: DirectExchange | None = None
+        self._given: Any | None = None  # who has the connection now
+        self._held = bytearray()
+        self._wanted = 0  # how many bytes a request whose body is not all here will have
+        self._serving = False
+        self._stopped = False
+        self._over = False
+        self._ready = True
+        self._timer: Any | None = None
+        self.transport: Any | None = None
+
+    # -- IProtocol
+
+    def makeConnection(self, transport: Any) -> None:
+        """Take a new connection."""
+        self.transport = transport
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        """Wait for a request, as long as the site lets it."""
+        transport: Any = self.transport
+        self._owner.remember(transport)
+        with contextlib.suppress(AttributeError, OSError):  # not TCP
+            transport.setTcpNoDelay(True)
+        transport.registerProducer(self, True)
+        self._idle_since = self._owner.reactor.seconds()
+        self._wait(self._owner.timeOut)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Serve what came, or hold it while there is something to do before."""
+        if self._given is not None:
+            self._given.dataReceived(data)
+        elif self._over:
+            pass
+        elif (
+            self._exchange is not None
+            or self._serving
+            or self._wanted > len(self._held) + len(data)
+        ):
+            self._held += data
+            if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
+                self._stopped = True
+                self.transport.pauseProducing()  # type: ignore[union-attr]
+        else:
+            self._serve(bytes(self._held) + data if self._held else data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Tell the exchange under way."""
+        self._stop_waiting()
+        self._over = True
+        self._held.clear()
+        self._given = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.lost()
+        self.transport = None
+
+    # -- requests
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._exchange is not None or self._serving
+
+    def _serve(self, data: bytes) -> None:
+        self._held.clear()
+        self._wanted = 0
+        self._serving = True
+        try:
+            while data and not self._over:
+                data = self._serve_one(data)
+                if self._given is not None:
+                    if data:
+                        self._given.dataReceived(data)
+                    return
+                if self._exchange is not None or self._wanted:
+                    self._held[:0] = data
+                    return
+                if self._held:  # it came while a request was served
+                    data += bytes(self._held)
+                    self._held.clear()
+        finally:
+            self._serving = False
+
+    def _serve_one(self, data: bytes) -> bytes:
+        """Serve the first request of ``data``, and return the rest."""
+        request = read_request(data)
+        page = None if request is None else self._owner.pages(request.prefix).get(request.name)
+        if (
+            request is None
+            or page is None
+            or request.end - request.start > self._owner.max_body_size
+            or request.end > len(data) > _LONGEST_WAIT
+            or getattr(self.transport, "negotiatedProtocol", None) == b"h2"
+        ):
+            self._fall_back()
+            return data
+        if request.end > len(data):
+            self._wanted = request.end
+            self._idle_since = self._owner.reactor.seconds()
+            return data
+        body = data[request.start : request.end]
+        exchange = self._exchange = DirectExchange(self, request, body)
+        exchange.ready = self._ready
+        page.serve(exchange, request.session_id)
+        return data[request.end :]
+
+    def _fall_back(self) -> None:
+        self.give(self._owner.web_protocol(self._address))
+
+    # -- told by the exchange
+
+    def send(self, data: bytes) -> None:
+        """Write."""
+        if self.transport is not None:
+            write(self.transport, data)
+
+    def done(self, exchange: Exchange, close: bool) -> None:
+        """Go on to the next request, or ``close``."""
+        if exchange is not self._exchange or self.transport is None:
+            return
+        self._exchange = None
+        self._idle_since = self._owner.reactor.seconds()
+        if close:
+            self._over = True
+            self.transport.unregisterProducer()  # TLS does not end while it has one
+            self.transport.loseConnection()
+            return
+        if self._stopped:
+            self._stopped = False
+            self.transport.resumeProducing()
+        if self._held and not self._serving:
+            self._serve(bytes(self._held))
+
+    def give(self, protocol: Any) -> None:
+        """Give the connection to a protocol."""
+        self._stop_waiting()
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        self._exchange = None
+        self._given = protocol
+        replace_protocol(transport, protocol)
+        protocol.makeConnection(transport)
+
+    # -- time
+
+    def _wait(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._timer = self._owner.reactor.callLater(seconds, self._time_out)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            timer, self._timer = self._timer, None
+            timer.cancel()
+
+    def _time_out(self) -> None:
+        self._timer = None
+        patience = self._owner.timeOut
+        transport: Any = self.transport
+        if patience is None or transport is None:
+            return
+        idle = self._owner.reactor.seconds() - self._idle_since
+        if self._exchange is not None:
+            self._wait(patience)
+        elif idle < patience:
+            self._wait(patience - idle)
+        elif self._ready and not self._over:
+            self._over = True
+            transport.unregisterProducer()
+            transport.loseConnection()
+            self._wait(patience)
+        else:
+            transport.abortConnection()  # it does not read either
+
+    # -- IPushProducer: the transport's word on whether the peer reads
+
+    def pauseProducing(self) -> None:
+        self._ready = False
+        if self._exchange is not None:
+            self._exchange.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._ready = True
+        if self._exchange is not None:
+            self._exchange.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._ready = False

@@ -1,0 +1,81 @@
+"""Requests for a session's URLs, read straight from the bytes of a connection.
+
+Rules: only what is beyond doubt is read here: one request line of a known form, headers in visible
+ASCII, none of them twice, a body whose length one number tells. Whatever else comes, right or
+wrong, is left to twisted.web. Pure; called by the front.
+"""
+
+from __future__ import annotations
+
+import re
+from sys import intern
+from typing import NamedTuple
+
+# Larger heads are left to twisted.web, which has limits for them.
+_LONGEST = 8192
+
+_SEGMENT = rb"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
+_HEAD = re.compile(
+    rb"(GET|POST|OPTIONS) "
+    rb"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*)/" + _SEGMENT + rb"/(" + _SEGMENT + rb")/([a-z_]+))"
+    rb"(?:\?([!-~]*))? HTTP/1\.1"
+    rb"((?:\r\n[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t -~]*)+)\Z"
+)
+
+
+class Request(NamedTuple):
+    """A request: ``prefix``, ``session_id`` and ``name`` are the parts of its path.
+
+    ``headers`` have lower-case names; the body begins at ``start`` and ends before ``end``,
+    whether it has come or not.
+    """
+
+    method: bytes
+    path: str
+    prefix: str
+    session_id: str
+    name: str
+    query: bytes
+    headers: dict[str, str]
+    start: int
+    end: int
+
+
+def read_request(data: bytes) -> Request | None:
+    """Return the request at the start of ``data``, or None if it is not for the fast way."""
+    end = data.find(b"\r\n\r\n", 0, _LONGEST)
+    match = _HEAD.match(data[:end]) if end > 0 else None
+    if match is None:
+        return None
+    method, path, prefix, session_id, name, query, lines = match.groups()
+    headers: dict[str, str] = {}
+    count = 0
+    for line in lines.decode("ascii").split("\r\n")[1:]:
+        key, _, value = line.partition(":")
+        headers[intern(key.lower())] = value.strip(" \t")
+        count += 1
+    if len(headers) < count or "host" not in headers or not _is_plain(headers):
+        return None
+    length = headers.get("content-length", "0")
+    if not (length.isdigit() and len(length) < 10) or (method == b"GET" and length != "0"):
+        return None
+    return Request(
+        method,
+        path.decode("ascii"),
+        prefix.decode("ascii"),
+        session_id.decode("ascii"),
+        name.decode("ascii"),
+        query or b"",
+        headers,
+        end + 4,
+        end + 4 + int(length),
+    )
+
+
+def _is_plain(headers: dict[str, str]) -> bool:
+    if "transfer-encoding" in headers or "expect" in headers:
+        return False
+    connection = headers.get("connection")
+    if connection is None or connection.lower() == "keep-alive":
+        return "upgrade" not in headers
+    return "upgrade" in connection.lower() and "close" not in connection.lower()
