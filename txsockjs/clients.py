@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from sys import intern
 from typing import Union
 from urllib.parse import parse_qs, urlsplit
@@ -97,6 +98,7 @@ def named_origins(settings: Settings) -> list[str]:
 # -- addresses
 
 
+@lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
     """Read an address as proxies write it: with a port, in brackets, in quotes; else None."""
     text = text.strip().strip('"').strip()
@@ -119,10 +121,11 @@ def parse_address(text: str) -> Address | None:
 
 def client_address(exchange: Exchange, settings: Settings) -> str:
     """Return the client's address: the nearest one that no trusted proxy vouched for."""
-    peer = parse_address(exchange.peer)
+    text = exchange.peer
+    peer = parse_address(text)
     trusted = settings.trusted_proxies
     if not trusted:
-        return str(peer) if peer is not None else exchange.peer
+        return str(peer) if peer is not None else text
     chains = [
         chain
         for chain in (
@@ -194,20 +197,17 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
 
 def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
     """Describe a request to the application."""
-    origin = page_origin(exchange)
-    trust_cookies = is_named(origin, settings)
-    headers = {
-        intern(name): value
-        for name, value in exchange.headers().items()
-        if trust_cookies or name != "cookie"
-    }
+    trust_cookies = settings.allowed_origins != "*" and is_named(page_origin(exchange), settings)
+    headers = {intern(name): value for name, value in exchange.headers().items()}
+    if not trust_cookies:
+        headers.pop("cookie", None)
     query = exchange.query.decode("utf-8", "replace")
     ip = client_address(exchange, settings)
-    direct = ip == str(parse_address(exchange.peer))
+    direct = not settings.trusted_proxies or ip == str(parse_address(exchange.peer))
     return ConnectionInfo(
         ip=ip,
         cookies=cookies(exchange) if trust_cookies else {},
-        arguments=parse_qs(query, keep_blank_values=True),
+        arguments=parse_qs(query, keep_blank_values=True) if query else {},
         headers=headers,
         path=exchange.path,
         transport=transport,

@@ -42,7 +42,7 @@ class Connection(Protocol):
 class DirectExchange(Exchange):
     """An exchange over a request that the front read, with its whole body."""
 
-    __slots__ = ("_body", "_chunked", "_close", "_connection", "_head", "_request")
+    __slots__ = ("_address", "_body", "_chunked", "_close", "_connection", "_head", "_request")
 
     is_http_1_0 = False
 
@@ -51,6 +51,7 @@ class DirectExchange(Exchange):
         self._connection = connection
         self._request = request
         self._body = body
+        self._address: Any | None = None
         self._head = b""
         self._chunked = False
         self._close = False
@@ -78,7 +79,9 @@ class DirectExchange(Exchange):
     @property
     def address(self) -> Any:
         """The address at the other end of the connection."""
-        return self._connection.transport.getPeer()
+        if self._address is None:
+            self._address = self._connection.transport.getPeer()
+        return self._address
 
     @property
     def host(self) -> IAddress:

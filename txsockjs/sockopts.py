@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+from functools import lru_cache
 from typing import Any
 
 # Let the kernel hold little that it can't send yet, so that backpressure is felt here.
@@ -36,6 +37,7 @@ _INET = (socket.AF_INET, socket.AF_INET6)
 _NAGLE = [(socket.TCP_NODELAY, 0)]
 
 
+@lru_cache(maxsize=64)
 def _options(silence: float) -> list[tuple[int, int]]:
     options = []
     if hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 
 from ..errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
 from ..exchange import Exchange
@@ -42,16 +43,17 @@ def check_handshake(exchange: Exchange) -> None:
 def upgraded(exchange: Exchange, settings: Settings) -> bytes:
     """Return the answer to a request that passed: all that is written before the first frame."""
     key = (exchange.header("sec-websocket-key") or "").strip().encode("latin-1")
-    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
     head = (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
     )
     for name, value in session_cookie(exchange, settings):
         head += name + b": " + value + b"\r\n"
     return head + b"\r\n"
 
 
+@lru_cache(maxsize=64)
 def _tokens(header: str) -> list[str]:
     return [token.strip().lower() for token in header.split(",")]
 
