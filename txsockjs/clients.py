@@ -11,7 +11,6 @@ import inspect
 import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
-from sys import intern
 from typing import Union
 from urllib.parse import parse_qs, urlsplit
 
@@ -119,13 +118,19 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=1024)
+def _normal_address(text: str) -> str:
+    """Write an address in its normal form; leave what is none."""
+    address = parse_address(text)
+    return text if address is None else str(address)
+
+
 def client_address(exchange: Exchange, settings: Settings) -> str:
     """Return the client's address: the nearest one that no trusted proxy vouched for."""
-    text = exchange.peer
-    peer = parse_address(text)
     trusted = settings.trusted_proxies
     if not trusted:
-        return str(peer) if peer is not None else text
+        return _normal_address(exchange.peer)
+    peer = parse_address(exchange.peer)
     chains = [
         chain
         for chain in (
@@ -198,7 +203,7 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
 def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
     """Describe a request to the application."""
     trust_cookies = settings.allowed_origins != "*" and is_named(page_origin(exchange), settings)
-    headers = {intern(name): value for name, value in exchange.headers().items()}
+    headers = dict(exchange.headers())
     if not trust_cookies:
         headers.pop("cookie", None)
     query = exchange.query.decode("utf-8", "replace")

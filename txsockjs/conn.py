@@ -62,8 +62,8 @@ class ConnectionInfo:
         server_address: IAddress | None = None,
     ) -> None:
         values = (arguments, cookies, headers, ip, is_secure, origin, path, port)
-        for name, value in zip(self.__slots__, (*values, server_address, transport)):
-            object.__setattr__(self, name, value)
+        for set_value, value in zip(_SETTERS, (*values, server_address, transport)):
+            set_value(self, value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a ConnectionInfo can't be changed")
@@ -83,6 +83,10 @@ class ConnectionInfo:
     def get_header(self, name: str) -> str | None:
         """Return a header's value by its name in any case, or None."""
         return self.headers.get(name.lower())
+
+
+# What `ConnectionInfo.__setattr__` forbids to everybody else.
+_SETTERS = [getattr(ConnectionInfo, name).__set__ for name in ConnectionInfo.__slots__]
 
 
 class SockJSConnection:

@@ -12,6 +12,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from sys import intern
 from typing import Any, Callable
 
 from twisted.internet import interfaces
@@ -249,7 +250,7 @@ class WebExchange(Exchange):
     def headers(self) -> Mapping[str, str]:
         """Return all request headers; the names are in lower case."""
         return {
-            name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
+            intern(name.decode("latin-1").lower()): b", ".join(values).decode("latin-1")
             for name, values in self._request.requestHeaders.getAllRawHeaders()
         }
 

@@ -8,11 +8,11 @@ the site.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.internet import tcp
+from twisted.internet.interfaces import IProtocol, IPushProducer, ITCPTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -33,15 +33,17 @@ class Owner(Protocol):
     """What a front needs from its site."""
 
     max_body_size: int
-    timeOut: float | None
     reactor: Any
 
     def pages(self, prefix: str) -> Mapping[str, Page]:
         """Return the pages below ``/<server>/<session>/`` of the router at a prefix."""
         ...
 
-    def remember(self, transport: Any) -> None:
-        """Note a new connection."""
+    def enter(self, front: Front) -> None:
+        """Note a new connection, and tell it when its time is over."""
+
+    def leave(self, front: Front) -> None:
+        """Forget a connection that ended, or that is not the front's any more."""
 
     def web_protocol(self, address: Any) -> Any:
         """Make the protocol of twisted.web for a connection."""
@@ -62,7 +64,6 @@ class Front:
         "_ready",
         "_serving",
         "_stopped",
-        "_timer",
         "_wanted",
         "transport",
     )
@@ -78,7 +79,6 @@ class Front:
         self._stopped = False
         self._over = False
         self._ready = True
-        self._timer: Any | None = None
         self.transport: Any | None = None
 
     # -- IProtocol
@@ -89,14 +89,13 @@ class Front:
         self.connectionMade()
 
     def connectionMade(self) -> None:
-        """Wait for a request, as long as the site lets it."""
+        """Wait for a request."""
         transport: Any = self.transport
-        self._owner.remember(transport)
-        with contextlib.suppress(AttributeError, OSError):  # not TCP
+        self._owner.enter(self)
+        if isinstance(transport, tcp.Connection) or ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
         self._idle_since = self._owner.reactor.seconds()
-        self._wait(self._owner.timeOut)
 
     def dataReceived(self, data: bytes) -> None:
         """Serve what came, or hold it while there is something to do before."""
@@ -118,7 +117,7 @@ class Front:
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell the exchange under way."""
-        self._stop_waiting()
+        self._owner.leave(self)
         self._over = True
         self._held.clear()
         self._given = None
@@ -205,7 +204,7 @@ class Front:
 
     def give(self, protocol: Any) -> None:
         """Give the connection to a protocol."""
-        self._stop_waiting()
+        self._owner.leave(self)
         transport: Any = self.transport
         transport.unregisterProducer()
         self._exchange = None
@@ -213,35 +212,19 @@ class Front:
         replace_protocol(transport, protocol)
         protocol.makeConnection(transport)
 
-    # -- time
+    # -- told by the site
 
-    def _wait(self, seconds: float | None) -> None:
-        if seconds is not None:
-            self._timer = self._owner.reactor.callLater(seconds, self._time_out)
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            timer, self._timer = self._timer, None
-            timer.cancel()
-
-    def _time_out(self) -> None:
-        self._timer = None
-        patience = self._owner.timeOut
-        transport: Any = self.transport
-        if patience is None or transport is None:
+    def expire(self, now: float, patience: float) -> None:
+        """End the connection if nothing happened for ``patience`` seconds, or drop it."""
+        if self._exchange is not None or now - self._idle_since < patience:
             return
-        idle = self._owner.reactor.seconds() - self._idle_since
-        if self._exchange is not None:
-            self._wait(patience)
-        elif idle < patience:
-            self._wait(patience - idle)
-        elif self._ready and not self._over:
+        transport: Any = self.transport
+        if self._ready and not self._over:
             self._over = True
             transport.unregisterProducer()
             transport.loseConnection()
-            self._wait(patience)
         else:
-            transport.abortConnection()  # it does not read either
+            transport.abortConnection()
 
     # -- IPushProducer: the transport's word on whether the peer reads
 

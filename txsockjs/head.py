@@ -8,7 +8,7 @@ wrong, is left to twisted.web. Pure; called by the front.
 from __future__ import annotations
 
 import re
-from sys import intern
+from functools import lru_cache
 from typing import NamedTuple
 
 # Larger heads are left to twisted.web, which has limits for them.
@@ -48,13 +48,9 @@ def read_request(data: bytes) -> Request | None:
     if match is None:
         return None
     method, path, prefix, session_id, name, query, lines = match.groups()
-    headers: dict[str, str] = {}
-    count = 0
-    for line in lines.decode("ascii").split("\r\n")[1:]:
-        key, _, value = line.partition(":")
-        headers[intern(key.lower())] = value.strip(" \t")
-        count += 1
-    if len(headers) < count or "host" not in headers or not _is_plain(headers):
+    fields = [line.split(":", 1) for line in lines.decode("ascii").split("\r\n")[1:]]
+    headers = {_lower(name): value.strip(" \t") for name, value in fields}
+    if len(headers) < len(fields) or "host" not in headers or not _is_plain(headers):
         return None
     length = headers.get("content-length", "0")
     if not (length.isdigit() and len(length) < 10) or (method == b"GET" and length != "0"):
@@ -70,6 +66,12 @@ def read_request(data: bytes) -> Request | None:
         end + 4,
         end + 4 + int(length),
     )
+
+
+@lru_cache(maxsize=1024)
+def _lower(name: str) -> str:
+    """Return a header's name in lower case: the same object for all requests that have it."""
+    return name.lower()
 
 
 def _is_plain(headers: dict[str, str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 _log = Logger()
 
@@ -37,9 +38,7 @@ class Callback:
             return
         first = self.callback_time if timeout is None else timeout
         self._last = self._loop.clock.seconds() + first - self.callback_time
-        self._loop.start(first, now=False).addErrback(
-            lambda failure: _log.failure("a periodic callback failed and stopped", failure)
-        )
+        self._loop.start(first, now=False).addErrback(_failed)
 
     def stop(self) -> None:
         """Stop; harmless if it is not running."""
@@ -64,3 +63,7 @@ class Callback:
         # LoopingCall counts its next run from these two.
         loop.starttime = now
         loop.interval = max(self._last + self.callback_time - now, 1e-6)
+
+
+def _failed(failure: Failure) -> None:
+    _log.failure("a periodic callback failed and stopped", failure)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
@@ -157,6 +158,10 @@ class SockJSSite(Site):
         self._plain = self.logPath is None and self.requestFactory is SockJSRequest
         self._pages: dict[str, Mapping[str, Page]] = {}
         self.shorten(routers)
+        self._fronts: set[Front] = set()
+        self._patience = 0.0
+        self._sweep = LoopingCall(self._expire)
+        self._sweep.clock = self.reactor
         self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def connections(self) -> list[Any]:
@@ -200,12 +205,27 @@ class SockJSSite(Site):
 
         def remember(transport: Any) -> None:
             del channel.makeConnection  # the class has it; this one would be a cycle
-            self.remember(transport)
+            self._transports.add(transport)
             connect(transport)
 
         channel.makeConnection = remember
         return channel
 
-    def remember(self, transport: Any) -> None:
-        """Note a new connection."""
-        self._transports.add(transport)
+    def enter(self, front: Front) -> None:
+        """Note a new connection, and tell it when its time is over."""
+        self._transports.add(front.transport)
+        self._fronts.add(front)
+        if self.timeOut is not None and not self._sweep.running:
+            self._patience = self.timeOut
+            self._sweep.start(self._patience / 4, now=False)
+
+    def leave(self, front: Front) -> None:
+        """Forget a connection that ended, or that is not the front's any more."""
+        self._fronts.discard(front)
+        if not self._fronts and self._sweep.running:
+            self._sweep.stop()
+
+    def _expire(self) -> None:
+        now = self.reactor.seconds()
+        for front in list(self._fronts):
+            front.expire(now, self._patience)

@@ -26,14 +26,13 @@ def tune(channel: Any, silence: float, nagle: bool = False) -> None:
     wait for each other; connections come from twisted.web without that.
     """
     handle = getattr(getattr(channel, "transport", None), "socket", None)
-    if not isinstance(handle, socket.socket) or handle.family not in _INET:
+    if not isinstance(handle, socket.socket):
         return
     for option, value in [*_options(silence), *_NAGLE[:nagle]]:
-        with contextlib.suppress(OSError):  # not on every kernel
+        with contextlib.suppress(OSError):  # not on every kernel, nor on UNIX sockets
             handle.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-_INET = (socket.AF_INET, socket.AF_INET6)
 _NAGLE = [(socket.TCP_NODELAY, 0)]
 
 

@@ -12,16 +12,21 @@ from typing import Any
 from twisted.internet import tcp
 
 
-def write(transport: Any, data: bytes) -> None:
-    """Write ``data``, now if that is possible."""
-    if (
+def is_idle(transport: Any) -> bool:
+    """Tell whether this is a TCP connection, open, all of whose bytes have left."""
+    return (
         isinstance(transport, tcp.Connection)
         and not transport.dataBuffer
         and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
-        and transport.connected
+        and transport.connected == 1
         and not transport.disconnecting
         and not transport.TLS
-    ):
+    )
+
+
+def write(transport: Any, data: bytes) -> None:
+    """Write ``data``, now if that is possible."""
+    if is_idle(transport):
         try:
             sent = transport.socket.send(data)
         except OSError:

@@ -19,7 +19,7 @@ from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
-from ..writing import write
+from ..writing import is_idle, write
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
@@ -146,7 +146,7 @@ class WebSocketReceiver:
     def _close_received(self, payload: bytes) -> None:
         if not self._closing:
             self._send_raw(frame(CLOSE, payload))
-            self.closing((close_code(payload), payload[2:].decode("utf-8")))
+            self._give_up((close_code(payload), payload[2:].decode("utf-8")))
         self._drop()
 
     # -- what came, told by Autobahn too
@@ -189,12 +189,15 @@ class WebSocketReceiver:
     def closing(self, reason: Reason) -> None:
         """Note that the peer closes, or that it is closed for a violation."""
         if not self._closing:
-            self._closing = True
-            self.ready = False
-            self._cancel_deadline()
+            self._give_up(reason)
             self._start_deadline()
-            if self.session is not None:
-                self.session.tell(GONE, self, reason)
+
+    def _give_up(self, reason: Reason) -> None:
+        self._closing = True
+        self.ready = False
+        self._cancel_deadline()
+        if self.session is not None:
+            self.session.tell(GONE, self, reason)
 
     def _read_on(self, _: object) -> None:
         if self._held and self.transport is not None:
@@ -286,6 +289,8 @@ class WebSocketReceiver:
         if self.transport is not None:
             # TLS does not end while it has a producer, nor does TCP while that is paused.
             self.transport.unregisterProducer()
+            if not is_idle(self.transport):
+                self._start_deadline()  # what was written still has to leave
             self.transport.loseConnection()
 
     def _start_deadline(self) -> None:
