@@ -7,6 +7,7 @@ else the lane ends, and Autobahn gets the rest untouched. Pure; called by the re
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -100,7 +101,25 @@ def _unmask(payload: bytes, mask: bytes) -> bytes:
     ).to_bytes(size, "little")
 
 
-try:
-    from websockets.speedups import apply_mask as unmask
-except ImportError:  # PyPy, or a platform without a wheel
-    unmask = _unmask  # type: ignore[assignment,unused-ignore]
+def _unmask_bytewise(payload: bytes, mask: bytes) -> bytes:
+    # What a compiler makes the best of.
+    a, b, c, d = mask
+    data = bytearray(payload)
+    whole = len(data) & ~3
+    for i in range(0, whole, 4):
+        data[i] ^= a
+        data[i + 1] ^= b
+        data[i + 2] ^= c
+        data[i + 3] ^= d
+    for i in range(whole, len(data)):
+        data[i] ^= mask[i & 3]
+    return bytes(data)
+
+
+if sys.implementation.name == "pypy":
+    unmask = _unmask_bytewise
+else:
+    try:
+        from websockets.speedups import apply_mask as unmask
+    except ImportError:  # a platform without a wheel
+        unmask = _unmask  # type: ignore[assignment,unused-ignore]
