@@ -116,10 +116,11 @@ def _unmask_bytewise(payload: bytes, mask: bytes) -> bytes:
     return bytes(data)
 
 
+unmask: Callable[[bytes, bytes], bytes]
 if sys.implementation.name == "pypy":
     unmask = _unmask_bytewise
 else:
     try:
         from websockets.speedups import apply_mask as unmask
     except ImportError:  # a platform without a wheel
-        unmask = _unmask  # type: ignore[assignment,unused-ignore]
+        unmask = _unmask
