@@ -60,13 +60,17 @@ def main() -> None:
     parser.add_argument("--heartbeat-delay", type=float, required=True, metavar="SECONDS")
     options = parser.parse_args()
     root = Resource()
-    routers = []
-    for path, connection in ((b"echo", Echo), (b"broadcast", Broadcast)):
-        routers.append(SockJSRouter(connection, heartbeat_delay=options.heartbeat_delay))
-        root.putChild(path, routers[-1].resource())
-    site = SockJSSite(root, routers[0].settings.max_body_size)
+    routers = {
+        f"/{connection.__name__.lower()}": SockJSRouter(
+            connection, heartbeat_delay=options.heartbeat_delay
+        )
+        for connection in (Echo, Broadcast)
+    }
+    for path, router in routers.items():
+        root.putChild(path[1:].encode(), router.resource())
+    site = SockJSSite(root, router.settings.max_body_size, routers)
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
-    StandardIO(SoakControl(routers))
+    StandardIO(SoakControl(list(routers.values())))
     reactor.callWhenRunning(print, "listening on", port.getHost().port, flush=True)
     reactor.run()
 

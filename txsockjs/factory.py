@@ -59,7 +59,7 @@ class SockJSMultiFactory(SockJSSite):
         largest = [one.settings.max_body_size for one in (*self.routers, router)]
         self.max_body_size = max(largest)
         self.routers.append(router)
-        self.shorten(self.routers)
+        self.shorten({router.prefix: router for router in self.routers})
         self._factories.append(factory)
         if self.numPorts:
             factory.doStart()

@@ -35,8 +35,8 @@ class Owner(Protocol):
     max_body_size: int
     reactor: Any
 
-    def pages(self, prefix: str) -> Mapping[str, Page]:
-        """Return the pages below ``/<server>/<session>/`` of the router at a prefix."""
+    def pages(self, path: str) -> Mapping[str, Page]:
+        """Return the pages below ``/<server>/<session>/`` of the router at a path."""
         ...
 
     def enter(self, front: Front) -> None:

@@ -70,9 +70,10 @@ class SockJSService(Service):
             if static is not None and not router.prefix:
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
+        routed = {router.prefix: router for router in self.routers}
         # The Site does not know the router yet when a body comes; the router has its own limit.
         largest = max(router.settings.max_body_size for router in self.routers)
-        self.site = SockJSSite(root, largest, self.routers, reactor=reactor)
+        self.site = SockJSSite(root, largest, routed, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, ISSLTransport
@@ -28,6 +28,7 @@ from .front import Front
 from .resources import Page
 
 _NO_PAGES: Mapping[str, Page] = {}
+_NO_ROUTERS: Mapping[str, Routed] = {}
 
 REFUSAL = BodyTooLarge.wording.encode()
 # What is read and thrown away after a refusal: closing with bytes unread would reset the
@@ -123,11 +124,6 @@ class Routed(Protocol):
     """What a site needs from a router."""
 
     @property
-    def prefix(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
     def pages(self) -> Mapping[str, Page]:
         """The pages below ``/<server>/<session>/``, by the last segment."""
         ...
@@ -136,11 +132,11 @@ class Routed(Protocol):
 class SockJSSite(Site):
     """A Site that refuses bodies over ``max_body_size`` bytes with 413.
 
-    ``routers`` are those that ``resource`` serves at their prefixes: requests for their sessions
-    are then served without most of twisted.web, if nothing forbids it (an access log, a
-    ``requestFactory``). Further arguments are those of `twisted.web.server.Site`; a
-    ``requestFactory`` among them must be a subclass of `SockJSRequest`. Requests are logged only
-    if there is a ``logPath``.
+    ``routers`` maps paths such as ``/chat`` to the routers that ``resource`` has there: requests
+    for their sessions are then served without most of twisted.web, several times as fast, if
+    nothing forbids it (an access log, a ``requestFactory``). Further arguments are those of
+    `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
+    `SockJSRequest`. Requests are logged only if there is a ``logPath``.
     """
 
     requestFactory = SockJSRequest
@@ -150,7 +146,7 @@ class SockJSSite(Site):
         self,
         resource: IResource,
         max_body_size: int,
-        routers: Iterable[Routed] = (),
+        routers: Mapping[str, Routed] = _NO_ROUTERS,
         **options: Any,
     ) -> None:
         super().__init__(resource, **options)
@@ -176,21 +172,20 @@ class SockJSSite(Site):
         if self.logPath is not None:
             super().log(request)
 
-    def shorten(self, routers: Iterable[Routed]) -> None:
-        """Serve the sessions of all ``routers``, and no others, without most of twisted.web.
+    def shorten(self, routers: Mapping[str, Routed]) -> None:
+        """Serve the sessions of these routers, and no others, without most of twisted.web.
 
-        Not of one that has another's prefix below its own: whose a path is, the resources tell.
+        Not of one that has another one below its path: whose a request is, the resources tell.
         """
-        prefixes = {router.prefix: router.pages for router in routers}
         self._pages = {
-            prefix: pages
-            for prefix, pages in prefixes.items()
-            if not any(other.startswith(prefix + "/") for other in prefixes)
+            path: router.pages
+            for path, router in routers.items()
+            if not any(other.startswith(path + "/") for other in routers)
         }
 
-    def pages(self, prefix: str) -> Mapping[str, Page]:
-        """Return the pages of the sessions at a prefix, by the last segments of their URLs."""
-        return self._pages.get(prefix, _NO_PAGES)
+    def pages(self, path: str) -> Mapping[str, Page]:
+        """Return the pages of the sessions at a path, by the last segments of their URLs."""
+        return self._pages.get(path, _NO_PAGES)
 
     def web_protocol(self, address: IAddress | None) -> Any:
         """Make the protocol of twisted.web for a connection."""
