@@ -93,6 +93,7 @@ class ChannelServer:
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
         self.stats = StatsCollector(router.reactor)
         self.stats.transports = defaultdict(int)
+        self._leaving: dict[object, Deferred[None]] = {}
 
     @property
     def closing(self) -> bool:
@@ -101,19 +102,28 @@ class ChannelServer:
 
     def enter(self, application: object) -> None:
         """Let the router wait for this application when closing."""
+        self._leaving[application] = Deferred()
         self._router.enter(application)
 
     def leave(self, application: object) -> None:
-        """Let the router know that this application's last callback is done."""
+        """Let who waits, and the router, know that this application's last callback is done."""
         self._router.leave(application)
+        leaving = self._leaving.pop(application, None)
+        if leaving is not None:
+            leaving.callback(None)
+
+    def done(self, application: object) -> Deferred[None] | None:
+        """Return what fires when this application, which is ending, is done; else None."""
+        return self._leaving.get(application)
 
 
 class ChannelSession(BaseSession):
     """The session of one subscription; ``carrier`` is the connection that carries it."""
 
     __slots__ = ("carrier",)
+    server: ChannelServer
 
-    def __init__(self, service: Service, server: Server, carrier: Carrier) -> None:
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
         super().__init__(service.connection, server)
         self.carrier = carrier
 
@@ -159,6 +169,10 @@ class ChannelSession(BaseSession):
         """End: the client unsubscribed, or its connection ended for another reason."""
         self._handle(GONE, (receiver, reason or GO_AWAY))
 
+    def done(self) -> Deferred[None] | None:
+        """Return what fires when its application is done; None if it is, or has not ended."""
+        return self.server.done(self._application)
+
     def hold(self) -> None:
         """Hold what a producer sends; all else goes to the carrier, where it is counted."""
         if self._production is not None:
@@ -180,7 +194,7 @@ class ChannelReceiver:
 
     __slots__ = ("_carrier", "ready", "service", "session")
 
-    def __init__(self, service: Service, server: Server, carrier: Carrier) -> None:
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
         self.service = service
         self._carrier = carrier
         self.ready = True
