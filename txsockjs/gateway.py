@@ -136,14 +136,15 @@ class Bridge(Protocol):
 
     # -- the upstream connection
 
-    def connected_upstream(self, upstream: Any) -> None:
+    def connected_upstream(self, end: _UpstreamEnd) -> None:
         """Let both sides talk, each as fast as the other reads."""
+        upstream: Any = end.transport
         if self._over:
             upstream.loseConnection()
             return
         self._upstream = upstream
         upstream.registerProducer(self, True)
-        self.transport.registerProducer(upstream, True)
+        self.transport.registerProducer(end, True)
         self.transport.resumeProducing()
 
     def lost_upstream(self, reason: Failure) -> None:
@@ -202,17 +203,31 @@ class _UpstreamFactory(Factory):
         return _UpstreamEnd(self._bridge)
 
 
+@implementer(IPushProducer)
 class _UpstreamEnd(Protocol):
-    """The upstream's end of a bridge."""
+    """The upstream's end of a bridge; the producer of what the browser reads."""
+
+    transport: Any
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
 
     def connectionMade(self) -> None:
-        self._bridge.connected_upstream(self.transport)
+        self._bridge.connected_upstream(self)
 
     def dataReceived(self, data: bytes) -> None:
         self._bridge.transport.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
         self._bridge.lost_upstream(reason)
+
+    def pauseProducing(self) -> None:
+        """Hold the upstream."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let the upstream send."""
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Do nothing: the bridge closes the upstream, after what the browser had sent."""
