@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from txsockjs import SettingsError
 from txsockjs.gateway import Gateway, Upstream
-from txsockjs.transport import serving
+from txsockjs.serving import serving
 
 from .memory import Lab
 from .raw import PATIENCE, asked, frame, post, read_frame, read_head, upgrade

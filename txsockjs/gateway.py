@@ -3,7 +3,7 @@
 Rules: each session has one connection of its own; bytes go through as they are, text or binary;
 the slower side holds the faster one; whoever ends, the other side is ended and the browser hears
 why. Clients get fixed words, the log the details. It is an ordinary protocol, served as any other
-by `txsockjs.transport`. Called by `txsockjs.mount` and `txsockjs.service`.
+by `txsockjs.serving`. Called by `txsockjs.mount` and `txsockjs.service`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,7 +25,8 @@ from zope.interface import implementer
 
 from .conn import SockJSConnection
 from .errors import SettingsError
-from .transport import Reason, SockJSTransport, serving
+from .serving import serving
+from .transport import Reason, SockJSTransport
 
 _log = Logger()
 

@@ -25,7 +25,7 @@ from .errors import SettingsError
 from .legacy import translated
 from .resource import Given
 from .router import SockJSRouter
-from .transport import checked_encoding, serving
+from .serving import checked_encoding, serving
 
 
 class Services:
