@@ -482,6 +482,18 @@ def test_the_client_waits_for_a_channel_whose_mailbox_is_full() -> None:
     line.settle()
 
 
+def test_what_channels_drop_is_counted_with_the_rest() -> None:
+    line = Line()
+    line.say("sub,ann", "msg,ann,wait", "msg,ann,lost")
+    [ann] = line.people
+    ann.close()
+    ann.send("lost")
+    assert line.server.stats.dump()["messages_dropped"] == 2
+    assert line.server.stats.dump()["sessions_active"] == 1
+    assert line.server.stats.packets_rcv_ps.accumulator == 3
+    line.settle()
+
+
 def test_a_channel_has_no_timer() -> None:
     line = Line()
     before = len(line.server.reactor.getDelayedCalls())

@@ -8,7 +8,6 @@ Made by `txsockjs.multiplex`; calls the carrier.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,7 +20,7 @@ from .proto import Message
 from .session import BaseSession
 from .sessioncontainer import SessionContainer
 from .settings import Settings
-from .stats import StatsCollector
+from .stats import MovingAverage, StatsCollector
 
 UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
 
@@ -79,11 +78,36 @@ class Service:
         return self._wrapped
 
 
-class ChannelServer:
-    """What a session needs of a router, for the channels that one router's sessions carry.
+class ChannelStats:
+    """What channels count: only what they drop, in their router's statistics.
 
-    A router's own statistics count the sessions and packets of clients, so channels have others.
+    Their sessions and packets are no clients' ones.
     """
+
+    def __init__(self, router: StatsCollector) -> None:
+        self._router = router
+        self.packets_sent_ps = MovingAverage()
+        self.packets_rcv_ps = MovingAverage()
+        self.slow_consumers = 0
+
+    @property
+    def messages_dropped(self) -> int:
+        """How many messages the channels, and the sessions that carry them, dropped."""
+        return self._router.messages_dropped
+
+    @messages_dropped.setter
+    def messages_dropped(self, number: int) -> None:
+        self._router.messages_dropped = number
+
+    def session_opened(self, transport: str) -> None:
+        """Count nothing."""
+
+    def session_closed(self) -> None:
+        """Count nothing."""
+
+
+class ChannelServer:
+    """What a session needs of a router, for the channels that one router's sessions carry."""
 
     def __init__(self, router: Server) -> None:
         self._router = router
@@ -91,8 +115,7 @@ class ChannelServer:
         self.scheduler: Scheduler = router.scheduler
         self.reactor: IReactorTime = router.reactor
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
-        self.stats = StatsCollector(router.reactor)
-        self.stats.transports = defaultdict(int)
+        self.stats: Any = ChannelStats(router.stats)
         self._leaving: dict[object, Deferred[None]] = {}
 
     @property
