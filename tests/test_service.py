@@ -356,6 +356,7 @@ def test_connections_that_are_left_are_asked_to_end(make):
     channel, transport = connect(service)
     stopped = service.stopService()
     assert transport.disconnecting
+    assert transport.producer is None  # or a TLS transport would wait for it
     assert not stopped.called
     transport.end()
     channel.connectionLost(Failure(ConnectionDone()))

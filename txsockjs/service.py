@@ -106,6 +106,7 @@ class SockJSService(Service):
         )
         await self._bounded(self.ports.close())
         for transport in self.site.connections():
+            transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
             transport.loseConnection()
         deadline = self._reactor.seconds() + DROP_DELAY
         while self.site.connections() and self._reactor.seconds() < deadline:
