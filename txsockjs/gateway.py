@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from .conn import SockJSConnection
 from .errors import SettingsError
+from .ports import what_is_wrong
 from .serving import serving
 from .transport import Reason, SockJSTransport
 
@@ -64,7 +65,7 @@ class Upstream:
         try:
             endpoint = clientFromString(reactor, self.description)
         except Exception as wrong:  # parsers, those of plugins too, raise what they like
-            why = " ".join(str(wrong).split())
+            why = what_is_wrong(self.description, wrong)
             raise SettingsError(f"cannot bridge to {self.description!r}: {why}") from wrong
         gateway = Gateway(endpoint, reactor, self.connect_timeout, self.description)
         return serving(gateway, self.fallback_encoding)

@@ -20,7 +20,7 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from .channel import ChannelReceiver, ChannelServer, Service, wire_name
-from .conn import SockJSConnection
+from .conn import SockJSConnection, check_class
 from .errors import SettingsError
 from .legacy import translated
 from .resource import Given
@@ -47,6 +47,7 @@ class Services:
                 f"channel {name} must be served by a subclass of SockJSConnection, "
                 f"not {connection!r}"
             )
+        check_class(connection)
         if wire_name(name) in self._services:
             raise SettingsError(f"a channel can be added once, {name} is there twice")
         self._services[wire_name(name)] = Service(name, connection)
