@@ -255,6 +255,7 @@ def test_the_site_takes_what_any_of_the_routers_takes(make):
             {"routers": Router(""), "static": Resource()},
             "static files need the root, and a router is mounted there",
         ),
+        ({"routers": "/chat"}, "a service serves routers, not '/chat'"),
         ({"static": "/no/such/directory"}, "static must be a directory, not '/no/such/directory'"),
     ],
 )

@@ -63,6 +63,8 @@ def find_app(text: str) -> type[SockJSConnection] | Upstream:
 
 def check_prefix(text: str) -> str:
     """Give the prefix as routers have it: ``/a/b``, or nothing for the root."""
+    if not isinstance(text, str):
+        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
     if text in ("", "/"):
         return ""
     parts = (text[:-1] if text.endswith("/") else text).split("/")
