@@ -58,11 +58,12 @@ class SoakControl(Control):
 def main() -> None:
     parser = argparse.ArgumentParser(description="The server that soak.py loads.")
     parser.add_argument("--heartbeat-delay", type=float, required=True, metavar="SECONDS")
-    options = parser.parse_args()
+    parser.add_argument("--disconnect-delay", type=float, required=True, metavar="SECONDS")
+    delays = vars(parser.parse_args())
     root = Resource()
     routers = []
     for path, connection in ((b"echo", Echo), (b"broadcast", Broadcast)):
-        routers.append(SockJSRouter(connection, heartbeat_delay=options.heartbeat_delay))
+        routers.append(SockJSRouter(connection, **delays))
         root.putChild(path, routers[-1].resource())
     site = SockJSSite(root, routers[0].settings.max_body_size)
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
