@@ -229,6 +229,18 @@ def test_who_comes_back_waits_until_the_channel_that_was_left_is_done() -> None:
     line.settle()
 
 
+def test_who_comes_back_to_a_channel_that_closed_itself_waits_too() -> None:
+    line = Line()
+    line.say("sub,ann", "msg,ann,wait")
+    line.people[0].close()
+    line.say("sub,ann")
+    assert len(line.people) == 1
+    line.people[0].gate.callback(None)
+    line.server.reactor.advance(0)
+    assert line.log[2:] == ["ann closed (3000, 'Go away!')", "ann open from 192.0.2.1"]
+    line.settle()
+
+
 def test_who_left_a_busy_channel_uses_the_others() -> None:
     line = Line()
     line.say("sub,ann", "sub,bob", "msg,ann,wait", "uns,ann", "msg,bob,say x")
