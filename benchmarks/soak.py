@@ -31,6 +31,8 @@ LANES = 4
 STAYS = (1.0, 4.0, 2.0)
 # Short enough that each stay sees heartbeats and pings.
 HEARTBEAT_DELAY = 1.0
+# How long sessions whose client is gone are kept, in seconds.
+DISCONNECT_DELAY = 1.0
 
 # What the load generators do, in turn.
 TASKS = [
@@ -52,10 +54,11 @@ TASKS = [
 class Soak:
     """The load: how much came through, and what was wrong."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, haste: float = 1.0) -> None:
         self.came: Counter[str] = Counter()
         self.failures: list[str] = []
         self._server = server
+        self._stays = [stay / haste for stay in STAYS]
         self._load = peers.load_generator()
         self._cores = peers.Cores()
         self._lock = threading.Lock()
@@ -79,7 +82,7 @@ class Soak:
             if left <= 0 and turn >= len(TASKS):
                 return
             transport, task = TASKS[turn % len(TASKS)]
-            stay = STAYS[turn % len(STAYS)]
+            stay = self._stays[turn % len(STAYS)]
             self._stay(transport, task, stay if left <= 0 else min(stay, left))
 
     def _stay(self, transport: str, task: str, seconds: float) -> None:
@@ -153,6 +156,13 @@ def main() -> int:
         help="how much memory the allocator may keep (default: 10)",
     )
     parser.add_argument(
+        "--haste",
+        type=float,
+        default=1.0,
+        metavar="TIMES",
+        help="let load generators come and go so many times faster (default: 1)",
+    )
+    parser.add_argument(
         "--patience",
         type=float,
         default=60.0,
@@ -163,11 +173,12 @@ def main() -> int:
     allow_descriptors(DESCRIPTORS)
     print(f"{options.seconds:g} seconds of full load: {surroundings()}", flush=True)
     core = peers.Cores().server
-    command = [sys.executable, SERVER, "--heartbeat-delay", str(HEARTBEAT_DELAY)]
+    delays = {"--heartbeat-delay": HEARTBEAT_DELAY, "--disconnect-delay": DISCONNECT_DELAY}
+    command = [sys.executable, SERVER, *(str(each) for pair in delays.items() for each in pair)]
     with serving(peers.pinned(core, command)) as server:
         start = server.state("collect")
         lasting = {key: start[key] for key in ("sessions", "applications", "timers", "descriptors")}
-        soak = Soak(server)
+        soak = Soak(server, options.haste)
         soak.run(options.warmup)
         # The routers' own timers run for a while longer, which needs no waiting for yet.
         untimed = {key: most for key, most in lasting.items() if key != "timers"}

@@ -58,12 +58,11 @@ class SoakControl(Control):
 def main() -> None:
     parser = argparse.ArgumentParser(description="The server that soak.py loads.")
     parser.add_argument("--heartbeat-delay", type=float, required=True, metavar="SECONDS")
-    options = parser.parse_args()
+    parser.add_argument("--disconnect-delay", type=float, required=True, metavar="SECONDS")
+    delays = vars(parser.parse_args())
     root = Resource()
     routers = {
-        f"/{connection.__name__.lower()}": SockJSRouter(
-            connection, heartbeat_delay=options.heartbeat_delay
-        )
+        f"/{connection.__name__.lower()}": SockJSRouter(connection, **delays)
         for connection in (Echo, Broadcast)
     }
     for path, router in routers.items():

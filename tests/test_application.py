@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -90,6 +94,89 @@ def test_an_asyncio_future_is_awaited_too() -> None:
     finally:
         loop.close()
     settle(server)
+
+
+def test_a_coroutine_may_await_what_asyncio_has() -> None:
+    session, server, receiver = open_session()
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(Boom())
+        try:
+            await asyncio.gather(future)
+        except Boom:
+            connection.send(f"after {message}")
+            await Deferred.fromFuture(asyncio.ensure_future(asyncio.sleep(0.001, "x")))
+            connection.send("the end")
+
+    async def main() -> None:
+        server.on_message = react
+        session.tell(RECEIVED, ["a", "b"])
+        assert server.recorder.calls == ["open", "a"]
+        while len(receiver.heard) < 5:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert receiver.heard == ["o", "aafter a", "athe end", "aafter b", "athe end"]
+    settle(server)
+
+
+def test_what_asyncio_has_is_cancelled_too(logged: Any) -> None:
+    session, server, receiver = open_session(disconnect_delay=5)
+    trace: list[str] = []
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            trace.append("cleaned up")
+
+    async def main() -> None:
+        server.on_message = react
+        session.tell(RECEIVED, ["a"])
+        receiver.vanish()
+        server.reactor.advance(0)
+        server.reactor.advance(5)
+        while not trace:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert server.recorder.calls == ["open", "a", "close"]
+    assert logged == []
+    settle(server)
+
+
+def test_asyncio_sleeps_under_its_reactor() -> None:
+    program = """
+        from twisted.internet import asyncioreactor
+        asyncioreactor.install()
+        import asyncio
+        from twisted.internet import reactor
+        from tests.fakes import open_session
+        from txsockjs.interfaces import RECEIVED
+
+        async def react(connection, message):
+            await asyncio.sleep(0.001)
+            connection.send(message)
+            reactor.callLater(0, reactor.stop)
+
+        session, server, receiver = open_session()
+        server.on_message = react
+        reactor.callLater(0, session.tell, RECEIVED, ["slept"])  # once the loop runs
+        reactor.callLater(10, reactor.stop)
+        reactor.run()
+        print(receiver.heard)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=pathlib.Path(__file__).parent.parent,
+    )
+    assert (done.stdout, done.stderr) == ("['o', 'aslept']\n", "")
 
 
 def test_an_awaitable_that_is_done_already_costs_no_wait() -> None:
@@ -297,8 +384,14 @@ def test_an_exception_ends_its_own_session_alone(where: str, react: Any, logged:
     settle(server)
 
 
-@pytest.mark.parametrize("what", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_what_is_no_exception_ends_a_session_as_an_exception_does(what: Any, logged: Any) -> None:
+@pytest.mark.parametrize(
+    ("what", "times"),
+    # A callback that is cancelled after the end is nothing to report.
+    [(SystemExit, 3), (KeyboardInterrupt, 3), (asyncio.CancelledError, 2)],
+)
+def test_what_is_no_exception_ends_a_session_as_an_exception_does(
+    what: Any, times: int, logged: Any
+) -> None:
     session, server, receiver = open_session()
 
     def react(connection: SockJSConnection, message: str) -> None:
@@ -311,7 +404,7 @@ def test_what_is_no_exception_ends_a_session_as_an_exception_does(what: Any, log
     server.reactor.advance(0)
     assert receiver.heard == ["o", "c1011 Internal error"]
     assert server.recorder.calls == ["open", "x", "close"]
-    assert len(logged) == 3
+    assert len(logged) == times
     settle(server)
 
 

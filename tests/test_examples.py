@@ -31,10 +31,10 @@ SHORT = [
 ]
 
 
-def serve(name, prefix):
+def serve(name, prefix, cwd=EXAMPLES):
     """Run ``twistd sockjs`` for a class of the examples, which are the current directory."""
     command = (TWISTD, "-n", "--pidfile=", "sockjs", "--listen", LISTEN)
-    return running(*command, "--app", name, "--prefix", prefix, cwd=EXAMPLES)
+    return running(*command, "--app", name, "--prefix", prefix, cwd=cwd)
 
 
 class Socket:
@@ -111,8 +111,12 @@ def test_auth_lets_members_in():
         assert client.messages() == ["Ann said hello"]
 
 
-def test_auth_refuses_others_and_whoever_is_late():
-    with serve("auth.Members", "/members") as server:
+def test_auth_refuses_others_and_whoever_is_late(tmp_path):
+    with open(os.path.join(EXAMPLES, "auth.py")) as file:
+        program = file.read()
+    assert "DEADLINE = 5.0" in program
+    (tmp_path / "auth.py").write_text(program.replace("DEADLINE = 5.0", "DEADLINE = 1.5"))
+    with serve("auth.Members", "/members", str(tmp_path)) as server:
         with Socket(server, "/members") as late, Socket(server, "/members") as other:
             other.send("guess")
             assert other.read() == 'c[4003,"Unknown token"]'

@@ -199,6 +199,8 @@ def test_wrong_settings_prefixes_and_factories_are_refused_by_name():
         SockJSFactory(LinesFactory(), heartbeat=7)
     with pytest.raises(SettingsError, match="a prefix must be / or a path such as /chat"):
         SockJSFactory(LinesFactory(), prefix="//")
+    with pytest.raises(SettingsError, match="a prefix must be / or a path such as /chat, not <"):
+        SockJSMultiFactory().addFactory("/lines", LinesFactory())
     with pytest.raises(SettingsError, match="settings must be a Settings or a mapping, not 7"):
         SockJSResource(LinesFactory(), 7)
     with pytest.raises(TypeError, match="factory must have a buildProtocol"):

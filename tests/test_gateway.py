@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from txsockjs import SettingsError
 from txsockjs.gateway import Gateway, Upstream
-from txsockjs.transport import serving
+from txsockjs.serving import serving
 
 from .memory import Lab
 from .raw import PATIENCE, asked, frame, post, read_frame, read_head, upgrade
@@ -29,6 +29,19 @@ from .running import running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
+
+
+class FakeUpstream(StringTransportWithDisconnection):
+    """An upstream's transport, which a consumer can stop."""
+
+    protocol: Any
+
+    def stopProducing(self) -> None:
+        self.loseConnection()  # as TCP does
+
+    def write(self, data: bytes) -> None:
+        assert self.connected, data
+        super().write(data)
 
 
 @implementer(IStreamClientEndpoint)
@@ -51,7 +64,7 @@ class FakeEndpoint:
         """Make the connection, and return the upstream's transport."""
         factory, attempt = self.attempts[number]
         protocol = factory.buildProtocol(None)
-        transport = StringTransportWithDisconnection()
+        transport = FakeUpstream()
         transport.protocol = protocol
         protocol.makeConnection(transport)
         attempt.callback(protocol)
@@ -225,13 +238,38 @@ def test_a_browser_that_leaves_before_the_upstream_is_connected_ends_the_attempt
     bench.settle()
 
 
+def test_what_a_browser_that_left_had_sent_is_passed_on_before_the_upstream_is_closed() -> None:
+    bench = Bench()
+    bench.client.say(b'["one","two"]')
+    bench.client.vanish()
+    bench.lab.clock.advance(1)
+    assert bench.endpoint.cancelled == 0
+    upstream = bench.endpoint.answer()
+    assert upstream.connected
+    bench.lab.clock.advance(0)
+    assert upstream.value() == b"onetwo"
+    assert not upstream.connected
+    bench.settle()
+
+
+def test_an_upstream_that_does_not_come_for_what_is_left_for_it_is_given_up() -> None:
+    bench = Bench(disconnect_delay=5)
+    bench.client.say(b'"one"')
+    bench.client.vanish()
+    bench.lab.pass_time(4)
+    assert bench.endpoint.cancelled == 0
+    bench.lab.pass_time(1)
+    assert bench.endpoint.cancelled == 1
+    bench.settle()
+
+
 def test_a_connection_that_comes_too_late_is_closed() -> None:
     bench = Bench()
     factory, attempt = bench.endpoint.attempts[0]
     attempt.addErrback(lambda _: None)
     bench.client.vanish()
     protocol = factory.buildProtocol(None)
-    transport = StringTransportWithDisconnection()
+    transport = FakeUpstream()
     transport.protocol = protocol
     protocol.makeConnection(transport)
     assert not transport.connected

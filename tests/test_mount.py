@@ -25,6 +25,10 @@ def here(tmp_path, monkeypatch):
 CHAT = "from txsockjs.conn import SockJSConnection\nclass Chat(SockJSConnection): pass\n"
 
 
+def chat(method):
+    return CHAT.replace("pass", f"\n    def {method}: pass")
+
+
 @pytest.mark.parametrize(
     ("text", "prefix"),
     [
@@ -88,6 +92,16 @@ def test_a_mount_without_a_name_is_refused():
         ("def f(:", "some_app.Chat", "cannot import 'some_app.Chat': SyntaxError: "),
         ("x = 1", "some_app.x", "some_app.x must be a subclass of SockJSConnection, not 1"),
         ("x = 1", "some_app", "some_app must be a subclass of SockJSConnection, not <module"),
+        ("", "some_app:Chat", "cannot import 'some_app:Chat': No module named 'some_app:Chat'"),
+        (None, "some_app:Chat", "; did you mean some_app.Chat?"),
+        (None, "./some_app.py:Chat", "; did you mean some_app.Chat?"),
+        (None, "some/app", "; did you mean some.app?"),
+        (None, "tcp:localhost:25", "; did you mean endpoint:tcp:localhost:25?"),
+        (CHAT, "some_app.py", "; did you mean some_app?"),
+        (CHAT, "some_app", "py'>; did you mean some_app.Chat?"),
+        (chat("on_open(self)"), "some_app.Chat", "(self, info), not (self)"),
+        (chat("on_close(self, why)"), "some_app.Chat", "Chat.on_close must take"),
+        (chat("__init__(self)"), "some_app.Chat", "Chat.__init__ must take (self, s"),
         ("class X: pass", "some_app.X", "must be a subclass of SockJSConnection, not <class"),
     ],
 )

@@ -196,9 +196,9 @@ def test_a_client_may_unsubscribe_and_come_back() -> None:
     line.say("sub,ann", "uns,ann", "uns,ann", "msg,ann,lost", "sub,ann", "msg,ann,found")
     assert line.log == [
         "ann open from 192.0.2.1",
+        "ann closed (1000, 'Unsubscribed')",
         "ann open from 192.0.2.1",
         "ann hears found",
-        "ann closed (1000, 'Unsubscribed')",
     ]
     assert line.people[0].is_closed
     assert not line.people[1].is_closed
@@ -212,6 +212,55 @@ def test_what_was_said_before_unsubscribing_is_handled_first() -> None:
     assert line.log[1:] == ["ann hears wait"]
     line.people[0].gate.callback(None)
     assert line.log[2:] == ["ann hears last words", "ann closed (1000, 'Unsubscribed')"]
+    line.settle()
+
+
+def test_who_comes_back_waits_until_the_channel_that_was_left_is_done() -> None:
+    line = Line(mailbox_limit=1000)
+    for _ in range(100):
+        line.say("sub,ann", "msg,ann,wait", f"msg,ann,{'x' * 500}", "uns,ann")
+    assert len(line.people) == 1
+    assert line.session.room() is not None  # so the client is held
+    line.say("sub,bob")
+    assert len(line.people) == 1
+    line.people[0].gate.callback(None)
+    assert line.log[2:4] == [f"ann hears {'x' * 500}", "ann closed (1000, 'Unsubscribed')"]
+    assert [person.name for person in line.people] == ["ann", "ann"]
+    line.settle()
+
+
+def test_who_comes_back_to_a_channel_that_closed_itself_waits_too() -> None:
+    line = Line()
+    line.say("sub,ann", "msg,ann,wait")
+    line.people[0].close()
+    line.say("sub,ann")
+    assert len(line.people) == 1
+    line.people[0].gate.callback(None)
+    line.server.reactor.advance(0)
+    assert line.log[2:] == ["ann closed (3000, 'Go away!')", "ann open from 192.0.2.1"]
+    line.settle()
+
+
+def test_who_left_a_busy_channel_uses_the_others() -> None:
+    line = Line()
+    line.say("sub,ann", "sub,bob", "msg,ann,wait", "uns,ann", "msg,bob,say x")
+    assert line.heard == ["msg,bob,x"]
+    line.people[0].gate.callback(None)
+    line.settle()
+
+
+def test_the_end_of_the_connection_ends_the_wait_for_a_channel() -> None:
+    line = Line()
+    line.say("sub,ann")
+    line.people[0].on_close = Deferred  # type: ignore[method-assign]
+    line.say("uns,ann", "sub,ann")
+    line.session.close()
+    line.server.reactor.advance(0)
+    line.server.reactor.advance(line.server.settings.disconnect_delay)
+    assert line.log == ["ann open from 192.0.2.1"]
+    assert line.session.connection is None
+    line.server.leaving.clear()  # that channel never ends
+    line.log.clear()
     line.settle()
 
 
@@ -442,6 +491,18 @@ def test_the_client_waits_for_a_channel_whose_mailbox_is_full() -> None:
     line.people[0].gate.callback(None)
     assert [entry[:10] for entry in line.log[3:]] == ["ann hears ", "bob hears ", "bob hears "]
     assert line.session.room() is None
+    line.settle()
+
+
+def test_what_channels_drop_is_counted_with_the_rest() -> None:
+    line = Line()
+    line.say("sub,ann", "msg,ann,wait", "msg,ann,lost")
+    [ann] = line.people
+    ann.close()
+    ann.send("lost")
+    assert line.server.stats.dump()["messages_dropped"] == 2
+    assert line.server.stats.dump()["sessions_active"] == 1
+    assert line.server.stats.packets_rcv_ps.accumulator == 3
     line.settle()
 
 

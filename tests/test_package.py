@@ -55,6 +55,7 @@ TOP = [
     "resource",
     "root",
     "service",
+    "serving",
     "testing",
     "testing.client",
     "testing.http",

@@ -158,7 +158,9 @@ def test_without_a_mount_it_serves_the_demo(tmp_path):
 
 
 def test_it_serves_an_application_of_the_current_directory(tmp_path):
-    with serve("--app", "some_app.App", "--prefix", "/app", cwd=tmp_path) as server:
+    # Or the server would wait for the client to come back for its close frame.
+    hurry = ("--disconnect-delay", "2")
+    with serve("--app", "some_app.App", "--prefix", "/app", *hurry, cwd=tmp_path) as server:
         assert get(server.url + "/app/") == b"Welcome to SockJS!\n"
         session = server.url + "/app/0/one"
         assert post(session + "/xhr") == b"o\n"

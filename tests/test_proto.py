@@ -66,6 +66,18 @@ def test_both_libraries_make_the_same_frame(messages: list[str]) -> None:
     assert json.loads(fast[1:]) == [_joined(message) for message in messages]
 
 
+SPECIAL = "\x7f\x9f\u200c\u200f\u2028\u202f\u2060\u206f\ufff0\uffff\ud800\udfff"
+CONTROL = "\0\b\t\n\f\r\x1f"
+
+
+@given(st.text(st.sampled_from('ab\\"/unrtbf0\x7e\xa0é☃😀' + CONTROL + SPECIAL)))
+def test_each_character_is_written_by_itself(message: str) -> None:
+    written = {character: f"\\u{ord(character):04x}" for character in CONTROL + SPECIAL}
+    written.update({"\\": "\\\\", '"': '\\"'})
+    expected = "".join(written.get(character, character) for character in message)
+    assert proto.json_encode(message) == f'"{expected}"'
+
+
 def _joined(message: str) -> str:
     # Two escaped halves that happen to stand side by side are one character to every reader.
     return message.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

@@ -288,8 +288,9 @@ def test_its_file_says_what_it_seems_to(folder: Path) -> None:
 
 def test_its_first_command_serves_the_chat(folder: Path) -> None:
     arguments = shlex.split(COMMANDS[0])[1:]
-    listen = ("--listen", "tcp:0:interface=127.0.0.1")
-    with running(TWISTD, "--pidfile=", *arguments, *listen, cwd=str(folder)) as server:
+    # Or the server would wait for the clients to come back for their close frame.
+    hurry = ("--listen", "tcp:0:interface=127.0.0.1", "--disconnect-delay", "2")
+    with running(TWISTD, "--pidfile=", *arguments, *hurry, cwd=str(folder)) as server:
         people = [server.url + "/chat/000/" + name for name in ("ann", "bob")]
         assert [post(person + "/xhr") for person in people] == [b"o\n", b"o\n"]
         post(people[0] + "/xhr_send", json.dumps(["hello"]).encode())

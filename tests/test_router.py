@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
 from klein import Klein
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.web.resource import Resource
 
@@ -21,6 +23,36 @@ from .memory import Connection, Echo, Lab
 def test_a_prefix_that_is_no_path_is_refused(prefix: Any) -> None:
     with pytest.raises(SettingsError, match="prefix must be"):
         SockJSRouter(Echo, prefix, reactor=object())
+
+
+def test_what_is_no_connection_class_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a connection must be a class, not 5"):
+        SockJSRouter(5)  # type: ignore[arg-type]
+
+    class Careless(Echo):
+        def on_message(self) -> None:  # type: ignore[override]
+            pass
+
+    problem = r"Careless.on_message must take \(self, message\), not \(self\)"
+    with pytest.raises(SettingsError, match=problem):
+        SockJSRouter(Careless)
+
+
+def test_callbacks_may_be_anything_that_can_be_called() -> None:
+    def needing(call: Any) -> Any:
+        return functools.wraps(call)(lambda self, message: call(self, message, None))
+
+    class Loose(Echo):
+        on_open = on_close = print  # type: ignore[assignment]
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+
+        @needing
+        async def on_message(self, message: Any, database: Any) -> None:
+            pass
+
+    SockJSRouter(Loose, reactor=Clock())
 
 
 def test_a_wrong_setting_is_refused_by_name() -> None:

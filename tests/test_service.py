@@ -1,5 +1,7 @@
 """The service in memory: what it listens on, and the order and bounds of its end."""
 
+import sys
+
 import pytest
 from twisted.application.service import Application, IService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -193,6 +195,7 @@ def test_an_endpoint_that_fails_ends_the_start_and_closes_the_others(make):
         ("tpc:80", "cannot listen on 'tpc:80': Unknown endpoint type: 'tpc'"),
         ("tcp:http", "cannot listen on 'tcp:http': invalid literal for int()"),
         ("tcp", "cannot listen on 'tcp': "),
+        ("8080", "cannot listen on '8080': did you mean tcp:8080?"),
     ],
 )
 def test_a_string_that_describes_no_endpoint_is_refused(make, text, words):
@@ -200,6 +203,13 @@ def test_a_string_that_describes_no_endpoint_is_refused(make, text, words):
         make(text)
     assert str(caught.value).startswith(words)
     assert "\n" not in str(caught.value)
+
+
+def test_without_the_library_for_tls_an_endpoint_says_so(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "OpenSSL", None)
+    monkeypatch.delitem(sys.modules, "twisted.internet.ssl", raising=False)
+    with pytest.raises(SettingsError, match="TLS needs pyOpenSSL, which comes with pip install"):
+        make("ssl:8443:privateKey=key.pem:certKey=cert.pem")
 
 
 def test_an_endpoint_that_fails_later_is_logged(make):
@@ -245,6 +255,7 @@ def test_the_site_takes_what_any_of_the_routers_takes(make):
             {"routers": Router(""), "static": Resource()},
             "static files need the root, and a router is mounted there",
         ),
+        ({"routers": "/chat"}, "a service serves routers, not '/chat'"),
         ({"static": "/no/such/directory"}, "static must be a directory, not '/no/such/directory'"),
     ],
 )
@@ -356,6 +367,7 @@ def test_connections_that_are_left_are_asked_to_end(make):
     channel, transport = connect(service)
     stopped = service.stopService()
     assert transport.disconnecting
+    assert transport.producer is None  # or a TLS transport would wait for it
     assert not stopped.called
     transport.end()
     channel.connectionLost(Failure(ConnectionDone()))

@@ -655,6 +655,26 @@ def test_a_pull_producer_is_asked_whenever_there_is_room() -> None:
     settle(server)
 
 
+def test_a_pull_producer_is_not_asked_while_there_is_no_room() -> None:
+    session, server, receiver = open_session(room=2)
+    asked: list[str] = []
+
+    def produce() -> None:
+        asked.append("more")
+        session.send(f"chunk {len(asked)}")
+
+    producer = FakeProducer()
+    producer.resumeProducing = produce  # type: ignore[method-assign]
+    session.register_producer(producer, False)
+    assert receiver.heard == ["o", "achunk 1"]
+    assert asked == ["more"]
+    poll = FakeReceiver(1).attach(session)
+    assert poll.heard == ["achunk 2"]
+    assert len(asked) == 2
+    session.unregister_producer()
+    settle(server)
+
+
 def test_a_pull_producer_for_a_client_that_takes_it_all_does_not_stop_the_reactor() -> None:
     session, server, receiver = open_session()
     producer = FakeProducer()

@@ -114,6 +114,19 @@ def test_an_announced_body_over_the_limit_is_refused_before_any_of_it_comes(conn
     assert transport.half_closed
 
 
+@pytest.mark.parametrize("origin", [b"https://page.example", b"null", None])
+def test_a_page_of_another_origin_can_read_the_refusal(connect, origin):
+    _, channel, transport = connect()
+    headers = [] if origin is None else [b"Origin: " + origin]
+    channel.dataReceived(post(length(LIMIT + 1), *headers))
+    head, _ = head_and_body(transport)
+    cors = {line.lower() for line in head if b"ccess-" in line or b"ary:" in line}
+    expected = {b"vary: origin", b"access-control-allow-origin: " + (origin or b"*")}
+    if origin is not None:
+        expected.add(b"access-control-allow-credentials: true")
+    assert cors == expected
+
+
 def test_a_chunked_body_is_refused_when_it_passes_the_limit(connect):
     _, channel, transport = connect()
     channel.dataReceived(post(CHUNKED, body=chunk(b"x" * LIMIT)))

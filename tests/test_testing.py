@@ -200,6 +200,27 @@ def test_a_server_may_refuse(transport: str) -> None:
     testing.settle(router)
 
 
+def test_time_must_be_a_clock_s() -> None:
+    with pytest.raises(TypeError, match="the router's reactor must be a Clock, not <"):
+        testing.connect(SockJSRouter(Echo))
+
+
+def test_a_response_that_did_not_come_has_no_status(router: Any) -> None:
+    connection = testing.Connection(router.resource(), router.reactor)
+    assert (connection.status, connection.body) == (0, b"")
+    assert connection.request("GET", "/nowhere").status == 404
+
+
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_the_servers_close_is_seen_wherever_one_looks(router: Any, transport: str) -> None:
+    client = testing.connect(router, transport)
+    [connection] = [session.connection for session in router.sessions]
+    connection.send("bye")
+    connection.close(3001, "as told")
+    assert client.close_reason == (3001, "as told")
+    assert client.messages == ["bye"]
+
+
 def test_a_transport_must_be_one(router: Any) -> None:
     with pytest.raises(ValueError, match=r"must be one of websocket, .*, not 'telnet'"):
         testing.connect(router, "telnet")

@@ -14,8 +14,9 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from txsockjs.errors import SettingsError
-from txsockjs.transport import broadcast, encoded, serving
+from txsockjs.serving import serving
+from txsockjs.transport import encoded
+from txsockjs.utils import broadcast
 
 from .memory import Lab
 
@@ -192,17 +193,6 @@ def test_a_fallback_encoding_reads_them_instead() -> None:
     bench.transport.loseConnection()
     assert bench.frames()[:3] == ['a["ü"]', 'a["Ãü"]', 'a["â"]']
     bench.settle()
-
-
-@pytest.mark.parametrize("wrong", ["no-such", "hex", 7])
-def test_a_fallback_encoding_that_is_none_is_refused(wrong: Any) -> None:
-    with pytest.raises(SettingsError, match=f"fallback_encoding must be .*, not {wrong!r}"):
-        serving(NotingFactory(), wrong)
-
-
-def test_what_builds_no_protocols_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"factory must have a buildProtocol, .* not <class"):
-        serving(Protocol)
 
 
 # -- raw websockets
@@ -630,6 +620,12 @@ def test_a_broadcast_reaches_transports_of_every_kind() -> None:
     for connection in (text, split, binary):
         connection.vanish()
     lab.settle()
+
+
+@pytest.mark.parametrize("wrong", [5, None, [1, 2]])
+def test_only_text_and_bytes_can_be_broadcast(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="a transport writes bytes, not"):
+        broadcast(wrong, [StringTransport()])
 
 
 def test_a_broadcast_is_encoded_once(monkeypatch: Any) -> None:

@@ -432,6 +432,8 @@ def _in_turns(coroutine: Any, scheduler: Scheduler) -> Generator[Any, Any, Any]:
             awaited = scheduler.turn(go_on, value)
         except StopIteration as end:
             return end.value
+        if asyncio.isfuture(awaited):  # what asyncio's own coroutines wait for
+            awaited = Deferred.fromFuture(awaited)
         try:
             go_on, value = coroutine.send, (yield awaited)
         except GeneratorExit:  # collected while it waited

@@ -7,6 +7,7 @@ Owned and called by the session.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -138,7 +139,7 @@ class Application:
         if isinstance(failure.value, Refused):
             self._owner.end((failure.value.code, failure.value.reason))
             return
-        if self._owner.is_closed and failure.check(CancelledError):
+        if self._owner.is_closed and failure.check(CancelledError, asyncio.CancelledError):
             return
         if self.connection is not None and not self._owner.is_closed:
             try:

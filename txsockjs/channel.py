@@ -8,7 +8,6 @@ Made by `txsockjs.multiplex`; calls the carrier.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,7 +20,7 @@ from .proto import Message
 from .session import BaseSession
 from .sessioncontainer import SessionContainer
 from .settings import Settings
-from .stats import StatsCollector
+from .stats import MovingAverage, StatsCollector
 
 UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
 
@@ -79,11 +78,36 @@ class Service:
         return self._wrapped
 
 
-class ChannelServer:
-    """What a session needs of a router, for the channels that one router's sessions carry.
+class ChannelStats:
+    """What channels count: only what they drop, in their router's statistics.
 
-    A router's own statistics count the sessions and packets of clients, so channels have others.
+    Their sessions and packets are no clients' ones.
     """
+
+    def __init__(self, router: StatsCollector) -> None:
+        self._router = router
+        self.packets_sent_ps = MovingAverage()
+        self.packets_rcv_ps = MovingAverage()
+        self.slow_consumers = 0
+
+    @property
+    def messages_dropped(self) -> int:
+        """How many messages the channels, and the sessions that carry them, dropped."""
+        return self._router.messages_dropped
+
+    @messages_dropped.setter
+    def messages_dropped(self, number: int) -> None:
+        self._router.messages_dropped = number
+
+    def session_opened(self, transport: str) -> None:
+        """Count nothing."""
+
+    def session_closed(self) -> None:
+        """Count nothing."""
+
+
+class ChannelServer:
+    """What a session needs of a router, for the channels that one router's sessions carry."""
 
     def __init__(self, router: Server) -> None:
         self._router = router
@@ -91,8 +115,8 @@ class ChannelServer:
         self.scheduler: Scheduler = router.scheduler
         self.reactor: IReactorTime = router.reactor
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
-        self.stats = StatsCollector(router.reactor)
-        self.stats.transports = defaultdict(int)
+        self.stats: Any = ChannelStats(router.stats)
+        self._leaving: dict[object, Deferred[None]] = {}
 
     @property
     def closing(self) -> bool:
@@ -101,19 +125,28 @@ class ChannelServer:
 
     def enter(self, application: object) -> None:
         """Let the router wait for this application when closing."""
+        self._leaving[application] = Deferred()
         self._router.enter(application)
 
     def leave(self, application: object) -> None:
-        """Let the router know that this application's last callback is done."""
+        """Let who waits, and the router, know that this application's last callback is done."""
         self._router.leave(application)
+        leaving = self._leaving.pop(application, None)
+        if leaving is not None:
+            leaving.callback(None)
+
+    def done(self, application: object) -> Deferred[None] | None:
+        """Return what fires when this application, which is ending, is done; else None."""
+        return self._leaving.get(application)
 
 
 class ChannelSession(BaseSession):
     """The session of one subscription; ``carrier`` is the connection that carries it."""
 
     __slots__ = ("carrier",)
+    server: ChannelServer
 
-    def __init__(self, service: Service, server: Server, carrier: Carrier) -> None:
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
         super().__init__(service.connection, server)
         self.carrier = carrier
 
@@ -159,6 +192,10 @@ class ChannelSession(BaseSession):
         """End: the client unsubscribed, or its connection ended for another reason."""
         self._handle(GONE, (receiver, reason or GO_AWAY))
 
+    def done(self) -> Deferred[None] | None:
+        """Return what fires when its application is done; None if it is, or has not ended."""
+        return self.server.done(self._application)
+
     def hold(self) -> None:
         """Hold what a producer sends; all else goes to the carrier, where it is counted."""
         if self._production is not None:
@@ -180,7 +217,7 @@ class ChannelReceiver:
 
     __slots__ = ("_carrier", "ready", "service", "session")
 
-    def __init__(self, service: Service, server: Server, carrier: Carrier) -> None:
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
         self.service = service
         self._carrier = carrier
         self.ready = True

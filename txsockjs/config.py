@@ -37,8 +37,8 @@ from .errors import SettingsError
 from .gateway import Upstream
 from .kinds import SECONDS, Unfit
 from .mount import Mount, check_prefix, find_app
+from .serving import checked_encoding
 from .settings import Settings
-from .transport import checked_encoding
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,12 +7,16 @@ session.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
+
+from .errors import SettingsError
 
 
 class ConnectionInfo:
@@ -184,6 +188,30 @@ class SockJSConnection:
     def unregister_producer(self) -> None:
         """Forget the registered producer."""
         self.session.unregister_producer()
+
+
+# What is called in every connection, and with what.
+_CALLS = {"__init__": "session", "on_open": "info", "on_message": "message", "on_close": ""}
+
+
+def check_class(connection: object) -> None:
+    """Raise `SettingsError` unless this is a class whose callbacks can be called.
+
+    What is wrong with them would else be seen by the first client.
+    """
+    if not isinstance(connection, type):
+        raise SettingsError(f"a connection must be a class, not {connection!r}")
+    for name, argument in _CALLS.items():
+        wanted = ["self", argument] if argument else ["self"]
+        if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
+            # Not of what a decorator wraps: it may add arguments.
+            signature = inspect.signature(getattr(connection, name), follow_wrapped=False)
+            try:
+                signature.bind(*wanted)
+            except TypeError:
+                raise SettingsError(
+                    f"{connection.__name__}.{name} must take ({', '.join(wanted)}), not {signature}"
+                ) from None
 
 
 def sendable(message: object) -> str | bytes:

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from .errors import SettingsError
 from .legacy import parsed
 from .mount import check_prefix
-from .transport import checked_encoding
+from .serving import checked_encoding
 
 
 @implementer(IStreamServerEndpoint)

@@ -52,7 +52,9 @@ class SockJSMultiFactory(SockJSSite):
 
         ``options`` and the keywords are those of `SockJSResource`.
         """
-        prefix = check_prefix(prefix if prefix.startswith("/") or not prefix else f"/{prefix}")
+        if isinstance(prefix, str) and prefix and not prefix.startswith("/"):
+            prefix = f"/{prefix}"
+        prefix = check_prefix(prefix)
         router = make_router(factory, prefix, options, settings, self._clock)
         self._root.mount(prefix, router.resource())
         # The site does not know the endpoint yet when a body comes; each has its own limit too.

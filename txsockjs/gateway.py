@@ -3,7 +3,7 @@
 Rules: each session has one connection of its own; bytes go through as they are, text or binary;
 the slower side holds the faster one; whoever ends, the other side is ended and the browser hears
 why. Clients get fixed words, the log the details. It is an ordinary protocol, served as any other
-by `txsockjs.transport`. Called by `txsockjs.mount` and `txsockjs.service`.
+by `txsockjs.serving`. Called by `txsockjs.mount` and `txsockjs.service`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,7 +25,9 @@ from zope.interface import implementer
 
 from .conn import SockJSConnection
 from .errors import SettingsError
-from .transport import Reason, SockJSTransport, serving
+from .ports import what_is_wrong
+from .serving import serving
+from .transport import Reason, SockJSTransport
 
 _log = Logger()
 
@@ -63,7 +65,7 @@ class Upstream:
         try:
             endpoint = clientFromString(reactor, self.description)
         except Exception as wrong:  # parsers, those of plugins too, raise what they like
-            why = " ".join(str(wrong).split())
+            why = what_is_wrong(self.description, wrong)
             raise SettingsError(f"cannot bridge to {self.description!r}: {why}") from wrong
         gateway = Gateway(endpoint, reactor, self.connect_timeout, self.description)
         return serving(gateway, self.fallback_encoding)
@@ -136,14 +138,15 @@ class Bridge(Protocol):
 
     # -- the upstream connection
 
-    def connected_upstream(self, upstream: Any) -> None:
+    def connected_upstream(self, end: _UpstreamEnd) -> None:
         """Let both sides talk, each as fast as the other reads."""
+        upstream: Any = end.transport
         if self._over:
             upstream.loseConnection()
             return
         self._upstream = upstream
         upstream.registerProducer(self, True)
-        self.transport.registerProducer(upstream, True)
+        self.transport.registerProducer(end, True)
         self.transport.resumeProducing()
 
     def lost_upstream(self, reason: Failure) -> None:
@@ -202,17 +205,31 @@ class _UpstreamFactory(Factory):
         return _UpstreamEnd(self._bridge)
 
 
+@implementer(IPushProducer)
 class _UpstreamEnd(Protocol):
-    """The upstream's end of a bridge."""
+    """The upstream's end of a bridge; the producer of what the browser reads."""
+
+    transport: Any
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
 
     def connectionMade(self) -> None:
-        self._bridge.connected_upstream(self.transport)
+        self._bridge.connected_upstream(self)
 
     def dataReceived(self, data: bytes) -> None:
         self._bridge.transport.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
         self._bridge.lost_upstream(reason)
+
+    def pauseProducing(self) -> None:
+        """Hold the upstream."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let the upstream send."""
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Do nothing: the bridge closes the upstream, after what the browser had sent."""

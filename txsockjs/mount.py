@@ -10,19 +10,22 @@ Called by `txsockjs.options` and `txsockjs.config`.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from twisted.python import reflect
 
-from .conn import SockJSConnection
+from .conn import SockJSConnection, check_class
 from .errors import SettingsError
 from .gateway import Upstream
 
 ENDPOINT = "endpoint:"
+_CLIENTS = ("tcp", "tls", "ssl", "unix")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ def find_app(text: str) -> type[SockJSConnection] | Upstream:
 
 def check_prefix(text: str) -> str:
     """Give the prefix as routers have it: ``/a/b``, or nothing for the root."""
+    if not isinstance(text, str):
+        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
     if text in ("", "/"):
         return ""
     parts = (text[:-1] if text.endswith("/") else text).split("/")
@@ -76,10 +81,33 @@ def find_connection(name: str) -> type[SockJSConnection]:
     try:
         found = reflect.namedAny(name)
     except Exception as error:  # whatever the module raises while it is imported
-        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}") from error
+        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{_hint(name)}") from error
     if not (isinstance(found, type) and issubclass(found, SockJSConnection)):
-        raise SettingsError(f"{name} must be a subclass of SockJSConnection, not {found!r}")
+        raise SettingsError(
+            f"{name} must be a subclass of SockJSConnection, not {found!r}{_hint(name, found)}"
+        )
+    check_class(found)
     return found
+
+
+def _hint(name: str, found: object = None) -> str:
+    """Guess what was meant."""
+    meant = re.sub(r"\.py\b", "", name).replace("/", ".").replace(":", ".").strip(".")
+    if name.partition(":")[0] in _CLIENTS:
+        meant = ENDPOINT + name
+    elif isinstance(found, ModuleType):
+        named = vars(found).items()
+        connections = [each for each, value in named if _is_connection_of(found, value)]
+        meant = f"{name}.{connections[0]}" if connections else name
+    return f"; did you mean {meant}?" if meant != name else ""
+
+
+def _is_connection_of(module: ModuleType, value: object) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, SockJSConnection)
+        and value.__module__ == module.__name__
+    )
 
 
 def _one_line(error: Exception) -> str:

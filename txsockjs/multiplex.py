@@ -20,12 +20,12 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from .channel import ChannelReceiver, ChannelServer, Service, wire_name
-from .conn import SockJSConnection
+from .conn import SockJSConnection, check_class
 from .errors import SettingsError
 from .legacy import translated
 from .resource import Given
 from .router import SockJSRouter
-from .transport import checked_encoding, serving
+from .serving import checked_encoding, serving
 
 
 class Services:
@@ -47,6 +47,7 @@ class Services:
                 f"channel {name} must be served by a subclass of SockJSConnection, "
                 f"not {connection!r}"
             )
+        check_class(connection)
         if wire_name(name) in self._services:
             raise SettingsError(f"a channel can be added once, {name} is there twice")
         self._services[wire_name(name)] = Service(name, connection)
@@ -88,6 +89,7 @@ class MultiplexConnection(SockJSConnection):
         super().__init__(session)
         self._server = self._services.server_for(session.server)
         self._subscribed: dict[str, ChannelReceiver] = {}
+        self._leaving: dict[str, Deferred[None]] = {}
         self._watching = False
         self.held = False
 
@@ -96,7 +98,8 @@ class MultiplexConnection(SockJSConnection):
     def on_message(self, message: str | bytes) -> Deferred[None] | None:
         """Pass a message on to the channel that it names.
 
-        The client's next one waits only if that channel's mailbox is over its limit.
+        The client's next one waits only if that channel's mailbox is over its limit, or if it
+        subscribes to a channel that it left before and that is not done.
         """
         if not isinstance(message, str):
             return None
@@ -105,12 +108,12 @@ class MultiplexConnection(SockJSConnection):
         channel = self._subscribed.get(name)
         if channel is None:
             if kind == "sub":
-                self._subscribe(name)
+                return self._subscribe(name)
         elif kind == "msg":
             return channel.session.received(payload)
         elif kind == "uns":
-            self.forget(channel)
             channel.session.lost(channel)
+            self.forget(channel)
         return None
 
     def on_close(self) -> None:
@@ -119,14 +122,19 @@ class MultiplexConnection(SockJSConnection):
         for channel in channels.values():
             channel.session.lost(channel, self.close_reason)
 
-    def _subscribe(self, name: str) -> None:
+    def _subscribe(self, name: str) -> Deferred[None] | None:
         service = self._services.get(name)
         if service is None:
             # A client would wait for ever otherwise.
             self.send(f"uns,{name}")
-            return
+            return None
+        leaving = self._leaving.pop(name, None)
+        if leaving is not None:
+            # Or one client could leave any number of them behind, each with what it has to handle.
+            return leaving.addCallback(lambda _: self._subscribe(name))
         channel = self._subscribed[name] = ChannelReceiver(service, self._server, self)
         channel.session.subscribed(channel)
+        return None
 
     # -- told by the channels
 
@@ -141,6 +149,9 @@ class MultiplexConnection(SockJSConnection):
         name = channel.service.wire_name
         if self._subscribed.get(name) is channel:
             del self._subscribed[name]
+            leaving = channel.session.done()
+            if leaving is not None:
+                self._leaving[name] = leaving
 
     # -- told by the session, as a producer
 

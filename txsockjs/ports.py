@@ -7,6 +7,7 @@ that fails later, or is cancelled by closing, is logged. Called by `txsockjs.ser
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -73,7 +74,17 @@ def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndp
     try:
         return endpoint, serverFromString(reactor, endpoint)
     except Exception as error:  # parsers, those of plugins too, raise what they like
-        raise SettingsError(f"cannot listen on {endpoint!r}: {_why(error)}") from error
+        problem = what_is_wrong(endpoint, error)
+        raise SettingsError(f"cannot listen on {endpoint!r}: {problem}") from error
+
+
+def what_is_wrong(description: str, error: Exception) -> str:
+    """Say in one line why a string describes no endpoint, of a server or of a client."""
+    if description.startswith(("ssl:", "tls:")) and find_spec("OpenSSL") is None:
+        return "TLS needs pyOpenSSL, which comes with pip install 'twisted[tls]'"
+    if description.isdigit():
+        return f"did you mean tcp:{description}?"
+    return _why(error)
 
 
 def _why(error: BaseException | None) -> str:

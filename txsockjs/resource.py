@@ -18,8 +18,8 @@ from twisted.web.resource import Resource
 
 from .legacy import translated
 from .router import SockJSRouter
+from .serving import serving
 from .settings import Settings
-from .transport import serving
 
 Given = Union[None, Settings, Mapping[str, Any]]
 

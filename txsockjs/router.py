@@ -21,7 +21,7 @@ from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException
 
 from .actor import Scheduler
-from .conn import SockJSConnection
+from .conn import SockJSConnection, check_class
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY
 from .resources import Nowhere, Page
@@ -58,6 +58,7 @@ class SockJSRouter:
         if reactor is None:
             # Klein has installed one by now, if the program had not.
             from twisted.internet import reactor  # noqa: PLC0415
+        check_class(connection)
         self.prefix = _checked_prefix(prefix)
         self.settings = Settings.merged(settings, overrides)
         self.reactor = reactor

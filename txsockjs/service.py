@@ -67,6 +67,8 @@ class SockJSService(Service):
             raise SettingsError("a service must have at least one router, not none")
         root = Root(_fallback(static))
         for router in self.routers:
+            if not callable(getattr(router, "resource", None)):
+                raise SettingsError(f"a service serves routers, not {router!r}")
             if static is not None and not router.prefix:
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
@@ -107,6 +109,7 @@ class SockJSService(Service):
         )
         await self._bounded(self.ports.close())
         for transport in self.site.connections():
+            transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
             transport.loseConnection()
         deadline = self._reactor.seconds() + DROP_DELAY
         while self.site.connections() and self._reactor.seconds() < deadline:

@@ -429,7 +429,7 @@ class BaseSession(SessionMixin):
             self._pending_size = 0
             self.server.stats.packets_sent_ps.accumulator += len(messages)
             receiver.deliver(messages)
-        if self._production is not None:
+        if self._production is not None and receiver.ready:
             self._regulate(True)
         if self.state is _CLOSING and receiver.ready and not self._pending:
             self._close_receiver(receiver)

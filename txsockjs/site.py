@@ -117,6 +117,13 @@ class SockJSRequest(Request):
         self.setResponseCode(BodyTooLarge.status)
         self.setHeader(b"content-type", b"text/plain; charset=UTF-8")
         self.setHeader(b"content-length", b"%d" % len(REFUSAL))
+        # Or a page of another origin would take it for an error of the network (protocol section
+        # 2). There is nothing in it to keep from any.
+        origin = self.getHeader(b"origin")
+        self.setHeader(b"access-control-allow-origin", origin or b"*")
+        if origin:
+            self.setHeader(b"access-control-allow-credentials", b"true")
+        self.setHeader(b"vary", b"Origin")
         self.write(REFUSAL)
 
 

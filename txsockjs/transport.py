@@ -3,7 +3,7 @@
 Rules: a protocol writes bytes, a browser gets text: UTF-8, one message for each write, a character
 split over two writes kept until it is whole. Bytes that are no text end a SockJS session with
 1003; a raw websocket carries them as binary messages, and is answered in binary once it sent any.
-Made by `txsockjs.resource` and `txsockjs.factory`, through `serving`; calls the connection.
+Made by `txsockjs.serving` for each session; calls the connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .conn import ConnectionInfo, SockJSConnection
-from .errors import SettingsError
 
 _log = Logger()
 
@@ -65,8 +64,7 @@ class SockJSTransport:
 
     def write(self, data: Data) -> None:
         """Send these bytes as one message; after the end they are dropped."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"a transport writes bytes, not {data!r}")
+        check_data(data)
         if self.connection.is_closed:
             return
         if self._binary:
@@ -302,55 +300,10 @@ class _Registered:
         self._producer.stopProducing()
 
 
-class ProtocolConnection(SockJSConnection):
-    """One client's connection to a protocol of ``factory``; `serving` makes the subclass."""
-
-    factory: Any
-    fallback_encoding: str | None = None
-    transport: SockJSTransport | None = None
-
-    def on_open(self, info: ConnectionInfo) -> Any:
-        """Build the protocol and connect it; refuse the client if there is none."""
-        transport = SockJSTransport(self, self.fallback_encoding)
-        protocol = self.factory.buildProtocol(transport.getPeer())
-        if protocol is None:
-            return False
-        self.transport = transport
-        transport.opened(protocol)
-        return None
-
-    def on_message(self, message: str | bytes) -> Any:
-        """Give the message to the protocol."""
-        return None if self.transport is None else self.transport.received(message)
-
-    def on_close(self) -> None:
-        """Tell the protocol."""
-        transport, self.transport = self.transport, None
-        if transport is not None:
-            transport.lost()
-
-
-def serving(factory: Any, fallback_encoding: str | None = None) -> type[SockJSConnection]:
-    """Give the connection class that serves an ordinary Twisted protocol factory."""
-    if not callable(getattr(factory, "buildProtocol", None)):
-        raise TypeError(f"factory must have a buildProtocol, as IProtocolFactory, not {factory!r}")
-    name = f"{type(factory).__name__}Connection"
-    encoding = checked_encoding(fallback_encoding)
-    namespace = {"factory": factory, "fallback_encoding": encoding}
-    return type(name, (ProtocolConnection,), namespace)
-
-
-def checked_encoding(name: Any) -> str | None:
-    """Return the name of a text encoding, or None; raise `SettingsError` for anything else."""
-    if name is None:
-        return None
-    try:
-        b"x".decode(name, "replace")  # an empty one is not even looked at
-    except (LookupError, TypeError):
-        raise SettingsError(
-            f"fallback_encoding must be a text encoding such as latin-1, or none, not {name!r}"
-        ) from None
-    return str(name)
+def check_data(data: object) -> None:
+    """Raise `TypeError` that says what can be written."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a transport writes bytes, not {data!r}")
 
 
 def encoded(text: str) -> bytes:
@@ -359,20 +312,3 @@ def encoded(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
-
-
-def broadcast(data: str | Data, transports: Iterable[Any]) -> None:
-    """Write the same data to many transports; what is text is encoded for them all at once."""
-    data = encoded(data) if isinstance(data, str) else bytes(data)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = ""
-    together = []
-    for transport in list(transports):
-        if text and isinstance(transport, SockJSTransport) and transport.takes_text:
-            together.append(transport.connection)
-        else:
-            transport.write(data)
-    if together:
-        together[0].broadcast(together, text)

@@ -1,7 +1,31 @@
-"""``broadcast(data, transports)``, where txsockjs 1.x had it."""
+"""``broadcast(data, transports)``, where txsockjs 1.x had it. Used by programs."""
 
 from __future__ import annotations
 
-from .transport import broadcast
+from collections.abc import Iterable
+from typing import Any
+
+from .transport import Data, SockJSTransport, check_data, encoded
 
 __all__ = ["broadcast"]
+
+
+def broadcast(data: str | Data, transports: Iterable[Any]) -> None:
+    """Write the same data to many transports; what is text is encoded for them all at once."""
+    if isinstance(data, str):
+        data = encoded(data)
+    else:
+        check_data(data)
+        data = bytes(data)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    together = []
+    for transport in list(transports):
+        if text and isinstance(transport, SockJSTransport) and transport.takes_text:
+            together.append(transport.connection)
+        else:
+            transport.write(data)
+    if together:
+        together[0].broadcast(together, text)

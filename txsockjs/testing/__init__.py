@@ -44,6 +44,8 @@ def connect(
     """
     if transport not in TRANSPORTS:
         raise ValueError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
+    if not callable(getattr(router.reactor, "advance", None)):
+        raise TypeError(f"the router's reactor must be a Clock, not {router.reactor!r}")
     client: Client
     if transport == "websocket":
         client = WebSocketClient(router, transport, ip, query, headers, session_id)

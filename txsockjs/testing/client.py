@@ -44,11 +44,7 @@ def advance(clock: Clock, seconds: float) -> None:
 
 
 class Client:
-    """One client; made by `connect`.
-
-    ``heartbeats`` counts those that came. ``close_reason`` is the code and reason with which the
-    server closed, None if it did not.
-    """
+    """One client; made by `connect`."""
 
     def __init__(
         self,
@@ -63,8 +59,8 @@ class Client:
         self.transport = transport
         self.session_id = session_id or secrets.token_hex(8)
         self.opened = False
-        self.heartbeats = 0
-        self.close_reason: tuple[int, str] | None = None
+        self._heartbeats = 0
+        self._close_reason: tuple[int, str] | None = None
         self._ip = ip
         self._query = query
         self._headers = {name.replace("-", "_"): value for name, value in (headers or {}).items()}
@@ -93,6 +89,18 @@ class Client:
         """All messages that came, in order."""
         self._act()
         return self._messages
+
+    @property
+    def heartbeats(self) -> int:
+        """How many heartbeats came."""
+        self._act()
+        return self._heartbeats
+
+    @property
+    def close_reason(self) -> tuple[int, str] | None:
+        """The code and reason with which the server closed, None if it did not."""
+        self._act()
+        return self._close_reason
 
     @property
     def is_open(self) -> bool:
@@ -210,12 +218,12 @@ class Client:
         if kind == "o":
             self.opened = True
         elif kind == "h":
-            self.heartbeats += 1
+            self._heartbeats += 1
         elif kind == "a":
             self._messages.extend(json.loads(frame[1:]))
         elif kind == "c":
             code, reason = json.loads(frame[1:])
-            self.close_reason = (code, reason)
+            self._close_reason = (code, reason)
             self._end()
 
     def _refused(self, path: str, status: int, body: bytes) -> None:

@@ -147,8 +147,8 @@ class Connection:
 
     @property
     def status(self) -> int:
-        """The status of the first response."""
-        return int(self.received.split(b" ", 2)[1])
+        """The status of the first response; 0 if none came."""
+        return int(self.received[9:12] or 0)
 
     @property
     def body(self) -> bytes:

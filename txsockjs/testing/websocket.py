@@ -84,8 +84,8 @@ class WebSocketClient(Client):
         if opcode == _PING:
             self._later(lambda: self._say(_PONG, payload))
         elif opcode == _CLOSE:
-            if self.close_reason is None and len(payload) >= 2:
-                self.close_reason = (struct.unpack("!H", payload[:2])[0], payload[2:].decode())
+            if self._close_reason is None and len(payload) >= 2:
+                self._close_reason = (struct.unpack("!H", payload[:2])[0], payload[2:].decode())
             self._later(lambda: self._reply_to_close(payload))
         else:
             self._message(opcode, payload)

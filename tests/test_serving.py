@@ -1,0 +1,22 @@
+"""What makes a connection class of a factory; what it does is in `test_transport`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.protocol import Factory, Protocol
+
+from txsockjs import SettingsError
+from txsockjs.serving import serving
+
+
+@pytest.mark.parametrize("wrong", ["no-such", "hex", "undefined", "a\0b", "", 7])
+def test_a_fallback_encoding_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(SettingsError, match=r"fallback_encoding must be .*, not "):
+        serving(Factory(), wrong)
+
+
+def test_what_builds_no_protocols_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"factory must have a buildProtocol, .* not <class"):
+        serving(Protocol)
