@@ -28,6 +28,7 @@ class Connection(Protocol):
     """What an exchange needs from its connection."""
 
     transport: Any
+    life: float | None  # the silence that its socket is tuned for
 
     def send(self, data: bytes) -> None:
         """Write."""
@@ -107,7 +108,9 @@ class DirectExchange(Exchange):
 
     def expect_life(self, silence: float) -> None:
         """Let the kernel end the connection if its peer is silent for so many seconds."""
-        tune(self._connection, silence)
+        if self._connection.life != silence:
+            self._connection.life = silence
+            tune(self._connection, silence)
 
     def start(self, status: int, headers: Iterable[Header]) -> None:
         """Set the status and the headers; they leave with the first write or the end."""

@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from .direct import DirectExchange
 from .exchange import Exchange
-from .head import read_request
+from .head import Request, read_request
 from .resources import Page
 from .takeover import replace_protocol
 from .writing import write
@@ -59,12 +59,14 @@ class Front:
         "_given",
         "_held",
         "_idle_since",
+        "_last",
         "_over",
         "_owner",
         "_ready",
         "_serving",
         "_stopped",
         "_wanted",
+        "life",
         "transport",
     )
 
@@ -74,11 +76,13 @@ class Front:
         self._exchange: DirectExchange | None = None
         self._given: Any | None = None  # who has the connection now
         self._held = bytearray()
+        self._last: Request | None = None
         self._wanted = 0  # how many bytes a request whose body is not all here will have
         self._serving = False
         self._stopped = False
         self._over = False
         self._ready = True
+        self.life: float | None = None
         self.transport: Any | None = None
 
     # -- IProtocol
@@ -154,7 +158,9 @@ class Front:
 
     def _serve_one(self, data: bytes) -> bytes:
         """Serve the first request of ``data``, and return the rest."""
-        request = read_request(data)
+        request = self._last
+        if request is None or not data.startswith(request.head):
+            request = self._last = read_request(data)  # else it is the same as before
         page = None if request is None else self._owner.pages(request.prefix).get(request.name)
         if (
             request is None

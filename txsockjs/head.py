@@ -26,8 +26,8 @@ _HEAD = re.compile(
 class Request(NamedTuple):
     """A request: ``prefix``, ``session_id`` and ``name`` are the parts of its path.
 
-    ``headers`` have lower-case names; the body begins at ``start`` and ends before ``end``,
-    whether it has come or not.
+    ``headers`` have lower-case names; ``head`` is what all this was read from. The body begins at
+    ``start`` and ends before ``end``, whether it has come or not.
     """
 
     method: bytes
@@ -37,6 +37,7 @@ class Request(NamedTuple):
     name: str
     query: bytes
     headers: dict[str, str]
+    head: bytes
     start: int
     end: int
 
@@ -63,6 +64,7 @@ def read_request(data: bytes) -> Request | None:
         name.decode("ascii"),
         query or b"",
         headers,
+        data[: end + 4],
         end + 4,
         end + 4 + int(length),
     )
