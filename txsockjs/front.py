@@ -107,11 +107,7 @@ class Front:
             self._given.dataReceived(data)
         elif self._over:
             pass
-        elif (
-            self._exchange is not None
-            or self._serving
-            or self._wanted > len(self._held) + len(data)
-        ):
+        elif self._is_busy or self._wanted > len(self._held) + len(data):
             self._held += data
             if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
                 self._stopped = True
@@ -166,7 +162,7 @@ class Front:
             request is None
             or page is None
             or request.end - request.start > self._owner.max_body_size
-            or request.end > len(data) > _LONGEST_WAIT
+            or request.end > max(len(data), _LONGEST_WAIT)
             or getattr(self.transport, "negotiatedProtocol", None) == b"h2"
         ):
             self._fall_back()
