@@ -40,7 +40,7 @@ def test_all_parts_of_a_request_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "path, prefix, session_id, name",
+    ("path", "prefix", "session_id", "name"),
     [
         ("/s/i/xhr", "", "i", "xhr"),
         ("/a/s/i/xhr", "/a", "i", "xhr"),

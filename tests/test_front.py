@@ -1,0 +1,422 @@
+"""The front of a site: against twisted.web alone on the same bytes, and its own rules."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
+from twisted.logger import capturedLogs
+
+from txsockjs import SockJSConnection, SockJSRouter
+from txsockjs.direct import DirectExchange
+from txsockjs.front import Front
+from txsockjs.site import SockJSRequest, SockJSSite
+
+from .memory import Echo
+from .raw import frame
+from .sites import INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
+
+# -- against twisted.web alone
+
+Step = tuple[int, bytes, float]
+
+
+def outcome(fast: bool, steps: list[Step], **options: Any) -> list[Any]:
+    """What two connections and the application saw, and how the connections are in the end."""
+    lab = SiteLab(fast=fast, **options)
+    clients = [lab.connect(), lab.connect()]
+    paused = []
+    for number, data, seconds in steps:
+        clients[number].send(data)
+        lab.clock.advance(seconds)
+        paused.append([client.is_open for client in clients])
+    seen = [
+        (client.answers, client.is_open, client.transport.half_closed, client.transport.aborted)
+        for client in clients
+    ]
+    result = [*seen, list(lab.log), paused]
+    lab.settle()
+    return [*result, list(lab.log)]
+
+
+def compare(steps: list[Step], **options: Any) -> None:
+    with capturedLogs() as fast_logs:
+        fast = outcome(True, steps, **options)
+    with capturedLogs() as web_logs:
+        web = outcome(False, steps, **options)
+    assert fast == web
+    assert [event for event in fast_logs if "log_failure" in event] == []
+    assert [event for event in web_logs if "log_failure" in event] == []
+
+
+PATHS = st.one_of(
+    st.sampled_from(
+        [
+            *("/chat/000/abc/xhr", "/chat/000/abc/xhr_send", "/chat/000/abc/xhr_streaming") * 4,
+            *("/chat/000/abc/eventsource", "/chat/000/abc/htmlfile?c=cb", "/chat/0/abc/jsonp?c=c"),
+            *("/chat/000/abc/jsonp_send", "/chat/000/abc/websocket", "/chat/websocket"),
+            *("/chat/info", "/chat", "/chat/", "/chat/iframe.html", "/", "/nowhere"),
+            *("/chat/0/other/xhr", "/chat/0/a.b/xhr", "/chat//abc/xhr", "/chat/%30/abc/xhr"),
+            *("/chat/000/%61bc/xhr_send", "/chat/000/abc/xhr/", "/chat/000/abc/nothing"),
+            *("/chat/./abc/xhr", "/chat/../chat/0/abc/xhr", "/x/chat/000/abc/xhr", "/000/abc/xhr"),
+            *("//chat/000/abc/xhr", "/chat/000/abc/xhr?a=b", "/chat/000/abc/xhr#x", "*"),
+            *("/chat/0/abc/jsonp?c=%63", "/chat/0/abc/jsonp", "/chat/0/abc/htmlfile?callback=x.y"),
+            *("/chat/0/abc/jsonp?c=a(b)", "http://a/chat/000/abc/xhr", "/chat/000/abc/xhr?", "?"),
+            *("/chat/0/abc/xhr;a=b", "/chat/0/a;b/xhr", "/chat/0/$!*'()+,;=:@&-_~/xhr_send"),
+        ]
+    ),
+)
+METHODS = st.sampled_from(["POST"] * 8 + ["GET"] * 4 + ["OPTIONS", "PUT", "get", "DELETE"])
+VERSIONS = st.sampled_from(["HTTP/1.1"] * 16 + ["HTTP/1.0", "HTTP/2.0", "http/1.1", ""])
+HEADERS = st.sampled_from(
+    [
+        *("Origin: http://b.example", "Origin: null", "Origin:", "Origin: a b", "Cookie: a=b"),
+        *("Access-Control-Request-Headers: x-a, x-b", "Access-Control-Request-Headers:"),
+        *("Connection: keep-alive", "Connection: close", "Connection: Upgrade", "Connection: x"),
+        *("Connection: keep-alive, Upgrade", "Connection: upgrade,close", "Connection: X close"),
+        *("Upgrade: websocket", "Upgrade: h2c", "Upgrade: WebSocket, x"),
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
+        *("Sec-WebSocket-Version: 8", "Sec-WebSocket-Key: AAAA"),
+        *("Expect: 100-continue", "Expect: x", "Transfer-Encoding: identity", "Host: b"),
+        *("X-Forwarded-For: 1.2.3.4", "Content-Type: text/plain"),
+        *("Content-Type: application/x-www-form-urlencoded", "X: \té", "X: y", "x: z", " folded"),
+        *("X y: z", "X", "X: a\0b", ":", "", "Referer: http://c.example/x", "Referer: x y"),
+        *("Sec-Fetch-Site: cross-site", "Content-Length: 0", "Content-Length: 3"),
+        *("Cookie: JSESSIONID=x1", "If-None-Match: x"),
+    ]
+)
+BODIES = st.one_of(
+    st.just(b""),
+    st.sampled_from(
+        [
+            *(b'["hello"]', b'["a","b"]', b'["close"]', b"[]", b"[", b"x", b'"x"', b"[1]"),
+            *(b'["\\ud800"]', b'["\xc3\xa9"]', b'["\xff"]', b"d=%5B%22f%22%5D", b"d=", b"\r\n\r\n"),
+            b'["' + b"x" * (LIMIT - 4) + b'"]',
+            b'["' + b"x" * (LIMIT - 3) + b'"]',
+            b"GET /chat/info HTTP/1.1\r\nHost: a\r\n\r\n",
+        ]
+    ),
+)
+LENGTHS = st.sampled_from(
+    [None] * 12
+    + ["+5", "5,5", "0x5", "99999999999", "", "²", "-1", "00", "0", "1", "007", "5 ", "1000000"]
+)
+
+
+@st.composite
+def requests(draw: Any) -> bytes:
+    """A request that may be wrong in any way."""
+    method, path, version = draw(METHODS), draw(PATHS), draw(VERSIONS)
+    lines = draw(st.lists(HEADERS, max_size=3))
+    body = draw(BODIES) if method != "GET" or draw(st.integers(0, 9)) == 0 else b""
+    if "/websocket" in path and draw(st.booleans()):
+        method, body = "GET", b""
+        lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        lines += ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+    if draw(st.integers(0, 15)):
+        lines.insert(draw(st.integers(0, len(lines))), "Host: a")
+    length = draw(LENGTHS)
+    kind = draw(st.integers(0, 20)) if body else -1
+    if kind == 0:
+        lines.append("Transfer-Encoding: chunked")
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    elif length is not None:
+        lines.append(f"Content-Length: {length}")
+    elif kind > 0:
+        lines.append(f"Content-Length: {len(body)}")
+    head = "\r\n".join([f"{method} {path} {version}".strip(), *lines, "", ""])
+    if draw(st.integers(0, 30)) == 0:
+        head = head.replace("\r\n", "\n")
+    return head.encode("latin-1") + body
+
+
+CLEAN = st.sampled_from(
+    [POLL, SEND, request(path="/chat/0/abc/xhr_streaming"), request("OPTIONS"), INFO]
+)
+
+
+@st.composite
+def conversations(draw: Any) -> list[Step]:
+    """Requests on two connections, cut anywhere, with time between the pieces."""
+    steps: list[Step] = []
+    for _ in range(draw(st.integers(1, 4))):
+        number = draw(st.integers(0, 1))
+        data = b"".join(draw(st.lists(st.one_of(CLEAN, requests()), min_size=1, max_size=3)))
+        cuts = draw(st.lists(st.integers(0, 600), max_size=4))
+        for piece in cut(data, cuts):
+            steps.append((number, piece, draw(st.sampled_from([0, 0, 0, 0, 0.5, 3]))))
+    return steps
+
+
+@settings(max_examples=150, deadline=None)
+@given(conversations(), st.booleans())
+@example([(0, POLL + POLL + SEND, 0), (1, SEND, 0)], False)
+@example([(0, UPGRADE + frame(1, b'"hello"') + frame(8, b""), 0)], False)
+@example([(0, request("GET", "/chat/000/abc/websocket"), 0), (0, POLL, 0)], False)
+def test_the_front_and_twisted_web_alone_give_the_same_answers(
+    steps: list[Step], cookie: bool
+) -> None:
+    compare(steps, jsessionid=cookie)
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 300])
+@pytest.mark.parametrize("cuts", [[], [30], [200], range(1, 400)])
+def test_a_body_around_the_limit_is_answered_alike(size: int, cuts: list[int]) -> None:
+    body = b'["' + b"x" * (size - 4) + b'"]'
+    data = request("POST", "/chat/000/abc/xhr_send", body, "Origin: http://b.example") + SEND
+    compare([(1, POLL, 0), *((0, piece, 0) for piece in cut(data, cuts))])
+
+
+TALK = POLL + SEND + request("OPTIONS") + POLL + INFO + POLL + UPGRADE + frame(1, b'"hello"')
+
+
+@pytest.mark.parametrize("at", range(0, len(TALK), 7))
+def test_it_does_not_matter_where_a_conversation_is_cut(at: int) -> None:
+    compare([(0, TALK[:at], 0), (0, TALK[at:], 0), (1, SEND, 0)])
+
+
+def test_it_does_not_matter_if_every_byte_comes_alone() -> None:
+    compare([*((0, TALK[i : i + 1], 0) for i in range(len(TALK))), (1, SEND, 0)])
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    answers = []
+    for fast in (True, False):
+        lab = SiteLab(fast=fast)
+        client = lab.connect()
+        client.send(request("HEAD") + request("HEAD", "/chat/info"))
+        answers.append(client.answers[0])
+        lab.settle()
+    assert answers[0] == answers[1]
+    assert answers[0].code == 405
+
+
+# -- what goes the fast way, and what does not
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(POLL, SEND, request("OPTIONS"), request("GET", "/chat/0/abc/jsonp?c=cb")),
+        *(request(path="/chat/0/a/xhr_streaming"), request("GET", "/chat/0/a/eventsource")),
+    ],
+)
+def test_a_session_needs_no_twisted_web(data: bytes) -> None:
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(data)
+    assert client.is_fast
+    assert client.received.startswith(b"HTTP/1.1 ")
+    lab.settle()
+
+
+@pytest.mark.parametrize("data", [INFO, request("GET", "/"), b"\0", b"P", POLL[:-1]])
+def test_the_rest_does(data: bytes) -> None:
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(POLL)
+    assert client.is_fast
+    client.send(data)
+    assert not client.is_fast
+    assert lab.site._fronts == set()
+    lab.settle()
+
+
+class OwnRequest(SockJSRequest):
+    """A request factory of a program."""
+
+
+def test_a_log_or_a_request_factory_needs_twisted_web_for_all(tmp_path: Any) -> None:
+    for options in ({"logPath": str(tmp_path / "log")}, {"requestFactory": OwnRequest}):
+        lab = SiteLab(options=options)
+        lab.site.doStart()
+        client = lab.connect()
+        client.send(POLL)
+        assert not client.is_fast
+        assert client.answers[0].body == [b"o\n"]
+        lab.site.doStop()
+        lab.settle()
+    assert (tmp_path / "log").read_text().count("POST /chat/000/abc/xhr") == 1
+
+
+def test_nested_prefixes_go_where_the_resources_say() -> None:
+    prefixes = ("/a", "/a/b", "/a/b/c/d", "/ab", "/x")
+    paths = [
+        *("/a/0/s/xhr", "/a/b/0/s/xhr", "/a/b/c/xhr", "/a/b/c/d/xhr", "/a/b/c/d/0/s/xhr"),
+        *("/ab/0/s/xhr", "/a/b/c/d/e/f/g/xhr", "/a/b/xhr", "/x/0/s/xhr", "/x/a/b/c/xhr"),
+    ]
+    seen = []
+    for fast in (True, False):
+        lab = SiteLab(*prefixes, fast=fast)
+        for path in paths:
+            client = lab.connect()
+            client.send(request(path=path))
+            where = [sorted(session.session_id for session in r.sessions) for r in lab.routers]
+            seen.append((fast, client.answers, where))
+        lab.settle()
+    assert [entry[1:] for entry in seen if entry[0]] == [e[1:] for e in seen if not e[0]]
+
+
+def test_a_router_at_the_root_is_served_fast_if_it_is_alone() -> None:
+    for prefixes, fast in ((("",), True), (("", "/chat"), False)):
+        lab = SiteLab(*prefixes)
+        client = lab.connect()
+        client.send(request(path="/000/abc/xhr"))
+        assert client.is_fast == fast
+        assert client.answers[0].body == [b"o\n"]
+        lab.settle()
+
+
+def test_http_2_is_left_to_twisted_web() -> None:
+    lab = SiteLab()
+    wire = Wire(lab.clock, "192.0.2.1")
+    wire.negotiatedProtocol = b"h2"
+    given: list[bytes] = []
+
+    class Web:
+        def makeConnection(self, transport: Any) -> None:
+            pass
+
+        def dataReceived(self, data: bytes) -> None:
+            given.append(data)
+
+        def connectionLost(self, reason: Any) -> None:
+            given.append(b"lost")
+
+    lab.site.web_protocol = lambda address: Web()  # type: ignore[method-assign]
+    for data in (POLL, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+        client = Client(lab.site, lab.clock, wire)
+        client.send(data)
+        client.send(b"more")
+        assert given == [data, b"more"]
+        given.clear()
+    client.vanish()
+    lab.settle()
+
+
+# -- several requests on a connection
+
+
+def test_hundreds_of_requests_take_one_connection() -> None:
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(POLL)
+    for _ in range(300):
+        client.send(SEND)
+        client.send(POLL)
+    assert [answer.code for answer in client.answers] == [200] + [204, 200] * 300
+    assert client.is_fast
+    client.send(INFO)
+    assert client.answers[-1].code == 200
+    client.send(POLL + SEND)
+    assert lab.log == ["open"] + ["hello"] * 300
+    lab.settle()
+
+
+def test_requests_behind_a_waiting_poll_wait_and_keep_their_order() -> None:
+    lab = SiteLab()
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL + POLL + SEND)
+    client.send(INFO[:10])
+    assert len(client.answers) == 1
+    other.send(SEND)
+    client.send(INFO[10:])
+    assert [answer.code for answer in client.answers] == [200, 200, 204, 200]
+    assert lab.log == ["open", "hello", "hello"]
+    lab.settle()
+
+
+def test_much_that_comes_behind_a_waiting_poll_stops_the_reading() -> None:
+    lab = SiteLab()
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL + POLL)
+    count = 0
+    while client.transport.is_read:
+        client.send(SEND * 100)
+        count += 100
+    assert 64 * 1024 < count * len(SEND) < 66 * 1024 + 100 * len(SEND)
+    other.send(SEND)
+    assert client.transport.is_read
+    assert [answer.code for answer in client.answers] == [200, 200] + [204] * count
+    assert lab.log == ["open"] + ["hello"] * (count + 1)
+    lab.settle()
+
+
+def test_what_comes_as_soon_as_it_is_read_again_keeps_its_place() -> None:
+    lab = SiteLab()
+    client, other = lab.connect(), lab.connect()
+    more = [SEND[:20], SEND[20:] + POLL + INFO]
+    client.transport.resumed = lambda: client.send(more.pop(0)) if more else None
+    client.send(POLL + POLL + POLL + SEND)
+    client.send(SEND * 1000)
+    assert not client.transport.is_read
+    other.send(SEND)
+    assert [answer.code for answer in client.answers] == [200, 200]
+    other.send(SEND)
+    codes = [answer.code for answer in client.answers]
+    assert codes[:3] == [200] * 3
+    assert set(codes[3:1004]) == {204}
+    lab.settle()
+
+
+def test_an_answer_that_closes_ends_the_connection_and_what_is_behind_it() -> None:
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(POLL + request("GET", "/chat/000/abc/websocket") + SEND + INFO)
+    assert [answer.code for answer in client.answers] == [200, 400]
+    assert client.answers[1].header("connection") == "close"
+    assert not client.is_open
+    assert client.transport.producer is None  # or TLS would not end
+    assert lab.log == ["open"]
+    lab.settle()
+
+
+def test_an_aborted_connection_serves_nothing_more() -> None:
+    lab = SiteLab(send_limit=10_000)
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL)
+    client.transport.slow = True
+    client.send(request(path="/chat/000/abc/xhr_streaming"))
+    client.send(SEND)
+    other.send(request("POST", "/chat/000/abc/xhr_send", b'["' + b"x" * 4000 + b'"]') * 30)
+    assert client.transport.aborted
+    client.transport.drain()
+    lab.pass_time(1)
+    assert "hello" not in lab.log
+    lab.settle()
+
+
+# -- frames behind an upgrade
+
+
+@pytest.mark.parametrize("at", range(len(UPGRADE) - 3, len(UPGRADE) + 14))
+def test_frames_in_the_packet_of_the_upgrade_are_read(at: int) -> None:
+    data = UPGRADE + frame(1, b'"hello"') + frame(9, b"x")
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(data[:at])
+    client.send(data[at:])
+    assert client.answers[0].body == [b'\x81\x01o\x81\x0aa["hello"]\x8a\x01x']
+    lab.settle()
+
+
+def test_frames_that_an_application_does_not_wait_for_are_lost_with_the_socket() -> None:
+    class Refusing(SockJSConnection):
+        log: list[Any]
+
+        def on_open(self, info: Any) -> None:
+            self.close(3000, "no")
+
+        def on_message(self, message: Any) -> None:
+            self.log.append(message)
+
+    lab = SiteLab(base=Refusing)
+    client = lab.connect()
+    client.send(UPGRADE + frame(1, b'"hello"'))
+    assert lab.log == []
+    assert client.answers[0].body == [b'\x81\x01o\x81\x0cc[3000,"no"]\x88\x02\x03\xe8']
+    lab.settle()
