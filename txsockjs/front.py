@@ -205,7 +205,7 @@ class Front:
         if self._stopped:
             self._stopped = False
             self.transport.resumeProducing()
-        if self._held and not self._serving:
+        if self._held and not self._is_busy:  # resuming may have brought more
             self._serve(bytes(self._held))
 
     def give(self, protocol: Any) -> None:
