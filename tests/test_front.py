@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import pytest
@@ -11,12 +10,9 @@ from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 
-from txsockjs import SockJSConnection, SockJSRouter
-from txsockjs.direct import DirectExchange
-from txsockjs.front import Front
-from txsockjs.site import SockJSRequest, SockJSSite
+from txsockjs import SockJSConnection
+from txsockjs.site import SockJSRequest
 
-from .memory import Echo
 from .raw import frame
 from .sites import INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
 
@@ -419,4 +415,261 @@ def test_frames_that_an_application_does_not_wait_for_are_lost_with_the_socket()
     client.send(UPGRADE + frame(1, b'"hello"'))
     assert lab.log == []
     assert client.answers[0].body == [b'\x81\x01o\x81\x0cc[3000,"no"]\x88\x02\x03\xe8']
+    lab.settle()
+
+
+# -- time
+
+
+def idle(lab: SiteLab, client: Client, seconds: float = 40) -> float:
+    """Wait until a connection ends, and return how long that took."""
+    start = lab.clock.seconds()
+    while client.is_open and lab.clock.seconds() < start + seconds:
+        lab.clock.advance(0.25)
+    return lab.clock.seconds() - start
+
+
+BEGINNINGS = {
+    "fresh": b"",
+    "served": POLL,
+    "half a body": SEND[:-3],
+    "no body": SEND[:-9],
+    "half a head": SEND[:20],
+    "behind a poll": POLL + SEND[:-3],
+    "left to twisted.web": INFO,
+}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=list(BEGINNINGS))
+def test_a_connection_without_a_whole_request_ends(beginning: bytes) -> None:
+    lab = SiteLab(time_out=8)
+    client = lab.connect()
+    lab.clock.advance(3)
+    if beginning:
+        client.send(beginning)
+    assert 5 <= idle(lab, client) <= 11
+    lab.settle()
+
+
+def test_a_body_that_comes_slowly_is_waited_for_while_it_comes() -> None:
+    lab = SiteLab(time_out=8, disconnect_delay=60)
+    client = lab.connect()
+    client.send(POLL)
+    client.send(SEND[:-9])
+    for byte in b'["hello"]':
+        lab.pass_time(6)
+        client.send(bytes((byte,)))
+    assert client.is_fast
+    assert [answer.code for answer in client.answers] == [200, 204]
+    lab.settle()
+
+
+def test_a_waiting_poll_and_a_stream_may_take_any_time() -> None:
+    lab = SiteLab(time_out=8)
+    for data in (POLL + POLL, request(path="/chat/0/b/xhr_streaming"), UPGRADE):
+        client = lab.connect()
+        client.send(data)
+        assert idle(lab, client, 20) == 20
+        client.vanish()
+    lab.settle()
+
+
+def test_an_idle_time_begins_with_the_end_of_an_answer() -> None:
+    lab = SiteLab(time_out=8)
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL + POLL)
+    lab.clock.advance(20)
+    other = lab.connect()
+    other.send(SEND)
+    assert len(client.answers) == 2
+    assert 8 <= idle(lab, client) <= 11
+    lab.settle()
+
+
+def test_without_a_time_out_a_connection_may_be_idle_for_ever() -> None:
+    lab = SiteLab(time_out=None)
+    client = lab.connect()
+    client.send(POLL)
+    assert idle(lab, client, 1000) == 1000
+    lab.settle()
+
+
+def test_a_connection_that_does_not_end_is_dropped() -> None:
+    class Stuck(Wire):
+        def loseConnection(self) -> None:
+            pass
+
+    lab = SiteLab(time_out=8)
+    for data in (b"", POLL, POLL + request("GET", "/chat/000/abc/websocket")):
+        wire = Stuck(lab.clock, "192.0.2.1")
+        client = Client(lab.site, lab.clock, wire)
+        if data:
+            client.send(data)
+        assert 8 <= idle(lab, client) <= 21
+        assert wire.aborted
+        client.send(POLL)
+    lab.settle()
+
+
+# -- peers that vanish, and peers that read slowly
+
+PHASES = {
+    "fresh": b"",
+    "half a head": POLL[:9],
+    "half a body": SEND[:-1],
+    "a poll": POLL,
+    "a waiting poll": POLL + POLL,
+    "requests behind a waiting poll": POLL + POLL + SEND * 3,
+    "much behind a waiting poll": POLL + POLL + SEND * 1000,
+    "a stream": request(path="/chat/0/b/xhr_streaming"),
+    "an eventsource": request("GET", "/chat/0/b/eventsource"),
+    "a jsonp": request("GET", "/chat/0/b/jsonp?c=c"),
+    "a websocket": UPGRADE,
+    "half a frame": UPGRADE + b"\x81",
+    "a fragment": UPGRADE + b"\x01\x80\0\0\0\0",
+    "an answer that closes": request("GET", "/chat/0/b/websocket"),
+    "twisted.web": INFO,
+    "twisted.web, half a body": request("POST", "/chat/000/abc/xhr_send", SEND, "Expect: x")[:-9],
+    "a body over the limit": request("POST", "/chat/0/b/xhr", b"x" * (LIMIT + 1)),
+}
+
+
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("error", [None, ConnectionLost()])
+@pytest.mark.parametrize("data", PHASES.values(), ids=list(PHASES))
+def test_nothing_is_left_of_a_peer_that_vanishes(
+    data: bytes, error: Exception | None, slow: bool
+) -> None:
+    lab = SiteLab(time_out=8)
+    client = lab.connect()
+    client.transport.slow = slow
+    with capturedLogs() as logged:
+        if data:
+            client.send(data)
+        client.vanish(error)
+        lab.clock.advance(1)
+        assert lab.site._fronts == set()
+        if slow:
+            client.transport.drain()
+        lab.settle()
+    assert [event for event in logged if "log_failure" in event] == []
+
+
+def test_a_poll_that_is_read_slowly_ends_when_it_has_left() -> None:
+    lab = SiteLab()
+    client, other = lab.connect(), lab.connect()
+    client.transport.slow = True
+    client.send(POLL)
+    client.send(POLL)
+    assert len(client.answers) == 1
+    client.transport.drain()
+    assert len(client.answers) == 1  # the second poll waits for messages
+    other.send(SEND)
+    assert [answer.body for answer in client.answers] == [[b"o\n"], [b'a["hello"]\n']]
+    lab.settle()
+
+
+def test_a_stream_that_is_read_slowly_gets_all_at_once_when_it_goes_on() -> None:
+    lab = SiteLab()
+    client, other = lab.connect(), lab.connect()
+    client.send(request(path="/chat/000/abc/xhr_streaming"))
+    client.transport.slow = True
+    other.send(SEND * 3)
+    assert client.answers[0].body[1:] == [b"o\n", b'a["hello"]\n']
+    client.transport.drain()
+    assert client.answers[0].body[1:] == [b"o\n", b'a["hello"]\n', b'a["hello","hello"]\n']
+    lab.settle()
+
+
+def test_a_connection_that_is_full_when_it_is_handed_on_is_still_asked_to_wait() -> None:
+    for data in (UPGRADE, INFO):
+        lab = SiteLab()
+        client = lab.connect()
+        client.transport.slow = True
+        client.send(POLL + data)
+        assert len(client.answers) == 1
+        client.transport.drain()
+        assert [answer.code for answer in client.answers][1:] in ([101], [200])
+        lab.settle()
+
+
+# -- a program that does anything at any time
+
+
+class Meddling(SockJSConnection):
+    """Does what a message names, while the request that brought it is served."""
+
+    log: list[Any]
+    lab: Any
+    do: Any
+
+    def on_message(self, message: str) -> None:
+        self.log.append(message)
+        type(self).do(message)
+
+
+MEDDLINGS = ["close", "abort", "lose", "router", "vanish", "send", "poll"]
+
+
+@pytest.mark.parametrize("name", MEDDLINGS)
+@pytest.mark.parametrize(
+    "data",
+    [
+        POLL + request("POST", "/chat/000/abc/xhr_send", b'["x"]') + POLL + SEND,
+        UPGRADE + frame(1, b'"x"') + frame(1, b'"y"') + b"\x01\x80\0\0\0\0",
+    ],
+    ids=["requests", "frames"],
+)
+def test_a_program_may_end_anything_while_a_request_is_served(name: str, data: bytes) -> None:
+    lab = SiteLab(base=Meddling, time_out=8)
+    client = lab.connect()
+
+    def do(message: str) -> None:
+        (session,) = lab.router.sessions
+        {
+            "close": session.connection.close,
+            "abort": client.transport.abortConnection,
+            "lose": client.transport.loseConnection,
+            "router": lab.router.close,
+            "vanish": client.vanish,
+            "send": lambda: session.connection.send("z"),
+            "poll": lambda: client.send(INFO),
+        }[name]()
+
+    Meddling.do = do
+    with capturedLogs() as logged:
+        client.send(data)
+        lab.clock.advance(0)
+        for answer in client.answers:
+            assert answer.code in (200, 204, 101, 503, 404)
+        lab.settle()
+    assert [event for event in logged if "log_failure" in event] == []
+
+
+# -- transports that call one protocol for ever
+
+
+class Wrapped:
+    """A transport that knows nothing of who is called, as some wrappers do."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "protocol":
+            raise AttributeError(name)
+        return getattr(self.wire, name)
+
+
+@pytest.mark.parametrize("data", [UPGRADE, UPGRADE + b"\x89\x80\0\0\0\0", INFO + POLL + POLL])
+def test_whoever_has_the_connection_hears_of_its_end_from_the_front(data: bytes) -> None:
+    lab = SiteLab()
+    wire = Wire(lab.clock, "192.0.2.1")
+    wire.protocol = front = lab.site.buildProtocol(None)
+    front.makeConnection(Wrapped(wire))
+    front.dataReceived(data)
+    assert lab.log == ["open"]
+    wire.end(ConnectionLost())
+    lab.clock.advance(0)
+    assert [event[0] for event in lab.log[1:]] == ["close"]
     lab.settle()
