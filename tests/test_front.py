@@ -673,3 +673,62 @@ def test_whoever_has_the_connection_hears_of_its_end_from_the_front(data: bytes)
     lab.clock.advance(0)
     assert [event[0] for event in lab.log[1:]] == ["close"]
     lab.settle()
+
+
+# -- what a program answers
+
+
+def raising(request: Any) -> str:
+    raise ValueError("no cookie")
+
+
+COOKIES = {
+    "of a header": lambda request: request.header("Cookie") or request.header("X-NONE"),
+    "of all headers": lambda request: "; ".join(sorted(request.headers())),
+    "of the method": lambda request: f"{request.method} {request.path} {request.query}",
+    "of the peer": lambda request: f"{request.peer} {request.address} {request.is_secure}",
+    "none": lambda request: None,
+    "two lines": lambda request: "a=b\r\nX-Evil: 1\n\rSet-Cookie: c=d\r\r\n\r\n",
+    "odd lines": lambda request: "a=b\x0bX\x0cY\x1cZ\x85W\u2028V\0",
+    "raises": raising,
+}
+
+
+@pytest.mark.parametrize("cookie", COOKIES.values(), ids=list(COOKIES))
+@pytest.mark.parametrize(
+    "path",
+    ["POST xhr", "POST xhr_streaming", "POST xhr_send", "GET eventsource", "GET websocket"],
+)
+def test_a_cookie_of_the_program_is_set_alike(cookie: Any, path: str) -> None:
+    method, _, name = path.partition(" ")
+    lines = UPGRADE.decode().split("\r\n")[2:-2] if name == "websocket" else ["COOKIE: x=y"]
+    data = request(method, f"/chat/000/abc/{name}?a=b", b"", *lines)
+    results = []
+    for fast in (True, False):
+        lab = SiteLab(fast=fast, jsessionid=cookie)
+        client = lab.connect()
+        with capturedLogs() as logged:
+            client.send(data)
+            client.send(data)
+        assert b"\nX-Evil" not in client.received
+        assert b"\nSet-Cookie: c=d" not in client.received
+        failures = [event["log_failure"].type for event in logged if "log_failure" in event]
+        results.append((client.answers, client.is_open, failures, list(lab.log)))
+        lab.settle()
+    assert results[0] == results[1]
+
+
+HEADERS_ECHOED = ["Origin", "Access-Control-Request-Headers"]
+
+
+@pytest.mark.parametrize("name", HEADERS_ECHOED)
+@pytest.mark.parametrize("end", ["\r", "\n", "\0", "\x0b", "\x85", "\r\n ", "\r\n\t", "%0d%0a"])
+def test_no_echoed_header_begins_another(name: str, end: str) -> None:
+    for data in (POLL, request("OPTIONS"), request(path="/chat/000/b/xhr_streaming")):
+        head = data.replace(b"\r\n\r\n", f"\r\n{name}: a{end}X-Evil: 1\r\n\r\n".encode("latin-1"))
+        compare([(0, head, 0)])
+        lab = SiteLab()
+        client = lab.connect()
+        client.send(head)
+        assert all(answer.header("x-evil") is None for answer in client.answers)
+        lab.settle()
