@@ -102,9 +102,8 @@ class SiteLab:
             router = SockJSRouter(connection, prefix, reactor=self.clock, **settings)
             root.mount(router.prefix, router.resource())
             self.routers.append(router)
-        self.site = SockJSSite(
-            root, limit, self.routers if fast else (), reactor=self.clock, **(options or {})
-        )
+        known = {router.prefix: router for router in self.routers if fast}
+        self.site = SockJSSite(root, limit, known, reactor=self.clock, **(options or {}))
         self.site.timeOut = time_out
         self.clients: list[Client] = []
 

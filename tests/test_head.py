@@ -34,6 +34,7 @@ def test_all_parts_of_a_request_are_read() -> None:
         "xhr",
         b"c=d",
         {"host": "a", "x-one": "two", "content-length": "3"},
+        data,
         len(data),
         len(data) + 3,
     )
