@@ -732,3 +732,69 @@ def test_no_echoed_header_begins_another(name: str, end: str) -> None:
         client.send(head)
         assert all(answer.header("x-evil") is None for answer in client.answers)
         lab.settle()
+
+
+# -- the answer to an upgrade (RFC 6455 section 4.2.2)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_upgrade_is_answered_by_these_lines_and_no_others(fast: bool) -> None:
+    lab = SiteLab(fast=fast, jsessionid=True)
+    client = lab.connect()
+    key = "dGhlIHNhbXBsZSBub25jZQ=="  # that of the RFC
+    offers = ["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Extensions: permessage-deflate"]
+    lines = ["Cookie: JSESSIONID=a\x01b", "Origin: http://b.example", *offers]
+    head = UPGRADE.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", key.encode())
+    client.send(head[:-2] + "\r\n".join([*lines, "", ""]).encode())
+    assert client.received.partition(b"\r\n\r\n")[0].split(b"\r\n") == [
+        b"HTTP/1.1 101 Switching Protocols",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        b"Set-Cookie: JSESSIONID=dummy; path=/",
+    ]
+    lab.settle()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "A", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAA==="),
+        *("AAAAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAA AAAAAAAAAAAA=="),
+        *(
+            "AAAAAAAAAAAAAAAAAAAAAA==x",
+            "AAAAAAAAAAAAAAAAAAAA-_==",
+            "é",
+            '"AAAAAAAAAAAAAAAAAAAAAA=="',
+        ),
+    ],
+)
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    data = UPGRADE.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", key.encode())
+    compare([(0, data, 0)])
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(data)
+    assert [answer.code for answer in client.answers] == [400]
+    lab.settle()
+
+
+def test_a_frame_after_the_end_is_nobodys() -> None:
+    for beginning in (b"", b"\x01\x80\0\0\0\0", frame(1, b'"close"'), frame(8, b"")):
+        for data in (
+            frame(1, b'"hello"'),
+            b"\x01\x80\0\0\0\0",
+            b"\xff\xff\xff\xff\xff\xff",
+            b"\x81",
+        ):
+            lab = SiteLab()
+            client = lab.connect()
+            client.send(UPGRADE + beginning)
+            receiver = client.transport.protocol
+            client.vanish()
+            lab.clock.advance(0)
+            before = list(lab.log), client.received
+            receiver.dataReceived(data)
+            lab.clock.advance(0)
+            assert (lab.log, client.received) == before
+            lab.settle()
