@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from txsockjs import SockJSConnection
 from txsockjs.proto import decode_frame
+from txsockjs.transports import websocket
 from txsockjs.transports.lane import _unmask, _unmask_bytewise, read_messages, unmask
 from txsockjs.transports.websocket import WebSocketReceiver
 
-from .memory import Lab
+from .sites import Client, SiteLab, Wire, cut
 
 TEXT = 0x81
 LIMIT = 100_000
@@ -126,25 +127,46 @@ def written(data: bytes) -> list[Any]:
     return found
 
 
-def outcome(path: str, pieces: list[bytes]) -> tuple[list[Any], list[Any], bool]:
-    lab = Lab(Listener, max_message_size=LIMIT)
-    socket = lab.upgrade(path)
+class Lingering(Wire):
+    """A transport like TLS: it goes on to read after its end, and writes until then.
+
+    It does not end while it has a producer.
+    """
+
+    def _end_soon(self) -> None:
+        self.disconnecting = True
+
+    def write(self, data: bytes) -> None:
+        if not self.disconnecting or self.producer is not None:
+            super().write(data)
+
+
+def outcome(
+    path: str, pieces: list[bytes], lingering: bool = False
+) -> tuple[list[Any], list[Any], bool, bool]:
+    lab = SiteLab("", base=Listener, max_message_size=LIMIT)
+    wire = (Lingering if lingering else Wire)(lab.clock, "192.0.2.1")
+    socket = Client(lab.site, lab.clock, wire)
+    lab.clients.append(socket)
+    socket.upgrade(path)
     socket.take()
     for piece in pieces:
-        if socket.is_open:
-            socket.send(piece)
+        if lingering or socket.is_open:
+            wire.protocol.dataReceived(piece)
+        lab.clock.advance(0)
     lab.clock.advance(0)
-    result = (list(lab.log), written(socket.take()), socket.is_open)
-    if socket.is_open:
-        socket.vanish()
+    ends = wire.disconnecting and wire.producer is None
+    result = (list(lab.log), written(socket.take()), socket.is_open, ends)
     lab.settle()
     return result
 
 
-def compare(path: str, pieces: list[bytes]) -> None:
-    with_lane = outcome(path, pieces)
-    with mock.patch.object(WebSocketReceiver, "_read", return_value=0):
-        alone = outcome(path, pieces)
+def compare(path: str, pieces: list[bytes], lingering: bool = False) -> None:
+    with_lane = outcome(path, pieces, lingering)
+    no_read = mock.patch.object(WebSocketReceiver, "_read", return_value=0)
+    no_message = mock.patch.object(websocket, "read_message", return_value=None)
+    with no_read, no_message:
+        alone = outcome(path, pieces, lingering)
     assert with_lane == alone
 
 
@@ -197,6 +219,53 @@ def test_the_lane_and_autobahn_alone_give_the_same_answers(
     stream = b"".join(frames)
     at = sorted({cut for cut in cuts if cut < len(stream)})
     compare(path, [stream[i:j] for i, j in zip([0, *at], [*at, len(stream)])])
+
+
+CLOSES = st.builds(
+    frame,
+    st.one_of(
+        st.builds(
+            lambda code, reason: struct.pack("!H", code) + reason,
+            st.one_of(st.integers(0, 65535), st.integers(990, 1020), st.integers(2999, 5001)),
+            st.one_of(st.binary(max_size=5), st.just(b"x" * 123), st.just("é".encode() * 62)),
+        ),
+        st.binary(max_size=3),
+    ),
+    st.sampled_from([0x88] * 9 + [0x08, 0xC8]),
+    MASKS,
+)
+CONTROLS = st.builds(
+    frame,
+    st.one_of(st.binary(max_size=4), st.just(b"x" * 125), st.just(b"x" * 126)),
+    st.sampled_from([0x89, 0x89, 0x8A, 0x8A, 0x09, 0x0A, 0xC9, 0x8B]),
+    st.one_of(MASKS, st.just(b"\1\2\3\4")),
+)
+FRAGMENTS = st.builds(
+    frame,
+    st.sampled_from([b'"', b'echo"', b'"echo"', b"", b"\xc3", b"\xa9"]),
+    st.sampled_from([0, 1, 2, 128]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    PATHS,
+    st.lists(st.one_of(CLOSES, CONTROLS, FRAGMENTS, FRAMES), max_size=6),
+    st.lists(st.integers(0, 100), max_size=4),
+    st.booleans(),
+)
+@example("/websocket", [frame(b"\3\xe8", 0x88), frame(b"x", 0x01), frame(b"", 0xFF)], [8], True)
+@example(
+    "/websocket",
+    [frame(b"x", 1), frame(b"", 0x80), frame(b"\3\xe8", 0x88), frame(b"", 0xFF)],
+    [21],
+    True,
+)
+@example("/websocket", [frame(b"end"), frame(b"", 0xFF), frame(b"\3\xe8", 0x88)], [9], True)
+def test_control_frames_and_fragments_are_answered_alike(
+    path: str, frames: list[bytes], cuts: list[int], lingering: bool
+) -> None:
+    compare(path, cut(b"".join(frames), cuts), lingering)
 
 
 CONVERSATION = (

@@ -92,7 +92,7 @@ class DirectExchange(Exchange):
 
     def header(self, name: str) -> str | None:
         """Return a request header, or None."""
-        return self._request.headers.get(name)
+        return self._request.headers.get(name.lower())
 
     def headers(self) -> Mapping[str, str]:
         """Return all request headers; the names are in lower case."""

@@ -109,6 +109,7 @@ class Front:
             pass
         elif self._is_busy or self._wanted > len(self._held) + len(data):
             self._held += data
+            self._idle_since = self._owner.reactor.seconds()
             if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
                 self._stopped = True
                 self.transport.pauseProducing()  # type: ignore[union-attr]
@@ -116,11 +117,13 @@ class Front:
             self._serve(bytes(self._held) + data if self._held else data)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Tell the exchange under way."""
+        """Tell the exchange under way, or who has the connection now."""
         self._owner.leave(self)
         self._over = True
         self._held.clear()
-        self._given = None
+        given, self._given = self._given, None
+        if given is not None:  # the transport could not be told to call it
+            given.connectionLost(reason)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.lost()
@@ -201,7 +204,7 @@ class Front:
         if self._stopped:
             self._stopped = False
             self.transport.resumeProducing()
-        if self._held and not self._serving:
+        if self._held and not self._is_busy:  # resuming may have brought more
             self._serve(bytes(self._held))
 
     def give(self, protocol: Any) -> None:

@@ -11,8 +11,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-# Larger heads are left to twisted.web, which has limits for them.
+# Larger heads, and more headers, are left to twisted.web, which has limits for them.
 _LONGEST = 8192
+_MOST_HEADERS = 500
 
 _SEGMENT = rb"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
 _HEAD = re.compile(
@@ -51,7 +52,9 @@ def read_request(data: bytes) -> Request | None:
     method, path, prefix, session_id, name, query, lines = match.groups()
     fields = [line.split(":", 1) for line in lines.decode("ascii").split("\r\n")[1:]]
     headers = {_lower(name): value.strip(" \t") for name, value in fields}
-    if len(headers) < len(fields) or "host" not in headers or not _is_plain(headers):
+    if len(headers) < len(fields) or len(fields) > _MOST_HEADERS:
+        return None
+    if "host" not in headers or not _is_plain(headers):
         return None
     length = headers.get("content-length", "0")
     if not (length.isdigit() and len(length) < 10) or (method == b"GET" and length != "0"):

@@ -68,13 +68,14 @@ class Page:
             self._server.stats.connection_opened()
             exchange.when_over(self._server.stats.connection_closed)
         try:
-            if self._gated:
-                check_origin(exchange, self._server.settings)
-            handler(exchange, *arguments)
-        except RequestError as error:
-            if isinstance(error, OriginRefused):
-                self._note_origin(page_origin(exchange))
-            self._refuse(exchange, error)
+            try:
+                if self._gated:
+                    check_origin(exchange, self._server.settings)
+                handler(exchange, *arguments)
+            except RequestError as error:
+                if isinstance(error, OriginRefused):
+                    self._note_origin(page_origin(exchange))
+                self._refuse(exchange, error)
         except Exception:  # noqa: BLE001
             _log.failure("{method} {path} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
