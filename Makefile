@@ -45,7 +45,7 @@ soak: $(VENV)/.package
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 idle: $(VENV)/.package
-	$(BIN)/python benchmarks/idle_sessions.py --at-most 16 $(ARGS)
+	$(BIN)/python benchmarks/idle_sessions.py --at-most 8 $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) .cache build dist *.egg-info twisted/plugins/dropin.cache
