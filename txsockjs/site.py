@@ -141,7 +141,8 @@ class SockJSSite(Site):
 
     ``routers`` maps paths such as ``/chat`` to the routers that ``resource`` has there: requests
     for their sessions are then served without most of twisted.web, several times as fast, if
-    nothing forbids it (an access log, a ``requestFactory``). Further arguments are those of
+    nothing forbids it (an access log, a ``requestFactory``). They do not pass what is wrapped
+    around ``resource``, such as a guard: leave such paths out. Further arguments are those of
     `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
     `SockJSRequest`. Requests are logged only if there is a ``logPath``.
     """
@@ -217,7 +218,7 @@ class SockJSSite(Site):
         """Note a new connection, and tell it when its time is over."""
         self._transports.add(front.transport)
         self._fronts.add(front)
-        if self.timeOut is not None and not self._sweep.running:
+        if self.timeOut and not self._sweep.running:
             self._patience = self.timeOut
             self._sweep.start(self._patience / 4, now=False)
 
