@@ -148,7 +148,7 @@ def conversations(draw: Any) -> list[Step]:
     return steps
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(conversations(), st.booleans())
 @example([(0, POLL + POLL + SEND, 0), (1, SEND, 0)], False)
 @example([(0, UPGRADE + frame(1, b'"hello"') + frame(8, b""), 0)], False)

@@ -208,7 +208,7 @@ MASKS = st.one_of(st.binary(min_size=4, max_size=4), st.just(b"\0\0\0\0"), st.no
 FRAMES = st.builds(frame, PAYLOADS, FIRST, MASKS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(PATHS, st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 300), max_size=5))
 @example("/000/abc/websocket", [frame(b'["echo"]', 0x01), frame(b"", 0x89), frame(b"", 0x80)], [])
 @example("/000/abc/websocket", [frame(b'["echo"]'), frame(b'["end"]'), frame(b'["late"]')], [])
@@ -247,7 +247,7 @@ FRAGMENTS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     PATHS,
     st.lists(st.one_of(CLOSES, CONTROLS, FRAGMENTS, FRAMES), max_size=6),
@@ -297,5 +297,5 @@ def test_a_message_over_the_limit_is_answered_alike(size: int) -> None:
 
 
 def test_random_bytes_are_answered_alike() -> None:
-    for _ in range(200):
+    for _ in range(80):
         compare("/websocket", [os.urandom(64)])
