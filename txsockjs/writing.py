@@ -12,27 +12,23 @@ from typing import Any
 from twisted.internet import tcp
 
 
-def is_idle(transport: Any) -> bool:
-    """Tell whether this is a TCP connection, open, all of whose bytes have left."""
-    return (
+def write(transport: Any, data: bytes) -> bool:
+    """Write ``data``, now if that is possible; return whether all of it has left."""
+    if (
         isinstance(transport, tcp.Connection)
         and not transport.dataBuffer
         and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
-        and transport.connected == 1
+        and transport.connected
         and not transport.disconnecting
         and not transport.TLS
-    )
-
-
-def write(transport: Any, data: bytes) -> None:
-    """Write ``data``, now if that is possible."""
-    if is_idle(transport):
+    ):
         try:
             sent = transport.socket.send(data)
         except OSError:
             sent = 0  # not now, or never more, which the transport finds out for itself
         if sent == len(data):
-            return
+            return True
         if sent:
             data = data[sent:]
     transport.write(data)
+    return False

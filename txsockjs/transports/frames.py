@@ -17,13 +17,8 @@ _NORMAL = 1000
 _SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 _LONGEST_REASON = 123
 
-_SHORT_TEXTS = [bytes((0x80 | TEXT, size)) for size in range(126)]
-
-
-def text_frame(payload: bytes) -> bytes:
-    """Return the frame of a text message, which must be UTF-8."""
-    size = len(payload)
-    return _SHORT_TEXTS[size] + payload if size < 126 else frame(TEXT, payload)
+#: What stands before a text of fewer than 126 bytes, by its size.
+SHORT_TEXTS = [bytes((0x80 | TEXT, size)) for size in range(126)]
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

@@ -54,11 +54,13 @@ def read_messages(
 def read_message(data: bytes, decoders: Decoders) -> list[Any] | None:
     """Return what a read brought if that is one short frame, or None: most reads are so."""
     size = len(data)
-    if 6 <= size <= 131 and data[1] == size + 122 and data[0] in decoders:
-        try:
-            return decoders[data[0]](unmask(data[6:], data[2:6]))
-        except (RequestError, ValueError):
-            pass
+    if 6 <= size <= 131 and data[1] == size + 122:
+        decode = decoders.get(data[0])
+        if decode is not None:
+            try:
+                return decode(unmask(data[6:], data[2:6]))
+            except (RequestError, ValueError):
+                pass
     return None
 
 

@@ -19,17 +19,17 @@ from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
-from ..writing import is_idle, write
+from ..writing import write
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
     PING,
     PONG,
+    SHORT_TEXTS,
     TEXT,
     close_reason,
     frame,
     sendable_code,
-    text_frame,
 )
 from .lane import Decoders, close_code, read_control, read_message, read_messages
 from .sockets import Sockets
@@ -144,10 +144,10 @@ class WebSocketReceiver:
                 self.pinged(payload)
 
     def _close_received(self, payload: bytes) -> None:
+        left = not self._closing and self._send_raw(frame(CLOSE, payload))
         if not self._closing:
-            self._send_raw(frame(CLOSE, payload))
             self._give_up((close_code(payload), payload[2:].decode("utf-8")))
-        self._drop()
+        self._drop(left)
 
     # -- what came, told by Autobahn too
 
@@ -217,7 +217,10 @@ class WebSocketReceiver:
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
         if not self._closing:
-            write(self.transport, text_frame(messages_frame(messages)))
+            payload = messages_frame(messages)
+            size = len(payload)
+            data = SHORT_TEXTS[size] + payload if size < 126 else frame(TEXT, payload)
+            write(self.transport, data)
 
     def heartbeat(self) -> None:
         """Send a heartbeat, and a ping that has to be answered."""
@@ -279,18 +282,17 @@ class WebSocketReceiver:
         else:
             self._careful.sendCloseFrame(code, words)
 
-    def _send_raw(self, data: bytes) -> None:
+    def _send_raw(self, data: bytes) -> bool:
         if self._greeting:
             data, self._greeting = self._greeting + data, b""
-        if self.transport is not None:
-            write(self.transport, data)
+        return self.transport is not None and write(self.transport, data)
 
-    def _drop(self) -> None:
+    def _drop(self, all_left: bool = False) -> None:
         if self.transport is not None:
             # TLS does not end while it has a producer, nor does TCP while that is paused.
             self.transport.unregisterProducer()
-            if not is_idle(self.transport):
-                self._start_deadline()  # what was written still has to leave
+            if not all_left:
+                self._start_deadline()
             self.transport.loseConnection()
 
     def _start_deadline(self) -> None:
