@@ -18,6 +18,7 @@ from txsockjs.transports import websocket
 from txsockjs.transports.lane import _unmask, _unmask_bytewise, read_messages, unmask
 from txsockjs.transports.websocket import WebSocketReceiver
 
+from .memory import Lab
 from .sites import Client, SiteLab, Wire, cut
 
 TEXT = 0x81
@@ -165,7 +166,8 @@ def compare(path: str, pieces: list[bytes], lingering: bool = False) -> None:
     with_lane = outcome(path, pieces, lingering)
     no_read = mock.patch.object(WebSocketReceiver, "_read", return_value=0)
     no_message = mock.patch.object(websocket, "read_message", return_value=None)
-    with no_read, no_message:
+    no_partial = mock.patch.object(websocket, "read_partial", return_value=None)
+    with no_read, no_message, no_partial:
         alone = outcome(path, pieces, lingering)
     assert with_lane == alone
 
@@ -193,6 +195,9 @@ PAYLOADS = st.one_of(
             b"\x03\xed",
             b"\x03\xe8\xff",
             b"\x01",
+            b'["echo","' + "é😀".encode() * 20 + b'"]',
+            b'"' + "é😀".encode() * 20 + b"\xed\xa0\x80" + b"x" * 50 + b'"',
+            b'"' + b"x" * 50 + b"\xff" + b"x" * 50 + b'"',
         ]
     ),
     st.sampled_from([124, 125, 126, 127, 65535, 65536, LIMIT - 2, LIMIT - 1]).map(
@@ -283,6 +288,53 @@ CONVERSATION = (
 @pytest.mark.parametrize("cut", range(len(CONVERSATION)))
 def test_it_does_not_matter_where_a_conversation_is_cut(cut: int) -> None:
     compare("/000/abc/websocket", [CONVERSATION[:cut], CONVERSATION[cut:]])
+
+
+# Longer than the head of a frame can be, right and wrong in several ways.
+LONG = {
+    "a message and the end": frame('["echo","é😀"]'.encode()) + frame(b'["end"]'),
+    "a broken character": frame(b'"' + "é😀".encode() * 2 + b"\xff" + b'x"') + frame(b'"echo"'),
+    "half of a pair": frame(b'"' + b"x" * 12 + b"\xed\xa0\x80" + b'x"'),
+    "bytes": frame(b"\xff" * 24, 0x82) + frame(b"echo"),
+    "a wide length": frame(b'["echo","' + b"x" * 120 + b'"]') + frame(b"bye", 0x89),
+}
+
+
+@pytest.mark.parametrize("stream", LONG.values(), ids=list(LONG))
+@pytest.mark.parametrize("path", ["/000/abc/websocket", "/websocket"])
+def test_a_long_frame_may_come_in_pieces_and_never_whole(path: str, stream: bytes) -> None:
+    for end in range(14, min(len(stream), 48)):
+        compare(path, [stream[:end]])
+        compare(path, [stream[:end], stream[end:]])
+    for size in (3, 16, 20):
+        compare(path, [stream[i : i + size] for i in range(0, len(stream), size)])
+
+
+def test_a_frame_that_comes_in_pieces_needs_no_autobahn() -> None:
+    lab = Lab(Listener)
+    socket = lab.upgrade()
+    data = frame(b'["echo","' + "é😀".encode() * 40_000 + b'"]')
+    with mock.patch.object(websocket.WebSocketReceiver, "received", side_effect=AssertionError):
+        for i in range(0, len(data), 65536):
+            socket.send(data[i : i + 65536])
+    assert lab.log[0] == "echo"
+    assert lab.log[1] == "é😀" * 40_000
+    socket.vanish()
+    lab.settle()
+
+
+def test_a_session_that_closes_while_a_frame_comes_still_hears_the_answer() -> None:
+    lab = Lab(Listener)
+    socket = lab.upgrade()
+    socket.take()
+    data = frame(b'["' + b"x" * 100 + b'"]')
+    socket.send(data[:50])
+    next(iter(lab.router.sessions)).close(3001, "enough")
+    socket.send(data[50:] + frame(b"\x03\xe8", 0x88))
+    assert not socket.is_open
+    lab.clock.advance(0)
+    assert lab.log == [(3001, "enough")]
+    lab.settle()
 
 
 def test_it_does_not_matter_if_every_byte_comes_alone() -> None:

@@ -1,22 +1,26 @@
 """The fast lane: whole websocket frames straight from the bytes of a read (RFC 6455 section 5).
 
 Rules: only what is beyond doubt is taken here: final, masked frames of an accepted kind, with the
-shortest length, within the limit, all there, whose payload decodes. At the first byte of anything
-else the lane ends, and Autobahn gets the rest untouched. Pure; called by the receiver.
+shortest length, within the limit, whose payload decodes. One that is not all there is waited for as
+long as its bytes are beyond doubt. At the first byte of anything else the lane ends, and Autobahn
+gets the rest untouched. Pure; called by the receiver.
 """
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..errors import RequestError
-from .frames import CLOSE, PING, PONG
+from .frames import CLOSE, PING, PONG, TEXT
 
 #: For the first byte of each kind of frame that is taken, what turns its payload into messages;
 #: that raises RequestError or ValueError if the payload is broken.
 Decoders = Mapping[int, Callable[[bytes], list[Any]]]
+
+_Utf8 = codecs.getincrementaldecoder("utf-8")
 
 _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
@@ -31,24 +35,83 @@ def read_messages(
     messages: list[Any] = []
     size = len(data)
     while size - position >= 6 and data[position] in decoders:
-        start = position + 2
         length = data[position + 1] - 0x80
+        start = position + 6
         if length >= 126:
-            wide = 2 if length == 126 else 8
-            length = int.from_bytes(data[start : start + wide], "big")
-            start += wide
-            if length < 126 or (wide == 8 and length < 65536):
-                break
-        end = start + 4 + length
+            length, start = _length(data, position)
+        end = start + length
         if length < 0 or length > longest or end > size:
             break
         try:
-            payload = unmask(data[start + 4 : end], data[start : start + 4])
+            payload = unmask(data[start:end], data[start - 4 : start])
             messages += decoders[data[position]](payload)
         except (RequestError, ValueError):
             break
         position = end
     return messages, position
+
+
+class PartialFrame:
+    """A frame that is not all here yet, of which what is here is beyond doubt.
+
+    ``rest`` are its first bytes with its head, ``start`` is where its payload begins, ``size`` how
+    many bytes it will have.
+    """
+
+    __slots__ = ("_chunks", "_mask", "_missing", "_utf8")
+
+    def __init__(self, rest: bytes, start: int, size: int) -> None:
+        self._chunks: list[bytes] = []
+        self._missing = size - start
+        self._mask = rest[start - 4 : start]
+        self._utf8 = _Utf8() if rest[0] & 0x0F == TEXT else None
+        self._chunks.append(rest[:start])
+
+    def add(self, data: bytes) -> bool:
+        """Take the next bytes, or return False: if it is whole with them, or broken."""
+        if len(data) >= self._missing:
+            return False
+        if self._utf8 is not None:
+            try:
+                self._utf8.decode(unmask(data, self._mask))
+            except ValueError:
+                return False
+            pending = self._utf8.getstate()[0]
+            if pending[:1] == b"\xed" and pending[1:] >= b"\xa0":
+                return False  # half of a surrogate pair: Python wants its third byte to see that
+            turn = len(data) % 4
+            self._mask = self._mask[turn:] + self._mask[:turn]
+        self._missing -= len(data)
+        self._chunks.append(data)
+        return True
+
+    def joined(self, data: bytes) -> bytes:
+        """Return all that was taken, and ``data`` behind it."""
+        return b"".join([*self._chunks, data])
+
+
+def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame | None:
+    """Return the frame whose first bytes these are, or None if it is not for the lane."""
+    if len(rest) < 14 or rest[0] not in decoders:
+        return None
+    length, start = _length(rest, 0)
+    if not 0 <= length <= longest or start + length <= len(rest):
+        return None
+    partial = PartialFrame(rest, start, start + length)
+    return partial if partial.add(rest[start:]) else None
+
+
+def _length(data: bytes, position: int) -> tuple[int, int]:
+    """Return a frame's length and where its payload starts; -1 if that is not as it must be."""
+    length = data[position + 1] - 0x80
+    start = position + 2
+    if length >= 126:
+        wide = 2 if length == 126 else 8
+        length = int.from_bytes(data[start : start + wide], "big")
+        start += wide
+        if length < 126 or (wide == 8 and length < 65536):
+            length = -1
+    return length, start + 4
 
 
 def read_message(data: bytes, decoders: Decoders) -> list[Any] | None:

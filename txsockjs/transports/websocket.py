@@ -31,7 +31,15 @@ from .frames import (
     frame,
     sendable_code,
 )
-from .lane import Decoders, close_code, read_control, read_message, read_messages
+from .lane import (
+    Decoders,
+    PartialFrame,
+    close_code,
+    read_control,
+    read_message,
+    read_messages,
+    read_partial,
+)
 from .sockets import Sockets
 
 _NORMAL = 1000
@@ -58,6 +66,7 @@ class WebSocketReceiver:
         "_greeting",
         "_held",
         "_info",
+        "_partial",
         "_sockets",
         "_unanswered",
         "ready",
@@ -70,6 +79,7 @@ class WebSocketReceiver:
         self._info = info
         self._greeting = greeting
         self._careful: CarefulProtocol | None = None
+        self._partial: PartialFrame | None = None
         self._deadline: Any | None = None
         self._held = False
         self._closing = False
@@ -95,6 +105,12 @@ class WebSocketReceiver:
         """Read frames."""
         if self._deadline is not None and not self._closing:
             self._cancel_deadline()
+        if self._partial is not None:
+            partial, self._partial = self._partial, None
+            if not self._closing and partial.add(data):
+                self._partial = partial
+                return
+            data = partial.joined(data)
         careful = self._careful
         if careful is None or careful.is_between_messages:
             if not self._closing:
@@ -106,6 +122,10 @@ class WebSocketReceiver:
             if end == len(data) or self.transport is None:
                 return
             data = data[end:]
+            if not self._closing:
+                self._partial = read_partial(data, self._sockets.longest, self.decoders)
+                if self._partial is not None:
+                    return
             if self._careful is None:
                 self._careful = self._sockets.careful(self, self.transport, self._closing)
         self._careful.dataReceived(data)  # type: ignore[union-attr]
