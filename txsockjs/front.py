@@ -8,11 +8,11 @@ the site.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from twisted.internet import tcp
-from twisted.internet.interfaces import IProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -96,7 +96,7 @@ class Front:
         """Wait for a request."""
         transport: Any = self.transport
         self._owner.enter(self)
-        if isinstance(transport, tcp.Connection) or ITCPTransport.providedBy(transport):
+        with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
             transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
         self._idle_since = self._owner.reactor.seconds()
