@@ -50,17 +50,20 @@ def cached_for_a_year() -> Headers:
     ]
 
 
+def shared_with(origin: bytes | None) -> Headers:
+    """Return the headers that let a page of this origin read an answer, or any page if None."""
+    if not origin:
+        return [(b"Access-Control-Allow-Origin", b"*"), (b"Vary", b"Origin")]
+    return [
+        (b"Access-Control-Allow-Origin", origin),
+        (b"Access-Control-Allow-Credentials", b"true"),
+        (b"Vary", b"Origin"),
+    ]
+
+
 def cors(exchange: Exchange) -> Headers:
     """Return the CORS headers for a request whose origin was admitted."""
-    origin = exchange.header("origin")
-    if origin:
-        headers = [
-            (b"Access-Control-Allow-Origin", origin.encode("latin-1")),
-            (b"Access-Control-Allow-Credentials", b"true"),
-        ]
-    else:
-        headers = [(b"Access-Control-Allow-Origin", b"*")]
-    headers.append((b"Vary", b"Origin"))
+    headers = shared_with((exchange.header("origin") or "").encode("latin-1"))
     requested = exchange.header("access-control-request-headers")
     if requested:
         headers.append((b"Access-Control-Allow-Headers", requested.encode("latin-1")))

@@ -150,8 +150,6 @@ def decode_frame(data: str | bytes) -> list[str]:
     messages = json_decode(data)
     if type(messages) is str:
         return [messages]
-    if type(messages) is list and len(messages) == 1 and type(messages[0]) is str:
-        return messages
     return _checked(messages)
 
 

@@ -25,6 +25,7 @@ from twisted.web.server import Request, Site
 
 from .errors import BodyTooLarge
 from .front import Front
+from .headers import shared_with
 from .resources import Page
 
 _NO_PAGES: Mapping[str, Page] = {}
@@ -119,11 +120,8 @@ class SockJSRequest(Request):
         self.setHeader(b"content-length", b"%d" % len(REFUSAL))
         # Or a page of another origin would take it for an error of the network (protocol section
         # 2). There is nothing in it to keep from any.
-        origin = self.getHeader(b"origin")
-        self.setHeader(b"access-control-allow-origin", origin or b"*")
-        if origin:
-            self.setHeader(b"access-control-allow-credentials", b"true")
-        self.setHeader(b"vary", b"Origin")
+        for name, value in shared_with(self.getHeader(b"origin")):
+            self.setHeader(name, value)
         self.write(REFUSAL)
 
 
@@ -203,7 +201,7 @@ class SockJSSite(Site):
         """Build the protocol of a connection, and remember its transport once it is connected."""
         if self._pages and self._plain:
             return Front(self, addr)
-        channel = super().buildProtocol(addr)
+        channel = self.web_protocol(addr)
         connect = channel.makeConnection
 
         def remember(transport: Any) -> None:

@@ -54,18 +54,16 @@ def read_messages(
 class PartialFrame:
     """A frame that is not all here yet, of which what is here is beyond doubt.
 
-    ``rest`` are its first bytes with its head, ``start`` is where its payload begins, ``size`` how
-    many bytes it will have.
+    ``head`` is all before its payload, ``length`` the size of that in bytes.
     """
 
     __slots__ = ("_chunks", "_mask", "_missing", "_utf8")
 
-    def __init__(self, rest: bytes, start: int, size: int) -> None:
-        self._chunks: list[bytes] = []
-        self._missing = size - start
-        self._mask = rest[start - 4 : start]
-        self._utf8 = _Utf8() if rest[0] & 0x0F == TEXT else None
-        self._chunks.append(rest[:start])
+    def __init__(self, head: bytes, length: int) -> None:
+        self._chunks = [head]
+        self._missing = length
+        self._mask = head[-4:]
+        self._utf8 = _Utf8() if head[0] & 0x0F == TEXT else None
 
     def add(self, data: bytes) -> bool:
         """Take the next bytes, or return False: if it is whole with them, or broken."""
@@ -95,9 +93,9 @@ def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame 
     if len(rest) < 14 or rest[0] not in decoders:
         return None
     length, start = _length(rest, 0)
-    if not 0 <= length <= longest or start + length <= len(rest):
+    if not 0 <= length <= longest:
         return None
-    partial = PartialFrame(rest, start, start + length)
+    partial = PartialFrame(rest[:start], length)
     return partial if partial.add(rest[start:]) else None
 
 

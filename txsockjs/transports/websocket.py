@@ -164,8 +164,9 @@ class WebSocketReceiver:
                 self.pinged(payload)
 
     def _close_received(self, payload: bytes) -> None:
-        left = not self._closing and self._send_raw(frame(CLOSE, payload))
+        left = False
         if not self._closing:
+            left = self._send_raw(frame(CLOSE, payload))
             self._give_up((close_code(payload), payload[2:].decode("utf-8")))
         self._drop(left)
 
