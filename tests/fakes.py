@@ -14,6 +14,7 @@ from txsockjs import SockJSConnection
 from txsockjs.actor import Scheduler
 from txsockjs.conn import ConnectionInfo
 from txsockjs.interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED
+from txsockjs.periodic import Starter
 from txsockjs.session import BaseSession, Session
 from txsockjs.sessioncontainer import SessionContainer
 from txsockjs.settings import Settings
@@ -30,6 +31,7 @@ class FakeServer:
         self.settings = Settings(**settings)
         self.stats = StatsCollector(self.reactor)
         self.scheduler = Scheduler(self.reactor, self.settings.immediate_flush)
+        self.starter = Starter(float("inf"))  # nobody sweeps here: timers start at once
         self.sessions = SessionContainer(self.reactor.seconds)
         self.closing = False
         self.leaving: set[object] = set()

@@ -611,7 +611,7 @@ def test_messages_that_wait_together_take_one_place_in_the_mailbox() -> None:
     server.on_message = lambda connection, message: gate if message == "first" else None
     session.tell(RECEIVED, ["first"])
     session.tell(RECEIVED, [""] * 1000)
-    mailbox = session._application.mailbox
+    mailbox = session._application
     assert len(mailbox._calls) == 1
     assert mailbox.size == 64000
     assert session.room() is not None

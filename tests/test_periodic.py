@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from txsockjs.periodic import Callback
+from txsockjs.periodic import Callback, Starter
 
 
 def make_callback(seconds: float = 10) -> tuple[Callback, Clock, list[float]]:
@@ -87,4 +87,94 @@ def test_starting_twice_and_stopping_twice_is_harmless() -> None:
     callback.start()
     clock.pump([1] * 10)
     assert runs == [10, 20]
+    callback.stop()
+
+
+def make_started(starter: Starter, seconds: float = 10) -> tuple[Callback, Clock, list[float]]:
+    clock = Clock()
+    runs: list[float] = []
+    callback = Callback(lambda: runs.append(clock.seconds()), seconds, clock, starter)
+    callback.start()
+    return callback, clock, runs
+
+
+def test_a_starter_makes_no_timer_before_its_sweep() -> None:
+    starter = Starter(1)
+    callback, clock, runs = make_started(starter)
+    assert callback.running
+    assert clock.getDelayedCalls() == []
+    clock.advance(1)
+    starter.sweep()
+    assert callback.running
+    assert len(clock.getDelayedCalls()) == 1
+    assert starter.waiting == set()
+    clock.pump([1] * 25)
+    assert runs == [10, 20]
+    callback.stop()
+    assert clock.getDelayedCalls() == []
+
+
+def test_what_stops_before_the_sweep_never_has_a_timer() -> None:
+    starter = Starter(1)
+    callback, clock, _ = make_started(starter)
+    callback.stop()
+    assert not callback.running
+    starter.sweep()
+    assert clock.getDelayedCalls() == []
+    callback.start()
+    assert callback.running
+    starter.sweep()
+    assert callback.running
+    callback.stop()
+
+
+def test_what_was_put_off_before_the_sweep_counts_from_then() -> None:
+    starter = Starter(1)
+    callback, clock, runs = make_started(starter)
+    clock.advance(0.5)
+    callback.delay()
+    clock.advance(0.5)
+    starter.sweep()
+    assert callback.calculate_next_run() == 10.5
+    clock.pump([0.5] * 30)
+    assert runs == [10.5]
+    callback.stop()
+
+
+def test_what_is_due_when_a_late_sweep_comes_runs_at_once() -> None:
+    starter = Starter(1)
+    callback, clock, runs = make_started(starter)
+    clock.advance(11)
+    starter.sweep()
+    assert runs == [11]
+    clock.pump([1] * 10)
+    assert runs == [11, 21]
+    callback.stop()
+
+
+def test_one_that_is_stopped_by_another_one_in_the_sweep_stays_stopped() -> None:
+    starter = Starter(1)
+    clock = Clock()
+    callbacks: list[Callback] = []
+
+    def stop_all() -> None:
+        runs.append(clock.seconds())
+        for callback in callbacks:
+            callback.stop()
+
+    runs: list[float] = []
+    callbacks += [Callback(stop_all, 10, clock, starter) for _ in range(5)]
+    for callback in callbacks:
+        callback.start()
+    clock.advance(20)
+    starter.sweep()
+    clock.pump([1] * 30)
+    assert runs == [20]
+    assert clock.getDelayedCalls() == []
+
+
+def test_what_is_due_before_the_sweep_starts_at_once() -> None:
+    callback, clock, runs = make_started(Starter(15))
+    clock.pump([1] * 10)
+    assert runs == [10]
     callback.stop()

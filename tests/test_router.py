@@ -308,7 +308,7 @@ def test_what_finds_no_room_is_not_taken_before_there_is() -> None:
     given_up.vanish()
     session = lab.router.get_session("abc")
     assert session is not None
-    assert session._application.mailbox.size == 80 + 64
+    assert session._application.size == 80 + 64
     lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
     assert [sent.status for sent in (full, *held)] == [204] * 4
     for gate in range(1, 5):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Generator
 from threading import get_ident
@@ -193,11 +194,11 @@ class _Batch:
         self.waiting = messages[::-1]  # the next one is the last
 
 
-class Mailbox:
+class Mailbox(ABC):
     """What waits for one application object: callbacks, one at a time, in order.
 
-    ``limit`` is the size in bytes above which `room` makes senders wait; ``failed`` gets the
-    failure of a callback.
+    ``limit`` is the size in bytes above which `room` makes senders wait. What is made of it is
+    told of a call that ``failed``, and when the last one is ``done``.
     """
 
     __slots__ = (
@@ -205,8 +206,7 @@ class Mailbox:
         "_busy",
         "_calls",
         "_closed",
-        "_done",
-        "_failed",
+        "_last",
         "_limit",
         "_scheduler",
         "_suspended",
@@ -214,21 +214,26 @@ class Mailbox:
         "size",
     )
 
-    def __init__(
-        self, scheduler: Scheduler, limit: int, failed: Callable[[Failure], object]
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, limit: int) -> None:
         self._scheduler = scheduler
         self._limit = limit
-        self._failed = failed
         self._busy = False
         self._suspended = False
         self._closed = False
-        self._done: Callable[[], object] | None = None
+        self._last = False
         self._awaited: Deferred[Any] | None = None
         # Made when first needed: most mailboxes of most servers never hold anything.
         self._calls: deque[_Call] | None = None
         self._waiters: list[Deferred[None]] | None = None
         self.size = 0
+
+    @abstractmethod
+    def failed(self, failure: Failure) -> None:
+        """React to the failure of a call."""
+
+    @abstractmethod
+    def done(self) -> None:
+        """React to the end of the last call."""
 
     @property
     def suspended(self) -> bool:
@@ -265,7 +270,7 @@ class Mailbox:
             try:
                 result = call(argument)
             except BaseException:  # noqa: BLE001
-                self._failed(Failure())
+                self.failed(Failure())
             else:
                 if result is not None:
                     self._await(result)
@@ -274,7 +279,7 @@ class Mailbox:
         if taken < len(arguments) and not self._closed:
             self._append_all(call, arguments[taken:], cost)
             taken = len(arguments)
-        if self._calls or self._suspended or self._waiters or self._done is not None:
+        if self._calls or self._suspended or self._waiters or self._last:
             self._work()
         else:
             self._busy = False
@@ -284,9 +289,9 @@ class Mailbox:
         batch = _Batch(arguments, cost)
         self._append(call, batch, batch.size)
 
-    def close(self, call: Callable[[Any], Any], done: Callable[[], object]) -> None:
-        """Make ``call(None)`` the last one, after what still waits; then call ``done``."""
-        self._done = done
+    def close(self, call: Callable[[Any], Any]) -> None:
+        """Make ``call(None)`` the last one, after what still waits; then `done` is called."""
+        self._last = True
         self._take(call, None, 0)
 
     def give_up(self) -> int:
@@ -369,8 +374,8 @@ class Mailbox:
             self._release()
         if not self._suspended:
             self._busy = False
-            if self._done is not None:
-                self._done()
+            if self._last:
+                self.done()
 
     def _go_on(self) -> None:
         if self._suspended and self._awaited is None:
@@ -382,7 +387,7 @@ class Mailbox:
             result = call(argument)
         except BaseException:  # noqa: BLE001
             # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
-            self._failed(Failure())
+            self.failed(Failure())
             return
         if result is not None:
             self._await(result)
@@ -391,7 +396,7 @@ class Mailbox:
         awaited = _as_deferred(result, self._scheduler)
         if awaited is not None:
             self._awaited = awaited
-            awaited.addErrback(self._failed)
+            awaited.addErrback(self.failed)
             awaited.addCallback(self._fired, awaited)
             self._suspended = self._awaited is not None
 

@@ -1,7 +1,8 @@
 """`Application`: one session's connection object, its mailbox and its supervision.
 
-Rules: every callback goes through the mailbox; ``on_close`` is called if ``on_open`` was, once,
-and after it the connection is let go; a callback's exception ends its own session and no other.
+Rules: every callback goes through the mailbox, which it is; ``on_close`` is called if ``on_open``
+was, once, and after it the connection is let go; a callback's exception ends its own session and no
+other.
 Owned and called by the session.
 """
 
@@ -35,19 +36,31 @@ class Owner(Protocol):
         """End for a reason that the application gave."""
 
 
-class Application:
+class _Nobody:
+    """The owner of an application that is done."""
+
+    is_closed = True
+
+    def end(self, reason: Reason) -> None:
+        """Do nothing."""
+
+
+_NOBODY = _Nobody()
+
+
+class Application(Mailbox):
     """The application's side of a session."""
 
-    __slots__ = ("_class", "_grace", "_opened", "_owner", "_server", "connection", "mailbox")
+    __slots__ = ("_class", "_grace", "_opened", "_owner", "_server", "connection")
 
     def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
+        super().__init__(server.scheduler, server.settings.mailbox_limit)
         self._class = conn
         self._server = server
-        self._owner = owner
+        self._owner: Owner = owner
         self._opened = False
         self._grace: Any | None = None
         self.connection: SockJSConnection | None = None
-        self.mailbox = Mailbox(server.scheduler, server.settings.mailbox_limit, self._failed)
 
     @property
     def name(self) -> str:
@@ -56,7 +69,7 @@ class Application:
 
     def open(self, info: ConnectionInfo) -> None:
         """Make the connection and call ``on_open``."""
-        self.mailbox.put(self._on_open, info)
+        self.put(self._on_open, info)
 
     def receive(self, messages: list[Any]) -> None:
         """Call ``on_message`` for each message."""
@@ -65,13 +78,13 @@ class Application:
         connection = self.connection
         taken = 0
         if connection is not None:
-            taken = self.mailbox.put_all(connection.on_message, messages, MESSAGE_COST)
+            taken = self.put_all(connection.on_message, messages, MESSAGE_COST)
         if taken < len(messages):
             stats.messages_dropped += len(messages) - taken
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""
-        if not self.mailbox.put(self._on_event, event, MESSAGE_COST):
+        if not self.put(self._on_event, event, MESSAGE_COST):
             self._server.stats.messages_dropped += 1
 
     def end(self, drop: bool) -> None:
@@ -80,25 +93,27 @@ class Application:
         A callback that still awaits, and what waits behind it, has ``disconnect_delay`` to be
         done: then it is cancelled, so that ``on_close`` is called whatever it awaits.
         """
-        self._server.stats.messages_dropped += self.mailbox.shut(drop)
+        self._server.stats.messages_dropped += self.shut(drop)
         self._server.enter(self)
         # Not now, so that on_close never runs inside the application's call to close().
         self._server.scheduler.tell_later(self._close)
 
     def _close(self) -> None:
-        self.mailbox.close(self._on_close, self._done)
+        self.close(self._on_close)
         if self._opened and self.connection is not None:
             self._grace = self._server.reactor.callLater(
                 self._server.settings.disconnect_delay, self._give_up
             )
 
-    def _done(self) -> None:
+    def done(self) -> None:
+        """Let everything go: the last callback is done."""
+        self._owner = _NOBODY  # who refers to this one
         self._server.leave(self)
 
     def _give_up(self) -> None:
         self._grace = None
         _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
-        self._server.stats.messages_dropped += self.mailbox.give_up()
+        self._server.stats.messages_dropped += self.give_up()
 
     # -- the calls, made by the mailbox
 
@@ -135,7 +150,8 @@ class Application:
 
     # -- supervision
 
-    def _failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure) -> None:
+        """End the session, unless the connection's ``on_error`` decides otherwise."""
         if isinstance(failure.value, Refused):
             self._owner.end((failure.value.code, failure.value.reason))
             return

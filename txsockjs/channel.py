@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from .actor import Scheduler
 from .conn import ConnectionInfo, SockJSConnection
 from .interfaces import ATTACH, GO_AWAY, GONE, RECEIVED, SLOW_CONSUMER, Reason, Server
+from .periodic import Starter
 from .proto import Message
 from .session import BaseSession
 from .sessioncontainer import SessionContainer
@@ -114,6 +115,7 @@ class ChannelServer:
         self.settings: Settings = router.settings
         self.scheduler: Scheduler = router.scheduler
         self.reactor: IReactorTime = router.reactor
+        self.starter: Starter = router.starter
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
         self.stats: Any = ChannelStats(router.stats)
         self._leaving: dict[object, Deferred[None]] = {}
@@ -181,7 +183,7 @@ class ChannelSession(BaseSession):
     def subscribed(self, receiver: ChannelReceiver) -> None:
         """Open."""
         self._handle(ATTACH, (receiver,))
-        self._heartbeat.stop()
+        self.stop_heartbeat()
 
     def received(self, payload: str) -> Deferred[None] | None:
         """Take a message; return a Deferred if the client has to wait before the next one."""

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from .actor import Scheduler
 from .conn import ConnectionInfo
+from .periodic import Starter
 from .sessioncontainer import SessionContainer
 from .settings import Settings
 from .stats import StatsCollector
@@ -44,6 +45,9 @@ class State(enum.Enum):
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
+
+    # There is one object for each, and the hash of an enum is slow.
+    __hash__ = object.__hash__
 
 
 class Receiver(Protocol):
@@ -87,6 +91,8 @@ class Server(Protocol):
     def scheduler(self) -> Scheduler: ...
     @property
     def reactor(self) -> IReactorTime: ...
+    @property
+    def starter(self) -> Starter: ...
     @property
     def sessions(self) -> SessionContainer: ...
     @property

@@ -1,4 +1,4 @@
-"""`Callback`: a `LoopingCall` whose next run can be put off at no cost.
+"""`Callback`: a `LoopingCall` whose next run can be put off at no cost; `Starter` starts many.
 
 Rules: one timer, one job, one owner that stops it; putting it off stores a time and touches no
 timer, because it happens with every frame. Used for heartbeats.
@@ -14,55 +14,105 @@ from twisted.python.failure import Failure
 
 _log = Logger()
 
+# The shortest wait, in seconds.
+_AT_ONCE = 1e-6
+
 
 class Callback:
-    """Call ``callback`` whenever ``callback_time`` seconds went by without a `delay`."""
+    """Call ``callback`` whenever ``callback_time`` seconds went by without a `delay`.
 
-    __slots__ = ("_callback", "_last", "_loop", "callback_time")
+    A ``starter`` makes starting and stopping cost next to nothing, if both happen in its interval.
+    """
 
-    def __init__(self, callback: Callable[[], object], callback_time: float, reactor: Any) -> None:
+    __slots__ = ("_callback", "_last", "_loop", "_reactor", "_starter", "callback_time")
+
+    def __init__(
+        self,
+        callback: Callable[[], object],
+        callback_time: float,
+        reactor: Any,
+        starter: Starter | None = None,
+    ) -> None:
         self._callback = callback
         self.callback_time = callback_time
-        self._loop = LoopingCall(self._tick)
-        self._loop.clock = reactor
+        self._reactor = reactor
+        self._starter = starter
+        self._loop: LoopingCall | None = None
         self._last = 0.0
 
     @property
     def running(self) -> bool:
         """Whether it is started."""
-        return self._loop.running
+        if self._loop is not None:
+            return self._loop.running
+        return self._starter is not None and self in self._starter.waiting
 
     def start(self, timeout: float | None = None) -> None:
         """Start; the first run is ``timeout`` (default ``callback_time``) seconds from now."""
-        if self._loop.running:
+        if self.running:
             return
         first = self.callback_time if timeout is None else timeout
-        self._last = self._loop.clock.seconds() + first - self.callback_time
-        self._loop.start(first, now=False).addErrback(_failed)
+        self._last = self._reactor.seconds() + first - self.callback_time
+        if self._starter is None or first <= self._starter.interval:
+            self.start_timer()
+        else:
+            self._starter.waiting.add(self)
+
+    def start_timer(self) -> None:
+        """Make the timer of what was started; its run comes now if it is due."""
+        loop = self._loop = LoopingCall(self._tick)
+        loop.clock = self._reactor
+        first = self._left(loop.clock.seconds())
+        loop.start(first, now=first == _AT_ONCE).addErrback(_failed)
 
     def stop(self) -> None:
         """Stop; harmless if it is not running."""
-        if self._loop.running:
-            self._loop.stop()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            if loop.running:
+                loop.stop()
+        elif self._starter is not None:
+            self._starter.waiting.discard(self)
 
     def delay(self) -> None:
         """Count ``callback_time`` from now, instead of from the last run."""
-        self._last = self._loop.clock.seconds()
+        self._last = self._reactor.seconds()
 
     def calculate_next_run(self) -> float:
         """Return when the next run is due, on the reactor's clock."""
         return self._last + self.callback_time
 
-    def _tick(self) -> None:
-        loop = self._loop
-        now = loop.clock.seconds()
+    def _left(self, now: float) -> float:
         # A float's rounding must not turn a due run into a wait of nothing.
-        if self._last + self.callback_time - now < 1e-6:
+        return max(self._last + self.callback_time - now, _AT_ONCE)
+
+    def _tick(self) -> None:
+        loop: Any = self._loop
+        now = self._reactor.seconds()
+        if self._left(now) == _AT_ONCE:
             self._last = now
             self._callback()
         # LoopingCall counts its next run from these two.
         loop.starttime = now
-        loop.interval = max(self._last + self.callback_time - now, 1e-6)
+        loop.interval = self._left(now)
+
+
+class Starter:
+    """Starts callbacks late: most clients of a busy server leave before they need a timer.
+
+    Its owner calls `sweep` every ``interval`` seconds while any are ``waiting``.
+    """
+
+    __slots__ = ("interval", "waiting")
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self.waiting: set[Callback] = set()
+
+    def sweep(self) -> None:
+        """Start the timers of those that wait."""
+        while self.waiting:
+            self.waiting.pop().start_timer()
 
 
 def _failed(failure: Failure) -> None:

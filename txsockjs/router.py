@@ -24,6 +24,7 @@ from .actor import Scheduler
 from .conn import SockJSConnection, check_class
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY
+from .periodic import Starter
 from .resources import Nowhere, Page
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
@@ -64,6 +65,7 @@ class SockJSRouter:
         self.reactor = reactor
         self.stats = StatsCollector(reactor)
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
+        self.starter = Starter(self.settings.session_check_interval)
         self.sessions = SessionContainer(reactor.seconds, self._check_gone)
         self.closing = False
         self.refused_origins: set[str | None] = set()
@@ -141,6 +143,7 @@ class SockJSRouter:
             )
 
     def _expire(self) -> None:
+        self.starter.sweep()
         self.sessions.expire()
         if not self.sessions and self.stats.idle:
             self._stop()

@@ -49,8 +49,7 @@ _log = Logger()
 Sendable = Union[str, bytes]
 
 # Looked up once: an enum's members are slow to find.
-_OPEN = State.OPEN
-_CLOSING = State.CLOSING
+_NEW, _OPEN, _CLOSING, _CLOSED = State
 
 # They mean "none", "abnormal" and "TLS", and never stand in a frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
@@ -92,9 +91,9 @@ class BaseSession(SessionMixin):
         self.info: ConnectionInfo | None = None
         self.transport = ""
         self.close_reason: Reason | None = None
-        self._enter(State.NEW)
+        self._enter(_NEW)
         self._application = Application(conn, server, self)
-        self._heartbeat = Callback(self._beat, server.settings.heartbeat_delay, server.reactor)
+        self._heartbeat: Callback | None = None  # while it is open
         self._pending: list[Any] = []
         self._pending_size = 0
         self._dirty = False
@@ -109,7 +108,7 @@ class BaseSession(SessionMixin):
         return (
             f"<{type(self).__name__} {name} {self.transport or '?'} "
             f"{self.state.value} {attached} from {address} to {self._application.name}, "
-            f"{len(self._pending)} to send, {self._application.mailbox.size} bytes to handle>"
+            f"{len(self._pending)} to send, {self._application.size} bytes to handle>"
         )
 
     # -- what the application may do, through its connection
@@ -219,19 +218,21 @@ class BaseSession(SessionMixin):
     def start_heartbeat(self) -> None:
         """Let heartbeats come, the next one ``heartbeat_delay`` from now; only while open."""
         self.server.scheduler.check_thread()
-        if self.state is State.OPEN:
+        if self._heartbeat is not None:
             self._heartbeat.start()
             self._heartbeat.delay()
 
     def stop_heartbeat(self) -> None:
         """Send no heartbeats, and on websockets no pings, until `start_heartbeat`."""
         self.server.scheduler.check_thread()
-        self._heartbeat.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
 
     def delay_heartbeat(self) -> None:
         """Let the next heartbeat come ``heartbeat_delay`` from now."""
         self.server.scheduler.check_thread()
-        self._heartbeat.delay()
+        if self._heartbeat is not None:
+            self._heartbeat.delay()
 
     def set_handler(self, handler: Receiver, start_heartbeat: bool = True) -> None:
         """Attach a receiver, which opens a new session; beside another one it gets 2010."""
@@ -240,7 +241,7 @@ class BaseSession(SessionMixin):
 
     def verify_state(self) -> bool:
         """Return whether the session was opened: its first receiver does that, nothing else."""
-        return self.state is not State.NEW
+        return self.state is not _NEW
 
     def remove_handler(self, handler: Receiver) -> None:
         """Detach a receiver, if it is the attached one: this session ends with it."""
@@ -275,11 +276,11 @@ class BaseSession(SessionMixin):
                 self._application.receive(messages)
             finally:
                 self.server.scheduler.end()
-        return not self._application.mailbox.size
+        return not self._application.size
 
     def room(self) -> Deferred[None] | None:
         """Return None if its mailbox has room, else a Deferred that fires when it has."""
-        return self._application.mailbox.room()
+        return self._application.room()
 
     def on_delete(self, forced: bool) -> None:
         """React to the removal from the container; if not ``forced``, its time was over."""
@@ -296,10 +297,13 @@ class BaseSession(SessionMixin):
         self._transitions = TRANSITIONS[state]
 
     def _open(self, receiver: Receiver) -> None:
-        self._enter(State.OPEN)
+        server = self.server
+        self._enter(_OPEN)
         self.info = receiver.connection_info()
         self.transport = receiver.transport_name
-        self.server.stats.session_opened(self.transport)
+        delay = server.settings.heartbeat_delay
+        self._heartbeat = Callback(self._beat, delay, server.reactor, server.starter)
+        server.stats.session_opened(self.transport)
         self._receiver = receiver
         receiver.opened()
         self._heartbeat.start()
@@ -310,7 +314,7 @@ class BaseSession(SessionMixin):
             receiver.closed(ANOTHER_RECEIVER)
         else:
             self._receiver = receiver
-            self._heartbeat.delay()
+            self.delay_heartbeat()
             self._changed()
 
     def _attach_late(self, receiver: Receiver) -> None:
@@ -379,8 +383,8 @@ class BaseSession(SessionMixin):
         self._forget()
 
     def _forget(self) -> None:
-        if self.state is not State.CLOSED:
-            self._enter(State.CLOSED)
+        if self.state is not _CLOSED:
+            self._enter(_CLOSED)
             self._pending.clear()
             self.server.sessions.remove(self.session_id)
 
@@ -395,10 +399,11 @@ class BaseSession(SessionMixin):
         if self.close_reason is not None:
             return
         self.close_reason = reason
-        if self.state is State.OPEN:
+        if self._heartbeat is not None:
+            heartbeat, self._heartbeat = self._heartbeat, None
+            heartbeat.stop()
             self.server.stats.session_closed()
-        self._enter(State.CLOSING)
-        self._heartbeat.stop()
+        self._enter(_CLOSING)
         if self._production is not None:
             production, self._production = self._production, None
             self.server.scheduler.tell_later(production.stop)

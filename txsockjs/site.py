@@ -164,11 +164,12 @@ class SockJSSite(Site):
         self._patience = 0.0
         self._sweep = LoopingCall(self._expire)
         self._sweep.clock = self.reactor
-        self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._transports: set[weakref.ref[Any]] = set()
 
     def connections(self) -> list[Any]:
         """Give the transports that are still connected, websockets included."""
-        return [transport for transport in self._transports if transport.connected]
+        known = [reference() for reference in list(self._transports)]
+        return [transport for transport in known if transport is not None and transport.connected]
 
     def log(self, request: Any) -> None:
         """Write a request to the access log, if there is one of its own.
@@ -206,15 +207,18 @@ class SockJSSite(Site):
 
         def remember(transport: Any) -> None:
             del channel.makeConnection  # the class has it; this one would be a cycle
-            self._transports.add(transport)
+            self._remember(transport)
             connect(transport)
 
         channel.makeConnection = remember
         return channel
 
+    def _remember(self, transport: Any) -> None:
+        self._transports.add(weakref.ref(transport, self._transports.discard))
+
     def enter(self, front: Front) -> None:
         """Note a new connection, and tell it when its time is over."""
-        self._transports.add(front.transport)
+        self._remember(front.transport)
         self._fronts.add(front)
         if self.timeOut and not self._sweep.running:
             self._patience = self.timeOut
@@ -223,10 +227,21 @@ class SockJSSite(Site):
     def leave(self, front: Front) -> None:
         """Forget a connection that ended, or that is not the front's any more."""
         self._fronts.discard(front)
+        if not self.numPorts:
+            self._rest()
+
+    def stopFactory(self) -> None:
+        """Leave no timer behind."""
+        super().stopFactory()
+        self._rest()
+
+    def _rest(self) -> None:
+        # While it listens, the next sweep is soon enough: connections come and go all the time.
         if not self._fronts and self._sweep.running:
             self._sweep.stop()
 
     def _expire(self) -> None:
+        self._rest()
         now = self.reactor.seconds()
         for front in list(self._fronts):
             front.expire(now, self._patience)
