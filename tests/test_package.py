@@ -17,7 +17,7 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 LAYERS = [
     ["errors", "stats"],
     ["kinds", "proto", "conn", "periodic", "actor", "producing", "sockopts", "sessioncontainer"],
-    ["settings", "takeover", "writing", "head"],
+    ["settings", "takeover", "shortcuts", "head"],
     ["exchange"],
     ["headers", "interfaces", "direct"],
     ["clients", "application"],

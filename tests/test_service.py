@@ -84,6 +84,9 @@ class Transport(StringTransport):
     def setTcpNoDelay(self, enabled):
         self.no_delay = enabled
 
+    def unregisterProducer(self):
+        self.producer = None  # as TCP does it, whether there was one or not
+
     def end(self):
         self.connected = False
 

@@ -121,6 +121,8 @@ class Application(Mailbox):
         self.connection = self._class(self._owner)
         self._opened = True
         answer = self.connection.on_open(info)
+        if answer is None:
+            return None
         if isinstance(answer, Deferred):
             return answer.addCallback(self._answered)
         if hasattr(answer, "__await__"):

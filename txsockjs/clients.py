@@ -202,21 +202,26 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
 
 def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
     """Describe a request to the application."""
-    trust_cookies = settings.allowed_origins != "*" and is_named(page_origin(exchange), settings)
     headers = dict(exchange.headers())
-    if not trust_cookies:
-        headers.pop("cookie", None)
-    query = exchange.query.decode("utf-8", "replace")
+    brought: dict[str, str] = {}
+    if "cookie" in headers:
+        if settings.allowed_origins != "*" and is_named(page_origin(exchange), settings):
+            brought = cookies(exchange)
+        else:
+            del headers["cookie"]
+    query = exchange.query
     ip = client_address(exchange, settings)
     direct = not settings.trusted_proxies or ip == str(parse_address(exchange.peer))
     return ConnectionInfo(
         ip=ip,
-        cookies=cookies(exchange) if trust_cookies else {},
-        arguments=parse_qs(query, keep_blank_values=True) if query else {},
+        cookies=brought,
+        arguments=parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True)
+        if query
+        else {},
         headers=headers,
         path=exchange.path,
         transport=transport,
-        origin=exchange.header("origin") or None,
+        origin=headers.get("origin") or None,
         is_secure=is_secure(exchange, settings),
         port=exchange.peer_port if direct else 0,
         server_address=exchange.server_address,

@@ -18,6 +18,7 @@ from twisted.web.server import version
 from .errors import Header
 from .exchange import Exchange
 from .head import Request
+from .shortcuts import own_address
 from .sockopts import tune
 
 _LINES = {int(code): f"HTTP/1.1 {int(code)} {code.phrase}\r\n".encode() for code in HTTPStatus}
@@ -43,34 +44,33 @@ class Connection(Protocol):
 class DirectExchange(Exchange):
     """An exchange over a request that the front read, with its whole body."""
 
-    __slots__ = ("_address", "_body", "_chunked", "_close", "_connection", "_head", "_request")
+    __slots__ = (
+        "_address",
+        "_body",
+        "_chunked",
+        "_close",
+        "_connection",
+        "_head",
+        "_headers",
+        "method",
+        "path",
+        "query",
+    )
 
     is_http_1_0 = False
 
     def __init__(self, connection: Connection, request: Request, body: bytes) -> None:
         super().__init__()
         self._connection = connection
-        self._request = request
+        self.method = request.method
+        self.path = request.path
+        self.query = request.query
+        self._headers = request.headers
         self._body = body
         self._address: Any | None = None
         self._head = b""
         self._chunked = False
         self._close = False
-
-    @property
-    def method(self) -> bytes:  # type: ignore[override]
-        """The method, in capitals."""
-        return self._request.method
-
-    @property
-    def path(self) -> str:  # type: ignore[override]
-        """The path as it was sent, without the query string."""
-        return self._request.path
-
-    @property
-    def query(self) -> bytes:  # type: ignore[override]
-        """The query string, without its question mark."""
-        return self._request.query
 
     @property
     def is_secure(self) -> bool:
@@ -85,18 +85,17 @@ class DirectExchange(Exchange):
         return self._address
 
     @property
-    def host(self) -> IAddress:
-        """The address at this end of the connection."""
-        host: IAddress = self._connection.transport.getHost()
-        return host
+    def server_address(self) -> IAddress:
+        """The address at this end, the same object for all connections of a port."""
+        return own_address(self._connection.transport)
 
     def header(self, name: str) -> str | None:
         """Return a request header, or None."""
-        return self._request.headers.get(name.lower())
+        return self._headers.get(name.lower())
 
     def headers(self) -> Mapping[str, str]:
         """Return all request headers; the names are in lower case."""
-        return self._request.headers
+        return self._headers
 
     def body_size(self) -> int:
         """Return how many bytes the body has."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from sys import intern
 from typing import Any, Callable
 
@@ -21,16 +20,11 @@ from twisted.web.http import HTTPChannel, Request
 from zope.interface import implementer
 
 from .errors import Header
+from .shortcuts import shared
 from .sockopts import tune
 from .takeover import take_over
 
 Callback = Callable[[], None]
-
-
-@lru_cache(maxsize=64)
-def _shared(address: interfaces.IAddress) -> interfaces.IAddress:
-    """Give one object for equal addresses: all sessions of a port keep the same."""
-    return address
 
 
 @implementer(interfaces.IPushProducer)
@@ -70,11 +64,6 @@ class Exchange(ABC):
         """The address at the other end of the connection."""
 
     @property
-    @abstractmethod
-    def host(self) -> interfaces.IAddress:
-        """The address at this end of the connection."""
-
-    @property
     def peer(self) -> str:
         """The host at the other end of the connection; empty for a UNIX socket."""
         return getattr(self.address, "host", "") or ""
@@ -85,9 +74,9 @@ class Exchange(ABC):
         return getattr(self.address, "port", 0) or 0
 
     @property
+    @abstractmethod
     def server_address(self) -> interfaces.IAddress:
         """The address at this end, the same object for all connections of a port."""
-        return _shared(self.host)
 
     @abstractmethod
     def header(self, name: str) -> str | None:
@@ -235,10 +224,9 @@ class WebExchange(Exchange):
         return self._request.getClientAddress()
 
     @property
-    def host(self) -> interfaces.IAddress:
-        """The address at this end of the connection."""
-        host: interfaces.IAddress = self._request.getHost()
-        return host
+    def server_address(self) -> interfaces.IAddress:
+        """The address at this end, the same object for all connections of a port."""
+        return shared(self._request.getHost())
 
     def header(self, name: str) -> str | None:
         """Return a request header, or None; several of one name are joined by commas."""

@@ -8,7 +8,6 @@ the site.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -20,8 +19,8 @@ from .direct import DirectExchange
 from .exchange import Exchange
 from .head import Request, read_request
 from .resources import Page
+from .shortcuts import write
 from .takeover import replace_protocol
-from .writing import write
 
 # A body that is larger is left to twisted.web if it is not here with its head.
 _LONGEST_WAIT = 64 * 1024
@@ -63,6 +62,7 @@ class Front:
         "_over",
         "_owner",
         "_ready",
+        "_registered",
         "_serving",
         "_stopped",
         "_wanted",
@@ -82,6 +82,7 @@ class Front:
         self._stopped = False
         self._over = False
         self._ready = True
+        self._registered = False
         self.life: float | None = None
         self.transport: Any | None = None
 
@@ -94,11 +95,7 @@ class Front:
 
     def connectionMade(self) -> None:
         """Wait for a request."""
-        transport: Any = self.transport
         self._owner.enter(self)
-        with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
-            transport.setTcpNoDelay(True)
-        transport.registerProducer(self, True)
         self._idle_since = self._owner.reactor.seconds()
 
     def dataReceived(self, data: bytes) -> None:
@@ -107,7 +104,11 @@ class Front:
             self._given.dataReceived(data)
         elif self._over:
             pass
-        elif self._is_busy or self._wanted > len(self._held) + len(data):
+        elif (
+            self._exchange is not None
+            or self._serving
+            or self._wanted > len(self._held) + len(data)
+        ):
             self._held += data
             self._idle_since = self._owner.reactor.seconds()
             if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
@@ -131,12 +132,9 @@ class Front:
 
     # -- requests
 
-    @property
-    def _is_busy(self) -> bool:
-        return self._exchange is not None or self._serving
-
     def _serve(self, data: bytes) -> None:
-        self._held.clear()
+        if self._held:
+            self._held.clear()
         self._wanted = 0
         self._serving = True
         try:
@@ -188,6 +186,9 @@ class Front:
     def send(self, data: bytes) -> None:
         """Write."""
         if self.transport is not None:
+            if not self._registered:
+                self._registered = True
+                self.transport.registerProducer(self, True)
             write(self.transport, data)
 
     def done(self, exchange: Exchange, close: bool) -> None:
@@ -198,24 +199,31 @@ class Front:
         self._idle_since = self._owner.reactor.seconds()
         if close:
             self._over = True
-            self.transport.unregisterProducer()  # TLS does not end while it has one
+            self._unregister()
             self.transport.loseConnection()
             return
         if self._stopped:
             self._stopped = False
             self.transport.resumeProducing()
-        if self._held and not self._is_busy:  # resuming may have brought more
+        # Resuming may have brought more, and that may be under way.
+        if self._held and self._exchange is None and not self._serving:
             self._serve(bytes(self._held))
 
     def give(self, protocol: Any) -> None:
         """Give the connection to a protocol."""
         self._owner.leave(self)
         transport: Any = self.transport
-        transport.unregisterProducer()
+        self._unregister()
         self._exchange = None
         self._given = protocol
         replace_protocol(transport, protocol)
         protocol.makeConnection(transport)
+
+    def _unregister(self) -> None:
+        # TLS does not end while it has a producer.
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
 
     # -- told by the site
 
@@ -226,7 +234,7 @@ class Front:
         transport: Any = self.transport
         if self._ready and not self._over:
             self._over = True
-            transport.unregisterProducer()
+            self._unregister()
             transport.loseConnection()
         else:
             transport.abortConnection()

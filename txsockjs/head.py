@@ -14,14 +14,15 @@ from typing import NamedTuple
 # Larger heads, and more headers, are left to twisted.web, which has limits for them.
 _LONGEST = 8192
 _MOST_HEADERS = 500
+_NO_FIELD = ("", "")
 
-_SEGMENT = rb"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
-_HEAD = re.compile(
-    rb"(GET|POST|OPTIONS) "
-    rb"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*)/" + _SEGMENT + rb"/(" + _SEGMENT + rb")/([a-z_]+))"
-    rb"(?:\?([!-~]*))? HTTP/1\.1"
-    rb"((?:\r\n[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t -~]*)+)\Z"
+_SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
+_LINE = re.compile(
+    r"(GET|POST|OPTIONS) "
+    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*)/{_SEGMENT}/({_SEGMENT})/([a-z_]+))"
+    r"(?:\?([!-~]*))? HTTP/1\.1\Z"
 )
+_FIELD = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[\t ]*([\t -~]*)\Z")
 
 
 class Request(NamedTuple):
@@ -46,26 +47,27 @@ class Request(NamedTuple):
 def read_request(data: bytes) -> Request | None:
     """Return the request at the start of ``data``, or None if it is not for the fast way."""
     end = data.find(b"\r\n\r\n", 0, _LONGEST)
-    match = _HEAD.match(data[:end]) if end > 0 else None
+    lines = data[: max(end, 0)].decode("latin-1").split("\r\n")
+    match = _LINE.match(lines[0])
     if match is None:
         return None
-    method, path, prefix, session_id, name, query, lines = match.groups()
-    fields = [line.split(":", 1) for line in lines.decode("ascii").split("\r\n")[1:]]
-    headers = {_lower(name): value.strip(" \t") for name, value in fields}
-    if len(headers) < len(fields) or len(fields) > _MOST_HEADERS:
+    method, path, prefix, session_id, name, query = match.groups()
+    fields = [_field(line) for line in lines[1:]]
+    headers = dict(fields)
+    if _NO_FIELD in fields or len(headers) < len(fields) or len(fields) > _MOST_HEADERS:
         return None
     if "host" not in headers or not _is_plain(headers):
         return None
     length = headers.get("content-length", "0")
-    if not (length.isdigit() and len(length) < 10) or (method == b"GET" and length != "0"):
+    if not (length.isdigit() and len(length) < 10) or (method == "GET" and length != "0"):
         return None
     return Request(
-        method,
-        path.decode("ascii"),
-        prefix.decode("ascii"),
-        session_id.decode("ascii"),
-        name.decode("ascii"),
-        query or b"",
+        method.encode("ascii"),
+        path,
+        prefix,
+        session_id,
+        name,
+        (query or "").encode("ascii"),
         headers,
         data[: end + 4],
         end + 4,
@@ -73,10 +75,14 @@ def read_request(data: bytes) -> Request | None:
     )
 
 
-@lru_cache(maxsize=1024)
-def _lower(name: str) -> str:
-    """Return a header's name in lower case: the same object for all requests that have it."""
-    return name.lower()
+@lru_cache(maxsize=256)
+def _field(line: str) -> tuple[str, str]:
+    """Return a header's name in lower case and its value.
+
+    Most lines of most requests are the same, and are the same objects then.
+    """
+    match = _FIELD.match(line)
+    return (match[1].lower(), match[2].rstrip(" \t")) if match else _NO_FIELD
 
 
 def _is_plain(headers: dict[str, str]) -> bool:

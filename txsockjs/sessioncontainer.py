@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import secrets
+import os
 import time
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -32,7 +32,7 @@ class SessionMixin:
         expiry: float | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.session_id = session_id or secrets.token_urlsafe(16)
+        self.session_id = session_id or os.urandom(16).hex()
         self.expiry = expiry
         self.clock = clock
         self.promoted = 0.0
@@ -112,10 +112,10 @@ class SessionContainer:
             self._emptied()
 
     def _push(self, session: Any, now: float | None = None) -> None:
+        if session.expiry is None:
+            return
         date = session.expiry_date
         if date is None:
-            if session.expiry is None:
-                return
             # It can't expire at present: look again after its usual time.
             date = (self._clock() if now is None else now) + session.expiry
         heapq.heappush(self._heap, (date, next(self._sequence), session))

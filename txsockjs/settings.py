@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Callable
 
 from . import kinds
@@ -103,7 +104,7 @@ class Settings:
             # The one place where a frozen instance is filled.
             object.__setattr__(self, name, _checked(field, value))
 
-    @property
+    @cached_property
     def longest_silence(self) -> float:
         """How long a peer may acknowledge nothing, in seconds, before it is dead."""
         return self.heartbeat_delay + self.ping_timeout

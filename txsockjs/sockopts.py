@@ -6,7 +6,6 @@ carries a session. They make the kernel tell early that a peer is dead or does n
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
 from functools import lru_cache
@@ -23,22 +22,21 @@ def tune(channel: Any, silence: float, nagle: bool = False) -> None:
 
     A peer that acknowledges nothing for ``silence`` seconds is dead, even if no packet says so:
     as heartbeats are sent, there is always something to acknowledge. With ``nagle`` small packets
-    wait for each other; connections come from twisted.web without that.
+    wait for each other.
     """
     handle = getattr(getattr(channel, "transport", None), "socket", None)
     if not isinstance(handle, socket.socket):
         return
-    for option, value in [*_options(silence), *_NAGLE[:nagle]]:
-        with contextlib.suppress(OSError):  # not on every kernel, nor on UNIX sockets
+    for option, value in _options(silence, nagle):
+        try:  # noqa: SIM105
             handle.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-_NAGLE = [(socket.TCP_NODELAY, 0)]
+        except OSError:  # not on every kernel, nor on UNIX sockets
+            pass
 
 
 @lru_cache(maxsize=64)
-def _options(silence: float) -> list[tuple[int, int]]:
-    options = []
+def _options(silence: float, nagle: bool) -> list[tuple[int, int]]:
+    options = [(socket.TCP_NODELAY, 0 if nagle else 1)]
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         options.append((socket.TCP_USER_TIMEOUT, _bounded(silence * 1000)))
     elif sys.platform == "darwin":

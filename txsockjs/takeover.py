@@ -48,7 +48,9 @@ def replace_protocol(transport: Any, protocol: IProtocol) -> None:
     """Let ``transport`` call ``protocol`` instead of the one that it calls now."""
     if isinstance(transport, ProtocolWrapper):
         transport.wrappedProtocol = protocol
-    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
-        transport.protocol.wrappedProtocol = protocol
-    elif getattr(transport, "protocol", None) is not None:
+        return
+    present = getattr(transport, "protocol", None)
+    if isinstance(present, ProtocolWrapper):
+        present.wrappedProtocol = protocol
+    elif present is not None:
         transport.protocol = protocol

@@ -19,7 +19,7 @@ from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
-from ..writing import write
+from ..shortcuts import lose, write
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
@@ -42,6 +42,7 @@ from .lane import (
 )
 from .sockets import Sockets
 
+_OPEN = frame(TEXT, OPEN_FRAME)
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
@@ -217,8 +218,9 @@ class WebSocketReceiver:
         self._closing = True
         self.ready = False
         self._cancel_deadline()
-        if self.session is not None:
-            self.session.tell(GONE, self, reason)
+        session, self.session = self.session, None
+        if session is not None:
+            session.tell(GONE, self, reason)
 
     def _read_on(self, _: object) -> None:
         if self._held and self.transport is not None:
@@ -233,7 +235,7 @@ class WebSocketReceiver:
 
     def opened(self) -> None:
         """Send the open frame."""
-        self.write(TEXT, OPEN_FRAME)
+        self._send_raw(_OPEN)
 
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
@@ -309,11 +311,14 @@ class WebSocketReceiver:
         return self.transport is not None and write(self.transport, data)
 
     def _drop(self, all_left: bool = False) -> None:
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if all_left:
+            lose(self.transport, self._sockets.server.scheduler.tell_next)
+        else:
             # TLS does not end while it has a producer, nor does TCP while that is paused.
             self.transport.unregisterProducer()
-            if not all_left:
-                self._start_deadline()
+            self._start_deadline()
             self.transport.loseConnection()
 
     def _start_deadline(self) -> None:

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
-from txsockjs.writing import write
+from txsockjs.shortcuts import write
 
 LARGE = b"x" * 10_000_000
 

@@ -1,0 +1,71 @@
+"""Shortcuts through Twisted's TCP transport: to write, to end, to learn this end's address.
+
+Rules: bytes keep their order, so it is written directly only while nothing waits in the transport's
+buffer; what the kernel does not take, and every error, is left to the transport's ordinary
+``write``. All that depends on the inside of that transport is here. Called by the front, the
+exchanges and the websocket receiver.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Callable
+
+from twisted.internet import interfaces, main, tcp
+from twisted.python.failure import Failure
+
+_DONE = Failure(main.CONNECTION_DONE)
+# More addresses of this end than any server has ports.
+_MOST_ADDRESSES = 64
+_addresses: dict[Any, interfaces.IAddress] = {}
+
+
+def write(transport: Any, data: bytes) -> bool:
+    """Write ``data``, now if that is possible; return whether all of it has left."""
+    if (
+        isinstance(transport, tcp.Connection)
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
+        and transport.connected
+        and not transport.disconnecting
+        and not transport.TLS
+    ):
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            sent = 0  # not now, or never more, which the transport finds out for itself
+        if sent == len(data):
+            return True
+        if sent:
+            data = data[sent:]
+    transport.write(data)
+    return False
+
+
+def lose(transport: Any, soon: Callable[..., None]) -> None:
+    """End a connection of which `write` just said that all has left.
+
+    ``soon(call, argument)`` makes a call in the reactor's next iteration. The ordinary
+    ``loseConnection`` would first wait until the socket can be written to, for nothing.
+    """
+    transport.stopReading()
+    soon(transport.connectionLost, _DONE)
+
+
+def own_address(transport: Any) -> interfaces.IAddress:
+    """Return the address at this end, the same object for all connections of a port."""
+    if not isinstance(transport, tcp.Connection):
+        return shared(transport.getHost())
+    name = transport.socket.getsockname()
+    address = _addresses.get(name)
+    if address is None:
+        if len(_addresses) >= _MOST_ADDRESSES:
+            _addresses.clear()
+        address = _addresses[name] = transport.getHost()
+    return address
+
+
+@lru_cache(maxsize=_MOST_ADDRESSES)
+def shared(address: interfaces.IAddress) -> interfaces.IAddress:
+    """Return one object for equal addresses."""
+    return address
