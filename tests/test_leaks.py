@@ -91,3 +91,32 @@ def test_nothing_is_left(who: str) -> None:
     assert count() - before == Counter()
     assert lab.site._fronts == set()
     lab.settle()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a websocket", "a closed websocket", "a websocket that is closed", "a poll", "a stream"],
+)
+def test_a_session_that_ended_waits_for_no_garbage_collection(name: str) -> None:
+    lab = SiteLab()
+
+    def talk() -> None:
+        client = lab.connect()
+        client.send(CONVERSATIONS[name])
+        lab.clients.clear()
+        client.vanish()
+
+    talk()
+    lab.pass_time(60)
+    gc.collect()
+    before = count()
+    gc.disable()
+    try:
+        for _ in range(20):
+            talk()
+            lab.pass_time(60)
+        left = count() - before
+    finally:
+        gc.enable()
+    assert left == Counter()
+    lab.settle()

@@ -1,19 +1,23 @@
-"""Writing at once, with real sockets under Twisted's own transport."""
+"""The shortcuts, with real sockets under Twisted's own transport."""
 
 from __future__ import annotations
 
 import socket
+import types
 from typing import Any
 
 import pytest
 from twisted.internet import tcp
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
-from txsockjs.shortcuts import write
+from txsockjs import shortcuts
+from txsockjs.shortcuts import lose, own_address, write
 
 LARGE = b"x" * 10_000_000
 
@@ -40,10 +44,10 @@ class Reactor(Clock):
 
 
 class Lost(Protocol):
-    lost = False
+    lost: Any = None
 
     def connectionLost(self, reason: Any = None) -> None:
-        self.lost = True
+        self.lost = reason.type
 
 
 @pytest.fixture
@@ -99,7 +103,7 @@ def test_a_lost_peer_is_left_to_the_reactor(pair: Any) -> None:
     peer.close()
     for _ in range(3):
         write(transport, b"x")
-    assert not transport.protocol.lost
+    assert transport.protocol.lost is None
     assert transport in reactor.writers
 
 
@@ -117,3 +121,65 @@ def test_other_transports_are_written_to_as_ever() -> None:
     transport = StringTransport()
     write(transport, b"x")
     assert transport.value() == b"x"
+
+
+def test_a_connection_ends_in_the_next_iteration_without_waiting_for_the_socket(pair: Any) -> None:
+    transport, reactor, peer = pair
+    protocol = transport.protocol
+    assert write(transport, b"last")
+    lose(transport, lambda call, argument: reactor.callLater(0, call, argument))
+    assert protocol.lost is None
+    reactor.advance(0)
+    assert protocol.lost is ConnectionDone
+    assert reactor.writers == set()
+    assert peer.recv(10) == b"last"
+    assert peer.recv(10) == b""
+
+
+@pytest.mark.parametrize("end", ["abortConnection", "loseConnection"])
+def test_a_connection_that_is_ended_twice_ends_once(pair: Any, end: str) -> None:
+    transport, reactor, _ = pair
+    ends: list[Any] = []
+    transport.protocol.connectionLost = ends.append
+    lose(transport, lambda call, argument: reactor.callLater(0, call, argument))
+    getattr(transport, end)()
+    reactor.advance(0)
+    reactor.advance(0)
+    assert len(ends) == 1
+
+
+def test_connections_of_one_port_share_the_object_that_tells_its_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        addresses = []
+        for _ in range(2):
+            peer = socket.create_connection(port.getsockname())
+            here, client = port.accept()
+            transport = tcp.Server(here, Protocol(), client, None, 0, Reactor())
+            addresses.append(own_address(transport))
+            peer.close()
+            here.close()
+        assert addresses[0] == IPv4Address("TCP", *port.getsockname())
+        assert addresses[0] is addresses[1]
+
+
+def test_addresses_of_ever_new_ports_do_not_pile_up() -> None:
+    class Named(tcp.Connection):
+        def __init__(self, number: int) -> None:
+            self.socket = types.SimpleNamespace(getsockname=lambda: ("192.0.2.1", number))
+
+        def getHost(self) -> IPv4Address:
+            return IPv4Address("TCP", *self.socket.getsockname())
+
+    for number in range(500):
+        assert own_address(Named(number)).port == number
+        assert own_address(Named(number)).port == number
+    assert len(shortcuts._addresses) <= 64
+
+
+def test_other_transports_are_asked_for_their_address() -> None:
+    addresses = [
+        own_address(StringTransport(hostAddress=IPv4Address("TCP", "192.0.2.1", 80)))
+        for _ in range(2)
+    ]
+    assert addresses[0] is addresses[1]
+    assert addresses[0].port == 80

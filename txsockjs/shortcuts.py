@@ -48,7 +48,6 @@ def lose(transport: Any, soon: Callable[..., None]) -> None:
     ``soon(call, argument)`` makes a call in the reactor's next iteration. The ordinary
     ``loseConnection`` would first wait until the socket can be written to, for nothing.
     """
-    transport.stopReading()
     soon(transport.connectionLost, _DONE)
 
 
