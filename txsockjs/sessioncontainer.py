@@ -35,8 +35,7 @@ class SessionMixin:
         self.session_id = session_id or os.urandom(16).hex()
         self.expiry = expiry
         self.clock = clock
-        self.promoted = 0.0
-        self.promote()
+        self.promoted = clock()
 
     @property
     def expiry_date(self) -> float | None:
