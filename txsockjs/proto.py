@@ -117,12 +117,8 @@ def messages_frame(messages: list[str]) -> bytes:
 def _encode_strings(messages: list[str]) -> bytes:
     # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
     # else: the test that lets nearly every message take the fast library.
-    for message in messages:
-        if not message.isprintable():
-            break
-        if not message.isascii() and ("\ufffd" in message or "\ufffc" in message):
-            break
-    else:
+    text = "".join(messages)
+    if text.isprintable() and (text.isascii() or not ("\ufffd" in text or "\ufffc" in text)):
         return _dumps(messages)
     return json_encode(messages).encode("utf-8")
 
