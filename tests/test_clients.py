@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ class FakeExchange:
 
     def __init__(self, peer: str = "192.0.2.1", query: bytes = b"", **headers: str) -> None:
         self.peer = peer
-        self.peer_port = 4711
+        self.address = SimpleNamespace(host=peer, port=4711)
         self.server_address = IPv4Address("TCP", "192.0.2.80", 8080)
         self.query = query
         self.path = "/echo/000/abc/xhr"

@@ -189,8 +189,6 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
     """Tell whether the client's side is TLS: here, or at a trusted proxy that says so."""
     if exchange.is_secure:
         return True
-    if not settings.trusted_proxies:
-        return False
     if not is_trusted(parse_address(exchange.peer), settings):
         return False
     proto = exchange.header("x-forwarded-proto") or ""
@@ -209,20 +207,24 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
             brought = cookies(exchange)
         else:
             del headers["cookie"]
-    query = exchange.query
-    ip = client_address(exchange, settings)
-    direct = not settings.trusted_proxies or ip == str(parse_address(exchange.peer))
+    address = exchange.address
+    ip = _normal_address(getattr(address, "host", None) or "")
+    port = getattr(address, "port", None) or 0
+    secure = exchange.is_secure
+    if settings.trusted_proxies:
+        peer, ip = ip, client_address(exchange, settings)
+        port = port if ip == peer else 0
+        secure = is_secure(exchange, settings)
+    query = exchange.query.decode("utf-8", "replace")
     return ConnectionInfo(
         ip=ip,
         cookies=brought,
-        arguments=parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True)
-        if query
-        else {},
+        arguments=parse_qs(query, keep_blank_values=True) if query else {},
         headers=headers,
         path=exchange.path,
         transport=transport,
         origin=headers.get("origin") or None,
-        is_secure=is_secure(exchange, settings),
-        port=exchange.peer_port if direct else 0,
+        is_secure=secure,
+        port=port,
         server_address=exchange.server_address,
     )

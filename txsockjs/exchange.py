@@ -69,11 +69,6 @@ class Exchange(ABC):
         return getattr(self.address, "host", "") or ""
 
     @property
-    def peer_port(self) -> int:
-        """The port at the other end of the connection; 0 for a UNIX socket."""
-        return getattr(self.address, "port", 0) or 0
-
-    @property
     @abstractmethod
     def server_address(self) -> interfaces.IAddress:
         """The address at this end, the same object for all connections of a port."""
