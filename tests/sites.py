@@ -24,6 +24,10 @@ class Wire(Transport):
     """A transport that ends with the next iteration, as TCP does, and can be half closed."""
 
     half_closed = False
+    no_delay = False
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
 
     def loseWriteConnection(self) -> None:
         self.half_closed = True

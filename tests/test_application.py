@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 
 from txsockjs.actor import _in_turns
 from txsockjs.conn import SockJSConnection
@@ -327,6 +328,31 @@ def test_a_callback_that_ignores_being_cancelled_does_not_hold_up_on_close() -> 
     assert server.leaving
     last.callback(None)
     assert not server.leaving
+    settle(server)
+
+
+def test_a_callback_that_fails_after_the_end_is_logged_with_its_session() -> None:
+    session, server, receiver = open_session(disconnect_delay=5)
+    gates: list[Deferred[None]] = []
+
+    async def react(connection: SockJSConnection, message: str) -> None:
+        for _ in range(2):
+            gates.append(Deferred())
+            with contextlib.suppress(CancelledError):
+                await gates[-1]
+        raise ValueError("late")
+
+    server.on_message = react
+    session.tell(RECEIVED, ["a"])
+    receiver.vanish()
+    server.reactor.advance(0)
+    server.reactor.advance(5)
+    assert server.recorder.calls == ["open", "a", "close"]
+    assert server.leaving == set()
+    with capturedLogs() as logged:
+        gates[1].callback(None)
+    assert [event["log_failure"].type for event in logged] == [ValueError]
+    assert repr(session) in formatEvent(logged[0])
     settle(server)
 
 

@@ -798,3 +798,17 @@ def test_a_frame_after_the_end_is_nobodys() -> None:
             lab.clock.advance(0)
             assert (lab.log, client.received) == before
             lab.settle()
+
+
+# -- small packets
+
+
+@pytest.mark.parametrize("data", [request("OPTIONS"), SEND, POLL + POLL, request("GET")])
+def test_answers_do_not_wait_for_each_other(data: bytes) -> None:
+    lab = SiteLab()
+    client = lab.connect()
+    client.send(data + data)
+    assert client.received
+    assert client.is_fast
+    assert client.transport.no_delay
+    lab.settle()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -318,3 +320,18 @@ def test_random_bytes_in_a_request_never_raise(noise: bytes, at: int, cut: int) 
     data = head(HOST, "Content-Length: 5", "X: y")
     read_request(noise)
     read_request(data[:at] + noise + data[at + cut :])
+
+
+def test_no_line_is_tried_in_many_ways() -> None:
+    def bark(*_: object) -> None:
+        raise AssertionError("hundred heads take a thousand times what they should")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.alarm(20)
+    try:
+        for size in range(7800, 7900):
+            for line in ("X:" + " " * size + "\xe9", "X:" + "\t" * size + "\x7f", "X" * size):
+                assert read_request(head(HOST, line)) is None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

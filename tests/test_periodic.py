@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from txsockjs.periodic import Callback, Starter
 
@@ -178,3 +179,41 @@ def test_what_is_due_before_the_sweep_starts_at_once() -> None:
     clock.pump([1] * 10)
     assert runs == [10]
     callback.stop()
+
+
+def test_a_run_that_is_due_at_once_comes_with_the_next_iteration() -> None:
+    callback, clock, runs = make_callback()
+    callback.start(0)
+    assert runs == []
+    clock.advance(0.001)
+    assert len(runs) == 1
+    callback.stop()
+
+
+def test_one_that_failed_can_be_started_again() -> None:
+    starter = Starter(1)
+    clock = Clock()
+    runs: list[float] = []
+
+    def run() -> None:
+        runs.append(clock.seconds())
+        if len(runs) == 1:
+            raise ValueError("once")
+
+    callback = Callback(run, 10, clock, starter)
+    callback.start()
+    starter.sweep()
+    with capturedLogs() as logged:
+        clock.advance(10)
+    assert len(logged) == 1
+    assert not callback.running
+    callback.start()
+    assert callback.running
+    callback.stop()
+    assert starter.waiting == set()
+    callback.start()
+    starter.sweep()
+    clock.advance(10)
+    assert runs == [10, 20]
+    callback.stop()
+    assert clock.getDelayedCalls() == []

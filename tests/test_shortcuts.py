@@ -127,7 +127,7 @@ def test_a_connection_ends_in_the_next_iteration_without_waiting_for_the_socket(
     transport, reactor, peer = pair
     protocol = transport.protocol
     assert write(transport, b"last")
-    lose(transport, lambda call, argument: reactor.callLater(0, call, argument))
+    lose(transport)
     assert protocol.lost is None
     reactor.advance(0)
     assert protocol.lost is ConnectionDone
@@ -141,7 +141,7 @@ def test_a_connection_that_is_ended_twice_ends_once(pair: Any, end: str) -> None
     transport, reactor, _ = pair
     ends: list[Any] = []
     transport.protocol.connectionLost = ends.append
-    lose(transport, lambda call, argument: reactor.callLater(0, call, argument))
+    lose(transport)
     getattr(transport, end)()
     reactor.advance(0)
     reactor.advance(0)

@@ -51,7 +51,7 @@ _NOBODY = _Nobody()
 class Application(Mailbox):
     """The application's side of a session."""
 
-    __slots__ = ("_class", "_grace", "_opened", "_owner", "_server", "connection")
+    __slots__ = ("_class", "_given_up", "_grace", "_opened", "_owner", "_server", "connection")
 
     def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
         super().__init__(server.scheduler, server.settings.mailbox_limit)
@@ -59,6 +59,7 @@ class Application(Mailbox):
         self._server = server
         self._owner: Owner = owner
         self._opened = False
+        self._given_up = False
         self._grace: Any | None = None
         self.connection: SockJSConnection | None = None
 
@@ -107,11 +108,13 @@ class Application(Mailbox):
 
     def done(self) -> None:
         """Let everything go: the last callback is done."""
-        self._owner = _NOBODY  # who refers to this one
+        if not self._given_up:  # then its callback may fail yet, and the log has to say whose it is
+            self._owner = _NOBODY  # as the session refers to this one, too
         self._server.leave(self)
 
     def _give_up(self) -> None:
         self._grace = None
+        self._given_up = True
         _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
         self._server.stats.messages_dropped += self.give_up()
 

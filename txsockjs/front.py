@@ -8,6 +8,7 @@ the site.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -187,8 +188,7 @@ class Front:
         """Write."""
         if self.transport is not None:
             if not self._registered:
-                self._registered = True
-                self.transport.registerProducer(self, True)
+                self._register()
             write(self.transport, data)
 
     def done(self, exchange: Exchange, close: bool) -> None:
@@ -218,6 +218,13 @@ class Front:
         self._given = protocol
         replace_protocol(transport, protocol)
         protocol.makeConnection(transport)
+
+    def _register(self) -> None:
+        transport: Any = self.transport
+        self._registered = True
+        transport.registerProducer(self, True)
+        with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
+            transport.setTcpNoDelay(True)
 
     def _unregister(self) -> None:
         # TLS does not end while it has a producer.

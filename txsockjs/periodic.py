@@ -51,19 +51,22 @@ class Callback:
         """Start; the first run is ``timeout`` (default ``callback_time``) seconds from now."""
         if self.running:
             return
+        self._loop = None  # of one that failed
         first = self.callback_time if timeout is None else timeout
         self._last = self._reactor.seconds() + first - self.callback_time
         if self._starter is None or first <= self._starter.interval:
-            self.start_timer()
+            self._start_timer(now=False)
         else:
             self._starter.waiting.add(self)
 
-    def start_timer(self) -> None:
-        """Make the timer of what was started; its run comes now if it is due."""
+    def start_late(self) -> None:
+        """Make the timer of what was started before; its run comes now if it is due."""
+        self._start_timer(now=self._left(self._reactor.seconds()) == _AT_ONCE)
+
+    def _start_timer(self, now: bool) -> None:
         loop = self._loop = LoopingCall(self._tick)
         loop.clock = self._reactor
-        first = self._left(loop.clock.seconds())
-        loop.start(first, now=first == _AT_ONCE).addErrback(_failed)
+        loop.start(self._left(self._reactor.seconds()), now=now).addErrback(_failed)
 
     def stop(self) -> None:
         """Stop; harmless if it is not running."""
@@ -112,7 +115,7 @@ class Starter:
     def sweep(self) -> None:
         """Start the timers of those that wait."""
         while self.waiting:
-            self.waiting.pop().start_timer()
+            self.waiting.pop().start_late()
 
 
 def _failed(failure: Failure) -> None:

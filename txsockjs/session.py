@@ -298,8 +298,8 @@ class BaseSession(SessionMixin):
 
     def _open(self, receiver: Receiver) -> None:
         server = self.server
-        self._enter(_OPEN)
         self.info = receiver.connection_info()
+        self._enter(_OPEN)
         self.transport = receiver.transport_name
         delay = server.settings.heartbeat_delay
         self._heartbeat = Callback(self._beat, delay, server.reactor, server.starter)

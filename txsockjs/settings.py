@@ -45,7 +45,9 @@ class Settings:
         5.0, kinds.SECONDS, "how long a session lives without a receiver, in seconds"
     )
     session_check_interval: float = _setting(
-        1.0, kinds.SECONDS, "how often expired sessions are looked for, in seconds"
+        1.0,
+        kinds.SECONDS,
+        "how often expired sessions are looked for and new ones get their timer, in seconds",
     )
     response_limit: int = _setting(
         128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"

@@ -9,7 +9,7 @@ exchanges and the websocket receiver.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable
+from typing import Any
 
 from twisted.internet import interfaces, main, tcp
 from twisted.python.failure import Failure
@@ -42,13 +42,12 @@ def write(transport: Any, data: bytes) -> bool:
     return False
 
 
-def lose(transport: Any, soon: Callable[..., None]) -> None:
-    """End a connection of which `write` just said that all has left.
+def lose(transport: Any) -> None:
+    """End a connection of which `write` just said that all has left, in the next iteration.
 
-    ``soon(call, argument)`` makes a call in the reactor's next iteration. The ordinary
-    ``loseConnection`` would first wait until the socket can be written to, for nothing.
+    The ordinary ``loseConnection`` would first wait until the socket can be written to.
     """
-    soon(transport.connectionLost, _DONE)
+    transport.reactor.callLater(0, transport.connectionLost, _DONE)
 
 
 def own_address(transport: Any) -> interfaces.IAddress:

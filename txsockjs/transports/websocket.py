@@ -314,7 +314,7 @@ class WebSocketReceiver:
         if self.transport is None:
             return
         if all_left:
-            lose(self.transport, self._sockets.server.scheduler.tell_next)
+            lose(self.transport)
         else:
             # TLS does not end while it has a producer, nor does TCP while that is paused.
             self.transport.unregisterProducer()
