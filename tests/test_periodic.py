@@ -8,10 +8,10 @@ from twisted.logger import capturedLogs
 from txsockjs.periodic import Callback, Starter
 
 
-def make_callback(seconds: float = 10) -> tuple[Callback, Clock, list[float]]:
+def make_callback(starter: Starter | None = None) -> tuple[Callback, Clock, list[float]]:
     clock = Clock()
     runs: list[float] = []
-    return Callback(lambda: runs.append(clock.seconds()), seconds, clock), clock, runs
+    return Callback(lambda: runs.append(clock.seconds()), 10, clock, starter), clock, runs
 
 
 def test_it_runs_every_so_many_seconds() -> None:
@@ -91,10 +91,8 @@ def test_starting_twice_and_stopping_twice_is_harmless() -> None:
     callback.stop()
 
 
-def make_started(starter: Starter, seconds: float = 10) -> tuple[Callback, Clock, list[float]]:
-    clock = Clock()
-    runs: list[float] = []
-    callback = Callback(lambda: runs.append(clock.seconds()), seconds, clock, starter)
+def make_started(starter: Starter) -> tuple[Callback, Clock, list[float]]:
+    callback, clock, runs = make_callback(starter)
     callback.start()
     return callback, clock, runs
 

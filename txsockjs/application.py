@@ -2,8 +2,7 @@
 
 Rules: every callback goes through the mailbox, which it is; ``on_close`` is called if ``on_open``
 was, once, and after it the connection is let go; a callback's exception ends its own session and no
-other.
-Owned and called by the session.
+other. Owned and called by the session.
 """
 
 from __future__ import annotations

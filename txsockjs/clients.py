@@ -207,9 +207,8 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
             brought = cookies(exchange)
         else:
             del headers["cookie"]
-    address = exchange.address
-    ip = _normal_address(getattr(address, "host", None) or "")
-    port = getattr(address, "port", None) or 0
+    ip = _normal_address(exchange.peer)
+    port = getattr(exchange.address, "port", 0) or 0
     secure = exchange.is_secure
     if settings.trusted_proxies:
         peer, ip = ip, client_address(exchange, settings)

@@ -105,11 +105,7 @@ class Front:
             self._given.dataReceived(data)
         elif self._over:
             pass
-        elif (
-            self._exchange is not None
-            or self._serving
-            or self._wanted > len(self._held) + len(data)
-        ):
+        elif self._is_busy or self._wanted > len(self._held) + len(data):
             self._held += data
             self._idle_since = self._owner.reactor.seconds()
             if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
@@ -133,9 +129,12 @@ class Front:
 
     # -- requests
 
+    @property
+    def _is_busy(self) -> bool:
+        return self._exchange is not None or self._serving
+
     def _serve(self, data: bytes) -> None:
-        if self._held:
-            self._held.clear()
+        self._held.clear()
         self._wanted = 0
         self._serving = True
         try:
@@ -205,8 +204,7 @@ class Front:
         if self._stopped:
             self._stopped = False
             self.transport.resumeProducing()
-        # Resuming may have brought more, and that may be under way.
-        if self._held and self._exchange is None and not self._serving:
+        if self._held and not self._is_busy:  # resuming may have brought more
             self._serve(bytes(self._held))
 
     def give(self, protocol: Any) -> None:
