@@ -10,14 +10,15 @@ import pytest
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.interfaces import IPushProducer, IReactorFDSet, ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from zope.interface import implementer
+from twisted.python.failure import Failure
+from zope.interface import directlyProvides, implementer
 
 from txsockjs import shortcuts
-from txsockjs.shortcuts import lose, own_address, write
+from txsockjs.shortcuts import is_secure, lose, own_address, watch, write
 
 LARGE = b"x" * 10_000_000
 
@@ -41,6 +42,23 @@ class Reactor(Clock):
 
     def removeReader(self, reader: Any) -> None:
         """Nobody reads here."""
+
+
+@implementer(IPushProducer)
+class Producer:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
 
 
 class Lost(Protocol):
@@ -76,25 +94,25 @@ def read_all(transport: Any, reactor: Reactor, peer: socket.socket, size: int) -
 
 def test_an_idle_transport_is_written_to_at_once(pair: Any) -> None:
     transport, reactor, peer = pair
-    write(transport, b"now")
+    write(transport, b"now", Producer())
     assert peer.recv(10) == b"now"
     assert reactor.writers == set()
 
 
 def test_what_the_kernel_does_not_take_follows_in_order(pair: Any) -> None:
     transport, reactor, peer = pair
-    write(transport, LARGE)
-    write(transport, b"after")
+    write(transport, LARGE, Producer())
+    write(transport, b"after", Producer())
     assert transport in reactor.writers
     assert read_all(transport, reactor, peer, len(LARGE) + 5) == LARGE + b"after"
-    write(transport, b"idle again")
+    write(transport, b"idle again", Producer())
     assert peer.recv(20) == b"idle again"
 
 
 def test_what_was_written_the_ordinary_way_stays_first(pair: Any) -> None:
     transport, reactor, peer = pair
     transport.write(b"first ")
-    write(transport, b"second")
+    write(transport, b"second", Producer())
     assert read_all(transport, reactor, peer, 12) == b"first second"
 
 
@@ -102,7 +120,7 @@ def test_a_lost_peer_is_left_to_the_reactor(pair: Any) -> None:
     transport, reactor, peer = pair
     peer.close()
     for _ in range(3):
-        write(transport, b"x")
+        write(transport, b"x", Producer())
     assert transport.protocol.lost is None
     assert transport in reactor.writers
 
@@ -111,7 +129,7 @@ def test_a_transport_that_closes_is_written_to_as_ever(pair: Any) -> None:
     transport, _, peer = pair
     transport.write(b"last")
     transport.loseConnection()
-    write(transport, b"late")
+    write(transport, b"late", Producer())
     transport.doWrite()
     peer.setblocking(False)
     assert peer.recv(10) == b"lastlate"
@@ -119,17 +137,15 @@ def test_a_transport_that_closes_is_written_to_as_ever(pair: Any) -> None:
 
 def test_other_transports_are_written_to_as_ever() -> None:
     transport = StringTransport()
-    write(transport, b"x")
+    write(transport, b"x", Producer())
     assert transport.value() == b"x"
 
 
-def test_a_connection_ends_in_the_next_iteration_without_waiting_for_the_socket(pair: Any) -> None:
+def test_a_connection_ends_without_waiting_for_the_socket(pair: Any) -> None:
     transport, reactor, peer = pair
     protocol = transport.protocol
-    assert write(transport, b"last")
+    assert write(transport, b"last", Producer())
     lose(transport)
-    assert protocol.lost is None
-    reactor.advance(0)
     assert protocol.lost is ConnectionDone
     assert reactor.writers == set()
     assert peer.recv(10) == b"last"
@@ -146,6 +162,53 @@ def test_a_connection_that_is_ended_twice_ends_once(pair: Any, end: str) -> None
     reactor.advance(0)
     reactor.advance(0)
     assert len(ends) == 1
+
+
+def test_a_producer_is_told_of_a_peer_that_does_not_read(pair: Any) -> None:
+    transport, reactor, peer = pair
+    producer = Producer()
+    watch(transport, producer)
+    assert write(transport, b"soon", producer)
+    assert transport.producer is None  # most connections never need one
+    assert not write(transport, LARGE, producer)
+    assert producer.told == ["pause"]
+    read_all(transport, reactor, peer, 4 + len(LARGE))
+    assert producer.told == ["pause", "resume"]
+
+
+def test_a_connection_that_ends_waits_for_no_producer(pair: Any) -> None:
+    transport, reactor, peer = pair
+    protocol = transport.protocol
+    transport.write(LARGE)
+    transport.loseConnection()
+    write(transport, b"late", Producer())
+    assert transport.producer is None
+    received = bytearray()
+    while protocol.lost is None:
+        ended = transport.doWrite() if transport in reactor.writers else None
+        if ended is not None:
+            transport.connectionLost(Failure(ended))
+        else:
+            received += peer.recv(1 << 20)
+    assert protocol.lost is ConnectionDone
+
+
+def test_other_transports_are_given_the_producer_at_once() -> None:
+    transport = StringTransport()
+    producer = Producer()
+    watch(transport, producer)
+    assert transport.producer is producer
+
+
+def test_a_transport_tells_whether_it_is_secure(pair: Any) -> None:
+    transport, _, _ = pair
+    assert not is_secure(transport)
+    transport.TLS = True
+    assert is_secure(transport)
+    wrapped = StringTransport()
+    assert not is_secure(wrapped)
+    directlyProvides(wrapped, ISSLTransport)
+    assert is_secure(wrapped)
 
 
 def test_connections_of_one_port_share_the_object_that_tells_its_address() -> None:

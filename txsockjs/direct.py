@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IAddress, IProtocol, ISSLTransport
+from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.web.http import datetimeToString
 from twisted.web.server import version
 
 from .errors import Header
 from .exchange import Exchange
 from .head import Request
-from .shortcuts import own_address
+from .shortcuts import is_secure, own_address
 from .sockopts import tune
 
 _LINES = {int(code): f"HTTP/1.1 {int(code)} {code.phrase}\r\n".encode() for code in HTTPStatus}
@@ -30,6 +30,10 @@ class Connection(Protocol):
 
     transport: Any
     life: float | None  # the silence that its socket is tuned for
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end."""
 
     def send(self, data: bytes) -> None:
         """Write."""
@@ -45,7 +49,6 @@ class DirectExchange(Exchange):
     """An exchange over a request that the front read, with its whole body."""
 
     __slots__ = (
-        "_address",
         "_body",
         "_chunked",
         "_close",
@@ -67,7 +70,6 @@ class DirectExchange(Exchange):
         self.query = request.query
         self._headers = request.headers
         self._body = body
-        self._address: Any | None = None
         self._head = b""
         self._chunked = False
         self._close = False
@@ -75,14 +77,12 @@ class DirectExchange(Exchange):
     @property
     def is_secure(self) -> bool:
         """Whether it came over TLS to this process."""
-        return bool(ISSLTransport.providedBy(self._connection.transport))
+        return is_secure(self._connection.transport)
 
     @property
     def address(self) -> Any:
         """The address at the other end of the connection."""
-        if self._address is None:
-            self._address = self._connection.transport.getPeer()
-        return self._address
+        return self._connection.address
 
     @property
     def server_address(self) -> IAddress:

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -20,7 +21,7 @@ from .direct import DirectExchange
 from .exchange import Exchange
 from .head import Request, read_request
 from .resources import Page
-from .shortcuts import write
+from .shortcuts import watch, write
 from .takeover import replace_protocol
 
 # A body that is larger is left to twisted.web if it is not here with its head.
@@ -157,38 +158,45 @@ class Front:
         """Serve the first request of ``data``, and return the rest."""
         request = self._last
         if request is None or not data.startswith(request.head):
-            request = self._last = read_request(data)  # else it is the same as before
+            request = self._last = self._read(data)  # else it is the same as before
         page = None if request is None else self._owner.pages(request.prefix).get(request.name)
-        if (
-            request is None
-            or page is None
-            or request.end - request.start > self._owner.max_body_size
-            or request.end > max(len(data), _LONGEST_WAIT)
-            or getattr(self.transport, "negotiatedProtocol", None) == b"h2"
-        ):
-            self._fall_back()
+        if request is None or page is None or len(data) < request.end > _LONGEST_WAIT:
+            self.give(self._owner.web_protocol(self._address))
             return data
-        if request.end > len(data):
-            self._wanted = request.end
+        end = request.end
+        if end > len(data):
+            self._wanted = end
             self._idle_since = self._owner.reactor.seconds()
             return data
-        body = data[request.start : request.end]
-        exchange = self._exchange = DirectExchange(self, request, body)
+        exchange = self._exchange = DirectExchange(self, request, data[request.start : end])
         exchange.ready = self._ready
         page.serve(exchange, request.session_id)
-        return data[request.end :]
+        return data[end:]
 
-    def _fall_back(self) -> None:
-        self.give(self._owner.web_protocol(self._address))
+    def _read(self, data: bytes) -> Request | None:
+        """Return the first request of ``data``, or None if it is for twisted.web."""
+        if getattr(self.transport, "negotiatedProtocol", None) == b"h2":
+            return None
+        request = read_request(data)
+        if request is not None and request.end - request.start > self._owner.max_body_size:
+            return None
+        return request
 
-    # -- told by the exchange
+    # -- asked and told by the exchange
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end."""
+        if isinstance(self.transport, tcp.Connection):
+            return self._address
+        return self.transport.getPeer()  # type: ignore[union-attr]  # it may know better by now
 
     def send(self, data: bytes) -> None:
         """Write."""
         if self.transport is not None:
             if not self._registered:
                 self._register()
-            write(self.transport, data)
+            write(self.transport, data, self)
 
     def done(self, exchange: Exchange, close: bool) -> None:
         """Go on to the next request, or ``close``."""
@@ -220,7 +228,7 @@ class Front:
     def _register(self) -> None:
         transport: Any = self.transport
         self._registered = True
-        transport.registerProducer(self, True)
+        watch(transport, self)
         with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
             transport.setTcpNoDelay(True)
 

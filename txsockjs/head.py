@@ -19,7 +19,7 @@ _NO_FIELD = ("", "")
 _SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
 _LINE = re.compile(
     r"(GET|POST|OPTIONS) "
-    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*)/{_SEGMENT}/({_SEGMENT})/([a-z_]+))"
+    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*?)/{_SEGMENT}/({_SEGMENT})/([a-z_]+))"
     r"(?:\?([!-~]*))? HTTP/1\.1\Z"
 )
 # No two parts of a pattern match the same bytes: a line that fails would be tried in all ways.
@@ -48,20 +48,25 @@ class Request(NamedTuple):
 def read_request(data: bytes) -> Request | None:
     """Return the request at the start of ``data``, or None if it is not for the fast way."""
     end = data.find(b"\r\n\r\n", 0, _LONGEST)
-    lines = data[: max(end, 0)].decode("latin-1").split("\r\n")
-    match = _LINE.match(lines[0])
+    if end < 0:
+        return None
+    first, *lines = data[:end].decode("latin-1").split("\r\n")
+    match = _LINE.match(first)
     if match is None:
         return None
-    method, path, prefix, session_id, name, query = match.groups()
-    fields = [_field(line) for line in lines[1:]]
-    headers = dict(fields)
-    if _NO_FIELD in fields or len(headers) < len(fields) or len(fields) > _MOST_HEADERS:
+    headers = dict(map(_field, lines))
+    # Fewer headers than lines: one came twice.
+    if "" in headers or not len(lines) == len(headers) <= _MOST_HEADERS:
         return None
     if "host" not in headers or not _is_plain(headers):
         return None
-    length = headers.get("content-length", "0")
-    if not (length.isdigit() and len(length) < 10) or (method == "GET" and length != "0"):
-        return None
+    method, path, prefix, session_id, name, query = match.groups()
+    start = end = end + 4
+    length = headers.get("content-length")
+    if length is not None:
+        if not (length.isdigit() and len(length) < 10) or (method == "GET" and length != "0"):
+            return None
+        end += int(length)
     return Request(
         method.encode("ascii"),
         path,
@@ -70,9 +75,9 @@ def read_request(data: bytes) -> Request | None:
         name,
         (query or "").encode("ascii"),
         headers,
-        data[: end + 4],
-        end + 4,
-        end + 4 + int(length),
+        data[:start],
+        start,
+        end,
     )
 
 
@@ -89,7 +94,7 @@ def _field(line: str) -> tuple[str, str]:
 def _is_plain(headers: dict[str, str]) -> bool:
     if "transfer-encoding" in headers or "expect" in headers:
         return False
-    connection = headers.get("connection")
-    if connection is None or connection.lower() == "keep-alive":
+    connection = headers.get("connection", "keep-alive").lower()
+    if connection == "keep-alive":
         return "upgrade" not in headers
-    return "upgrade" in connection.lower() and "close" not in connection.lower()
+    return "upgrade" in connection and "close" not in connection

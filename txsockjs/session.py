@@ -70,7 +70,6 @@ class BaseSession(SessionMixin):
         "_production",
         "_receiver",
         "_told",
-        "_transitions",
         "close_reason",
         "info",
         "server",
@@ -91,7 +90,7 @@ class BaseSession(SessionMixin):
         self.info: ConnectionInfo | None = None
         self.transport = ""
         self.close_reason: Reason | None = None
-        self._enter(_NEW)
+        self.state = _NEW
         self._application = Application(conn, server, self)
         self._heartbeat: Callback | None = None  # while it is open
         self._pending: list[Any] = []
@@ -290,16 +289,12 @@ class BaseSession(SessionMixin):
     # -- events
 
     def _handle(self, event: str, arguments: tuple[Any, ...]) -> None:
-        self._transitions[event](self, *arguments)
-
-    def _enter(self, state: State) -> None:
-        self.state = state
-        self._transitions = TRANSITIONS[state]
+        TRANSITIONS[self.state][event](self, *arguments)
 
     def _open(self, receiver: Receiver) -> None:
         server = self.server
         self.info = receiver.connection_info()
-        self._enter(_OPEN)
+        self.state = _OPEN
         self.transport = receiver.transport_name
         delay = server.settings.heartbeat_delay
         self._heartbeat = Callback(self._beat, delay, server.reactor, server.starter)
@@ -384,7 +379,7 @@ class BaseSession(SessionMixin):
 
     def _forget(self) -> None:
         if self.state is not _CLOSED:
-            self._enter(_CLOSED)
+            self.state = _CLOSED
             self._pending.clear()
             self.server.sessions.remove(self.session_id)
 
@@ -403,7 +398,7 @@ class BaseSession(SessionMixin):
             heartbeat, self._heartbeat = self._heartbeat, None
             heartbeat.stop()
             self.server.stats.session_closed()
-        self._enter(_CLOSING)
+        self.state = _CLOSING
         if self._production is not None:
             production, self._production = self._production, None
             self.server.scheduler.tell_later(production.stop)

@@ -20,34 +20,52 @@ _MOST_ADDRESSES = 64
 _addresses: dict[Any, interfaces.IAddress] = {}
 
 
-def write(transport: Any, data: bytes) -> bool:
-    """Write ``data``, now if that is possible; return whether all of it has left."""
-    if (
-        isinstance(transport, tcp.Connection)
-        and not transport.dataBuffer
-        and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
-        and transport.connected
-        and not transport.disconnecting
-        and not transport.TLS
-    ):
-        try:
-            sent = transport.socket.send(data)
-        except OSError:
-            sent = 0  # not now, or never more, which the transport finds out for itself
-        if sent == len(data):
-            return True
-        if sent:
-            data = data[sent:]
+def watch(transport: Any, producer: interfaces.IPushProducer) -> None:
+    """Let ``producer`` be told whether the peer reads what `write` is given for it."""
+    if not isinstance(transport, tcp.Connection):  # there `write` does it, if it is ever needed
+        transport.registerProducer(producer, True)
+
+
+def write(transport: Any, data: bytes, producer: interfaces.IPushProducer) -> bool:
+    """Write ``data``, now if that is possible; return whether all of it has left.
+
+    ``producer`` is the one that was told to `watch` the transport.
+    """
+    if isinstance(transport, tcp.Connection):
+        if (
+            not transport.dataBuffer
+            and not transport._tempDataBuffer  # the only sign of bytes written in this iteration
+            and transport.connected
+            and not transport.disconnecting
+            and not transport.TLS
+        ):
+            try:
+                sent = transport.socket.send(data)
+            except OSError:
+                sent = 0  # not now, or never more, which the transport finds out for itself
+            if sent == len(data):
+                return True
+            if sent:
+                data = data[sent:]
+        if transport.producer is None and transport.connected and not transport.disconnecting:
+            transport.registerProducer(producer, True)
     transport.write(data)
     return False
 
 
 def lose(transport: Any) -> None:
-    """End a connection of which `write` just said that all has left, in the next iteration.
+    """End a connection of which `write` just said that all has left; its protocol hears of it now.
 
     The ordinary ``loseConnection`` would first wait until the socket can be written to.
     """
-    transport.reactor.callLater(0, transport.connectionLost, _DONE)
+    transport.connectionLost(_DONE)
+
+
+def is_secure(transport: Any) -> bool:
+    """Tell whether it is one over TLS."""
+    if isinstance(transport, tcp.Connection):
+        return bool(transport.TLS)
+    return bool(interfaces.ISSLTransport.providedBy(transport))
 
 
 def own_address(transport: Any) -> interfaces.IAddress:

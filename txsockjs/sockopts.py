@@ -27,15 +27,16 @@ def tune(channel: Any, silence: float, nagle: bool = False) -> None:
     handle = getattr(getattr(channel, "transport", None), "socket", None)
     if not isinstance(handle, socket.socket):
         return
-    for option, value in _options(silence, nagle):
+    set_option = handle.setsockopt
+    for option in _options(silence, nagle):
         try:  # noqa: SIM105
-            handle.setsockopt(socket.IPPROTO_TCP, option, value)
+            set_option(*option)
         except OSError:  # not on every kernel, nor on UNIX sockets
             pass
 
 
 @lru_cache(maxsize=64)
-def _options(silence: float, nagle: bool) -> list[tuple[int, int]]:
+def _options(silence: float, nagle: bool) -> list[tuple[int, int, int]]:
     options = [(socket.TCP_NODELAY, 0 if nagle else 1)]
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         options.append((socket.TCP_USER_TIMEOUT, _bounded(silence * 1000)))
@@ -43,7 +44,7 @@ def _options(silence: float, nagle: bool) -> list[tuple[int, int]]:
         options.append((_TCP_RXT_CONNDROPTIME, _bounded(silence)))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         options.append((socket.TCP_NOTSENT_LOWAT, _UNSENT))
-    return options
+    return [(socket.IPPROTO_TCP, *option) for option in options]
 
 
 def _bounded(value: float) -> int:

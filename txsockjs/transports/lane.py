@@ -132,12 +132,13 @@ def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
     opcode = data[position] & 0x0F
     length = data[position + 1] - 0x80
     start = position + 6
-    if not 0 <= length <= 125 or len(data) < start + length:
+    end = start + length
+    if not 0 <= length <= 125 or len(data) < end:
         return None
-    payload = unmask(data[start : start + length], data[start - 4 : start])
+    payload = unmask(data[start:end], data[start - 4 : start])
     if opcode == CLOSE and payload and not _is_close(payload):
         return None
-    return opcode, payload, start + length
+    return opcode, payload, end
 
 
 def close_code(payload: bytes) -> int:

@@ -19,7 +19,7 @@ from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
-from ..shortcuts import lose, write
+from ..shortcuts import lose, watch, write
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
@@ -98,7 +98,7 @@ class WebSocketReceiver:
 
     def connectionMade(self) -> None:
         """Attach to a session of its own."""
-        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
+        watch(self.transport, self)
         self.session = self._sockets.make_session()
         self.session.tell(ATTACH, self)
 
@@ -147,14 +147,13 @@ class WebSocketReceiver:
     def _read(self, data: bytes) -> int:
         """Take what the fast lane takes, and return where that ends."""
         position = 0
-        while True:
-            if not self._closing:
+        while position < len(data):
+            if data[position] in self.decoders and not self._closing:
                 messages, position = read_messages(
                     data, position, self._sockets.longest, self.decoders
                 )
-                if messages:
-                    self.tell_received(messages)
-            control = None if position == len(data) else read_control(data, position)
+                self.tell_received(messages)
+            control = read_control(data, position)
             if control is None:
                 return position
             opcode, payload, position = control
@@ -163,6 +162,7 @@ class WebSocketReceiver:
                 return len(data)  # nothing comes after it
             if opcode == PING:
                 self.pinged(payload)
+        return position
 
     def _close_received(self, payload: bytes) -> None:
         left = False
@@ -243,7 +243,7 @@ class WebSocketReceiver:
             payload = messages_frame(messages)
             size = len(payload)
             data = SHORT_TEXTS[size] + payload if size < 126 else frame(TEXT, payload)
-            write(self.transport, data)
+            write(self.transport, data, self)
 
     def heartbeat(self) -> None:
         """Send a heartbeat, and a ping that has to be answered."""
@@ -308,7 +308,7 @@ class WebSocketReceiver:
     def _send_raw(self, data: bytes) -> bool:
         if self._greeting:
             data, self._greeting = self._greeting + data, b""
-        return self.transport is not None and write(self.transport, data)
+        return self.transport is not None and write(self.transport, data, self)
 
     def _drop(self, all_left: bool = False) -> None:
         if self.transport is None:
