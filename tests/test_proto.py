@@ -54,6 +54,39 @@ def test_a_backslash_before_a_letter_is_not_taken_for_an_escape(library: str) ->
     assert proto.messages_frame(["\\n\n"]) == b'a["\\\\n\\u000a"]'
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        '["]',
+        '[""]',
+        '["a"]',
+        '["é€😀"]',
+        '["a""]',
+        '["a","b"]',
+        '["a"]"]',
+        '["a", "b"]',
+        '["\\"]',
+        '["\\""]',
+        '["\x01"]',
+        '["\n"]',
+        '["\x7f\u2028\xa0"]',
+        '"[]"',
+        '["a"',
+    ],
+)
+def test_what_looks_like_one_plain_string_is_read_as_the_json_that_it_is(
+    data: str, library: str
+) -> None:
+    try:
+        expected = json.loads(data)
+    except ValueError:
+        with pytest.raises(BrokenJSON):
+            proto.json_decode(data)
+    else:
+        assert proto.json_decode(data) == expected
+        assert proto.json_decode(data.encode("utf-8")) == expected
+
+
 def test_messages_are_one_array_without_spaces(library: str) -> None:
     assert proto.messages_frame(["a", "b", ""]) == b'a["a","b",""]'
 
