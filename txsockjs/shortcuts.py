@@ -1,4 +1,4 @@
-"""Shortcuts through Twisted's TCP transport: to write, to end, to learn this end's address.
+"""Shortcuts through Twisted's TCP transport: to write, to end, to learn what it is.
 
 Rules: bytes keep their order, so it is written directly only while nothing waits in the transport's
 buffer; what the kernel does not take, and every error, is left to the transport's ordinary
