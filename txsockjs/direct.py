@@ -113,18 +113,14 @@ class DirectExchange(Exchange):
 
     def start(self, status: int, headers: Iterable[Header]) -> None:
         """Set the status and the headers; they leave with the first write or the end."""
-        head = [_LINES[status], _server_and_date()]
-        self._chunked = status not in _NO_BODY
-        for name, value in headers:
-            head.append(b"%b: %b\r\n" % (name, value))
-            if name == b"Content-Length":
-                self._chunked = False
+        head = _LINES[status] + _server_and_date()
+        head += b"".join([b"%b: %b\r\n" % header for header in headers])
+        self._chunked = status not in _NO_BODY and b"\r\nContent-Length: " not in head
         if self._chunked:
-            head.append(b"Transfer-Encoding: chunked\r\n")
+            head += b"Transfer-Encoding: chunked\r\n"
         if self._close:
-            head.append(b"Connection: close\r\n")
-        head.append(b"\r\n")
-        self._head = b"".join(head)
+            head += b"Connection: close\r\n"
+        self._head = head + b"\r\n"
 
     def write(self, data: bytes) -> None:
         """Write a part of the body, as one chunk."""
