@@ -122,6 +122,10 @@ def test_a_mount_may_be_an_endpoint_with_equals_signs_in_it():
     )
     with pytest.raises(SettingsError, match="a prefix must be / or a path such as /chat, not 'x'"):
         Mount.parse("x=endpoint:tcp:a:1")
+    with pytest.raises(SettingsError, match="did you mean endpoint:tcp:a:1:timeout=5\\?"):
+        Mount.parse("/irc=tcp:a:1:timeout=5")
+    with pytest.raises(SettingsError, match="cannot import 'nowhere.Chat'"):
+        Mount.parse("/a=b=nowhere.Chat")
 
 
 def test_a_mount_gives_its_connection_class_on_a_reactor():

@@ -26,6 +26,8 @@ from .gateway import Upstream
 
 ENDPOINT = "endpoint:"
 _CLIENTS = ("tcp", "tls", "ssl", "unix")
+# A prefix may have an equals sign in it, and so may an endpoint that was meant.
+_MOUNT = re.compile(rf"(.*?)=((?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Mount:
         prefix, mark, description = text.partition("=" + ENDPOINT)
         if mark:
             return cls(check_prefix(prefix), Upstream(description))
-        prefix, equals, name = text.rpartition("=")
-        if not equals:
+        match = _MOUNT.match(text)
+        if match is None:
             raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
-        return cls(check_prefix(prefix), find_connection(name))
+        return cls(check_prefix(match[1]), find_connection(match[2]))
 
     def connection_on(self, reactor: Any) -> type[SockJSConnection]:
         """Give the connection class; raise `SettingsError` for an endpoint that is none."""
