@@ -124,7 +124,7 @@ def test_a_mount_may_be_an_endpoint_with_equals_signs_in_it():
         Mount.parse("x=endpoint:tcp:a:1")
     with pytest.raises(SettingsError, match="did you mean endpoint:tcp:a:1:timeout=5\\?"):
         Mount.parse("/irc=tcp:a:1:timeout=5")
-    with pytest.raises(SettingsError, match="cannot import 'nowhere.Chat'"):
+    with pytest.raises(SettingsError, match=r"import .nowhere\.Chat"):
         Mount.parse("/a=b=nowhere.Chat")
 
 
