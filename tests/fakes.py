@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from txsockjs import SockJSConnection
 from txsockjs.actor import Scheduler
@@ -21,6 +23,27 @@ from txsockjs.settings import Settings
 from txsockjs.stats import StatsCollector
 
 INFO = ConnectionInfo("192.0.2.1", {}, {}, {}, "/echo/000/abc/xhr", "xhr")
+
+
+@implementer(IReactorFDSet)
+class Reactor(Clock):
+    """A clock that real transports run on; it notes who waits to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: set[Any] = set()
+
+    def addWriter(self, writer: Any) -> None:
+        self.writers.add(writer)
+
+    def removeWriter(self, writer: Any) -> None:
+        self.writers.discard(writer)
+
+    def addReader(self, reader: Any) -> None:
+        """Nobody reads here."""
+
+    def removeReader(self, reader: Any) -> None:
+        """Nobody reads here."""
 
 
 class FakeServer:

@@ -222,7 +222,13 @@ def test_the_snapshot_can_not_be_changed() -> None:
     assert info.path == "/echo/000/abc/xhr"
     with pytest.raises(AttributeError):
         info.ip = "6.6.6.6"
-    assert repr(info) == "<ConnectionInfo 192.0.2.1 xhr /echo/000/abc/xhr>"
+    assert repr(info) == "%s" % info == "<ConnectionInfo 192.0.2.1 xhr /echo/000/abc/xhr>"  # noqa: UP031
+
+
+def test_the_snapshots_of_two_clients_are_never_taken_for_one() -> None:
+    infos = [connection_info(request(), Settings(), "xhr") for _ in range(2)]
+    assert infos[0] != infos[1]
+    assert len(set(infos)) == 2
 
 
 # -- headers

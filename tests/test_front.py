@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from twisted.internet import tcp
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
+from txsockjs.front import Front
 from txsockjs.site import SockJSRequest
 
+from .fakes import Reactor
 from .raw import frame
 from .sites import INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
 
@@ -673,6 +678,25 @@ def test_whoever_has_the_connection_hears_of_its_end_from_the_front(data: bytes)
     lab.clock.advance(0)
     assert [event[0] for event in lab.log[1:]] == ["close"]
     lab.settle()
+
+
+def test_an_upgrade_and_a_close_that_waited_behind_a_poll_open_nothing() -> None:
+    close = frame(8, b"\x03\xe8")
+    steps = [(0, POLL, 0.0), (0, POLL + UPGRADE + frame(1, b'["x"]') + close, 0.0), (1, SEND, 0.0)]
+    compare(steps)
+    client = outcome(True, steps)[0]
+    assert client[0][-1].body == [b"\x88\x02\x03\xe8"]
+
+
+def test_a_connection_whose_address_nobody_told_is_asked_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as port, socket.socket() as peer:
+        peer.connect(port.getsockname())
+        here, client = port.accept()
+        with here:
+            for address in (None, IPv4Address("TCP", *client)):
+                front: Any = Front(SiteLab().site, address)
+                front.transport = tcp.Server(here, front, client, None, 0, Reactor())
+                assert front.address == IPv4Address("TCP", *client)
 
 
 # -- what a program answers

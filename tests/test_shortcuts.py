@@ -10,9 +10,8 @@ import pytest
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer, IReactorFDSet, ISSLTransport
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
@@ -20,28 +19,9 @@ from zope.interface import directlyProvides, implementer
 from txsockjs import shortcuts
 from txsockjs.shortcuts import is_secure, lose, own_address, watch, write
 
+from .fakes import Reactor
+
 LARGE = b"x" * 10_000_000
-
-
-@implementer(IReactorFDSet)
-class Reactor(Clock):
-    """Notes who waits to write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writers: set[Any] = set()
-
-    def addWriter(self, writer: Any) -> None:
-        self.writers.add(writer)
-
-    def removeWriter(self, writer: Any) -> None:
-        self.writers.discard(writer)
-
-    def addReader(self, reader: Any) -> None:
-        """Nobody reads here."""
-
-    def removeReader(self, reader: Any) -> None:
-        """Nobody reads here."""
 
 
 @implementer(IPushProducer)

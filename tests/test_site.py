@@ -9,6 +9,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs, formatEvent
+from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
@@ -289,6 +290,17 @@ def test_the_site_knows_its_connections(connect):
     site, channel, transport = connect()
     assert site.connections() == [transport]
     transport.close(channel)
+    assert site.connections() == []
+
+
+def test_a_connection_in_a_wrapper_that_does_not_say_its_end_is_forgotten():
+    site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+    wrapper = WrappingFactory(site).buildProtocol(ADDRESS)
+    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+    wrapper.makeConnection(transport)
+    assert site.connections() == [wrapper]
+    transport.close(wrapper)
+    assert wrapper.connected
     assert site.connections() == []
 
 

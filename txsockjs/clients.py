@@ -216,14 +216,14 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         secure = is_secure(exchange, settings)
     query = exchange.query.decode("utf-8", "replace")
     return ConnectionInfo(
-        ip,
-        brought,
-        parse_qs(query, keep_blank_values=True) if query else {},
-        headers,
-        exchange.path,
-        transport,
-        headers.get("origin") or None,
-        secure,
-        port,
-        exchange.server_address,
+        ip=ip,
+        cookies=brought,
+        arguments=parse_qs(query, keep_blank_values=True) if query else {},
+        headers=headers,
+        path=exchange.path,
+        transport=transport,
+        origin=headers.get("origin") or None,
+        is_secure=secure,
+        port=port,
+        server_address=exchange.server_address,
     )

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from .errors import SettingsError
 
 
-class ConnectionInfo(NamedTuple):
+class ConnectionInfo:
     """An immutable snapshot of the request that opened a session.
 
     ``ip`` is the client's address behind the trusted proxies; ``cookies`` are empty unless
@@ -29,16 +29,48 @@ class ConnectionInfo(NamedTuple):
     Twisted's addresses.
     """
 
+    __slots__ = (
+        "arguments",
+        "cookies",
+        "headers",
+        "ip",
+        "is_secure",
+        "origin",
+        "path",
+        "port",
+        "server_address",
+        "transport",
+    )
     ip: str
     cookies: Mapping[str, str]
     arguments: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     path: str
-    transport: str = ""
-    origin: str | None = None
-    is_secure: bool = False
-    port: int = 0
-    server_address: IAddress | None = None
+    transport: str
+    origin: str | None
+    is_secure: bool
+    port: int
+    server_address: IAddress | None
+
+    def __init__(
+        self,
+        ip: str,
+        cookies: Mapping[str, str],
+        arguments: Mapping[str, Sequence[str]],
+        headers: Mapping[str, str],
+        path: str,
+        transport: str = "",
+        origin: str | None = None,
+        is_secure: bool = False,
+        port: int = 0,
+        server_address: IAddress | None = None,
+    ) -> None:
+        values = (arguments, cookies, headers, ip, is_secure, origin, path, port)
+        for set_value, value in zip(_SETTERS, (*values, server_address, transport)):
+            set_value(self, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a ConnectionInfo can't be changed")
 
     def __repr__(self) -> str:
         return f"<ConnectionInfo {self.ip} {self.transport} {self.path}>"
@@ -55,6 +87,10 @@ class ConnectionInfo(NamedTuple):
     def get_header(self, name: str) -> str | None:
         """Return a header's value by its name in any case, or None."""
         return self.headers.get(name.lower())
+
+
+# What `ConnectionInfo.__setattr__` forbids to everybody else.
+_SETTERS = [getattr(ConnectionInfo, name).__set__ for name in ConnectionInfo.__slots__]
 
 
 class SockJSConnection:

@@ -187,7 +187,7 @@ class Front:
     @property
     def address(self) -> Any:
         """The address at the other end."""
-        if isinstance(self.transport, tcp.Connection):
+        if self._address is not None and isinstance(self.transport, tcp.Connection):
             return self._address
         return self.transport.getPeer()  # type: ignore[union-attr]  # it may know better by now
 

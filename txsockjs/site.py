@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
@@ -125,6 +126,12 @@ class SockJSRequest(Request):
         self.write(REFUSAL)
 
 
+def _connected(transport: Any) -> bool:
+    while isinstance(transport, ProtocolWrapper):  # most of which never say that they ended
+        transport = transport.transport
+    return bool(transport.connected)
+
+
 class Routed(Protocol):
     """What a site needs from a router."""
 
@@ -169,7 +176,7 @@ class SockJSSite(Site):
     def connections(self) -> list[Any]:
         """Give the transports that are still connected, websockets included."""
         known = [reference() for reference in list(self._transports)]
-        return [transport for transport in known if transport is not None and transport.connected]
+        return [transport for transport in known if transport is not None and _connected(transport)]
 
     def log(self, request: Any) -> None:
         """Write a request to the access log, if there is one of its own.

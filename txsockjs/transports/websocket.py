@@ -234,8 +234,9 @@ class WebSocketReceiver:
         return self._info
 
     def opened(self) -> None:
-        """Send the open frame."""
-        self._send_raw(_OPEN)
+        """Send the open frame, unless the peer closed before its turn came."""
+        if not self._closing:
+            self._send_raw(_OPEN)
 
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
