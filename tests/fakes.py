@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.interfaces import IPushProducer, IReactorFDSet
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -44,6 +44,23 @@ class Reactor(Clock):
 
     def removeReader(self, reader: Any) -> None:
         """Nobody reads here."""
+
+
+@implementer(IPushProducer)
+class Producer:
+    """A producer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
 
 
 class FakeServer:

@@ -23,7 +23,7 @@ from txsockjs.proto import Message
 from txsockjs.session import BaseSession
 from txsockjs.utils import broadcast
 
-from .fakes import FakeReceiver, FakeServer
+from .fakes import FakeReceiver, FakeServer, Producer
 from .memory import Connection, Lab
 from .pages import blocks
 
@@ -343,7 +343,7 @@ def test_an_aborted_channel_sends_nothing_more_and_harms_no_other(slow: bool) ->
     line = Line()
     line.say("sub,ann", "sub,bob")
     ann, bob = line.people
-    ann.register_producer(Push(), True)
+    ann.register_producer(Producer(), True)
     if slow:
         line.receiver.stall()
         ann.send("x" * 70000)
@@ -517,22 +517,6 @@ def test_a_channel_has_no_timer() -> None:
 # -- producers and slow clients
 
 
-class Push:
-    """A producer that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
-
-
 class Pull:
     """A producer that sends a lump whenever it is asked, ``left`` times."""
 
@@ -555,7 +539,7 @@ def test_a_producer_waits_for_a_slow_client() -> None:
     line = Line()
     line.say("sub,ann", "sub,bob")
     ann, bob = line.people
-    producer = Push()
+    producer = Producer()
     ann.register_producer(producer, True)
     line.receiver.stall()
     bob.send("x" * 70000)
@@ -576,11 +560,11 @@ def test_a_producer_that_comes_while_the_client_is_slow_is_held_at_once() -> Non
     line = Line()
     line.say("sub,ann", "sub,bob")
     ann, bob = line.people
-    bob.register_producer(Push(), True)
+    bob.register_producer(Producer(), True)
     line.receiver.stall()
     bob.send("x" * 70000)
     bob.send("x" * 70000)
-    push, pull = Push(), Pull(ann)
+    push, pull = Producer(), Pull(ann)
     ann.register_producer(push, True)
     assert push.told == ["pause"]
     ann.unregister_producer()
@@ -611,7 +595,7 @@ def test_what_is_unregistered_while_the_client_is_slow_is_flushed() -> None:
     line = Line()
     line.say("sub,ann")
     [ann] = line.people
-    push = Push()
+    push = Producer()
     ann.register_producer(push, True)
     line.receiver.stall()
     ann.send("x" * 70000)
@@ -629,7 +613,7 @@ def test_a_producer_at_a_closed_channel_is_stopped() -> None:
     line.say("sub,ann")
     [ann] = line.people
     ann.close()
-    push = Push()
+    push = Producer()
     ann.register_producer(push, True)
     ann.unregister_producer()
     assert push.told == ["stop"]
@@ -643,7 +627,7 @@ def test_a_client_that_does_not_read_loses_the_whole_connection(producing: bool)
     line.say("sub,ann", "sub,bob")
     ann, bob = line.people
     if producing:
-        ann.register_producer(Push(), True)
+        ann.register_producer(Producer(), True)
     line.receiver.stall()
     for _ in range(100):
         ann.send("x" * 10000)

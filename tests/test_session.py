@@ -25,7 +25,7 @@ from txsockjs.interfaces import (
 )
 from txsockjs.session import TRANSITIONS, BaseSession, Session
 
-from .fakes import FakeReceiver, FakeServer, Recorder, make_session, open_session, settle
+from .fakes import FakeReceiver, FakeServer, Producer, Recorder, make_session, open_session, settle
 
 EVENTS = [ATTACH, RECEIVED, POSTED, FULL, DRAINED, GONE, BEAT, EXPIRE]
 
@@ -607,40 +607,26 @@ def test_one_message_over_the_limit_is_sent() -> None:
     settle(server)
 
 
-class FakeProducer:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
-
-
 def test_a_producer_is_paused_while_the_client_is_slow_and_stopped_at_the_end() -> None:
     session, server, receiver = open_session()
-    producer = FakeProducer()
+    producer = Producer()
     server.recorder.register_producer(producer, True)
     receiver.stall()
     session.send("x" * 50000)
-    assert producer.calls == []
+    assert producer.told == []
     session.send("x" * 50000)
-    assert producer.calls == ["pause"]
+    assert producer.told == ["pause"]
     receiver.drain()
-    assert producer.calls == ["pause", "resume"]
+    assert producer.told == ["pause", "resume"]
     session.close()
     server.reactor.advance(0)
-    assert producer.calls == ["pause", "resume", "stop"]
+    assert producer.told == ["pause", "resume", "stop"]
     settle(server)
 
 
 def test_a_pull_producer_is_asked_whenever_there_is_room() -> None:
     session, server, receiver = open_session()
-    producer = FakeProducer()
+    producer = Producer()
     left = ["a", "b", "c"]
 
     def produce() -> None:
@@ -663,7 +649,7 @@ def test_a_pull_producer_is_not_asked_while_there_is_no_room() -> None:
         asked.append("more")
         session.send(f"chunk {len(asked)}")
 
-    producer = FakeProducer()
+    producer = Producer()
     producer.resumeProducing = produce  # type: ignore[method-assign]
     session.register_producer(producer, False)
     assert receiver.heard == ["o", "achunk 1"]
@@ -677,7 +663,7 @@ def test_a_pull_producer_is_not_asked_while_there_is_no_room() -> None:
 
 def test_a_pull_producer_for_a_client_that_takes_it_all_does_not_stop_the_reactor() -> None:
     session, server, receiver = open_session()
-    producer = FakeProducer()
+    producer = Producer()
     left = list(range(10000))
 
     def produce() -> None:
@@ -697,13 +683,13 @@ def test_a_pull_producer_for_a_client_that_takes_it_all_does_not_stop_the_reacto
 
 def test_a_second_producer_is_refused_and_one_for_a_closed_session_is_stopped() -> None:
     session, server, _ = open_session()
-    session.register_producer(FakeProducer(), True)
+    session.register_producer(Producer(), True)
     with pytest.raises(RuntimeError, match="another producer"):
-        session.register_producer(FakeProducer(), True)
+        session.register_producer(Producer(), True)
     session.close()
-    late = FakeProducer()
+    late = Producer()
     session.register_producer(late, True)
-    assert late.calls == ["stop"]
+    assert late.told == ["stop"]
     server.reactor.advance(0)
     settle(server)
 
@@ -713,7 +699,7 @@ def test_a_producer_that_fails_ends_its_own_session(what: str) -> None:
     events: list[Any] = []
     globalLogPublisher.addObserver(events.append)
     session, server, receiver = open_session()
-    producer = FakeProducer()
+    producer = Producer()
     setattr(producer, what, lambda: 1 / 0)
     session.register_producer(producer, True)
     receiver.stall()

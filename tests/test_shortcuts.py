@@ -10,35 +10,18 @@ import pytest
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides, implementer
+from zope.interface import directlyProvides
 
 from txsockjs import shortcuts
 from txsockjs.shortcuts import is_secure, lose, own_address, watch, write
 
-from .fakes import Reactor
+from .fakes import Producer, Reactor
 
 LARGE = b"x" * 10_000_000
-
-
-@implementer(IPushProducer)
-class Producer:
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 class Lost(Protocol):

@@ -18,6 +18,7 @@ from txsockjs.serving import serving
 from txsockjs.transport import encoded
 from txsockjs.utils import broadcast
 
+from .fakes import Producer
 from .memory import Lab
 
 
@@ -51,22 +52,6 @@ class NotingFactory(Factory):
     def buildProtocol(self, addr: Any) -> Any:
         self.addresses.append(addr)
         return super().buildProtocol(addr)
-
-
-class Producer:
-    """A producer that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 class Bench:

@@ -55,7 +55,7 @@ def read_request(data: bytes) -> Request | None:
     if match is None:
         return None
     headers = dict(map(_field, lines))
-    # Fewer headers than lines: one came twice.
+    # A line that is no field, or fewer headers than lines: one came twice.
     if "" in headers or not len(lines) == len(headers) <= _MOST_HEADERS:
         return None
     if "host" not in headers or not _is_plain(headers):

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.interfaces import IAddress
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
@@ -28,6 +28,7 @@ from .errors import BodyTooLarge
 from .front import Front
 from .headers import shared_with
 from .resources import Page
+from .shortcuts import is_secure
 
 _NO_PAGES: Mapping[str, Page] = {}
 _NO_ROUTERS: Mapping[str, Routed] = {}
@@ -102,7 +103,7 @@ class SockJSRequest(Request):
         self._answer()
         # The answer is complete and the client is told so, while the rest of the body may come
         # and is discarded. The channel's time-out ends a client that does neither.
-        if ISSLTransport.providedBy(self.transport):
+        if is_secure(self.transport):
             # Sends close_notify, and reads on; but not while the channel is its producer.
             transport: Any = self.transport
             transport.unregisterProducer()
