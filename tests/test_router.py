@@ -420,3 +420,27 @@ def test_statistics_count_what_happens() -> None:
     assert lab.router.stats.dump()["connections_active"] == 0
     assert lab.router.stats.dump()["sessions_active"] == 0
     lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "path", "body", "headers"),
+    [
+        ("origin", "GET", "/info", b"", {"Origin": "http://evil.example"}),
+        ("session", "POST", "/000/nobody/xhr_send", b'["x"]', {}),
+        ("content", "POST", "/000/abc/xhr_send", b"no JSON", {}),
+        ("size", "POST", "/000/abc/xhr_send", b'["' + b"x" * 101 + b'"]', {}),
+        ("callback", "GET", "/000/abc/jsonp?c=alert(1)", b"", {}),
+        ("handshake", "GET", "/000/abc/websocket", b"", {}),
+        ("method", "PUT", "/000/abc/xhr", b"", {}),
+        ("sessions", "POST", "/000/another/xhr", b"", {}),
+    ],
+)
+def test_each_refusal_is_counted_by_its_kind(
+    kind: str, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    lab = Lab(allowed_origins="http://good.example", max_message_size=100, max_sessions=1)
+    lab.xhr()
+    lab.connect().request(method, path, body, **headers)
+    counted = {name: n for name, n in lab.router.stats.dump().items() if "refused" in name and n}
+    assert counted == {f"refused_{kind}": 1}
+    lab.settle()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.task import Clock
 
-from txsockjs.stats import TRANSPORTS, MovingAverage, StatsCollector
+from txsockjs.errors import RequestError
+from txsockjs.stats import REFUSALS, TRANSPORTS, MovingAverage, StatsCollector
 
 
 def test_a_moving_average_forgets_what_leaves_its_window() -> None:
@@ -35,7 +37,28 @@ def test_the_keys_are_the_documented_ones() -> None:
         "packets_rcv_ps",
         "messages_dropped",
         "slow_consumers",
+        *(f"refused_{kind}" for kind in REFUSALS),
     }
+
+
+def test_refusals_are_counted_by_kind() -> None:
+    stats = StatsCollector(Clock())
+    stats.refused("origin")
+    stats.refused("origin")
+    stats.refused("size")
+    counted = stats.dump()
+    assert (counted["refused_origin"], counted["refused_size"]) == (2, 1)
+    with pytest.raises(KeyError):
+        stats.refused("no such kind")
+
+
+def errors_of(kind: type[RequestError]) -> list[type[RequestError]]:
+    return [kind, *(found for below in kind.__subclasses__() for found in errors_of(below))]
+
+
+@pytest.mark.parametrize("error", errors_of(RequestError))
+def test_every_error_of_a_request_has_its_counter(error: type[RequestError]) -> None:
+    assert error.kind in REFUSALS
 
 
 def test_sessions_and_connections_are_counted() -> None:

@@ -57,9 +57,13 @@ class Refused(SockJSError):
 
 
 class RequestError(SockJSError):
-    """A request that can't be served; ``status`` and ``wording`` are its answer."""
+    """A request that can't be served; ``status`` and ``wording`` are its answer.
+
+    ``kind`` is the name under which statistics count it (`txsockjs.stats.REFUSALS`).
+    """
 
     status = 500
+    kind = "content"
     wording = ""
     headers: tuple[Header, ...] = ()
 
@@ -77,24 +81,29 @@ class BrokenJSON(RequestError):
 
 class BodyTooLarge(RequestError):
     status = 413
+    kind = "size"
     wording = "Request body is too large."
 
 
 class CallbackRequired(RequestError):
+    kind = "callback"
     wording = '"callback" parameter required'
 
 
 class InvalidCallback(RequestError):
+    kind = "callback"
     wording = 'invalid "callback" parameter'
 
 
 class NotWebSocket(RequestError):
     status = 400
+    kind = "handshake"
     wording = 'Can "Upgrade" only to "WebSocket".'
 
 
 class NotUpgrade(RequestError):
     status = 400
+    kind = "handshake"
     wording = '"Connection" must be "Upgrade".'
 
 
@@ -102,6 +111,7 @@ class BadHandshake(RequestError):
     """The websocket key is missing or malformed (RFC 6455 section 4.2.1)."""
 
     status = 400
+    kind = "handshake"
     wording = "Not a valid WebSocket handshake."
 
 
@@ -109,6 +119,7 @@ class UnsupportedVersion(RequestError):
     """RFC 6455 section 4.2.2: answer with the version that is spoken here."""
 
     status = 426
+    kind = "handshake"
     wording = "Only WebSocket version 13 is supported."
     headers = ((b"Sec-WebSocket-Version", b"13"), (b"Upgrade", b"websocket"))
 
@@ -117,25 +128,30 @@ class UpgradeRequired(RequestError):
     """The connection can't be taken over, as under HTTP/2 (RFC 9110 section 15.5.22)."""
 
     status = 426
+    kind = "handshake"
     wording = "This connection can't be upgraded."
     headers = ((b"Upgrade", b"websocket"),)
 
 
 class OriginRefused(RequestError):
     status = 403
+    kind = "origin"
     wording = "Origin not allowed."
 
 
 class AddressChanged(RequestError):
     status = 403
+    kind = "address"
     wording = "This session belongs to another address."
 
 
 class Overloaded(RequestError):
     status = 503
+    kind = "sessions"
     wording = "No new sessions now."
 
 
 class NotFound(RequestError):
     status = 404
+    kind = "session"
     wording = "Not Found"

@@ -62,6 +62,7 @@ class Page:
         """Answer a request, now or later."""
         handler = self._methods.get(exchange.method)
         if handler is None:
+            self._server.stats.refused("method")
             exchange.answer(405, [(b"Allow", b", ".join(sorted(self._methods)))])
             return
         if self._carries:
@@ -92,6 +93,7 @@ class Page:
             )
 
     def _refuse(self, exchange: Exchange, error: RequestError) -> None:
+        self._server.stats.refused(error.kind)
         headers = [TEXT, *NEVER_CACHED, *error.headers]
         if not isinstance(error, OriginRefused):
             headers += cors(exchange)

@@ -22,6 +22,20 @@ TRANSPORTS = (
     "htmlfile",
 )
 
+#: What is refused, by the name under which it is counted.
+REFUSALS = (
+    "origin",  # a page of another origin
+    "address",  # a request of a session from another address
+    "sessions",  # a new session over max_sessions, or while the router closes
+    "session",  # a request of a session that is not there, or is over
+    "senders",  # one more request with messages, while too many wait
+    "size",  # a body or a message that is too large
+    "content",  # a body or a message that is not what it must be
+    "callback",  # a callback that is missing, or no name
+    "handshake",  # an upgrade that is none
+    "method",  # a method that the URL does not have
+)
+
 
 class MovingAverage:
     """The average of what was added per `flush`, over the last ``period`` flushes."""
@@ -58,6 +72,7 @@ class StatsCollector:
         self.packets_rcv_ps = MovingAverage()
         self.messages_dropped = 0
         self.slow_consumers = 0
+        self.refusals: dict[str, int] = dict.fromkeys(REFUSALS, 0)
         self._loop = LoopingCall(self._flush)
         self._loop.clock = reactor
 
@@ -107,11 +122,16 @@ class StatsCollector:
         """Count the end of such a request or socket."""
         self.connections_active -= 1
 
+    def refused(self, kind: str) -> None:
+        """Count a refusal; ``kind`` is one of `REFUSALS`."""
+        self.refusals[kind] += 1
+
     def dump(self) -> dict[str, float]:
         """Return all counters by name; those that end in ``_ps`` are per second.
 
-        ``messages_dropped`` are messages sent to or received for a session that had ended,
-        ``slow_consumers`` the sessions closed because their client did not read.
+        ``messages_dropped`` are messages that reached neither client nor application because
+        their session had ended, ``slow_consumers`` the sessions closed because their client did
+        not read, and ``refused_<kind>`` what was refused.
         """
         counters: dict[str, float] = {"sessions_active": self.sessions_active}
         counters.update((f"transp_{name}", count) for name, count in self.transports.items())
@@ -123,4 +143,5 @@ class StatsCollector:
             messages_dropped=self.messages_dropped,
             slow_consumers=self.slow_consumers,
         )
+        counters.update((f"refused_{kind}", count) for kind, count in self.refusals.items())
         return counters
