@@ -93,7 +93,7 @@ class Served:
 @pytest.mark.parametrize(
     ("text", "number", "paths", "said", "heard"),
     [
-        (EXISTING, 0, ["/chat/0/a/websocket"] * 2, '"hi\\r\\n"', b'a["hi\\u000d\\u000a"]'),
+        (EXISTING, 0, ["/chat/0/a/websocket"] * 2, '"hi\\r\\n"', b'a["hi\\r\\n"]'),
         (EXISTING, 1, ["/echo/0/a/websocket"], '"hi"', b'a["hi"]'),
         (EXISTING, 2, ["/echo/0/a/websocket"], '"hi"', b'a["hi"]'),
         (OLD, 0, ["/0/a/websocket"] * 2, '"hi"', b'a["hi"]'),

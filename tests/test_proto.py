@@ -21,6 +21,7 @@ ESCAPED = [
     *range(0xFFF0, 0x10000),
     *range(0xD800, 0xE000, 37),
 ]
+SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 # Any code point, lone surrogates included.
 text = st.text(st.characters(exclude_categories=()))
 
@@ -37,8 +38,13 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("code", ESCAPED, ids=hex)
 def test_what_browsers_mistake_is_escaped_in_lower_case(code: int, library: str) -> None:
-    frame = proto.messages_frame(["<" + chr(code) + ">"])
-    assert frame == b'a["<\\u%04x>"]' % code
+    escape = SHORT.get(chr(code), "\\u%04x" % code)
+    assert proto.messages_frame(["<" + chr(code) + ">"]) == f'a["<{escape}>"]'.encode()
+    assert proto.json_encode(chr(code)) == f'"{escape}"'
+
+
+def test_the_bytes_that_the_protocol_s_own_suite_compares(library: str) -> None:
+    assert proto.messages_frame(["  \0\n\r "]) == b'a["  \\u0000\\n\\r "]'
 
 
 def test_everything_else_goes_as_utf8(library: str) -> None:
@@ -51,7 +57,7 @@ def test_a_backslash_before_a_letter_is_not_taken_for_an_escape(library: str) ->
     for message in ("\\n", "\\\\n", "\\\n", "\\u000a", '\\"\n'):
         frame = proto.messages_frame([message])
         assert json.loads(frame[1:]) == [message]
-    assert proto.messages_frame(["\\n\n"]) == b'a["\\\\n\\u000a"]'
+    assert proto.messages_frame(["\\n\n"]) == b'a["\\\\n\\n"]'
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,7 @@ CONTROL = "\0\b\t\n\f\r\x1f"
 @given(st.text(st.sampled_from('ab\\"/unrtbf0\x7e\xa0é☃😀' + CONTROL + SPECIAL)))
 def test_each_character_is_written_by_itself(message: str) -> None:
     written = {character: f"\\u{ord(character):04x}" for character in CONTROL + SPECIAL}
+    written.update(SHORT)
     written.update({"\\": "\\\\", '"': '\\"'})
     expected = "".join(written.get(character, character) for character in message)
     assert proto.json_encode(message) == f'"{expected}"'
@@ -124,7 +131,7 @@ def test_a_message_for_many_is_encoded_once() -> None:
 
 
 def test_the_close_frame_is_json() -> None:
-    assert proto.disconnect(3000, 'Go "away"\n') == 'c[3000,"Go \\"away\\"\\u000a"]'
+    assert proto.disconnect(3000, 'Go "away"\n') == 'c[3000,"Go \\"away\\"\\n"]'
 
 
 @pytest.mark.parametrize(

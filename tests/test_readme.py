@@ -224,7 +224,7 @@ def test_an_ordinary_factory_is_served(folder: Path, reactor: MemoryReactorClock
         serverFromString(reactor, endpoint).listen(factory.wrappedFactory)
     client = Client(reactor).upgrade("/upper/000/one/websocket")
     client.say(b'["one\\r\\ntwo\\r\\n"]')
-    assert client.received.endswith(rb'a["ONE\u000d\u000a","TWO\u000d\u000a"]')
+    assert client.received.endswith(rb'a["ONE\r\n","TWO\r\n"]')
     client.vanish()
 
 

@@ -155,9 +155,9 @@ def test_a_line_that_is_too_long_ends_the_connection() -> None:
 def test_lines_over_polls() -> None:
     lab = serve(factory_for(Shouting))
     assert lab.xhr().body == b"o\n"
-    assert lab.xhr().body == b'a["hello\\u000d\\u000a"]\n'
+    assert lab.xhr().body == b'a["hello\\r\\n"]\n'
     lab.send(b'["one\\r\\n","quit\\r\\n"]')
-    assert lab.xhr().body == b'a["ONE\\u000d\\u000a","bye\\u000d\\u000a"]\n'
+    assert lab.xhr().body == b'a["ONE\\r\\n","bye\\r\\n"]\n'
     assert lab.xhr().body == b'c[3000,"Go away!"]\n'
     lab.settle()
 
@@ -181,7 +181,7 @@ def test_a_chat_of_transports_of_several_kinds() -> None:
     lab.xhr()
     ann.say(b"hello\r\n")
     assert ann.read() == bob.read() == b"hello\r\n"
-    assert lab.xhr().body == b'a["hello\\u000d\\u000a"]\n'
+    assert lab.xhr().body == b'a["hello\\r\\n"]\n'
     end(lab, ann, bob)
     assert people == []
 

@@ -23,10 +23,9 @@ HEARTBEAT = "h"
 OPEN_FRAME = b"o"
 HEARTBEAT_FRAME = b"h"
 
-# What json.dumps(ensure_ascii=False) writes in its short form, and what stands in its place.
-_SHORT = {"\\b": "\\u0008", "\\t": "\\u0009", "\\n": "\\u000a", "\\f": "\\u000c", "\\r": "\\u000d"}
-# What it leaves as it is. Each character is looked up, as a client may send nothing but these: a
-# call for each would take most of a second per MiB.
+# What JSON libraries leave as it is but browsers mistake; of the control characters below U+0020
+# they take care. Each character is looked up, as a client may send nothing but these: a call for
+# each would take most of a second per MiB.
 _LEFT = "\x7f-\x9f\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff\ud800-\udfff"
 _ANY_LEFT = re.compile(f"[{_LEFT}]")
 _ESCAPES = {
@@ -39,13 +38,6 @@ _ESCAPES = {
 def json_encode(data: Any) -> str:
     """Encode ``data`` as compact JSON that is safe on every transport (protocol section 5)."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    if "\\" in text:
-        # No control character is left: one stands for escaped backslashes meanwhile, so that
-        # none is read twice.
-        text = text.replace("\\\\", "\0")
-        for short, escape in _SHORT.items():
-            text = text.replace(short, escape)
-        text = text.replace("\0", "\\\\")
     if _ANY_LEFT.search(text):
         escape_of = _ESCAPES.get
         text = "".join([escape_of(character, character) for character in text])
@@ -80,7 +72,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _standard_dumps(messages: list[str]) -> bytes:
-    """Encode strings of which nothing must be escaped but quotes and backslashes."""
+    """Encode strings of which nothing must be escaped but what JSON itself asks for."""
     return f"[{','.join([encode_basestring(message) for message in messages])}]".encode()
 
 
@@ -120,11 +112,14 @@ def messages_frame(messages: list[str]) -> bytes:
 
 def _encode_strings(messages: list[str]) -> bytes:
     # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
-    # else: the test that lets nearly every message take the fast library.
+    # else: the test that lets nearly every message take the fast library; lines of text take it
+    # after a slower one.
     text = "".join(messages)
-    if text.isprintable() and (text.isascii() or not ("\ufffd" in text or "\ufffc" in text)):
-        return _dumps(messages)
-    return json_encode(messages).encode("utf-8")
+    if text.isprintable():
+        plain = text.isascii() or not ("\ufffd" in text or "\ufffc" in text)
+    else:
+        plain = not _ANY_LEFT.search(text)
+    return _dumps(messages) if plain else json_encode(messages).encode("utf-8")
 
 
 def disconnect(code: int, reason: str) -> str:
