@@ -38,7 +38,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("code", ESCAPED, ids=hex)
 def test_what_browsers_mistake_is_escaped_in_lower_case(code: int, library: str) -> None:
-    escape = SHORT.get(chr(code), "\\u%04x" % code)
+    escape = SHORT.get(chr(code), f"\\u{code:04x}")
     assert proto.messages_frame(["<" + chr(code) + ">"]) == f'a["<{escape}>"]'.encode()
     assert proto.json_encode(chr(code)) == f'"{escape}"'
 
