@@ -82,7 +82,8 @@ def test_a_mount_without_a_name_is_refused():
 @pytest.mark.parametrize(
     ("source", "name", "words"),
     [
-        (None, "some_app.Chat", "cannot import 'some_app.Chat': 'some_app.Chat' does not name an"),
+        (None, "some_app.Chat", "cannot import 'some_app.Chat': No module named 'some_app'"),
+        (None, "some_app.deep.Chat", "'some_app.deep.Chat': No module named 'some_app'"),
         (None, "some_app", "cannot import 'some_app': No module named 'some_app'"),
         (None, "", "cannot import '': Empty module name"),
         ("", "some_app.Chat", "cannot import 'some_app.Chat': module 'some_app' has no attribute"),

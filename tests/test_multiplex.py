@@ -421,7 +421,7 @@ def test_a_channel_has_the_info_of_its_connection() -> None:
     assert ann.info is line.session.info
     assert ann.session.carrier is line.exchange
     assert repr(ann.session).endswith(
-        "channel ann open attached from 192.0.2.1 to Ann, 0 to send, 0 bytes to handle>"
+        "channel ann open attached from 192.0.2.1 to Ann, 0 messages to send, 0 bytes to handle>"
     )
     line.settle()
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from twisted.python.usage import UsageError
 
+import txsockjs
 from txsockjs.conn import SockJSConnection
 from txsockjs.gateway import Upstream
 from txsockjs.options import DEFAULT_LISTEN, Options
@@ -138,6 +139,49 @@ def test_wrong_options_are_usage_errors_in_one_line(arguments, words):
     message = refusal(*arguments)
     assert message.startswith(words)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "guess"),
+    [
+        (["--heartbeat_delay", "3"], ", did you mean --heartbeat-delay?"),
+        (["--hartbeat-delay=3"], ", did you mean --heartbeat-delay?"),
+        (["--lisen", "tcp:1"], ", did you mean --listen?"),
+        (["--heartbeat-delay", "3", "--mounts", "x"], ", did you mean --mount?"),
+        (["--pre", "/x"], ""),  # a unique prefix is taken
+        (["--nonsense"], "option --nonsense not recognized"),
+        (["-x"], "option -x not recognized"),
+        (["--listen"], "option --listen requires argument"),
+        (["--help=3"], "option --help must not have an argument"),
+    ],
+)
+def test_an_option_that_was_mistyped_is_guessed(arguments, guess):
+    message = refusal(*arguments)
+    assert message.endswith(guess)
+    assert ("did you mean" in message) == ("did you mean" in guess)
+
+
+def test_what_is_the_beginning_of_several_options_is_told_with_them():
+    words, _, guess = refusal("--max", "1").partition(", did you mean ")
+    assert words == "option --max not a unique prefix"
+    assert {"--max-message-size", "--max-body-size"} <= set(guess.rstrip("?").split(" or "))
+
+
+def test_under_a_runner_a_mistyped_option_ends_the_process_with_the_guess():
+    options = Options()
+    options.parent = object()
+    with pytest.raises(SystemExit) as caught:
+        options.parseOptions(["--lisen", "tcp:1"])
+    assert caught.value.code == "sockjs: option --lisen not recognized, did you mean --listen?"
+
+
+def test_the_version_is_ours_and_twisteds(capsys):
+    with pytest.raises(SystemExit) as caught:
+        plan("--version")
+    assert not caught.value.code
+    ours, twisteds = capsys.readouterr().out.splitlines()
+    assert ours == f"txsockjs version: {txsockjs.__version__}"
+    assert twisteds.startswith("Twisted version: ")
 
 
 def test_under_a_runner_a_wrong_option_ends_the_process_with_its_line():

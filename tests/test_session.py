@@ -132,7 +132,7 @@ def test_the_first_receiver_opens_a_session_and_a_poll_ends_with_it() -> None:
     session, server, poll = open_session(room=1)
     assert poll.heard == ["o"]
     assert repr(session).startswith("<Session ")
-    assert "open detached from 192.0.2.1 to Recorder, " in repr(session)
+    assert "open detached from 192.0.2.1 to Recorder, 0 messages to send, " in repr(session)
     assert repr(session.connection) == f"<Recorder on {session!r}>"
     settle(server)
 

@@ -357,6 +357,8 @@ def test_merged_refuses_a_base_that_holds_no_settings():
         ("base_url", "/chat", "/chat"),
         ("disabled_transports", "xhr,jsonp", frozenset({"xhr", "jsonp"})),
         ("disabled_transports", " xhr , jsonp, ", frozenset({"xhr", "jsonp"})),
+        ("disabled_transports", "xhr-polling,xhr-streaming", frozenset({"xhr", "xhr_streaming"})),
+        ("disabled_transports", "jsonp-polling,jsonp", frozenset({"jsonp"})),
         ("disabled_transports", "none", frozenset()),
         ("allowed_origins", "*", "*"),
         ("allowed_origins", "http://A,http://b:80", frozenset({"http://a", "http://b"})),

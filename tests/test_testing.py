@@ -97,6 +97,17 @@ def test_messages_come_back_in_order(router: Any, transport: str) -> None:
     assert log(router)[0].info.transport == transport
 
 
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("xhr-streaming", "xhr_streaming"), ("xhr-polling", "xhr"), ("jsonp-polling", "jsonp")],
+)
+def test_a_transport_may_have_the_clients_name(router: Any, name: str, ours: str) -> None:
+    client = testing.connect(router, name)
+    client.send("hello")
+    assert client.messages == ["hello"]
+    assert log(router)[0].info.transport == ours
+
+
 @pytest.mark.parametrize("transport", FRAMED)
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 def test_any_text_comes_back_unchanged(router: Any, transport: str, text: str) -> None:

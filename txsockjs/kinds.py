@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, NoReturn, Union
 
@@ -177,15 +177,15 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(map(_network, [value] if single else _items(value)))
 
 
-def names(known: tuple[str, ...]) -> Kind:
-    """Accept any of the known names, in any number."""
+def names(known: tuple[str, ...], aliases: Mapping[str, str]) -> Kind:
+    """Accept any of the known names, in any number; an alias stands for one of them."""
 
     def check(value: object) -> frozenset[str]:
         items = _items(value)
         for item in items:
-            if item not in known:
+            if item not in known and item not in tuple(aliases):
                 raise Unfit(item)
-        return frozenset(items)
+        return frozenset(aliases.get(item, item) for item in items)
 
     return Kind(f"names among {', '.join(known)}", check, _parse_list)
 

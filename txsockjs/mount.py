@@ -82,6 +82,11 @@ def find_connection(name: str) -> type[SockJSConnection]:
         sys.path.insert(0, here)
     try:
         found = reflect.namedAny(name)
+    except reflect.ObjectNotFound as error:  # not even its first part can be imported
+        module = name.partition(".")[0]
+        raise SettingsError(
+            f"cannot import {name!r}: No module named {module!r}{_hint(name)}"
+        ) from error
     except Exception as error:  # whatever the module raises while it is imported
         raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{_hint(name)}") from error
     if not (isinstance(found, type) and issubclass(found, SockJSConnection)):

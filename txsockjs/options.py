@@ -12,12 +12,15 @@ Called by `txsockjs.service`; calls `txsockjs.config`, `txsockjs.mount`, `txsock
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import getopt
 import os
 import sys
 from typing import Any, ClassVar
 
 from twisted.python import usage
 
+from . import __version__
 from .config import Plan
 from .errors import SettingsError
 from .mount import Mount, check_prefix, find_app
@@ -81,14 +84,32 @@ class Options(usage.Options):
     opt_l = opt_listen
     opt_m = opt_mount
 
+    def opt_version(self) -> None:
+        """Display the versions of txsockjs and of Twisted, and exit."""
+        sys.stdout.write(f"txsockjs version: {__version__}\n")
+        super().opt_version()
+
     def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse a command line; under twistd, what is wrong ends the process with one line."""
         try:
             super().parseOptions(options)
         except (usage.UsageError, SettingsError) as error:
+            message = f"{error}{self._hint(error.__context__)}"
             if self.parent is None:
-                raise usage.UsageError(str(error)) from error
-            sys.exit(f"sockjs: {error}")
+                raise usage.UsageError(message) from error
+            sys.exit(f"sockjs: {message}")
+
+    def _hint(self, cause: BaseException | None) -> str:
+        """Guess which option was meant; no guess unless ``cause`` says that there is none."""
+        if not isinstance(cause, getopt.GetoptError):
+            return ""
+        known = [name.rstrip("=") for name in self.longOpt]
+        if len(cause.opt) < 2 or cause.opt in known:  # a letter, or a value too many or too few
+            return ""
+        written = cause.opt.replace("_", "-")
+        near = [name for name in known if name.startswith(written)]
+        near = near or difflib.get_close_matches(written, known, n=1)
+        return f", did you mean {' or '.join(f'--{name}' for name in near)}?" if near else ""
 
     def parseArgs(self, *rest: str) -> None:
         """Refuse what belongs to no option."""

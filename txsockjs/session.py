@@ -107,7 +107,7 @@ class BaseSession(SessionMixin):
         return (
             f"<{type(self).__name__} {name} {self.transport or '?'} "
             f"{self.state.value} {attached} from {address} to {self._application.name}, "
-            f"{len(self._pending)} to send, {self._application.size} bytes to handle>"
+            f"{len(self._pending)} messages to send, {self._application.size} bytes to handle>"
         )
 
     # -- what the application may do, through its connection

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from . import kinds
 from .errors import SettingsError
 from .kinds import Kind, Network
-from .stats import TRANSPORTS
+from .stats import CLIENT_NAMES, TRANSPORTS
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -53,7 +53,7 @@ class Settings:
         128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"
     )
     disabled_transports: frozenset[str] = _setting(
-        frozenset(), kinds.names(TRANSPORTS), "transports that are not served"
+        frozenset(), kinds.names(TRANSPORTS, CLIENT_NAMES), "transports that are not served"
     )
     jsessionid: bool | Callable[[Any], str | None] = _setting(
         False, kinds.SWITCH_OR_FUNCTION, "set a JSESSIONID cookie for sticky load balancers"

@@ -22,6 +22,9 @@ TRANSPORTS = (
     "htmlfile",
 )
 
+# What sockjs-client calls those of them that it has another name for.
+CLIENT_NAMES = {"xhr-streaming": "xhr_streaming", "xhr-polling": "xhr", "jsonp-polling": "jsonp"}
+
 #: What is refused, by the name under which it is counted.
 REFUSALS = (
     "origin",  # a page of another origin

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..router import SockJSRouter
+from ..stats import CLIENT_NAMES
 from .client import BadAnswer, Client, advance
 from .http import FRAMINGS, HTTPClient
 from .network import Connection
@@ -39,9 +40,11 @@ def connect(
 ) -> Client:
     """Connect a client to ``router``, whose reactor must be a `Clock`.
 
+    ``transport`` is one of `TRANSPORTS`, or the name that sockjs-client has for it.
     ``query`` (such as ``token=abc``) and ``headers`` go with each request; ``session_id`` is
     anything fresh unless given. Raises `BadAnswer` if the server does not take the client.
     """
+    transport = CLIENT_NAMES.get(transport, transport)
     if transport not in TRANSPORTS:
         raise ValueError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
     if not callable(getattr(router.reactor, "advance", None)):
