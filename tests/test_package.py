@@ -16,7 +16,10 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 # From the bottom to the top: a module imports from the lines above its own only.
 LAYERS = [
     ["errors", "stats"],
-    ["kinds", "proto", "conn", "periodic", "actor", "producing", "sockopts", "sessioncontainer"],
+    [
+        *("kinds", "proto", "conn", "deadlines", "periodic", "actor", "producing", "sockopts"),
+        "sessioncontainer",
+    ],
     ["settings", "takeover", "shortcuts", "head"],
     ["exchange"],
     ["headers", "interfaces", "direct"],
@@ -38,8 +41,8 @@ LAYERS = [
     ["urls"],
     ["router"],
 ]
-# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames and
-# timers, and each other.
+# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames, timers
+# and deadlines, and each other.
 TOP = [
     "config",
     "demo",
@@ -109,8 +112,8 @@ def test_modules_import_from_lower_layers_only() -> None:
 
 def test_the_top_is_built_on_what_is_public() -> None:
     public = {
-        *("", "channel", "conn", "errors", "kinds", "periodic", "proto", "router", "settings"),
-        *("site", "stats", *TOP),
+        *("", "channel", "conn", "deadlines", "errors", "kinds", "periodic", "proto", "router"),
+        *("settings", "site", "stats", *TOP),
     }
     for name in TOP:
         assert imported(name, modules()[name]) <= public, name

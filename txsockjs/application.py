@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from .actor import Mailbox
 from .conn import ConnectionInfo, SockJSConnection
+from .deadlines import Deadline
 from .errors import Refused
 from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
 
@@ -59,7 +60,7 @@ class Application(Mailbox):
         self._owner: Owner = owner
         self._opened = False
         self._given_up = False
-        self._grace: Any | None = None
+        self._grace: Deadline | None = None
         self.connection: SockJSConnection | None = None
 
     @property
@@ -101,9 +102,8 @@ class Application(Mailbox):
     def _close(self) -> None:
         self.close(self._on_close)
         if self._opened and self.connection is not None:
-            self._grace = self._server.reactor.callLater(
-                self._server.settings.disconnect_delay, self._give_up
-            )
+            delay = self._server.settings.disconnect_delay
+            self._grace = Deadline(self._server.reactor, delay, self._give_up)
 
     def done(self) -> None:
         """Let everything go: the last callback is done."""

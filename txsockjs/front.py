@@ -240,9 +240,9 @@ class Front:
 
     # -- told by the site
 
-    def expire(self, now: float, patience: float) -> None:
-        """End the connection if nothing happened for ``patience`` seconds, or drop it."""
-        if self._exchange is not None or now - self._idle_since < patience:
+    def expire(self, until: float, patience: float) -> None:
+        """End the connection, or drop it, if by then nothing happened for ``patience`` seconds."""
+        if self._exchange is not None or until - self._idle_since < patience:
             return
         transport: Any = self.transport
         if self._ready and not self._over:

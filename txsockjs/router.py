@@ -13,7 +13,6 @@ from typing import Any
 from klein import Klein
 from klein.resource import KleinResource
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -22,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from .actor import Scheduler
 from .conn import SockJSConnection, check_class
+from .deadlines import Deadline, Sweep
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY
 from .periodic import Starter
@@ -78,8 +78,7 @@ class SockJSRouter:
         self._connection = connection
         self._leaving: set[object] = set()
         self._gone: list[Deferred[None]] = []
-        self._sweep = LoopingCall(self._expire)
-        self._sweep.clock = reactor
+        self._sweep = Sweep(reactor, self._expire)
 
     def __repr__(self) -> str:
         return f"<SockJSRouter {self._connection.__name__} at {self.prefix or '/'}>"
@@ -138,20 +137,17 @@ class SockJSRouter:
         self.sessions.add(session)
         if not self._sweep.running:
             self.stats.start()
-            self._sweep.start(self.settings.session_check_interval, now=False).addErrback(
-                lambda failure: _log.failure("sessions do not expire any more", failure)
-            )
+            self._sweep.start(self.settings.session_check_interval)
 
-    def _expire(self) -> None:
+    def _expire(self, until: float) -> None:
         self.starter.sweep()
-        self.sessions.expire()
+        self.sessions.expire(until)
         if not self.sessions and self.stats.idle:
             self._stop()
 
     def _stop(self) -> None:
         self.stats.stop()
-        if self._sweep.running:
-            self._sweep.stop()
+        self._sweep.stop()
 
     # -- the end
 
@@ -169,9 +165,9 @@ class SockJSRouter:
         self.closing = True
         for session in self.sessions:
             session.leave((code, reason))
-        give_up = self.reactor.callLater(patience, self._give_up)
+        give_up = Deadline(self.reactor, patience, self._give_up)
         result: Deferred[None] = Deferred()
-        result.addCallback(lambda _: give_up.cancel() if give_up.active() else None)
+        result.addCallback(lambda _: give_up.cancel())
         self._gone.append(result)
         self._check_gone()
         return result

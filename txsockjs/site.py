@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from .deadlines import Sweep
 from .errors import BodyTooLarge
 from .front import Front
 from .headers import shared_with
@@ -170,8 +170,7 @@ class SockJSSite(Site):
         self.shorten(routers)
         self._fronts: set[Front] = set()
         self._patience = 0.0
-        self._sweep = LoopingCall(self._expire)
-        self._sweep.clock = self.reactor
+        self._sweep = Sweep(self.reactor, self._expire)
         self._transports: set[weakref.ref[Any]] = set()
 
     def connections(self) -> list[Any]:
@@ -230,7 +229,7 @@ class SockJSSite(Site):
         self._fronts.add(front)
         if self.timeOut and not self._sweep.running:
             self._patience = self.timeOut
-            self._sweep.start(self._patience / 4, now=False)
+            self._sweep.start(self._patience / 4)
 
     def leave(self, front: Front) -> None:
         """Forget a connection that ended, or that is not the front's any more."""
@@ -245,11 +244,10 @@ class SockJSSite(Site):
 
     def _rest(self) -> None:
         # While it listens, the next sweep is soon enough: connections come and go all the time.
-        if not self._fronts and self._sweep.running:
+        if not self._fronts:
             self._sweep.stop()
 
-    def _expire(self) -> None:
+    def _expire(self, until: float) -> None:
         self._rest()
-        now = self.reactor.seconds()
         for front in list(self._fronts):
-            front.expire(now, self._patience)
+            front.expire(until, self._patience)

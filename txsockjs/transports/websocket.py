@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..conn import ConnectionInfo
+from ..deadlines import Deadline
 from ..errors import RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
@@ -81,7 +82,7 @@ class WebSocketReceiver:
         self._greeting = greeting
         self._careful: CarefulProtocol | None = None
         self._partial: PartialFrame | None = None
-        self._deadline: Any | None = None
+        self._deadline: Deadline | None = None
         self._held = False
         self._closing = False
         self._unanswered: bytes | None = None
@@ -325,7 +326,8 @@ class WebSocketReceiver:
     def _start_deadline(self) -> None:
         if self._deadline is None:
             server = self._sockets.server
-            self._deadline = server.reactor.callLater(server.settings.ping_timeout, self._timed_out)
+            delay = server.settings.ping_timeout
+            self._deadline = Deadline(server.reactor, delay, self._timed_out)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

@@ -1,0 +1,91 @@
+"""`Deadline` and `Sweep`: when somebody's time is over, and not because the program stood still.
+
+Rules: timers run before sockets are read, so after a stall (a callback that blocked, a stopped
+process, a suspended machine) what should have come in time lies there unread. A deadline or a sweep
+that is seen more than `STALL` seconds late is therefore put off, once, by `GRACE` seconds. Whatever
+ends somebody goes by one of these; what only sends does not need to.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+# Both in seconds.
+STALL = 1.0
+GRACE = 1.0
+
+
+class Deadline:
+    """Call ``over``, once, ``seconds`` from now, unless it is cancelled before."""
+
+    __slots__ = ("_call", "_over", "_reactor")
+
+    def __init__(self, reactor: Any, seconds: float, over: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._over = over
+        self._call: Any = reactor.callLater(seconds, self._check)
+
+    def active(self) -> bool:
+        """Tell whether it is still to come."""
+        return self._call is not None and bool(self._call.active())
+
+    def cancel(self) -> None:
+        """Forget it; harmless if it is over."""
+        if self.active():
+            self._call.cancel()
+        self._call = None
+
+    def _check(self) -> None:
+        call, self._call = self._call, None
+        if _is_late(self._reactor, call):
+            self._call = self._reactor.callLater(GRACE, self._over)
+        else:
+            self._over()
+
+
+class Sweep:
+    """Call ``sweep(until)`` periodically: whoever was due by then may be ended.
+
+    ``until`` is the present, on the reactor's clock. In a sweep that is late it is the time of the
+    one before, since when nobody else could be heard; the next one follows after `GRACE` seconds.
+    """
+
+    __slots__ = ("_call", "_interval", "_last", "_reactor", "_sweep")
+
+    def __init__(self, reactor: Any, sweep: Callable[[float], object]) -> None:
+        self._reactor = reactor
+        self._sweep = sweep
+        self._interval = 0.0
+        self._last = 0.0
+        self._call: Any | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is started."""
+        return self._call is not None
+
+    def start(self, interval: float) -> None:
+        """Call every ``interval`` seconds from now on."""
+        if self._call is None:
+            self._interval = interval
+            self._last = self._reactor.seconds()
+            self._call = self._reactor.callLater(interval, self._run)
+
+    def stop(self) -> None:
+        """Leave no timer behind; harmless if it is not running."""
+        if self._call is not None:
+            call, self._call = self._call, None
+            call.cancel()
+
+    def _run(self) -> None:
+        now = self._reactor.seconds()
+        late = _is_late(self._reactor, self._call)
+        until = self._last if late else now
+        self._last = now
+        # Before the call: one that fails must not be the last.
+        self._call = self._reactor.callLater(GRACE if late else self._interval, self._run)
+        self._sweep(until)
+
+
+def _is_late(reactor: Any, call: Any) -> bool:
+    return bool(reactor.seconds() - call.getTime() > STALL)
