@@ -1,0 +1,30 @@
+"""How much a connection may do in one turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from txsockjs import pace
+from txsockjs.pace import LONGEST, Pace
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(pace, "clock", lambda: now[0])
+    return now
+
+
+def test_a_turn_ends_after_so_many_things(clock: list[float]) -> None:
+    turn = Pace(3)
+    assert [turn.may_go_on() for _ in range(3)] == [True, True, False]
+    turn = Pace(10)
+    assert [turn.may_go_on(4), turn.may_go_on(5), turn.may_go_on(1)] == [True, True, False]
+
+
+def test_a_turn_ends_after_some_time(clock: list[float]) -> None:
+    turn = Pace(1000)
+    clock[0] += LONGEST / 2
+    assert turn.may_go_on()
+    clock[0] += LONGEST
+    assert not turn.may_go_on()

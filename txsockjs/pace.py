@@ -1,0 +1,33 @@
+"""`Pace`: how much one connection may do before the others have their turn.
+
+Rules: a turn is bounded in things done and in time; what is left over waits as the bytes it came
+in, its connection is not read meanwhile, and it goes on in the reactor's next iteration. Used by
+whatever takes many requests or frames out of one read.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+#: How long a turn may be, in seconds: what eight such connections take together is not felt.
+LONGEST = 0.002
+
+clock = perf_counter
+
+
+class Pace:
+    """One turn of one connection, which begins when it is made.
+
+    ``most`` is how many things may be done in it; it is at least one, however long that takes.
+    """
+
+    __slots__ = ("_left", "_until")
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._until = clock() + LONGEST
+
+    def may_go_on(self, done: int = 1) -> bool:
+        """Note that so many things were done, and tell whether there is room for more."""
+        self._left -= done
+        return self._left > 0 and clock() < self._until
