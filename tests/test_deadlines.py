@@ -15,7 +15,8 @@ from txsockjs.interfaces import RECEIVED
 from .fakes import open_session, settle
 from .memory import Lab
 from .raw import frame
-from .sites import POLL, SEND, SiteLab
+from .sites import INFO, POLL, SEND, SiteLab
+from .test_gateway import Bench
 
 LONG = 60.0  # longer than any delay below
 
@@ -73,6 +74,26 @@ def test_a_cancelled_deadline_never_comes(stalled: float) -> None:
     assert not deadline.active()
     assert clock.getDelayedCalls() == []
     assert over == []
+
+
+def test_a_deadline_can_count_anew() -> None:
+    deadline, clock, over = make_deadline(5)
+    clock.advance(4)
+    deadline.reset(3)
+    clock.advance(2)
+    assert over == []
+    clock.advance(1)
+    assert over == ["over"]
+
+
+def test_a_deadline_that_counts_anew_may_be_put_off_anew() -> None:
+    deadline, clock, over = make_deadline(5)
+    for _ in range(2):
+        clock.advance(LONG)
+        assert over == []
+        deadline.reset(5)
+    clock.advance(5)
+    assert over == ["over"]
 
 
 # -- a sweep
@@ -268,6 +289,32 @@ def test_an_idle_connection_ends_after_a_stall() -> None:
     lab.clock.advance(GRACE)
     assert not client.is_open
     lab.settle()
+
+
+def test_a_connection_of_twisted_web_outlives_a_stall_as_well() -> None:
+    lab = SiteLab(time_out=8)
+    client, gone = lab.connect(), lab.connect()
+    for one in (client, gone):
+        one.send(INFO)
+    assert not client.is_fast
+    lab.clock.advance(LONG)
+    client.send(INFO)
+    assert [answer.code for answer in client.answers] == [200, 200]
+    lab.clock.advance(GRACE)
+    assert client.is_open
+    assert not gone.is_open
+    lab.settle()
+
+
+def test_an_upstream_whose_answer_lies_in_the_socket_is_not_given_up() -> None:
+    bench = Bench()
+    bench.clock.advance(LONG)
+    assert bench.endpoint.cancelled == 0
+    bench.endpoint.answer()
+    bench.clock.advance(GRACE)
+    bench.client.send(frame(1, b'"hello"'))
+    assert bench.client.is_open
+    bench.settle()
 
 
 # -- the end of all

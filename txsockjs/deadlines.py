@@ -1,4 +1,4 @@
-"""`Deadline` and `Sweep`: when somebody's time is over, and not because the program stood still.
+"""`Deadline`, `Sweep`: when somebody's time is over, and not because the program stood still.
 
 Rules: timers run before sockets are read, so after a stall (a callback that blocked, a stopped
 process, a suspended machine) what should have come in time lies there unread. A deadline or a sweep
@@ -16,13 +16,17 @@ GRACE = 1.0
 
 
 class Deadline:
-    """Call ``over``, once, ``seconds`` from now, unless it is cancelled before."""
+    """Call ``over``, once, ``seconds`` from now, unless it is cancelled before.
 
-    __slots__ = ("_call", "_over", "_reactor")
+    It is what Twisted needs of an `IDelayedCall` for its time-outs.
+    """
+
+    __slots__ = ("_call", "_over", "_put_off", "_reactor")
 
     def __init__(self, reactor: Any, seconds: float, over: Callable[[], object]) -> None:
         self._reactor = reactor
         self._over = over
+        self._put_off = False
         self._call: Any = reactor.callLater(seconds, self._check)
 
     def active(self) -> bool:
@@ -35,12 +39,29 @@ class Deadline:
             self._call.cancel()
         self._call = None
 
+    def reset(self, seconds: float) -> None:
+        """Count anew: it comes ``seconds`` from now."""
+        self._put_off = False
+        self._call.reset(seconds)
+
     def _check(self) -> None:
         call, self._call = self._call, None
-        if _is_late(self._reactor, call):
-            self._call = self._reactor.callLater(GRACE, self._over)
+        if not self._put_off and _is_late(self._reactor, call):
+            self._put_off = True
+            self._call = self._reactor.callLater(GRACE, self._check)
         else:
             self._over()
+
+
+class Patience:
+    """A clock for time-outs of Twisted's: what it calls later are deadlines."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def callLater(self, seconds: float, over: Callable[[], object]) -> Deadline:
+        """Make a `Deadline`."""
+        return Deadline(self._reactor, seconds, over)
 
 
 class Sweep:

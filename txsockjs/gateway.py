@@ -12,7 +12,7 @@ by `txsockjs.serving`. Called by `txsockjs.mount` and `txsockjs.service`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .conn import SockJSConnection
+from .deadlines import Deadline, Patience
 from .errors import SettingsError
 from .ports import what_is_wrong
 from .serving import serving
@@ -107,7 +108,7 @@ class Bridge(Protocol):
         self._connecting: Deferred[Any] | None = None
         self._upstream: Any | None = None
         self._over = False
-        self._closing: Any | None = None
+        self._closing: Deadline | None = None
 
     # -- the browser
 
@@ -116,7 +117,8 @@ class Bridge(Protocol):
         self.transport.pauseProducing()
         gateway = self._gateway
         self._connecting = gateway.endpoint.connect(_UpstreamFactory(self))
-        self._connecting.addTimeout(gateway.connect_timeout, gateway.reactor)
+        clock: Any = Patience(gateway.reactor)
+        self._connecting.addTimeout(gateway.connect_timeout, clock)
         self._connecting.addErrback(self._failed)
 
     def dataReceived(self, data: bytes) -> None:
@@ -130,8 +132,8 @@ class Bridge(Protocol):
         if self._upstream is not None:
             upstream, self._upstream = self._upstream, None
             upstream.unregisterProducer()
-            drop = upstream.abortConnection
-            self._closing = self._gateway.reactor.callLater(CLOSE_TIMEOUT, self._drop, drop)
+            reactor = self._gateway.reactor
+            self._closing = Deadline(reactor, CLOSE_TIMEOUT, upstream.abortConnection)
             upstream.loseConnection()
         elif self._connecting is not None:
             self._connecting.cancel()
@@ -169,10 +171,6 @@ class Bridge(Protocol):
                 why=failure.getErrorMessage(),
             )
             self._end(TIMED_OUT if failure.check(*_TIMEOUTS) else UNREACHABLE)
-
-    def _drop(self, drop: Callable[[], object]) -> None:
-        self._closing = None
-        drop()
 
     def _end(self, reason: Reason) -> None:
         self._over = True

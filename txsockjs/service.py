@@ -25,6 +25,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
+from .deadlines import Deadline
 from .demo import Demo
 from .errors import SettingsError, StartError
 from .options import Options
@@ -111,8 +112,9 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
             transport.loseConnection()
-        deadline = self._reactor.seconds() + DROP_DELAY
-        while self.site.connections() and self._reactor.seconds() < deadline:
+        polls = round(DROP_DELAY / POLL_INTERVAL)  # counted, as a stall sends nothing
+        while self.site.connections() and polls:
+            polls -= 1
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
@@ -130,7 +132,7 @@ class SockJSService(Service):
                 timer.cancel()
                 waiting.callback(results)
 
-        timer = self._reactor.callLater(self._stop_timeout, give_up)
+        timer = Deadline(self._reactor, self._stop_timeout, give_up)
         DeferredList(ending, consumeErrors=True).addCallback(finish)
         for succeeded, result in await waiting:
             if not succeeded:

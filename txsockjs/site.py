@@ -23,7 +23,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from .deadlines import Sweep
+from .deadlines import Patience, Sweep
 from .errors import BodyTooLarge
 from .front import Front
 from .headers import shared_with
@@ -203,7 +203,9 @@ class SockJSSite(Site):
 
     def web_protocol(self, address: IAddress | None) -> Any:
         """Make the protocol of twisted.web for a connection."""
-        return super().buildProtocol(address)
+        channel: Any = super().buildProtocol(address)
+        channel.callLater = Patience(self.reactor).callLater
+        return channel
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Build the protocol of a connection, and remember its transport once it is connected."""
