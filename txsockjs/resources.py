@@ -138,6 +138,11 @@ class Nowhere(Resource):
         return NOT_DONE_YET
 
 
+def with_head(handler: Handler) -> dict[bytes, Handler]:
+    """Return the methods of a URL that is read: the answer to HEAD is GET's, less its body."""
+    return {b"GET": handler, b"HEAD": handler}
+
+
 def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
     """Return the methods of a URL that scripts of other origins use."""
 

@@ -20,7 +20,7 @@ from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
 from .interfaces import ATTACH
 from .proto import is_callback
-from .resources import Handler, Host, Nowhere, Page, PageResource, with_preflight
+from .resources import Handler, Host, Nowhere, Page, PageResource, with_head, with_preflight
 from .session import BaseSession, Session
 from .settings import Settings
 from .stats import TRANSPORTS
@@ -86,11 +86,12 @@ class Urls:
 
     def _static_urls(self) -> list[Url]:
         endpoint, settings = self._endpoint, self._settings
-        info = with_preflight(b"GET", partial(static.info, settings=settings))
+        tell = partial(static.info, settings=settings)
+        info = {**with_preflight(b"GET", tell), **with_head(tell)}
         test = with_preflight(b"POST", partial(static.chunking_test, reactor=endpoint.reactor))
-        greeting = partial(PageResource, Page(endpoint, {b"GET": static.greeting}))
+        greeting = partial(PageResource, Page(endpoint, with_head(static.greeting)))
         iframe = partial(
-            _iframe_resource, Page(endpoint, {b"GET": partial(static.iframe, settings=settings)})
+            _iframe_resource, Page(endpoint, with_head(partial(static.iframe, settings=settings)))
         )
         urls = [
             Url("greeting", "", greeting),

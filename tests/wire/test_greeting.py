@@ -37,9 +37,15 @@ def test_an_endpoint_may_lie_deep(lab):
     assert lab.websocket("/very/deep/down").head.status == 101
 
 
-def test_a_head_request_gets_no_body(site):
+@pytest.mark.parametrize("path", ["/echo", "/echo/", "/echo/info", "/echo/iframe.html"])
+def test_a_head_request_gets_the_headers_and_no_body(site, path):
     peer = site.connect()
-    peer.ask("HEAD", "/echo")
-    assert peer.response("HEAD").status in (200, 405)
+    peer.ask("GET", path)
+    got = peer.response()
+    peer.ask("HEAD", path)
+    head = peer.response("HEAD")
+    assert head.status == 200
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
     peer.ask("GET", "/echo")
     assert peer.response().body == GREETING

@@ -53,11 +53,11 @@ UNKNOWN = [
 GET = ("GET",)
 POST = ("POST",)
 KNOWN = {
-    "": GET,
-    "/": GET,
-    "/info": ("GET", "OPTIONS"),
-    "/iframe.html": GET,
-    "/iframe-1.0.html": GET,
+    "": ("GET", "HEAD"),
+    "/": ("GET", "HEAD"),
+    "/info": ("GET", "HEAD", "OPTIONS"),
+    "/iframe.html": ("GET", "HEAD"),
+    "/iframe-1.0.html": ("GET", "HEAD"),
     "/websocket": GET,
     "/chunking_test": ("POST", "OPTIONS"),
     "/0/s/websocket": GET,
