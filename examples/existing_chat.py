@@ -1,4 +1,4 @@
-"""A chat server as it was, for telnet, and what puts it on the web: the last five lines.
+"""A chat server as it was, for telnet, and what puts it on the web: the last lines.
 
 Run it with ``python existing_chat.py``: telnet to port 6000, SockJS at http://127.0.0.1:8080/chat.
 Both speak in lines: what a browser sends has to end in a carriage return and a newline.
@@ -25,7 +25,8 @@ class Chat(LineReceiver):
 
 chat = Factory.forProtocol(Chat)
 chat.people = set()
-web = SockJSFactory(chat, prefix="/chat")
+# Bytes of one person that are no text must not end the sessions of the others.
+web = SockJSFactory(chat, prefix="/chat", fallback_encoding="replace")
 if __name__ == "__main__":
     reactor.listenTCP(6000, chat, interface="127.0.0.1")
     reactor.listenTCP(8080, web, interface="127.0.0.1")

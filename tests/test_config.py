@@ -125,7 +125,7 @@ def test_overrides_win_over_what_any_mount_says(read):
         ),
         (
             "[[mount]]\napp = 'endpoint:tcp:a:1'\nfallback_encoding = 'x'",
-            "fallback_encoding must be a text encoding such as latin-1, or none, not 'x'",
+            "fallback_encoding must be a text encoding such as latin-1, replace or none, not 'x'",
         ),
         (
             f"[[mount]]\napp = '{CHAT}'\nconnect_timeout = 1",

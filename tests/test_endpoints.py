@@ -122,6 +122,8 @@ def test_prefix_and_encoding_are_told_beside_the_settings():
     router = described(":prefix=/a/b:fallback_encoding=latin-1")
     assert router.prefix == "/a/b"
     assert router.get_connection_class().fallback_encoding == "latin-1"
+    replacing = described(":fallback_encoding=replace").get_connection_class()
+    assert replacing.fallback_encoding == "replace"
     assert described(":fallback_encoding=none").get_connection_class().fallback_encoding is None
 
 

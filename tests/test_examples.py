@@ -139,8 +139,11 @@ async def test_existing_chat():
             assert client.messages() == ["hello from the web\r\n"]
             send(b"hello from telnet\r\n")
             assert client.messages() == ["hello from telnet\r\n"]
+            send(b"\xff\xfe\x80\r\n")  # no text, as telnet's options
+            assert client.messages() == ["\ufffd\ufffd\ufffd\r\n"]
             told = json.loads(post(poll + "/xhr")[1:])
-            assert told == ["hello from the web\r\n", "hello from telnet\r\n"]
+            assert told[:2] == ["hello from the web\r\n", "hello from telnet\r\n"]
+            assert told[2:] == ["\ufffd\ufffd\ufffd\r\n"]
 
     ports = [reactor.listenTCP(0, one, interface="127.0.0.1") for one in (chat, web)]
     await deferToThread(check, *(port.getHost().port for port in ports))

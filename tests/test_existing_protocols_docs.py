@@ -11,7 +11,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.tap import portforward
 
 from txsockjs import Settings
@@ -61,11 +61,14 @@ class Served:
     """What a program listened with, spoken to in memory."""
 
     def __init__(self, code, monkeypatch):
-        self.ports = []
-        monkeypatch.setattr(reactor, "listenTCP", lambda *arguments: self.ports.append(arguments))
+        self.ports, ran = {}, []
+        monkeypatch.setattr(reactor, "listenTCP", self.ports.__setitem__)
+        monkeypatch.setattr(reactor, "run", lambda: ran.append(set(self.ports)))
         self.names = {"__name__": "program"}
         exec(compile(code, "docs", "exec"), self.names)
-        ((self.port, self.factory),) = self.ports
+        # It runs as it stands, and listens before it does.
+        assert ran == [set(self.ports)]
+        self.factory = self.ports[8080]
         self.transports = []
 
     def upgrade(self, path):
@@ -103,11 +106,29 @@ class Served:
 )
 def test_each_program_serves_what_it_says(text, number, paths, said, heard, monkeypatch):
     served = Served(blocks(text, "python")[number], monkeypatch)
-    assert served.port == 8080
     transports = [served.upgrade(path) for path in paths]
     served.say(transports[0], said)
     for transport in transports:
         assert heard in transport.value()
+    served.end()
+
+
+@pytest.mark.parametrize(("text", "path"), [(EXISTING, "/chat/0/a"), (OLD, "/0/a")])
+def test_bytes_of_one_person_that_are_no_text_do_not_end_the_sessions_of_others(
+    text, path, monkeypatch
+):
+    served = Served(blocks(text, "python")[0], monkeypatch)
+    page, raw = served.upgrade(path + "/websocket"), served.upgrade(path[:-4] + "/websocket")
+    raw.protocol.dataReceived(b"\x82\x85\0\0\0\0\xff\xfe\x80\r\n")
+    assert page.value().endswith(rb'a["\ufffd\ufffd\ufffd\r\n"]')
+    assert raw.value().endswith(b"\x82\x05\xff\xfe\x80\r\n")
+    if 6000 in served.ports:
+        telnet = served.ports[6000].buildProtocol(None)
+        telnet.makeConnection(StringTransport())
+        telnet.dataReceived(b"\xff\xfe\x80 or so\r\n")
+        assert page.value().endswith(rb'a["\ufffd\ufffd\ufffd or so\r\n"]')
+        telnet.connectionLost(None)
+    assert not page.disconnecting
     served.end()
 
 

@@ -57,6 +57,26 @@ def test_app_and_prefix_are_short_for_a_mount():
     assert mount.prefix == ""
 
 
+def test_a_fallback_encoding_is_that_of_every_endpoint_and_wins_over_the_file(tmp_path):
+    file = tmp_path / "sockjs.toml"
+    file.write_text(
+        """
+        mount = [{ prefix = "/a", app = "endpoint:tcp:a:1", fallback_encoding = "latin-1" }]
+        """
+    )
+    more = ("--mount", "/b=endpoint:tcp:b:1", "--mount", f"/c={CHAT}")
+    told = plan("--config", str(file), *more, "--fallback-encoding", "replace").mounts
+    assert [mount.connection for mount in told] == [
+        Upstream("tcp:a:1", fallback_encoding="replace"),
+        Upstream("tcp:b:1", fallback_encoding="replace"),
+        Chat,
+    ]
+    (mount,) = plan("--config", str(file), "--fallback-encoding", "none").mounts
+    assert mount.connection == Upstream("tcp:a:1")
+    (mount,) = plan("--config", str(file)).mounts
+    assert mount.connection == Upstream("tcp:a:1", fallback_encoding="latin-1")
+
+
 def test_static_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert plan("--app", CHAT, "--prefix", "/a", "--static", "files").static == str(
@@ -131,6 +151,14 @@ def test_the_command_line_wins_over_the_file_and_adds_to_its_mounts(tmp_path):
         (["--app", "no_such.Name"], "cannot import 'no_such.Name': "),
         (["--app", CHAT, "--prefix", "x"], "a prefix must be / or a path such as /chat, not 'x'"),
         (["--prefix", "/x"], "--prefix says where to serve an --app, and there is none"),
+        (
+            ["--app", "endpoint:tcp:a:1", "--fallback-encoding", "ignore"],
+            "fallback_encoding must be a text encoding such as latin-1, replace or none, not 'ign",
+        ),
+        (
+            ["--app", CHAT, "--fallback-encoding", "replace"],
+            "--fallback-encoding is for an endpoint:, and there is none",
+        ),
         (["--static", "."], "--static serves files beside an application, and there is none"),
         (["--config", "/no/such.toml"], "cannot read /no/such.toml: No such file or directory"),
     ],

@@ -17,6 +17,11 @@ def test_a_fallback_encoding_that_is_none_is_refused(wrong: Any) -> None:
         serving(Factory(), wrong)
 
 
+@pytest.mark.parametrize("right", ["latin-1", "replace", None])
+def test_an_encoding_replace_and_none_are_taken(right: Any) -> None:
+    assert serving(Factory(), right).fallback_encoding == right  # type: ignore[attr-defined]
+
+
 def test_what_builds_no_protocols_is_refused() -> None:
     with pytest.raises(TypeError, match=r"factory must have a buildProtocol, .* not <class"):
         serving(Protocol)

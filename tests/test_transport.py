@@ -158,7 +158,9 @@ def test_bytes_that_are_no_text_end_a_sockjs_session_with_1003() -> None:
     bench.transport.write(b"more")
     (event,) = logged
     assert event["log_level"] is LogLevel.warn
-    assert "wrote bytes that are not UTF-8, which ends <" in formatEvent(event)
+    assert "wrote bytes that are not UTF-8 and there is no fallback_encoding, which ends <" in (
+        formatEvent(event)
+    )
     bench.lab.pass_time(1)
     assert bench.frames() == [
         'a["fine"]',
@@ -177,6 +179,26 @@ def test_a_fallback_encoding_reads_them_instead() -> None:
     bench.transport.write(b"\xe2")
     bench.transport.loseConnection()
     assert bench.frames()[:3] == ['a["ü"]', 'a["Ãü"]', 'a["â"]']
+    bench.settle()
+
+
+def test_what_is_no_character_may_be_replaced() -> None:
+    bench = Bench(encoding="replace")
+    bench.transport.write(b"\xff\xfe\x80")
+    bench.transport.write(b"\xff \xe2\x98")  # a character in two writes stays one
+    bench.transport.write(b"\x83!")
+    bench.transport.write(b"\xe2")
+    bench.transport.write(b" on")
+    bench.transport.write(b"end\xe2")
+    bench.transport.loseConnection()
+    assert bench.frames()[:6] == [
+        r'a["\ufffd\ufffd\ufffd"]',
+        r'a["\ufffd "]',
+        'a["☃!"]',
+        r'a["\ufffd on"]',
+        'a["end"]',
+        r'a["\ufffd"]',
+    ]
     bench.settle()
 
 
@@ -200,6 +222,14 @@ def test_a_raw_websocket_carries_bytes_that_are_no_text() -> None:
     bench.transport.write(b"text")
     bench.transport.loseConnection()
     assert bench.frames() == [b"\xff", b"text", 3000]
+    bench.settle()
+
+
+def test_a_raw_websocket_gets_the_bytes_where_others_get_a_replacement() -> None:
+    bench = Bench(raw=True, encoding="replace")
+    bench.transport.write(b"text")
+    bench.transport.write(b"\xff")
+    assert bench.frames() == ["text", b"\xff"]
     bench.settle()
 
 

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from .errors import SettingsError
 from .legacy import parsed
 from .mount import check_prefix
-from .serving import checked_encoding
+from .serving import encoding_from
 
 
 @implementer(IStreamServerEndpoint)
@@ -73,7 +73,7 @@ def _option(name: str, text: str) -> tuple[str, Any]:
     if name == "prefix":
         return name, check_prefix(text)
     if name == "fallback_encoding":
-        return name, checked_encoding(None if text.lower() == "none" else text)
+        return name, encoding_from(text)
     if ":" in name:
         raise SettingsError(f"in the endpoint that sockjs: wraps, = must be escaped: {name}\\=")
     return parsed(name, text)

@@ -51,7 +51,7 @@ class Upstream:
     """A client endpoint as text, such as ``tcp:irc.example.net:6667``, and how to bridge to it.
 
     ``connect_timeout`` is in seconds; ``fallback_encoding`` is what bytes that are no UTF-8 are
-    read as, where a browser can only be sent text.
+    read as, where a browser can only be sent text (see `SockJSTransport`).
     """
 
     description: str

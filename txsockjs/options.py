@@ -23,7 +23,9 @@ from twisted.python import usage
 from . import __version__
 from .config import Plan
 from .errors import SettingsError
+from .gateway import Upstream
 from .mount import Mount, check_prefix, find_app
+from .serving import encoding_from
 from .settings import Settings
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -35,6 +37,18 @@ def _in_words(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return str(default)
+
+
+def _read_as(mounts: list[Mount], text: str) -> None:
+    """Give the mounts that bridge to an endpoint this encoding, whatever the file says."""
+    encoding = encoding_from(text)
+    bridges = [mount for mount in mounts if isinstance(mount.connection, Upstream)]
+    if not bridges:
+        raise usage.UsageError("--fallback-encoding is for an endpoint:, and there is none")
+    for number, mount in enumerate(mounts):
+        if isinstance(mount.connection, Upstream):
+            upstream = dataclasses.replace(mount.connection, fallback_encoding=encoding)
+            mounts[number] = dataclasses.replace(mount, connection=upstream)
 
 
 # Each setting by the name of its option; what is given stays text until all of it is checked.
@@ -61,6 +75,13 @@ class Options(usage.Options):
         ],
         ["prefix", "p", None, "Where to serve --app. [default: /]"],
         ["static", "s", None, "Serve the files of this directory beside the applications."],
+        [
+            "fallback-encoding",
+            None,
+            None,
+            "What bytes that are no UTF-8 are read as where an endpoint: sends them to a browser: "
+            "an encoding, or replace. [default: none]",
+        ],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
         *(
             [name, None, None, f"{field.metadata['help']} [default: {_in_words(field.default)}]"]
@@ -130,6 +151,8 @@ class Options(usage.Options):
             raise usage.UsageError("--prefix says where to serve an --app, and there is none")
         if plan.static is not None and not plan.mounts:
             raise usage.UsageError("--static serves files beside an application, and there is none")
+        if self["fallback-encoding"] is not None:
+            _read_as(plan.mounts, self["fallback-encoding"])
         given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
         plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
         self.plan = plan

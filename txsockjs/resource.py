@@ -28,8 +28,9 @@ class SockJSResource(Resource):
     """Serve ``factory`` over SockJS, wherever in a tree of resources this is put.
 
     ``options`` is a `Settings` or a mapping, also one of the options of txsockjs 1.x; single
-    settings come as keywords. ``fallback_encoding`` is what bytes that are no UTF-8 are read as;
-    without it they end a session, but for a raw websocket's. ``router`` has the sessions.
+    settings come as keywords. ``fallback_encoding`` is what bytes that are no UTF-8 are read as,
+    or ``replace``; without it they end a session, but for a raw websocket's. ``router`` has the
+    sessions.
     """
 
     isLeaf = True

@@ -10,7 +10,7 @@ from typing import Any
 
 from .conn import ConnectionInfo, SockJSConnection
 from .errors import SettingsError
-from .transport import SockJSTransport
+from .transport import REPLACE, SockJSTransport
 
 
 class ProtocolConnection(SockJSConnection):
@@ -52,13 +52,22 @@ def serving(factory: Any, fallback_encoding: str | None = None) -> type[SockJSCo
 
 
 def checked_encoding(name: Any) -> str | None:
-    """Return the name of a text encoding, or None; raise `SettingsError` for anything else."""
-    if name is None:
-        return None
+    """Return the name of a text encoding, ``replace`` or None.
+
+    Raises `SettingsError` for anything else.
+    """
+    if name is None or name == REPLACE:
+        return REPLACE if name else None
     try:
         b"x".decode(name, "replace")  # an empty one is not even looked at
     except (LookupError, TypeError, ValueError):
         raise SettingsError(
-            f"fallback_encoding must be a text encoding such as latin-1, or none, not {name!r}"
+            "fallback_encoding must be a text encoding such as latin-1, replace or none, "
+            f"not {name!r}"
         ) from None
     return str(name)
+
+
+def encoding_from(text: str) -> str | None:
+    """Read a ``fallback_encoding`` from a command line or an endpoint string."""
+    return None if text.strip().lower() == "none" else checked_encoding(text)

@@ -2,7 +2,8 @@
 
 Rules: a protocol writes bytes, a browser gets text: UTF-8, one message for each write, a character
 split over two writes kept until it is whole. Bytes that are no text end a SockJS session with
-1003; a raw websocket carries them as binary messages, and is answered in binary once it sent any.
+1003, unless it is said what to read them as; a raw websocket carries them as binary messages, and
+is answered in binary once it sent any.
 Made by `txsockjs.serving` for each session; calls the connection.
 """
 
@@ -27,6 +28,9 @@ _log = Logger()
 Reason = tuple[int, str]
 Data = Union[bytes, bytearray, memoryview]
 
+# What stands in the place of an encoding where U+FFFD shall stand for what is no text.
+REPLACE = "replace"
+
 GO_AWAY: Reason = (3000, "Go away!")
 NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
 
@@ -40,7 +44,8 @@ class SockJSTransport:
     """What a wrapped protocol has as its ``transport``.
 
     ``connection`` is the `SockJSConnection` below it; ``connection.info`` describes the request.
-    ``fallback_encoding`` is what bytes that are no UTF-8 are read as, instead of being refused.
+    ``fallback_encoding`` is what bytes that are no UTF-8 are read as, instead of being refused;
+    with ``replace`` what is no character becomes U+FFFD.
     """
 
     def __init__(self, connection: SockJSConnection, fallback_encoding: str | None = None) -> None:
@@ -48,8 +53,11 @@ class SockJSTransport:
         self.connected = True
         self.disconnecting = False
         self._protocol: Any | None = None
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._fallback = fallback_encoding
+        replaces = fallback_encoding == REPLACE
+        # A raw websocket gets the bytes instead, and the strict decoder finds them.
+        strict = not replaces or connection.session.transport == "rawwebsocket"
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict" if strict else "replace")
+        self._fallback = "utf-8" if replaces else fallback_encoding
         self._binary = False
         self._aborted = False
         self._producer: _Registered | None = None
@@ -245,7 +253,8 @@ class SockJSTransport:
             self.connection.send(data.decode("utf-8", errors))
         else:
             _log.warn(
-                "{protocol!r} wrote bytes that are not UTF-8, which ends {session!r}: {data!r}",
+                "{protocol!r} wrote bytes that are not UTF-8 and there is no fallback_encoding, "
+                "which ends {session!r}: {data!r}",
                 protocol=self._protocol,
                 session=self.connection.session,
                 data=data[:75],
