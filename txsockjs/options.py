@@ -79,8 +79,7 @@ class Options(usage.Options):
             "fallback-encoding",
             None,
             None,
-            "What bytes that are no UTF-8 are read as where an endpoint: sends them to a browser: "
-            "an encoding, or replace. [default: none]",
+            "What an endpoint: says that is no UTF-8 is read as, or replace. [default: none]",
         ],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
         *(
