@@ -284,7 +284,7 @@ async def test_a_service_in_an_application_serves_until_it_is_stopped():
 
 @pytest_twisted.ensureDeferred
 async def test_a_site_of_ones_own_may_bound_bodies_too():
-    router = make_router("own", "/chat", max_body_size=100)
+    router = make_router("own", "/chat", max_message_size=100, max_body_size=100)
     body = b'["' + b"x" * 200 + b'"]'
 
     def check(port):

@@ -121,9 +121,9 @@ async def test_several_factories_have_prefixes_and_settings_of_their_own():
     one, two, late = LinesFactory("one"), LinesFactory("two"), LinesFactory("late")
     factory = SockJSMultiFactory()
     router = factory.addFactory(one, "one", disabled_transports="websocket")
-    factory.addFactory(two, "/two/deep", Settings(max_body_size=3 * 1024 * 1024))
-    assert factory.max_body_size == 3 * 1024 * 1024
-    assert router.settings.max_body_size == 1024 * 1024
+    factory.addFactory(two, "/two/deep", Settings(max_body_size=6 * 1024 * 1024))
+    assert factory.max_body_size == 6 * 1024 * 1024
+    assert router.settings.max_body_size == 4 * 1024 * 1024
 
     def check(port):
         url = f"http://127.0.0.1:{port}"

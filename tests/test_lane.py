@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from txsockjs import SockJSConnection
+from txsockjs.limits import Limits
 from txsockjs.proto import decode_frame
 from txsockjs.transports import websocket
 from txsockjs.transports.lane import _unmask, _unmask_bytewise, read_messages, unmask
@@ -44,7 +45,7 @@ def frame(payload: bytes, first: int = TEXT, mask: bytes | None = b"\x01\x82\x03
 
 
 def read(data: bytes) -> tuple[list[Any], int]:
-    return read_messages(data, 0, LIMIT, {TEXT: decode_frame})
+    return read_messages(data, 0, LIMIT, {TEXT: decode_frame}, Limits(LIMIT, LIMIT))
 
 
 @given(st.binary(max_size=200), st.binary(min_size=4, max_size=4))
@@ -145,7 +146,7 @@ class Lingering(Wire):
 def outcome(
     path: str, pieces: list[bytes], lingering: bool = False
 ) -> tuple[list[Any], list[Any], bool, bool]:
-    lab = SiteLab("", base=Listener, max_message_size=LIMIT)
+    lab = SiteLab("", base=Listener, max_message_size=LIMIT, max_body_size=LIMIT)
     wire = (Lingering if lingering else Wire)(lab.clock, "192.0.2.1")
     socket = Client(lab.site, lab.clock, wire)
     lab.clients.append(socket)

@@ -17,7 +17,8 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 LAYERS = [
     ["errors", "pace", "stats"],
     [
-        *("kinds", "proto", "conn", "deadlines", "periodic", "actor", "producing", "sockopts"),
+        *("kinds", "limits", "proto", "conn", "deadlines", "periodic", "actor", "producing"),
+        "sockopts",
         "sessioncontainer",
     ],
     ["settings", "takeover", "shortcuts", "head"],

@@ -240,7 +240,8 @@ def test_an_endpoint_that_is_not_ready_is_cancelled_by_the_stop(make):
 
 
 def test_the_site_takes_what_any_of_the_routers_takes(make):
-    routers = [Router("/a", max_body_size=10), Router("/b", max_body_size=30)]
+    sizes = [("/a", 10), ("/b", 30)]
+    routers = [Router(path, max_message_size=10, max_body_size=size) for path, size in sizes]
     service, _ = make(routers=routers)
     assert service.site.max_body_size == 30
     assert service.routers == routers

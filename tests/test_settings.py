@@ -41,7 +41,7 @@ def test_the_defaults_are_the_documented_ones():
         "verify_ip": False,
         "trusted_proxies": (),
         "max_message_size": 1048576,
-        "max_body_size": 1048576,
+        "max_body_size": 4194304,
         "mailbox_limit": 1048576,
         "send_limit": 8388608,
         "max_sessions": None,
@@ -114,7 +114,15 @@ def test_seconds_refuse_what_is_no_time(name, value):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_sizes_are_kept_as_whole_numbers(name):
-    assert getattr(Settings(**{name: 1}), name) == 1
+    assert getattr(Settings(**{"max_message_size": 1, name: 1}), name) == 1
+
+
+def test_a_body_may_be_as_large_as_a_message():
+    assert Settings(max_message_size=2000, max_body_size=2000).max_body_size == 2000
+    assert refusal(max_message_size=2000, max_body_size=1999) == (
+        "max_body_size must be at least max_message_size, which is 2000, not 1999"
+    )
+    assert refusal(max_message_size=5 * 1024 * 1024).startswith("max_body_size must be at least")
 
 
 @pytest.mark.parametrize("name", SIZES)

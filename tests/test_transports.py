@@ -192,7 +192,7 @@ def test_the_chunking_test_goes_at_its_pace_and_stops_when_nobody_listens() -> N
     ],
 )
 def test_a_body_is_taken_whole_or_not_at_all(body: bytes, status: int, answer: bytes) -> None:
-    lab = Lab(max_body_size=1000)
+    lab = Lab(max_message_size=1000, max_body_size=1000)
     lab.xhr()
     sent = lab.send(body)
     assert (sent.status, sent.body) == (status, answer)
@@ -210,7 +210,7 @@ def test_a_message_over_its_limit_is_refused_with_its_whole_body() -> None:
 
 def test_a_body_over_its_limit_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     # A plain Site of twisted.web has it in a file, of any size.
-    lab = Lab(max_body_size=1000)
+    lab = Lab(max_message_size=1000, max_body_size=1000)
     lab.xhr()
     monkeypatch.setattr("txsockjs.exchange.Exchange.body", lambda self: pytest.fail("read"))
     for path in ("/000/abc/xhr_send", "/000/abc/jsonp_send"):
@@ -438,7 +438,7 @@ def test_a_violation_of_the_websocket_protocol_ends_the_session_at_once() -> Non
 
 
 def test_empty_fragments_come_to_an_end() -> None:
-    lab = Lab(max_message_size=100)
+    lab = Lab(max_message_size=100, max_body_size=100)
     socket = lab.upgrade()
     socket.send(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 90 + b'\x80\x83\0\0\0\0"x"')
     assert socket.take().endswith(b'a["x"]')

@@ -19,11 +19,9 @@ from .conn import ConnectionInfo, SockJSConnection
 from .deadlines import Deadline
 from .errors import Refused
 from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
+from .limits import MESSAGE_COST
 
 _log = Logger()
-
-# What a waiting message costs beside its text, so that one budget bounds bytes and count alike.
-MESSAGE_COST = 64
 
 
 class Owner(Protocol):

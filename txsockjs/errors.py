@@ -9,6 +9,7 @@
      +-- Refused              raised by an application: end this session with a code and a reason
      +-- RequestError         a request that breaks the protocol; carries its HTTP answer
           +-- PayloadExpected, BrokenJSON, BodyTooLarge       senders (protocol section 6)
+          +-- MessageTooLarge, BatchTooLarge                  whatever brings messages (section 6)
           +-- CallbackRequired, InvalidCallback               jsonp, htmlfile (section 4)
           +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
           +-- UnsupportedVersion, UpgradeRequired
@@ -83,6 +84,20 @@ class BodyTooLarge(RequestError):
     status = 413
     kind = "size"
     wording = "Request body is too large."
+
+
+class MessageTooLarge(RequestError):
+    """On a websocket it is the close code 1009."""
+
+    status = 413
+    wording = "A message is larger than max_message_size."
+
+
+class BatchTooLarge(RequestError):
+    """The messages cost too much together; on a websocket it is the close code 1009."""
+
+    status = 413
+    wording = "Messages that came together, at 64 bytes more for each, exceed max_body_size."
 
 
 class CallbackRequired(RequestError):

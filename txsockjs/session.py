@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from .actor import Scheduler
-from .application import MESSAGE_COST, Application
+from .application import Application
 from .conn import ConnectionInfo, SockJSConnection
 from .interfaces import (
     ANOTHER_RECEIVER,
@@ -39,6 +39,7 @@ from .interfaces import (
     Server,
     State,
 )
+from .limits import MESSAGE_COST
 from .periodic import Callback
 from .producing import Production
 from .proto import Message, decode_string

@@ -17,6 +17,7 @@ from typing import Any, Callable
 from . import kinds
 from .errors import SettingsError
 from .kinds import Kind, Network
+from .limits import Limits
 from .stats import CLIENT_NAMES, TRANSPORTS
 
 KIB, MIB = 1024, 1024 * 1024
@@ -76,9 +77,11 @@ class Settings:
         (), kinds.NETWORKS, "networks whose word on a client's address is believed"
     )
     max_message_size: int = _setting(
-        MIB, kinds.BYTES, "largest message a client may send, in bytes"
+        MIB, kinds.BYTES, "largest message a client may send, in bytes of UTF-8"
     )
-    max_body_size: int = _setting(MIB, kinds.BYTES, "largest body of a request, in bytes")
+    max_body_size: int = _setting(
+        4 * MIB, kinds.BYTES, "largest body, or websocket message, that brings messages, in bytes"
+    )
     mailbox_limit: int = _setting(
         MIB, kinds.BYTES, "bytes of messages that wait for the application before a client waits"
     )
@@ -105,11 +108,21 @@ class Settings:
             value = overrides.get(name, field.default)
             # The one place where a frozen instance is filled.
             object.__setattr__(self, name, _checked(field, value))
+        if self.max_body_size < self.max_message_size:
+            raise SettingsError(
+                f"max_body_size must be at least max_message_size, which is "
+                f"{self.max_message_size}, not {self.max_body_size}"
+            )
 
     @cached_property
     def longest_silence(self) -> float:
         """How long a peer may acknowledge nothing, in seconds, before it is dead."""
         return self.heartbeat_delay + self.ping_timeout
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The limits of what one body, or one websocket message, may bring."""
+        return Limits(self.max_message_size, self.max_body_size)
 
     @classmethod
     def merged(

@@ -18,8 +18,8 @@ senders = pytest.mark.parametrize("sender", SENDERS)
 
 
 def body(size):
-    """Give a payload of exactly so many bytes, in messages that are not too large."""
-    return '["' + '","'.join(["x" * 500] * 3 + ["x" * (size - 1513)]) + '"]'
+    """Give a payload of exactly so many bytes, in messages that are not too large together."""
+    return '["' + '","'.join(["\\u0078" * 80] * 3 + ["x" * (size - 1453)]) + '"]'
 
 
 def refused(peer):
@@ -66,7 +66,7 @@ def test_a_body_over_the_limit_is_413_in_chunks_too(lab, sender):
 @senders
 def test_a_declared_length_over_the_limit_is_413_before_the_body_comes(lab, sender):
     session = lab.opened("/small")
-    for length in (MIB + 1, 10 * MIB, 1 << 40):
+    for length in (4 * MIB + 1, 10 * MIB, 1 << 40):
         peer = lab.connect()
         peer.send(request("POST", session.url(sender), {"Content-Length": str(length)}))
         assert refused(peer)
@@ -77,7 +77,7 @@ def test_chunks_without_an_end_are_413_once_over_the_limit(lab, sender):
     session = lab.opened("/small")
     peer = lab.connect()
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    peer.send(request("POST", session.url(sender), CHUNKED) + chunk * 17)
+    peer.send(request("POST", session.url(sender), CHUNKED) + chunk * 65)
     assert refused(peer)
 
 

@@ -45,8 +45,6 @@ class CarefulFactory(WebSocketServerFactory):
         super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             versions=[13],
-            maxFramePayloadSize=settings.max_message_size,
-            maxMessagePayloadSize=settings.max_message_size,
             failByDrop=False,
             echoCloseCodeReason=True,
             openHandshakeTimeout=0,
@@ -57,13 +55,19 @@ class CarefulFactory(WebSocketServerFactory):
             perMessageCompressionAccept=lambda offers: None,
         )
 
-    def build(self, listener: Listener, transport: Any, closed: bool) -> CarefulProtocol:
-        """Make the protocol of an open websocket; ``closed`` if a close frame was sent."""
+    def build(
+        self, listener: Listener, transport: Any, longest: int, closed: bool
+    ) -> CarefulProtocol:
+        """Make the protocol of an open websocket; ``closed`` if a close frame was sent.
+
+        ``longest`` is the size in bytes of the largest message, its fragments together.
+        """
         protocol = CarefulProtocol()
         protocol.factory = self
         protocol.listener = None
         protocol.makeConnection(_Nowhere())  # type: ignore[no-untyped-call]
         protocol.dataReceived(_HANDSHAKE)
+        protocol.maxFramePayloadSize = protocol.maxMessagePayloadSize = longest
         if closed:
             protocol.sendCloseFrame()
         protocol.transport = transport
@@ -95,6 +99,8 @@ class CarefulProtocol(WebSocketServerProtocol):
     """Autobahn's protocol, telling a listener what comes."""
 
     listener: Listener | None
+    maxFramePayloadSize: int
+    maxMessagePayloadSize: int
 
     @property
     def is_between_messages(self) -> bool:

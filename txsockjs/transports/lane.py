@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..errors import RequestError
+from ..limits import Limits
 from .frames import CLOSE, PING, PONG, TEXT
 
 #: For the first byte of each kind of frame that is taken, what turns its payload into messages;
@@ -26,13 +27,14 @@ _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
 
 def read_messages(
-    data: bytes, position: int, longest: int, decoders: Decoders
+    data: bytes, position: int, longest: int, decoders: Decoders, limits: Limits
 ) -> tuple[list[Any], int]:
     """Return the messages that begin at ``position``, and where they end.
 
     ``longest`` is the size in bytes of the largest payload.
     """
     messages: list[Any] = []
+    harmless = limits.harmless
     size = len(data)
     while size - position >= 6 and data[position] in decoders:
         length = data[position + 1] - 0x80
@@ -44,9 +46,12 @@ def read_messages(
             break
         try:
             payload = unmask(data[start:end], data[start - 4 : start])
-            messages += decoders[data[position]](payload)
+            brought = decoders[data[position]](payload)
+            if length > harmless:
+                limits.check(brought, length)
         except (RequestError, ValueError):
             break
+        messages += brought
         position = end
     return messages, position
 
@@ -112,10 +117,13 @@ def _length(data: bytes, position: int) -> tuple[int, int]:
     return length, start + 4
 
 
-def read_message(data: bytes, decoders: Decoders) -> list[Any] | None:
-    """Return what a read brought if that is one short frame, or None: most reads are so."""
+def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | None:
+    """Return what a read brought if that is one short frame, or None: most reads are so.
+
+    ``harmless`` is the size in bytes of a payload whose messages need not be checked.
+    """
     size = len(data)
-    if 6 <= size <= 131 and data[1] == size + 122:
+    if 6 <= size <= 131 and data[1] == size + 122 and size - 6 <= harmless:
         decode = decoders.get(data[0])
         if decode is not None:
             try:

@@ -21,6 +21,10 @@ class RawWebSocketReceiver(WebSocketReceiver):
 
     __slots__ = ()
 
+    @property
+    def _longest(self) -> int:
+        return self._sockets.limits.message  # as it is one message
+
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session: bytes of a binary message, str of a text."""
         self.tell_received([payload if binary else payload.decode("utf-8")])

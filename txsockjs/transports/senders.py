@@ -23,8 +23,7 @@ from ..settings import Settings
 
 def xhr_send(exchange: Exchange, settings: Settings, session: BaseSession) -> None:
     """Take the messages of a body that is JSON, whatever its type says."""
-    messages = decode_messages(_body(exchange, settings))
-    _take(exchange, settings, session, messages, 204, b"")
+    _take(exchange, settings, session, _body(exchange, settings), 204, b"")
 
 
 def jsonp_send(exchange: Exchange, settings: Settings, session: BaseSession) -> None:
@@ -37,7 +36,7 @@ def jsonp_send(exchange: Exchange, settings: Settings, session: BaseSession) -> 
         except ValueError:
             raise PayloadExpected() from None
         body = fields.get("d", [""])[0].encode("utf-8")
-    _take(exchange, settings, session, decode_messages(body), 200, b"ok")
+    _take(exchange, settings, session, body, 200, b"ok")
 
 
 def _body(exchange: Exchange, settings: Settings) -> bytes:
@@ -50,12 +49,12 @@ def _take(
     exchange: Exchange,
     settings: Settings,
     session: BaseSession,
-    messages: list[str],
-    status: int,
     body: bytes,
+    status: int,
+    answer: bytes,
 ) -> None:
-    if any(len(message) > settings.max_message_size for message in messages):
-        raise BodyTooLarge()
+    messages = decode_messages(body)
+    settings.limits.check(messages, len(body))
     if not session.is_open:
         raise NotFound()
     headers: Headers = [
@@ -71,7 +70,7 @@ def _take(
             return
         if messages:
             session.tell(RECEIVED, messages)
-        _when_room(exchange, session, lambda: exchange.answer(status, headers, body))
+        _when_room(exchange, session, lambda: exchange.answer(status, headers, answer))
 
     _when_room(exchange, session, tell)
 

@@ -20,12 +20,12 @@ _R = TypeVar("_R", bound=Any)
 
 
 class Sockets:
-    """The websockets of one router; ``longest`` is the largest message in bytes."""
+    """The websockets of one router; ``limits`` are those of what they bring."""
 
     def __init__(self, server: Server, make_session: Callable[[], BaseSession]) -> None:
         self.server = server
         self.make_session = make_session
-        self.longest = server.settings.max_message_size
+        self.limits = server.settings.limits
         self._factory = CarefulFactory(server.settings, server.reactor)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
@@ -35,6 +35,11 @@ class Sockets:
         receiver: _R = receiver_class(self, info, upgraded(exchange, settings))
         return receiver
 
-    def careful(self, listener: Listener, transport: Any, closed: bool) -> CarefulProtocol:
-        """Make Autobahn's protocol of an open websocket; ``closed`` if a close frame was sent."""
-        return self._factory.build(listener, transport, closed)
+    def careful(
+        self, listener: Listener, transport: Any, longest: int, closed: bool
+    ) -> CarefulProtocol:
+        """Make Autobahn's protocol of an open websocket; ``closed`` if a close frame was sent.
+
+        ``longest`` is the size in bytes of the largest payload.
+        """
+        return self._factory.build(listener, transport, longest, closed)

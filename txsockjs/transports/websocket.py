@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from ..conn import ConnectionInfo
 from ..deadlines import Deadline
-from ..errors import RequestError
+from ..errors import BatchTooLarge, MessageTooLarge, RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
@@ -47,6 +47,7 @@ _OPEN = frame(TEXT, OPEN_FRAME)
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
+_TOO_LARGE = 1009
 _LOST: Reason = (1006, "Connection lost")
 
 
@@ -116,7 +117,7 @@ class WebSocketReceiver:
         careful = self._careful
         if careful is None or careful.is_between_messages:
             if not self._closing:
-                messages = read_message(data, self.decoders)
+                messages = read_message(data, self.decoders, self._sockets.limits.harmless)
                 if messages is not None:
                     self.tell_received(messages)
                     return
@@ -125,11 +126,13 @@ class WebSocketReceiver:
                 return
             data = data[end:]
             if not self._closing:
-                self._partial = read_partial(data, self._sockets.longest, self.decoders)
+                self._partial = read_partial(data, self._longest, self.decoders)
                 if self._partial is not None:
                     return
             if self._careful is None:
-                self._careful = self._sockets.careful(self, self.transport, self._closing)
+                self._careful = self._sockets.careful(
+                    self, self.transport, self._longest, self._closing
+                )
         self._careful.dataReceived(data)  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure) -> None:
@@ -151,7 +154,7 @@ class WebSocketReceiver:
         while position < len(data):
             if data[position] in self.decoders and not self._closing:
                 messages, position = read_messages(
-                    data, position, self._sockets.longest, self.decoders
+                    data, position, self._longest, self.decoders, self._sockets.limits
                 )
                 self.tell_received(messages)
             control = read_control(data, position)
@@ -172,6 +175,11 @@ class WebSocketReceiver:
             self._give_up((close_code(payload), payload[2:].decode("utf-8")))
         self._drop(left)
 
+    @property
+    def _longest(self) -> int:
+        """The size in bytes of the largest payload."""
+        return self._sockets.limits.batch
+
     # -- what came, told by Autobahn too
 
     def received(self, payload: bytes, binary: bool) -> None:
@@ -181,6 +189,9 @@ class WebSocketReceiver:
             return
         try:
             messages = decode_frame(payload)
+            self._sockets.limits.check(messages, len(payload))
+        except (MessageTooLarge, BatchTooLarge) as error:
+            self.fail(_TOO_LARGE, error.wording)
         except RequestError as error:
             self.fail(_BROKEN, error.wording)
         else:
