@@ -430,7 +430,7 @@ def test_only_text_fits_into_a_channel() -> None:
     line = Line()
     line.say("sub,ann")
     for message in (b"bytes", 5):
-        with pytest.raises(TypeError, match="a message on a channel must be str, not"):
+        with pytest.raises(TypeError, match="a message must be str on a channel, not"):
             line.people[0].send(message)
     with pytest.raises(ValueError, match="a close code must be"):
         line.people[0].close(1006)

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import sysconfig
 import time
 import urllib.error
@@ -67,6 +68,34 @@ def test_the_command_tells_its_options(tmp_path):
     for option in ("--listen=", "--mount=", "--static=", "--config=", "--heartbeat-delay="):
         assert option in told.stdout
     assert told.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (("--app", "some_app.App"), "/"),
+        (("--app", "some_app.App", "--prefix", "/app", "--static", "."), "/some_app.py"),
+        ((), "/"),  # the demo
+    ],
+)
+def test_a_server_starts_where_warnings_are_errors(tmp_path, arguments, path):
+    (tmp_path / "some_app.py").write_text(APP)
+    strict = ("-X", "dev", "-W", "error", TWISTD, "-n", "--pidfile=")
+    with running(*strict, "sockjs", *LISTEN, *arguments, cwd=str(tmp_path)) as server:
+        assert get(server.url + path) != b""
+    assert "Warning" not in server.output
+
+
+def test_the_demo_is_read_only_to_be_shown(tmp_path):
+    (tmp_path / "some_app.py").write_text(APP)
+    program = (
+        "import sys; from txsockjs.service import Options, makeService; options = Options(); "
+        "options.parseOptions(['--app', 'some_app.App']); makeService(options); "
+        "sys.exit('txsockjs.demo' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode == 0
+    )
 
 
 # -- errors

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.web.resource import Resource
 
 from txsockjs import SettingsError, SockJSConnection, SockJSRouter
@@ -103,6 +105,58 @@ def test_it_can_be_put_anywhere_in_a_tree() -> None:
     assert socket.received.endswith(b"\x81\x01o")
     socket.vanish()
     lab.settle()
+
+
+@contextmanager
+def warnings() -> Iterator[list[str]]:
+    """What the router logs meanwhile."""
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    logged: list[str] = []
+    try:
+        yield logged
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+        logged += [formatEvent(each) for each in events if each["log_level"] is LogLevel.warn]
+
+
+@pytest.mark.parametrize("prefix", ["/chat", "/v1/chat"])
+def test_a_prefix_that_stands_twice_in_the_path_is_told_once(prefix: str) -> None:
+    lab = Lab(prefix=prefix)
+    root = resource = Resource()
+    for name in ("api" + prefix).split("/")[:-1]:
+        child = Resource()
+        resource.putChild(name.encode(), child)
+        resource = child
+    resource.putChild(b"chat", lab.resource)
+
+    def status(path: str) -> int:
+        return Connection(root, lab.clock).request("GET", path).status
+
+    with warnings() as logged:
+        assert status(f"/api{prefix}/nothing") == 404
+        assert status(f"/api{prefix}/%ff") == 404
+        assert status(f"/api{prefix}{prefix}/nothing") == 404
+    assert logged == []
+    with warnings() as logged:
+        assert status(f"/api{prefix}/info") == 404
+        assert status(f"/api{prefix}/000/a/websocket") == 404
+    assert len(logged) == 1
+    assert logged[0].startswith(
+        f"nothing is served under /api{prefix}, but under /api{prefix}{prefix}: "
+    )
+    assert status(f"/api{prefix}{prefix}/info") == 200
+    lab.settle()
+
+
+def test_a_path_that_was_never_served_is_no_reason_to_warn() -> None:
+    for lab in (Lab(), Lab(prefix="/game")):
+        root = Resource()
+        root.putChild(b"chat", lab.resource)
+        with warnings() as logged:
+            assert Connection(root, lab.clock).request("GET", "/chat/chat/info").status == 404
+        assert logged == []
+        lab.settle()
 
 
 def test_it_lives_in_a_klein_application_beside_other_routes() -> None:

@@ -543,6 +543,12 @@ def test_bytes_are_refused_where_there_is_no_raw_websocket() -> None:
         session.broadcast([session.connection], b"x")
     with pytest.raises(TypeError, match="must be str or bytes, not 5"):
         session.send(5)
+    for structure in ({"type": "chat"}, ["a"], ("a",)):
+        said = rf"str or bytes, not a {type(structure).__name__}; send json\.dumps\(message\)"
+        with pytest.raises(TypeError, match=said):
+            session.send(structure)
+        with pytest.raises(TypeError, match=said):
+            session.broadcast([session.connection], structure)
     assert receiver.heard == ["o"]
     settle(server)
 

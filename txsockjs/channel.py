@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from .actor import Scheduler
-from .conn import ConnectionInfo, SockJSConnection
+from .conn import ConnectionInfo, SockJSConnection, unsendable
 from .interfaces import ATTACH, GO_AWAY, GONE, RECEIVED, SLOW_CONSUMER, Reason, Server
 from .periodic import Starter
 from .proto import Message
@@ -155,7 +155,7 @@ class ChannelSession(BaseSession):
     def check_sendable(self, message: object) -> None:
         """Raise `TypeError` that says what can be sent here."""
         if not isinstance(message, str):
-            raise TypeError(f"a message on a channel must be str, not {message!r}")
+            raise unsendable(message, "str on a channel")
 
     def register_producer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume ``producer`` as the client reads what its connection carries."""

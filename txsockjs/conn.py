@@ -214,8 +214,11 @@ def check_class(connection: object) -> None:
                 ) from None
 
 
-def sendable(message: object) -> str | bytes:
-    """Return the message, or raise `TypeError` that says what can be sent."""
-    if isinstance(message, (str, bytes)):
-        return message
-    raise TypeError(f"a message must be str, or bytes on a raw websocket, not {message!r}")
+def unsendable(message: object, wanted: str) -> TypeError:
+    """Return the error that says what can be sent, and how what was meant can be."""
+    if isinstance(message, (dict, list, tuple)):
+        return TypeError(
+            f"a message must be {wanted}, not a {type(message).__name__}; "
+            "send json.dumps(message) for the client to parse"
+        )
+    return TypeError(f"a message must be {wanted}, not {message!r}")

@@ -9,13 +9,20 @@ goes to the fallback. Called by `txsockjs.service`; calls twisted.web only.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource, getChildForRequest
-from twisted.web.static import File
 
 from .errors import SettingsError
+
+with warnings.catch_warnings():
+    # This module makes one of Twisted's own deprecated pages, which ended a `python -W error`.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from twisted.web.static import Data, File
+
+__all__ = ["Data", "Directory", "File", "Root", "segments"]
 
 _Segments = tuple[bytes, ...]
 

@@ -87,7 +87,7 @@ class SockJSRouter:
 
     def resource(self) -> KleinResource:
         """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
-        return _Root(self.app)
+        return _Root(self.app, self.prefix)
 
     def apply_routes(self, app: Klein) -> Klein:
         """Add this endpoint's URLs to a Klein application, and return it."""
@@ -229,18 +229,41 @@ class _Root(KleinResource):
     and log what is no UTF-8 as an error.
     """
 
-    def __init__(self, app: Klein) -> None:
+    def __init__(self, app: Klein, prefix: str) -> None:
         super().__init__(app)
         self._klein = app
+        self._prefix = prefix
+        self._warned = False
         self._urls: Any = app.url_map.bind("localhost")
 
     def render(self, request: Any) -> Any:
+        path = b"/" + b"/".join(request.postpath)
         try:
-            path = b"/" + b"/".join(request.postpath)
             endpoint, segments = self._urls.match(path.decode("utf-8"))
         except (HTTPException, UnicodeDecodeError):
+            if not self._warned and self._is_doubled(request.prepath, path):
+                self._warn(b"/".join(request.prepath).decode())
             return Nowhere().render(request)
         if not endpoint.startswith(_ENDPOINT):
             return super().render(request)  # what a program added to the application itself
         page: Any = self._klein.execute_endpoint(endpoint, request, **segments)
         return page.render(request)
+
+    def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
+        """Tell whether this was put at a child of the same name as its prefix, and asked there."""
+        prefix = self._prefix.encode().split(b"/")[1:]
+        if not prefix or above[-len(prefix) :] != prefix:
+            return False
+        try:
+            return bool(self._urls.test(self._prefix + path.decode("utf-8")))
+        except UnicodeDecodeError:
+            return False
+
+    def _warn(self, above: str) -> None:
+        self._warned = True
+        _log.warn(
+            "nothing is served under /{above}, but under /{above}{prefix}: a router's prefix comes "
+            "after the path of its resource; leave it out to serve under /{above}",
+            above=above,
+            prefix=self._prefix,
+        )

@@ -26,7 +26,6 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from .deadlines import Deadline
-from .demo import Demo
 from .errors import SettingsError, StartError
 from .options import Options
 from .ports import Endpoint, Ports
@@ -181,6 +180,8 @@ def makeService(options: Options) -> SockJSService:
                 for mount in plan.mounts
             ]
             return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
+        from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+
         demo = Demo(plan.settings, reactor)
         return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
     except SettingsError as error:

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from .actor import Scheduler
 from .application import Application
-from .conn import ConnectionInfo, SockJSConnection
+from .conn import ConnectionInfo, SockJSConnection, unsendable
 from .interfaces import (
     ANOTHER_RECEIVER,
     ATTACH,
@@ -147,7 +147,7 @@ class BaseSession(SessionMixin):
         if isinstance(message, str):
             return
         if not isinstance(message, bytes):
-            raise TypeError(f"a message must be str or bytes, not {message!r}")
+            raise unsendable(message, "str or bytes")
         if self.transport != "rawwebsocket":
             raise TypeError("bytes can be sent on a raw websocket only; send str here")
 

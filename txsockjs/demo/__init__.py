@@ -21,9 +21,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
-from twisted.web.static import Data, File
 
 from ..conn import ConnectionInfo, SockJSConnection
+from ..root import Data, File
 from ..router import SockJSRouter
 from ..settings import Settings
 
