@@ -124,6 +124,15 @@ class SiteLab:
         for _ in range(int(seconds * 2)):
             self.clock.advance(0.5)
 
+    def turn(self) -> None:
+        """Make what is due now, and not what that makes due, as an iteration of a reactor does."""
+        due = [call for call in self.clock.calls if call.getTime() <= self.clock.seconds()]
+        for call in due:
+            if call.active():
+                self.clock.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+
     def settle(self) -> None:
         """Let all clients vanish, close the routers and check that nothing is left."""
         for client in self.clients:
@@ -157,6 +166,7 @@ def request(
 POLL = request()
 SEND = request("POST", "/chat/000/abc/xhr_send", b'["hello"]')
 INFO = request("GET", "/chat/info")
+GREETING = request("GET", "/chat")
 UPGRADE = request(
     "GET",
     "/chat/000/abc/websocket",

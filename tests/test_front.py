@@ -19,7 +19,7 @@ from txsockjs.site import SockJSRequest
 
 from .fakes import Reactor
 from .raw import frame
-from .sites import INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
+from .sites import GREETING, INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
 
 # -- against twisted.web alone
 
@@ -341,6 +341,7 @@ def test_much_that_comes_behind_a_waiting_poll_stops_the_reading() -> None:
         count += 100
     assert 64 * 1024 < count * len(SEND) < 66 * 1024 + 100 * len(SEND)
     other.send(SEND)
+    lab.clock.advance(0)
     assert client.transport.is_read
     assert [answer.code for answer in client.answers] == [200, 200] + [204] * count
     assert lab.log == ["open"] + ["hello"] * (count + 1)
@@ -358,9 +359,117 @@ def test_what_comes_as_soon_as_it_is_read_again_keeps_its_place() -> None:
     other.send(SEND)
     assert [answer.code for answer in client.answers] == [200, 200]
     other.send(SEND)
+    lab.clock.advance(0)
     codes = [answer.code for answer in client.answers]
     assert codes[:3] == [200] * 3
     assert set(codes[3:1004]) == {204}
+    lab.settle()
+
+
+# -- turns
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "web"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """Whether the front serves it, or twisted.web."""
+    return bool(request.param)
+
+
+FLOODS = {"sends": SEND, "infos": INFO, "preflights": request("OPTIONS"), "greetings": GREETING}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=list(FLOODS))
+def test_a_read_full_of_requests_is_served_in_turns(flood: bytes, fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client = lab.connect()
+    client.send(POLL)
+    client.send(flood * 300)
+    turns = []
+    while len(client.answers) < 301:
+        turns.append(len(client.answers))
+        assert not client.transport.is_read
+        lab.turn()
+    assert turns == [65, 129, 193, 257]
+    assert client.transport.is_read
+    assert {answer.code for answer in client.answers[1:]} == {204 if flood[0:1] != b"G" else 200}
+    lab.settle()
+
+
+def test_between_two_turns_of_one_connection_comes_everybody_else(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    floods = [lab.connect() for _ in range(3)]
+    floods[0].send(POLL)
+    for client in floods:
+        client.send(SEND * 200)
+    for _ in range(3):
+        before = len(lab.log)
+        bystander = lab.connect()
+        bystander.send(INFO)
+        assert [answer.code for answer in bystander.answers] == [200]
+        lab.turn()
+        assert 0 < len(lab.log) - before <= 3 * 64
+    lab.turn()
+    assert lab.log == ["open"] + ["hello"] * 600
+    lab.settle()
+
+
+def test_what_comes_between_two_turns_keeps_its_place(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client = lab.connect()
+    client.send(POLL)
+    client.send(SEND * 100 + POLL[:20])
+    client.send(POLL[20:] + request("OPTIONS"))  # as TLS may bring it, though it is not read
+    client.send(INFO)
+    lab.clock.advance(0)
+    assert [a.code for a in client.answers] == [200, *[204] * 100, 200, 204, 200]
+    assert lab.log == ["open"] + ["hello"] * 100
+    lab.settle()
+
+
+def test_a_full_read_that_ends_in_an_upgrade_is_served_to_its_last_frame(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client = lab.connect()
+    client.send(POLL + SEND * 200 + UPGRADE + frame(1, b'"hello"'))
+    assert not client.transport.is_read
+    lab.clock.advance(0)
+    assert client.transport.is_read
+    client.send(frame(1, b'"hello"'))
+    assert client.answers[-1].body == [b"\x81\x01o" + b'\x81\x0aa["hello"]' * 2]
+    lab.settle()
+
+
+def test_a_poll_that_waits_in_the_middle_of_a_flood_is_read_to_hear_its_end(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL + SEND * 100 + POLL + POLL + SEND * 100)
+    lab.clock.advance(0)
+    assert client.transport.is_read
+    other.send(SEND)
+    lab.clock.advance(0)
+    assert lab.log == ["open"] + ["hello"] * 201
+    assert client.transport.is_read
+    lab.settle()
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_connection_that_is_lost_between_two_turns_leaves_nothing(slow: bool, fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client = lab.connect()
+    client.transport.slow = slow
+    client.send(POLL + SEND * 200 + INFO * 200)
+    client.vanish()
+    lab.clock.advance(0)
+    lab.settle()
+
+
+def test_an_answer_that_closes_in_a_later_turn_ends_the_connection(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client = lab.connect()
+    client.send(POLL + SEND * 100 + request("GET", "/chat/000/abc/websocket") + SEND * 100)
+    lab.clock.advance(0)
+    assert [answer.code for answer in client.answers] == [200, *[204] * 100, 400]
+    assert not client.is_open
+    assert lab.log == ["open"] + ["hello"] * 100
     lab.settle()
 
 

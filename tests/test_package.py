@@ -21,7 +21,7 @@ LAYERS = [
         "sockopts",
         "sessioncontainer",
     ],
-    ["settings", "takeover", "shortcuts", "head"],
+    ["settings", "takeover", "shortcuts", "head", "webchannel"],
     ["exchange"],
     ["headers", "interfaces", "direct"],
     ["clients", "application"],

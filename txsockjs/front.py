@@ -20,6 +20,7 @@ from zope.interface import implementer
 from .direct import DirectExchange
 from .exchange import Exchange
 from .head import Request, read_request
+from .pace import Pace
 from .resources import Page
 from .shortcuts import watch, write
 from .takeover import replace_protocol
@@ -28,6 +29,8 @@ from .takeover import replace_protocol
 _LONGEST_WAIT = 64 * 1024
 # What may wait behind a request before the connection is not read any more.
 _MOST_HELD = 64 * 1024
+# How many requests may be served in a turn.
+_MOST_REQUESTS = 64
 
 
 class Owner(Protocol):
@@ -61,6 +64,7 @@ class Front:
         "_held",
         "_idle_since",
         "_last",
+        "_next_turn",
         "_over",
         "_owner",
         "_ready",
@@ -79,6 +83,7 @@ class Front:
         self._given: Any | None = None  # who has the connection now
         self._held = bytearray()
         self._last: Request | None = None
+        self._next_turn: Any | None = None
         self._wanted = 0  # how many bytes a request whose body is not all here will have
         self._serving = False
         self._stopped = False
@@ -109,9 +114,8 @@ class Front:
         elif self._is_busy or self._wanted > len(self._held) + len(data):
             self._held += data
             self._idle_since = self._owner.reactor.seconds()
-            if self._exchange is not None and len(self._held) > _MOST_HELD and not self._stopped:
-                self._stopped = True
-                self.transport.pauseProducing()  # type: ignore[union-attr]
+            if len(self._held) > _MOST_HELD:
+                self._regulate()
         else:
             self._serve(bytes(self._held) + data if self._held else data)
 
@@ -120,6 +124,9 @@ class Front:
         self._owner.leave(self)
         self._over = True
         self._held.clear()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         given, self._given = self._given, None
         if given is not None:  # the transport could not be told to call it
             given.connectionLost(reason)
@@ -132,27 +139,58 @@ class Front:
 
     @property
     def _is_busy(self) -> bool:
-        return self._exchange is not None or self._serving
+        return self._exchange is not None or self._serving or self._next_turn is not None
 
     def _serve(self, data: bytes) -> None:
         self._held.clear()
         self._wanted = 0
         self._serving = True
         try:
-            while data and not self._over:
-                data = self._serve_one(data)
-                if self._given is not None:
-                    if data:
-                        self._given.dataReceived(data)
-                    return
-                if self._exchange is not None or self._wanted:
-                    self._held[:0] = data
-                    return
-                if self._held:  # it came while a request was served
-                    data += bytes(self._held)
-                    self._held.clear()
+            self._serve_turn(data)
         finally:
             self._serving = False
+        if self._stopped or self._next_turn is not None:
+            self._regulate()
+
+    def _serve_turn(self, data: bytes) -> None:
+        """Serve the requests in ``data``, and hold what must wait."""
+        pace = None
+        while data and not self._over:
+            data = self._serve_one(data)
+            if self._held:  # it came while a request was served
+                data += bytes(self._held)
+                self._held.clear()
+            if self._given is not None:
+                if data:
+                    self._given.dataReceived(data)
+                return
+            if self._exchange is not None or self._wanted > len(data):
+                self._held += data
+                return
+            self._wanted = 0
+            if data:
+                pace = pace or Pace(_MOST_REQUESTS)
+                if not pace.may_go_on():
+                    self._held += data
+                    self._next_turn = self._owner.reactor.callLater(0, self._go_on)
+                    return
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self._serve(bytes(self._held))
+
+    def _regulate(self) -> None:
+        """Read, unless enough is held."""
+        if self.transport is None or self._given is not None:
+            return
+        much = self._exchange is not None and len(self._held) > _MOST_HELD
+        stop = not self._over and (much or self._next_turn is not None)
+        if stop != self._stopped:
+            self._stopped = stop
+            if stop:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
 
     def _serve_one(self, data: bytes) -> bytes:
         """Serve the first request of ``data``, and return the rest."""
@@ -207,13 +245,13 @@ class Front:
         if close:
             self._over = True
             self._unregister()
+            self._regulate()  # or TLS would not hear the peer's end
             self.transport.loseConnection()
-            return
-        if self._stopped:
-            self._stopped = False
-            self.transport.resumeProducing()
-        if self._held and not self._is_busy:  # resuming may have brought more
-            self._serve(bytes(self._held))
+        elif not self._is_busy:
+            if self._held:
+                self._serve(bytes(self._held))
+            elif self._stopped:
+                self._regulate()
 
     def give(self, protocol: Any) -> None:
         """Give the connection to a protocol."""
@@ -221,6 +259,9 @@ class Front:
         transport: Any = self.transport
         self._unregister()
         self._exchange = None
+        if self._stopped:
+            self._stopped = False
+            transport.resumeProducing()
         self._given = protocol
         replace_protocol(transport, protocol)
         protocol.makeConnection(transport)

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
@@ -29,6 +29,7 @@ from .front import Front
 from .headers import shared_with
 from .resources import Page
 from .shortcuts import is_secure
+from .webchannel import Channel
 
 _NO_PAGES: Mapping[str, Page] = {}
 _NO_ROUTERS: Mapping[str, Routed] = {}
@@ -206,6 +207,10 @@ class SockJSSite(Site):
         channel: Any = super().buildProtocol(address)
         channel.callLater = Patience(self.reactor).callLater
         return channel
+
+    def protocol(self) -> Any:
+        """Make the protocol that lets TLS choose between HTTP/1.1 and HTTP/2."""
+        return _GenericHTTPChannelProtocol(Channel())
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Build the protocol of a connection, and remember its transport once it is connected."""
