@@ -1,5 +1,6 @@
 """The ``sockjs`` command of a real twistd, as its own process: what it serves and how it ends."""
 
+import json
 import os
 import re
 import socket
@@ -28,6 +29,13 @@ class App(SockJSConnection):
 
     def on_close(self):
         print("closed with", self.close_reason)
+
+
+class Slow(App):
+    async def on_message(self, message):
+        from twisted.internet import reactor, task
+
+        await task.deferLater(reactor, 0.02, print, "handled", message)
 """
 
 
@@ -281,6 +289,29 @@ def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
         assert server.stop() == 0
         assert server.output.count("closed with (3000, 'Go away!')") == 3
         assert "Traceback" not in server.output
+
+
+def test_sigterm_lets_the_application_handle_what_was_acknowledged(tmp_path):
+    messages = [f"number {n}" for n in range(40)]
+    options = ("--disconnect-delay", "0.1")
+    with serve("--app", "some_app.Slow", "--prefix", "/app", *options, cwd=tmp_path) as server:
+        with asked(server.port, upgrade("/app/0/socket/websocket")) as (send, websocket):
+            read_head(websocket)
+            assert read_frame(websocket) == (1, b"o")
+            post(server.url + "/app/0/poll/xhr")
+            post(server.url + "/app/0/poll/xhr_send", json.dumps(messages).encode())
+            send(frame(1, b'["of the websocket"]'))
+            send(frame(9, b""))
+            assert read_frame(websocket)[0] == 10  # so the message was read, too
+            server.process.terminate()
+            assert read_frame(websocket) == (1, b'c[3000,"Go away!"]')
+        assert server.stop() == 0
+    handled = re.findall(r"(?:handled|closed) (.*)$", server.output, re.MULTILINE)
+    assert [line for line in handled if "number" in line] == messages
+    assert "of the websocket" in handled
+    assert len([line for line in handled if line.startswith("with")]) == 2
+    assert handled[-1].startswith("with")
+    assert "drops" not in server.output
 
 
 def test_sigterm_ends_an_idle_server_with_0(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 from klein import Klein
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.web.resource import Resource
 
 from txsockjs import SettingsError, SockJSConnection, SockJSRouter
@@ -455,6 +456,122 @@ def test_closing_drops_what_does_not_end_in_time() -> None:
     assert not socket.is_open
     lab.pass_time(10)
     assert lab.clock.getDelayedCalls() == []
+
+
+class Working(SockJSConnection):
+    """Takes a second for each message, and notes what it did."""
+
+    log: list[Any]
+
+    async def on_message(self, message: Any) -> None:
+        await deferLater(self.session.server.reactor, 1, lambda: None)
+        self.log.append(message)
+
+    def on_close(self) -> None:
+        self.log.append("close")
+
+
+def sent_to_working(lab: Lab) -> None:
+    """Let clients of three kinds send to it, and be told that it was taken."""
+    lab.xhr()
+    senders = [lab.send(b'["a","b"]'), lab.send(b'["c"]')]
+    socket = lab.upgrade()
+    socket.say(b'["d","e"]')
+    gone = lab.upgrade("/001/gone/websocket")
+    gone.say(b'["f","g","h"]')
+    gone.vanish()
+    assert [sender.status for sender in senders] == [204, 204]
+
+
+def test_what_was_acknowledged_is_handled_while_the_router_closes() -> None:
+    lab = Lab(Working, disconnect_delay=1)
+    sent_to_working(lab)
+    gone: list[object] = []
+    with capturedLogs() as logged:
+        lab.router.close(patience=4).addCallback(gone.append)
+        lab.pass_time(3.5)
+    assert sorted(lab.log) == ["a", "b", "c", *["close"] * 3, "d", "e", "f", "g", "h"]
+    assert lab.router.stats.messages_dropped == 0
+    assert logged == []
+    lab.pass_time(1)
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_what_is_not_handled_when_the_patience_is_over_is_counted_and_logged_once() -> None:
+    lab = Lab(Working, disconnect_delay=1)
+    sent_to_working(lab)
+    gone: list[object] = []
+    with capturedLogs() as logged:
+        lab.router.close(patience=1.5).addCallback(gone.append)
+        lab.pass_time(2)
+    assert sorted(lab.log) == ["a", *["close"] * 3, "d", "f"]
+    assert gone == [None]
+    # Of b, e and g the handling had begun.
+    assert lab.router.stats.messages_dropped == 2
+    (event,) = logged
+    assert formatEvent(event) == (
+        "<SockJSRouter Working at /> drops what is left of its sessions: "
+        "2 messages were not handled or not sent"
+    )
+    lab.pass_time(10)
+    assert lab.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("handled", [2048, 3072])
+def test_a_burst_that_is_cut_into_turns_is_given_up_at_any_of_them(handled: int) -> None:
+    lab = Lab(Working)
+    log = lab.log
+    connection = lab.router.get_connection_class()
+    connection.on_message = lambda self, message: log.append(message)  # type: ignore[assignment]
+    lab.xhr()
+    lab.send(json.dumps(["x"] * 5000).encode())
+    lab.router.close(patience=0)
+    if handled == 2048:
+        lab.router._give_up()  # before the reactor's next iteration
+    lab.clock.advance(0)
+    assert log[handled - 1 :] == ["x", "close"]
+    assert lab.router.stats.messages_dropped == 5000 - handled
+    lab.pass_time(10)
+    assert log[handled - 1 :] == ["x", "close"]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_a_callback_that_closes_the_router_gets_the_rest_of_its_batch() -> None:
+    class Last(Echo):
+        def on_message(self, message: Any) -> None:
+            super().on_message(message)
+            self.session.server.close()
+
+    lab = Lab(Last)
+    lab.xhr()
+    lab.send(b'["a","b"]')
+    lab.pass_time(30)
+    assert lab.log == ["open", "a", "b", ("close", (3000, "Go away!"))]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_what_waits_for_a_client_that_does_not_come_back_is_counted() -> None:
+    class Pushing(SockJSConnection):
+        def on_open(self, info: Any) -> None:
+            self.session.server.pusher = self
+
+    for end in ("expire", "vanish", "close", "abort"):
+        lab = Lab(Pushing, disconnect_delay=5)
+        stream = lab.connect()
+        stream.transport.slow = end == "vanish"
+        stream.request("POST", "/000/abc/xhr_streaming" if end == "vanish" else "/000/abc/xhr")
+        for message in ("a", "b", "c"):
+            lab.router.pusher.send(message)  # type: ignore[attr-defined]
+        if end == "vanish":
+            stream.vanish()
+        elif end == "close":
+            lab.router.pusher.close()  # type: ignore[attr-defined]
+        elif end == "abort":
+            lab.router.pusher.session.abort()  # type: ignore[attr-defined]
+        lab.pass_time(20)
+        assert lab.router.stats.messages_dropped == 3, end
+        assert lab.clock.getDelayedCalls() == []
 
 
 def test_statistics_count_what_happens() -> None:

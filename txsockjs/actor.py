@@ -206,6 +206,7 @@ class Mailbox(ABC):
         "_busy",
         "_calls",
         "_closed",
+        "_dropping",
         "_last",
         "_limit",
         "_scheduler",
@@ -220,6 +221,7 @@ class Mailbox(ABC):
         self._busy = False
         self._suspended = False
         self._closed = False
+        self._dropping = False
         self._last = False
         self._awaited: Deferred[Any] | None = None
         # Made when first needed: most mailboxes of most servers never hold anything.
@@ -253,6 +255,7 @@ class Mailbox(ABC):
     def shut(self, drop: bool) -> int:
         """Take nothing more; ``drop`` what waits, and return how many that were."""
         self._closed = True
+        self._dropping = drop
         self._release(force=True)
         return self._drop() if drop else 0
 
@@ -274,9 +277,9 @@ class Mailbox(ABC):
             else:
                 if result is not None:
                     self._await(result)
-            if self._suspended or self._closed or taken == _CALLS_PER_STEP:
+            if self._suspended or self._dropping or taken == _CALLS_PER_STEP:
                 break
-        if taken < len(arguments) and not self._closed:
+        if taken < len(arguments) and not self._dropping:
             self._append_all(call, arguments[taken:], cost)
             taken = len(arguments)
         if self._calls or self._suspended or self._waiters or self._last:
@@ -297,15 +300,19 @@ class Mailbox(ABC):
     def give_up(self) -> int:
         """Cancel the callback that still awaits and drop all but the last; return how many.
 
-        A callback that ignores being cancelled is not waited for any more.
+        A callback that ignores being cancelled is not waited for any more. Nothing happens if the
+        last one has begun.
         """
-        if not self._suspended or not self._calls:
+        if not self._suspended or (self._last and not self._calls):
             return 0
-        last = self._calls.pop()
+        last = self._calls.pop() if self._calls and self._last else None
         dropped = self._drop()
-        self._calls.append(last)
+        if last is not None:
+            self._append(*last)
         awaited = self._awaited
-        if awaited is not None:
+        if awaited is None:  # it goes on in the next iteration, or now
+            self._scheduler.tell(self._go_on)
+        else:
             awaited.cancel()
             self._fired(None, awaited)
         return dropped

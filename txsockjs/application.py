@@ -90,7 +90,8 @@ class Application(Mailbox):
         """Call ``on_close`` soon, after what waits or (``drop``) in its place.
 
         A callback that still awaits, and what waits behind it, has ``disconnect_delay`` to be
-        done: then it is cancelled, so that ``on_close`` is called whatever it awaits.
+        done: then it is cancelled, so that ``on_close`` is called whatever it awaits. If the
+        router closes, it decides when.
         """
         self._server.stats.messages_dropped += self.shut(drop)
         self._server.enter(self)
@@ -99,9 +100,15 @@ class Application(Mailbox):
 
     def _close(self) -> None:
         self.close(self._on_close)
-        if self._opened and self.connection is not None:
+        if self._opened and self.connection is not None and not self._server.closing:
             delay = self._server.settings.disconnect_delay
-            self._grace = Deadline(self._server.reactor, delay, self._give_up)
+            self._grace = Deadline(self._server.reactor, delay, self._time_out)
+
+    def stay(self) -> None:
+        """Go on until the router, which is closing, gives it up."""
+        if self._grace is not None:
+            grace, self._grace = self._grace, None
+            grace.cancel()
 
     def done(self) -> None:
         """Let everything go: the last callback is done."""
@@ -109,11 +116,17 @@ class Application(Mailbox):
             self._owner = _NOBODY  # as the session refers to this one, too
         self._server.leave(self)
 
-    def _give_up(self) -> None:
-        self._grace = None
+    def give_up(self) -> int:
+        """Cancel the callback that still awaits, drop what waits behind it, and count that."""
         self._given_up = True
+        dropped = super().give_up()
+        self._server.stats.messages_dropped += dropped
+        return dropped
+
+    def _time_out(self) -> None:
+        self._grace = None
         _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
-        self._server.stats.messages_dropped += self.give_up()
+        self.give_up()
 
     # -- the calls, made by the mailbox
 
@@ -143,9 +156,7 @@ class Application(Mailbox):
 
     def _on_close(self, _: None) -> Any:
         connection, self.connection = self.connection, None
-        if self._grace is not None:
-            grace, self._grace = self._grace, None
-            grace.cancel()
+        self.stay()
         if self._opened and connection is not None:
             return connection.on_close()
         return None

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from .actor import Scheduler
 from .conn import ConnectionInfo, SockJSConnection, unsendable
-from .interfaces import ATTACH, GO_AWAY, GONE, RECEIVED, SLOW_CONSUMER, Reason, Server
+from .interfaces import ATTACH, GO_AWAY, GONE, RECEIVED, SLOW_CONSUMER, Ending, Reason, Server
 from .periodic import Starter
 from .proto import Message
 from .session import BaseSession
@@ -125,12 +125,12 @@ class ChannelServer:
         """Whether the router is closing."""
         return self._router.closing
 
-    def enter(self, application: object) -> None:
+    def enter(self, application: Ending) -> None:
         """Let the router wait for this application when closing."""
         self._leaving[application] = Deferred()
         self._router.enter(application)
 
-    def leave(self, application: object) -> None:
+    def leave(self, application: Ending) -> None:
         """Let who waits, and the router, know that this application's last callback is done."""
         self._router.leave(application)
         leaving = self._leaving.pop(application, None)
@@ -174,7 +174,7 @@ class ChannelSession(BaseSession):
 
     def abort(self) -> None:
         """End this channel alone, without sending what waits for the client."""
-        self._pending.clear()
+        self._drop_pending()
         self._set_ready(True)
         self.end(GO_AWAY)
 

@@ -80,6 +80,17 @@ class Receiver(Protocol):
         """Drop the connection: the session is over and the client won't hear it."""
 
 
+class Ending(Protocol):
+    """An application whose session is over and whose last callback is not."""
+
+    def stay(self) -> None:
+        """Go on until it is given up."""
+
+    def give_up(self) -> int:
+        """Cancel what awaits and drop what waits, but for ``on_close``; return how many."""
+        ...
+
+
 class Server(Protocol):
     """What a session needs from its router."""
 
@@ -98,8 +109,8 @@ class Server(Protocol):
     @property
     def closing(self) -> bool: ...
 
-    def enter(self, application: object) -> None:
+    def enter(self, application: Ending) -> None:
         """Wait for this application when closing."""
 
-    def leave(self, application: object) -> None:
+    def leave(self, application: Ending) -> None:
         """Note that this application's last callback is done."""

@@ -23,7 +23,7 @@ from .actor import Scheduler
 from .conn import SockJSConnection, check_class
 from .deadlines import Deadline, Sweep
 from .errors import Overloaded, SettingsError
-from .interfaces import GO_AWAY
+from .interfaces import GO_AWAY, Ending
 from .periodic import Starter
 from .resources import Nowhere, Page
 from .session import BaseSession, Sendable, Session, broadcast
@@ -76,7 +76,7 @@ class SockJSRouter:
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
-        self._leaving: set[object] = set()
+        self._leaving: set[Ending] = set()
         self._gone: list[Deferred[None]] = []
         self._sweep = Sweep(reactor, self._expire)
 
@@ -156,13 +156,16 @@ class SockJSRouter:
     ) -> Deferred[None]:
         """Refuse new sessions, close all there are, and fire when none is left.
 
-        Each session gets its close frame and each application its ``on_close``. Whatever is not
-        done after ``patience`` seconds (default: ``disconnect_delay`` and ``ping_timeout``
-        together) is dropped.
+        Each session gets its close frame; each application goes on with what its client had
+        sent, and gets its ``on_close``. After ``patience`` seconds (default: ``disconnect_delay``
+        and ``ping_timeout`` together) what is left is dropped, counted and logged, callbacks that
+        still await are cancelled, and ``on_close`` comes at once.
         """
         if patience is None:
             patience = self.settings.disconnect_delay + self.settings.ping_timeout
         self.closing = True
+        for application in self._leaving:
+            application.stay()
         for session in self.sessions:
             session.leave((code, reason))
         give_up = Deadline(self.reactor, patience, self._give_up)
@@ -172,19 +175,31 @@ class SockJSRouter:
         self._check_gone()
         return result
 
-    def enter(self, application: object) -> None:
+    def enter(self, application: Ending) -> None:
         """Wait for this application when closing."""
         self._leaving.add(application)
 
-    def leave(self, application: object) -> None:
+    def leave(self, application: Ending) -> None:
         """Note that this application's last callback is done."""
         self._leaving.discard(application)
         self._check_gone()
 
     def _give_up(self) -> None:
-        _log.warn("{router!r} drops what is left of its sessions", router=self)
+        before = self.stats.messages_dropped
         for session in self.sessions:
             session.abort()
+        given_up: set[Ending] = set()
+        # Again, as an on_close may be the end of others: a multiplexed connection's is.
+        while left := self._leaving - given_up:
+            for application in left:
+                given_up.add(application)
+                application.give_up()
+        _log.warn(
+            "{router!r} drops what is left of its sessions: {dropped} messages were not handled "
+            "or not sent",
+            router=self,
+            dropped=self.stats.messages_dropped - before,
+        )
         self._leaving.clear()
         self._check_gone()
 

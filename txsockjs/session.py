@@ -347,13 +347,16 @@ class BaseSession(SessionMixin):
     def _gone(self, receiver: Receiver, reason: Reason) -> None:
         if receiver is self._receiver:
             self._receiver = None
-            self._pending.clear()
+            self._drop_pending()
             self._told = True  # nobody is left to tell
             self.end(reason, drop=False)
 
     def leave(self, reason: Reason) -> None:
-        """End because the server does: linger only for a client that was not told yet."""
-        self.end(reason)
+        """End because the server does: what the client sent is handled, until the server goes.
+
+        Linger only for a client that was not told yet.
+        """
+        self.end(reason, drop=False)
         if self._told and self._receiver is None:
             self._forget()
 
@@ -374,14 +377,14 @@ class BaseSession(SessionMixin):
             self._receiver.heartbeat()
 
     def _expire(self) -> None:
-        self._pending.clear()
+        self._drop_pending()
         self.end(TIMED_OUT, drop=False)
         self._forget()
 
     def _forget(self) -> None:
         if self.state is not _CLOSED:
             self.state = _CLOSED
-            self._pending.clear()
+            self._drop_pending()
             self.server.sessions.remove(self.session_id)
 
     def _ignore(self, *arguments: Any) -> None:
@@ -461,11 +464,9 @@ class BaseSession(SessionMixin):
             self.end(INTERNAL_ERROR)
 
     def _overflow(self) -> None:
-        stats = self.server.stats
-        stats.slow_consumers += 1
-        stats.messages_dropped += len(self._pending)
+        self.server.stats.slow_consumers += 1
         _log.warn("{session!r} does not read what it is sent, which ends it", session=self)
-        self._pending.clear()
+        self._drop_pending()
         receiver, self._receiver = self._receiver, None
         self.end(SLOW_CONSUMER)
         if receiver is not None:
@@ -473,12 +474,18 @@ class BaseSession(SessionMixin):
 
     def abort(self) -> None:
         """Drop the connection and forget the session, without waiting for anything."""
-        self._pending.clear()
+        self._drop_pending()
         receiver, self._receiver = self._receiver, None
         self.end(GO_AWAY)
         if receiver is not None:
             receiver.abort()
         self._forget()
+
+    def _drop_pending(self) -> None:
+        if self._pending:
+            self.server.stats.messages_dropped += len(self._pending)
+            self._pending.clear()
+            self._pending_size = 0
 
     def _beat(self) -> None:
         self.tell(BEAT)
