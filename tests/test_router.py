@@ -615,3 +615,16 @@ def test_each_refusal_is_counted_by_its_kind(
     counted = {name: n for name, n in lab.router.stats.dump().items() if "refused" in name and n}
     assert counted == {f"refused_{kind}": 1}
     lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("content", b"no JSON"), ("size", b'"' + b"x" * 101 + b'"')]
+)
+def test_what_ends_a_websocket_is_counted_as_a_refusal(kind: str, message: bytes) -> None:
+    lab = Lab(max_message_size=100)
+    socket = lab.upgrade()
+    socket.say(message)
+    counted = {name: n for name, n in lab.router.stats.dump().items() if "refused" in name and n}
+    assert counted == {f"refused_{kind}": 1}
+    socket.vanish()
+    lab.settle()

@@ -90,6 +90,7 @@ class MessageTooLarge(RequestError):
     """On a websocket it is the close code 1009."""
 
     status = 413
+    kind = "size"
     wording = "A message is larger than max_message_size."
 
 
@@ -97,6 +98,7 @@ class BatchTooLarge(RequestError):
     """The messages cost too much together; on a websocket it is the close code 1009."""
 
     status = 413
+    kind = "size"
     wording = "Messages that came together, at 64 bytes more for each, exceed max_body_size."
 
 

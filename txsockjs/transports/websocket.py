@@ -302,6 +302,8 @@ class WebSocketReceiver:
         """End the session and the connection at once: the peer broke the protocol."""
         session = self.session
         if session is not None and not session.is_closed:
+            kind = "size" if code == _TOO_LARGE else "content"
+            self._sockets.server.stats.refused(kind)
             self._send_close(code, reason)
             self.closing((code, reason))
             self._drop()
