@@ -7,6 +7,7 @@
 #   make wheel    build the wheel and prove it in an environment of its own
 #   make bench    measure this server and its peers side by side; ARGS='--rows echo-1' chooses
 #   make soak     ten minutes of full load, and whether all is back after it
+#   make fairness measure how long others wait while some clients flood the server
 #   make idle     measure what an idle session costs
 #   make clean    remove what these targets made
 
@@ -16,7 +17,7 @@ BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
 
-.PHONY: demo test lint docs wheel bench soak idle clean tools
+.PHONY: demo test lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -43,6 +44,9 @@ bench: $(VENV)/.package
 
 soak: $(VENV)/.package
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+fairness: $(VENV)/.package
+	$(BIN)/python benchmarks/fairness.py $(ARGS)
 
 idle: $(VENV)/.package
 	$(BIN)/python benchmarks/idle_sessions.py --at-most 8 $(ARGS)

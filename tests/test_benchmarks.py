@@ -27,7 +27,7 @@ def load(name):
 
 
 idle_sessions, rows, peers, report = map(load, ("idle_sessions", "rows", "peers", "report"))
-run, soak = map(load, ("run", "soak"))
+run, soak, fairness = map(load, ("run", "soak", "fairness"))
 
 
 def make_measured(full=None, after=None, sessions=100):
@@ -135,6 +135,22 @@ def test_a_soak_ends_where_it_began():
     assert ran.returncode == 0, ran.stderr + ran.stdout
     for transport, _ in soak.TASKS:
         assert f"\n{transport} " in ran.stdout
+
+
+@linux
+def test_every_flood_lasts_and_the_bystander_is_answered():
+    ran = benchmark("fairness.py", "--clients", "2", "--seconds", "0.1", "--at-most", "1e6")
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    for flood in fairness.FLOODS:
+        assert f" {flood} " in ran.stdout
+
+
+@linux
+def test_an_echo_that_takes_too_long_fails_the_run():
+    hurry = ("--floods", "pings", "--clients", "1", "--seconds", "0.1")
+    ran = benchmark("fairness.py", *hurry, "--at-most", "0")
+    assert ran.returncode == 1
+    assert "FAILED: pings: an echo took" in ran.stdout
 
 
 @linux
