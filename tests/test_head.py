@@ -245,10 +245,15 @@ def test_a_long_head_is_left() -> None:
     assert read_request(head(HOST, "X: " + "y" * 1_000_000)) is None
 
 
-def test_more_headers_than_twisted_web_takes_are_left_to_it() -> None:
-    lines = [f"x{i}:" for i in range(499)]
+def test_more_headers_than_a_request_may_have_are_left() -> None:
+    lines = [f"x{i}:" for i in range(99)]
     read(head(HOST, *lines))
     assert read_request(head(HOST, *lines, "y:")) is None
+
+
+def test_an_id_that_is_too_long_is_left() -> None:
+    assert read(head(HOST, first=f"POST /chat/000/{'a' * 128}/xhr HTTP/1.1")).session_id
+    assert read_request(head(HOST, first=f"POST /chat/000/{'a' * 129}/xhr HTTP/1.1")) is None
 
 
 def test_what_follows_a_head_is_not_looked_at() -> None:

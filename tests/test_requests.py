@@ -12,10 +12,12 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from txsockjs import SockJSRouter
+from txsockjs.exchange import REASONS
 from txsockjs.site import SockJSSite
 
 from .memory import Echo
-from .sites import Answer, Client, read_answers, request
+from .raw import frame
+from .sites import INFO, UPGRADE, Answer, Client, cut, read_answers, request
 
 LIMIT = 5000
 
@@ -133,3 +135,196 @@ def test_head_passes_the_gate_as_get_does() -> None:
             data = request("HEAD", "/chat/info", b"", f"Origin: {origin}")
             assert way.ask(data).startswith(b"HTTP/1.1 %d " % status)
         way.settle()
+
+
+# -- targets in absolute form
+
+ABSOLUTE = ["plain", "web", "front"]  # a Klein application gets what is there, and finds no route
+
+
+@pytest.fixture(params=ABSOLUTE)
+def absolute(request: pytest.FixtureRequest) -> Any:
+    way = Way(request.param)
+    yield way
+    way.settle()
+
+
+@pytest.mark.parametrize(
+    "start", ["http://a", "HTTPS://a.example:8443", "ws://[::1]:80", "wss://a"]
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "/chat"), ("HEAD", "/chat/"), ("GET", "/chat/info"), ("OPTIONS", "/chat/info")),
+        *(("GET", "/chat/iframe.html?a=//b"), ("POST", "/chat/0/s/xhr"), ("GET", "/chat/0/s/xhr")),
+        *(("GET", "/chat/0/s/jsonp?c=x"), ("GET", "/chat/0/%73/eventsource"), ("GET", "/nowhere")),
+        *(("POST", "/chat//s/xhr"), ("GET", ""), ("GET", "?a"), ("GET", "/chat/websocket")),
+    ],
+)
+def test_a_target_in_absolute_form_is_its_path(
+    absolute: Way, start: str, method: str, path: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("secrets.randbits", lambda bits: 5)
+    other = Way(absolute.name)
+    expected = other.ask(request(method, path if path.startswith("/") else "/" + path))
+    got = absolute.ask(request(method, start + path))
+    assert (head_of(got), got.partition(b"\r\n\r\n")[2]) == (
+        head_of(expected),
+        expected.partition(b"\r\n\r\n")[2],
+    )
+    other.settle()
+
+
+def test_a_websocket_is_opened_by_a_target_in_absolute_form(absolute: Way) -> None:
+    for path in ("/chat/000/abc/websocket", "/chat/websocket"):
+        client = absolute.connect()
+        client.send(
+            UPGRADE.replace(b"/chat/000/abc/websocket", b"http://b.example" + path.encode())
+        )
+        assert client.received.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+        client.send(frame(1, b'"hello"'))
+    assert absolute.log == ["open", "hello", "open", '"hello"']
+
+
+def test_the_host_of_the_target_counts_and_the_header_does_not(absolute: Way) -> None:
+    data = request("POST", "http://b.example:81/chat/000/abc/xhr?x=y")
+    assert absolute.answer(data).body == [b"o\n"]
+    session: Any = absolute.router.get_session("abc")
+    assert session.info.get_header("host") == "b.example:81"
+    assert session.info.path == "/chat/000/abc/xhr"
+    assert session.info.get_argument("x") == "y"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["ftp://a/chat", "http:///chat", "http:/chat", "http://u@a/chat", "http://a#/chat"],
+)
+def test_no_other_target_is_taken_for_one(absolute: Way, target: str) -> None:
+    assert absolute.answer(request("GET", target)).code == 404
+
+
+# -- limits of a head
+
+
+def with_headers(count: int, path: str = "/chat/000/abc/xhr", method: str = "POST") -> bytes:
+    """A request with so many headers; it has a Host, and perhaps a length, by itself."""
+    return request(method, path, b"", *(f"x-{number}: y" for number in range(count - 1)))
+
+
+@pytest.mark.parametrize("path", ["/chat/000/abc/xhr", "/chat/%30/abc/xhr"])
+def test_a_request_may_have_a_hundred_headers(way: Way, path: str) -> None:
+    assert way.answer(with_headers(100, path)).body == [b"o\n"]
+    for count in (101, 450):
+        assert way.answer(with_headers(count, path)).status == (
+            "HTTP/1.1 431 Request Header Fields Too Large"
+        )
+    assert len(way.router.sessions) == 1
+
+
+def test_lines_that_go_on_count_and_requests_are_counted_one_by_one() -> None:
+    for name in ("web", "front"):
+        way = Way(name)
+        client = way.connect()
+        for _ in range(3):
+            client.send(with_headers(90, "/chat/info", "GET"))
+        assert [answer.code for answer in client.answers] == [200, 200, 200]
+        folded = request("GET", "/chat/info", b"", "a: b", *[" c"] * 99)
+        assert way.answer(folded).code == 431
+        way.settle()
+
+
+LONG = "x" * 20000
+
+
+@pytest.mark.parametrize("name", ["web", "front"])
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request("GET", f"/chat/{LONG}"), 414),
+        (request("POST", f"/chat/000/{LONG}/xhr"), 414),
+        (request("POST", f"/chat/000/abc/xhr?{LONG}"), 414),
+        (f"GET /{LONG}".encode(), 414),
+        (LONG.encode(), 414),
+        (request("POST", "/chat/000/abc/xhr", b"", f"X: {LONG}"), 431),
+        (request("GET", "/chat/info", b"", f"Cookie: {LONG}"), 431),
+        (f"POST /chat/000/abc/xhr HTTP/1.1\r\nX: {LONG}".encode(), 431),
+        (request("GET", "/", b"", *[f"X: {LONG[:1000]}"] * 20), 431),
+        (request("GET", "/" + LONG[:16000], b"", *[f"X: {LONG[:100]}"] * 20), 431),
+    ],
+)
+@pytest.mark.parametrize("size", [1000, 100000])
+def test_what_is_too_long_is_told_so_and_not_cut_off(
+    name: str, data: bytes, status: int, size: int
+) -> None:
+    way = Way(name)
+    client = way.connect()
+    for piece in cut(data, range(0, len(data), size)):
+        client.send(piece)
+    (answer,) = client.answers
+    assert answer.code == status
+    assert answer.header("connection") == "close"
+    assert answer.header("access-control-allow-origin") == "*"
+    assert answer.complete
+    # It can be read: the connection is not ended while there is something unread.
+    assert client.transport.half_closed
+    assert client.is_open
+    client.send(b"x" * 1000 + INFO)
+    assert len(client.answers) == 1
+    way.settle()
+
+
+@pytest.mark.parametrize("name", ["web", "front"])
+def test_what_comes_after_a_refusal_has_an_end(name: str) -> None:
+    way = Way(name)
+    silent, endless = way.connect(), way.connect()
+    for client in (silent, endless):
+        client.send(f"GET /{LONG}".encode())
+    while endless.is_open:
+        endless.send(b"x" * 65536)
+        assert len(endless.received) < 1000
+    assert endless.transport.aborted
+    assert silent.is_open
+    for _ in range(90):
+        way.clock.advance(1)
+    assert not silent.is_open
+    way.settle()
+
+
+def test_a_head_that_is_just_short_enough_is_read() -> None:
+    for name in ("web", "front"):
+        way = Way(name)
+        room = 16384 - len(request("GET", "/chat/info", b"", "X: "))
+        for size, status in ((room, 200), (room + 1, 431)):
+            data = request("GET", "/chat/info", b"", f"X: {'x' * size}")
+            assert way.answer(data).code == status
+        way.settle()
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *(("x" * 128, 200), ("x" * 129, 404), ("%78" * 128, 200), ("%78" * 129, 404)),
+        *(("x" * 100 + "%78" * 28, 200), ("x" * 100 + "%78" * 29, 404)),
+        *(("%C3%A9" * 64, 200), ("%C3%A9" * 65, 404), ("x" * 7900, 404)),
+    ],
+)
+def test_the_id_of_a_session_has_a_longest_size(way: Way, name: str, status: int) -> None:
+    assert way.answer(request("POST", f"/chat/000/{name}/xhr")).code == status
+    assert len(way.router.sessions) == (status == 200)
+
+
+def test_the_server_segment_may_be_longer_as_nobody_keeps_it(way: Way) -> None:
+    assert way.answer(request("POST", f"/chat/{'x' * 500}/abc/xhr")).code == 200
+
+
+# -- status lines
+
+
+def test_426_is_called_by_its_name(way: Way) -> None:
+    old = UPGRADE.replace(b"Version: 13", b"Version: 8")
+    assert way.ask(old).startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+
+
+def test_each_way_has_the_same_words_for_a_status() -> None:
+    for status in (101, 200, 204, 304, 400, 403, 404, 405, 413, 414, 426, 431, 500, 503):
+        assert REASONS[status] not in (b"", b"Unknown Status")

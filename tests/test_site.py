@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
 
-from txsockjs.site import DISCARD_LIMIT, MEMORY_LIMIT, REFUSAL, SockJSRequest, SockJSSite
+from txsockjs.site import MEMORY_LIMIT, REFUSAL, SockJSRequest, SockJSSite
+from txsockjs.webchannel import DISCARD_LIMIT
 
 LIMIT = 1000
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 1)

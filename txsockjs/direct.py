@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, IProtocol
@@ -16,12 +15,12 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import version
 
 from .errors import Header
-from .exchange import Exchange
+from .exchange import REASONS, Exchange
 from .head import Request
 from .shortcuts import is_secure, own_address
 from .sockopts import tune
 
-_LINES = {int(code): f"HTTP/1.1 {int(code)} {code.phrase}\r\n".encode() for code in HTTPStatus}
+_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, words) for status, words in REASONS.items()}
 _NO_BODY = (204, 304)
 
 

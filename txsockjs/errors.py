@@ -10,6 +10,7 @@
      +-- RequestError         a request that breaks the protocol; carries its HTTP answer
           +-- PayloadExpected, BrokenJSON, BodyTooLarge       senders (protocol section 6)
           +-- MessageTooLarge, BatchTooLarge                  whatever brings messages (section 6)
+          +-- TargetTooLong, HeadTooLarge                     any
           +-- CallbackRequired, InvalidCallback               jsonp, htmlfile (section 4)
           +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
           +-- UnsupportedVersion, UpgradeRequired
@@ -100,6 +101,20 @@ class BatchTooLarge(RequestError):
     status = 413
     kind = "size"
     wording = "Messages that came together, at 64 bytes more for each, exceed max_body_size."
+
+
+class TargetTooLong(RequestError):
+    status = 414
+    wording = "Request target is too long."
+    kind = "size"
+
+
+class HeadTooLarge(RequestError):
+    """There are too many headers, or too long ones (RFC 6585 section 5)."""
+
+    status = 431
+    wording = "Request headers are too large."
+    kind = "size"
 
 
 class CallbackRequired(RequestError):

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from sys import intern
+from functools import lru_cache
 from typing import Any, Callable
 
 from twisted.internet import interfaces
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import RESPONSES, HTTPChannel, Request
 from zope.interface import implementer
 
 from .errors import Header
@@ -25,6 +25,13 @@ from .sockopts import tune
 from .takeover import take_over
 
 Callback = Callable[[], None]
+
+#: The words of a status line: Twisted's, and what it does not know (RFC 9110, RFC 6585).
+REASONS: dict[int, bytes] = {
+    **RESPONSES,
+    426: b"Upgrade Required",
+    431: b"Request Header Fields Too Large",
+}
 
 
 @implementer(interfaces.IPushProducer)
@@ -233,7 +240,7 @@ class WebExchange(Exchange):
     def headers(self) -> Mapping[str, str]:
         """Return all request headers; the names are in lower case."""
         return {
-            intern(name.decode("latin-1").lower()): b", ".join(values).decode("latin-1")
+            _lower(name): b", ".join(values).decode("latin-1")
             for name, values in self._request.requestHeaders.getAllRawHeaders()
         }
 
@@ -265,7 +272,7 @@ class WebExchange(Exchange):
         """Set the status and the headers; they leave with the first write or the end."""
         if self.over:
             return
-        self._request.setResponseCode(status)
+        self._request.setResponseCode(status, REASONS[status])
         for name, value in headers:
             self._request.responseHeaders.addRawHeader(name, value)
 
@@ -305,3 +312,9 @@ class WebExchange(Exchange):
 
     def _lost(self, failure: Failure) -> None:
         self.lost()
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    """Return a header's name in lower case, the same object for all requests that bring it."""
+    return name.decode("latin-1").lower()

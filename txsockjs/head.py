@@ -1,8 +1,8 @@
-"""Requests for a session's URLs, read straight from the bytes of a connection.
+"""Requests for a session's URLs, read straight from the bytes of a connection; limits of any head.
 
 Rules: only what is beyond doubt is read here: one request line of a known form, headers in visible
 ASCII, none of them twice, a body whose length one number tells. Whatever else comes, right or
-wrong, is left to twisted.web. Pure; called by the front.
+wrong, is left to twisted.web. Pure; called by the front, the site and the resources.
 """
 
 from __future__ import annotations
@@ -11,16 +11,27 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-# Larger heads, and more headers, are left to twisted.web, which has limits for them.
+#: How many header lines a request may have, and how many bytes before its body: what a session
+#: keeps of the request that opened it is not more.
+MOST_HEADERS = 100
+LONGEST_HEAD = 16384
+#: How many bytes the id of a session may have.
+LONGEST_ID = 128
+
+# Larger heads are left to twisted.web, and so is what is over a limit.
 _LONGEST = 8192
-_MOST_HEADERS = 500
 _NO_FIELD = ("", "")
 
-_SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=:@-]+"
+_CHARACTER = r"[A-Za-z0-9_~!$&'()*+,;=:@-]"
+_SEGMENT = f"{_CHARACTER}+"
 _LINE = re.compile(
     r"(GET|POST|OPTIONS) "
-    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*?)/{_SEGMENT}/({_SEGMENT})/([a-z_]+))"
+    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*?)/{_SEGMENT}/({_CHARACTER}{{1,{LONGEST_ID}}})/([a-z_]+))"
     r"(?:\?([!-~]*))? HTTP/1\.1\Z"
+)
+# RFC 9112 section 3.2.2; some websocket clients write ws.
+_ABSOLUTE = re.compile(
+    rb"(?:https?|wss?)://([A-Za-z0-9._~!$&'()*+,;=:%\[\]-]+)([/?].*)?\Z", re.IGNORECASE | re.DOTALL
 )
 # No two parts of a pattern match the same bytes: a line that fails would be tried in all ways.
 _FIELD = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t -~]*)\Z")
@@ -56,7 +67,7 @@ def read_request(data: bytes) -> Request | None:
         return None
     headers = dict(map(_field, lines))
     # A line that is no field, or fewer headers than lines: one came twice.
-    if "" in headers or not len(lines) == len(headers) <= _MOST_HEADERS:
+    if "" in headers or not len(lines) == len(headers) <= MOST_HEADERS:
         return None
     if "host" not in headers or not _is_plain(headers):
         return None
@@ -89,6 +100,18 @@ def _field(line: str) -> tuple[str, str]:
     """
     match = _FIELD.match(line)
     return (match[1].lower(), match[2].strip(" \t")) if match else _NO_FIELD
+
+
+def origin_form(target: bytes) -> tuple[bytes, bytes] | None:
+    """Return the host of a target in absolute form, and the target that it would be without.
+
+    None if it is no such target.
+    """
+    match = _ABSOLUTE.match(target)
+    if match is None:
+        return None
+    rest = match[2] or b"/"
+    return match[1], rest if rest.startswith(b"/") else b"/" + rest
 
 
 def _is_plain(headers: dict[str, str]) -> bool:

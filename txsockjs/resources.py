@@ -8,7 +8,8 @@ a single request. Made by the URLs; called by the resources and by the front.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Callable, Protocol
+from typing import Any, Callable, Protocol
+from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
 from twisted.web.http import Request
@@ -16,8 +17,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from .clients import check_origin, page_origin
-from .errors import NotFound, OriginRefused, RequestError
+from .errors import HeadTooLarge, NotFound, OriginRefused, RequestError, TargetTooLong
 from .exchange import Exchange, WebExchange
+from .head import LONGEST_HEAD, MOST_HEADERS, origin_form
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
 from .interfaces import Server
 
@@ -76,9 +78,9 @@ class Page:
             except RequestError as error:
                 if isinstance(error, OriginRefused):
                     self._note_origin(page_origin(exchange))
-                self._refuse(exchange, error)
+                self.refuse(exchange, error)
         except Exception:  # noqa: BLE001
-            _log.failure("{method} {path} failed", method=exchange.method, path=exchange.path)
+            _log.failure("{method!r} {path!r} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
 
     def _note_origin(self, origin: str | None) -> None:
@@ -92,7 +94,8 @@ class Page:
                 server=self._server,
             )
 
-    def _refuse(self, exchange: Exchange, error: RequestError) -> None:
+    def refuse(self, exchange: Exchange, error: RequestError) -> None:
+        """Answer a request with what is wrong about it, and count it."""
         self._server.stats.refused(error.kind)
         headers = [TEXT, *NEVER_CACHED, *error.headers]
         if not isinstance(error, OriginRefused):
@@ -119,8 +122,44 @@ class PageResource(Resource):
         """Answer a request, now or later."""
         if b"//" in request.path:  # Klein takes two slashes for one
             return Nowhere().render(request)
-        self._page.serve(WebExchange(request), *self._arguments)
+        exchange = WebExchange(request)
+        try:
+            check_head(request)
+        except RequestError as error:
+            self._page.refuse(exchange, error)
+        else:
+            self._page.serve(exchange, *self._arguments)
         return NOT_DONE_YET
+
+
+def check_head(request: Request) -> None:
+    """Raise a `RequestError` if there is too much before the body.
+
+    A `SockJSSite` refuses that before; others don't, and HTTP/2 has no lines.
+    """
+    if len(request.uri) > LONGEST_HEAD:
+        raise TargetTooLong()
+    fields = [
+        len(name) + len(value)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    ]
+    if len(fields) > MOST_HEADERS or sum(fields) > LONGEST_HEAD:
+        raise HeadTooLarge()
+
+
+def accept_absolute(request: Any) -> None:
+    """Let a request whose target is in absolute form be one for its path and its host.
+
+    A `SockJSSite` does that for all its resources. With another Site it is possible only in the
+    resource that gets all requests: twisted.web would look for a child named like the URL.
+    """
+    absolute = None if request.prepath else origin_form(request.uri)
+    if absolute is not None:
+        host, request.uri = absolute
+        request.requestHeaders.setRawHeaders(b"host", [host])
+        request.path = request.uri.partition(b"?")[0]
+        request.postpath = [unquote_to_bytes(part) for part in request.path[1:].split(b"/")]
 
 
 class Nowhere(Resource):

@@ -25,7 +25,7 @@ from .deadlines import Deadline, Sweep
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY, Ending
 from .periodic import Starter
-from .resources import Nowhere, Page
+from .resources import Nowhere, Page, accept_absolute
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
@@ -252,6 +252,7 @@ class _Root(KleinResource):
         self._urls: Any = app.url_map.bind("localhost")
 
     def render(self, request: Any) -> Any:
+        accept_absolute(request)
         path = b"/" + b"/".join(request.postpath)
         try:
             endpoint, segments = self._urls.match(path.decode("utf-8"))

@@ -26,18 +26,15 @@ from twisted.web.server import Request, Site
 from .deadlines import Patience, Sweep
 from .errors import BodyTooLarge
 from .front import Front
+from .head import origin_form
 from .headers import shared_with
 from .resources import Page
-from .shortcuts import is_secure
-from .webchannel import Channel
+from .webchannel import DISCARD_LIMIT, Channel, end_writing
 
 _NO_PAGES: Mapping[str, Page] = {}
 _NO_ROUTERS: Mapping[str, Routed] = {}
 
 REFUSAL = BodyTooLarge.wording.encode()
-# What is read and thrown away after a refusal: closing with bytes unread would reset the
-# connection, and the client might never see the answer (RFC 9112, section 9.6).
-DISCARD_LIMIT = 1024 * 1024
 # Bodies that may grow over this are left to twisted.web, which puts them into files.
 MEMORY_LIMIT = 4 * 1024 * 1024
 
@@ -80,6 +77,10 @@ class SockJSRequest(Request):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Process the request, unless its body was refused."""
         if not self._refused:
+            absolute = origin_form(path)
+            if absolute is not None:
+                host, path = absolute  # it counts, whatever the header says
+                self.requestHeaders.setRawHeaders(b"host", [host])
             super().requestReceived(command, path, version)
         elif isinstance(self.channel, HTTPChannel):
             self.channel.loseConnection()
@@ -104,13 +105,7 @@ class SockJSRequest(Request):
         self._answer()
         # The answer is complete and the client is told so, while the rest of the body may come
         # and is discarded. The channel's time-out ends a client that does neither.
-        if is_secure(self.transport):
-            # Sends close_notify, and reads on; but not while the channel is its producer.
-            transport: Any = self.transport
-            transport.unregisterProducer()
-            transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
+        end_writing(self.transport)
 
     def _drop(self) -> None:
         stream = self.transport if isinstance(self.channel, HTTPChannel) else self.channel

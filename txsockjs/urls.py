@@ -18,6 +18,7 @@ from . import static
 from .clients import client_address
 from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
+from .head import LONGEST_ID
 from .interfaces import ATTACH
 from .proto import is_callback
 from .resources import Handler, Host, Nowhere, Page, PageResource, with_head, with_preflight
@@ -183,7 +184,9 @@ class Urls:
 
 
 def _session_resource(page: Page, server: str, session: str) -> Resource:
-    if not (_SEGMENT.match(server) and _SEGMENT.match(session)):
+    # Decoded: what a client escapes is not longer than what it does not.
+    is_id = _SEGMENT.match(session) and len(session.encode("utf-8", "replace")) <= LONGEST_ID
+    if not (is_id and _SEGMENT.match(server)):
         return Nowhere()
     return PageResource(page, session)
 

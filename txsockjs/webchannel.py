@@ -1,7 +1,9 @@
-"""`Channel`: a connection of twisted.web whose pipelined requests leave the others their turns.
+"""`Channel`: a connection of twisted.web with bounds on a request's head and on a turn.
 
-Rules: it parses as twisted.web does, and waits between two requests when its turn is over. Made by
-the site; all that it knows of the inside of `HTTPChannel` is here and in `takeover`.
+Rules: it parses as twisted.web does. What is too long or too much before a body is told so, and
+what still comes of it is thrown away, where twisted.web would cut the connection or answer 400.
+Between two pipelined requests it waits when its turn is over. Made by the site; all that it knows
+of the inside of `HTTPChannel` is here and in `takeover`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -14,8 +16,16 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
+from .errors import HeadTooLarge, RequestError, TargetTooLong
+from .exchange import REASONS
+from .head import LONGEST_HEAD, MOST_HEADERS
+from .headers import NEVER_CACHED, TEXT, shared_with
 from .pace import Pace
+from .shortcuts import is_secure
 
+# What is read and thrown away after a refusal: closing with bytes unread would reset the
+# connection, and the client might never see the answer (RFC 9112, section 9.6).
+DISCARD_LIMIT = 1024 * 1024
 # How many requests may be answered in a turn.
 _MOST = 64
 
@@ -23,11 +33,17 @@ _MOST = 64
 class Channel(HTTPChannel):
     """An HTTP/1.1 channel; ``callLater`` is its site's."""
 
+    totalHeadersSize = MAX_LENGTH = LONGEST_HEAD
+    transport: Any
     paused: bool
     callLater: Any
     _buffer: bytes
     _dataBuffer: list[bytes]
     _networkProducer: Any
+    # Of the head that is being read, the request line included.
+    _lines = 0
+    _bytes = 0
+    _discarded: int | None = None  # None until a head was refused
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,9 +52,51 @@ class Channel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Serve what came, or as much of it as fits into a turn."""
+        if self._discarded is not None:
+            self._discard(len(data))
+            return
         if not self._busyReceiving:
             self._pace = Pace(_MOST)
         super().dataReceived(data)
+
+    # -- the head of a request
+
+    def lineReceived(self, line: bytes) -> None:
+        """Read a line of a head, unless it is too much."""
+        self._bytes += len(line) + 2
+        self._lines += 1 if line else 0
+        if self._bytes > LONGEST_HEAD or self._lines > MOST_HEADERS + 1:
+            self._refuse(TargetTooLong() if self._lines == 1 else HeadTooLarge())
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is longer than all of a head may be."""
+        self._refuse(HeadTooLarge() if self._lines else TargetTooLong())
+        self._discard(len(line))
+
+    def allHeadersReceived(self) -> None:
+        """Begin with the body."""
+        self._lines = self._bytes = 0
+        super().allHeadersReceived()
+
+    def _refuse(self, error: RequestError) -> None:
+        body = error.wording.encode()
+        headers = [TEXT, *NEVER_CACHED, *shared_with(None), (b"Connection", b"close")]
+        head = b"HTTP/1.1 %d %b\r\n" % (error.status, REASONS[error.status])
+        head += b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.transport.write(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._discarded = 0
+        self._discard(len(self.clearLineBuffer()))  # which ends the loop over the lines
+        end_writing(self.transport)
+
+    def _discard(self, size: int) -> None:
+        # The time-out ends a client that neither leaves nor sends so much.
+        self._discarded = (self._discarded or 0) + size
+        if self._discarded > DISCARD_LIMIT:
+            self.transport.abortConnection()
+
+    # -- turns
 
     def requestDone(self, request: Request) -> None:
         """Go on to the next request, now or in the next turn."""
@@ -69,3 +127,13 @@ class Channel(HTTPChannel):
         if not self._waitingForTransport:
             self._networkProducer.resumeProducing()
         self.dataReceived(b"")
+
+
+def end_writing(transport: Any) -> None:
+    """Tell the peer that nothing more will be written, and read on."""
+    if is_secure(transport):
+        # Sends close_notify, and reads on; but not while the channel is its producer.
+        transport.unregisterProducer()
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()

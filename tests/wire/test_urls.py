@@ -106,7 +106,7 @@ def test_the_server_segment_is_anything_and_ignored(site, server):
     assert session.poll() == b'a["a"]\n'
 
 
-@pytest.mark.parametrize("name", ["-", "_", "%20", "%C3%A9", "%3Cscript%3E", "a%25b", "x" * 200])
+@pytest.mark.parametrize("name", ["-", "_", "%20", "%C3%A9", "%3Cscript%3E", "a%25b", "x" * 124])
 def test_the_session_segment_is_anything(site, name):
     url = f"/echo/000/{name}~url/"
     assert site.post(url + "xhr").body == b"o\n"
