@@ -30,4 +30,5 @@ web = SockJSFactory(chat, prefix="/chat", fallback_encoding="replace")
 if __name__ == "__main__":
     reactor.listenTCP(6000, chat, interface="127.0.0.1")
     reactor.listenTCP(8080, web, interface="127.0.0.1")
+    print("listening on http://127.0.0.1:8080/chat, and for telnet on port 6000")
     reactor.run()

@@ -3,7 +3,12 @@
 Run it with ``python klein_app.py``.
 """
 
+import sys
+
 from klein import Klein
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
+from twisted.web.server import Site
 
 from txsockjs import SockJSConnection, SockJSRouter
 
@@ -21,7 +26,14 @@ def hello(request, name):
     return f"hello {name}"
 
 
-SockJSRouter(Shout, "/shout").apply_routes(app)
+router = SockJSRouter(Shout, "/shout")
+router.apply_routes(app)
 
 if __name__ == "__main__":
-    app.run("127.0.0.1", 8080)
+    try:
+        reactor.listenTCP(8080, Site(app.resource()), interface="127.0.0.1")
+    except CannotListenError as error:
+        sys.exit(str(error))
+    print("listening on http://127.0.0.1:8080/")
+    reactor.addSystemEventTrigger("before", "shutdown", router.close)
+    reactor.run()

@@ -227,6 +227,77 @@ def test_authentication_by_cookie(staged: Any, reader: Reader, transport: str) -
         members.person(transport, headers={"Origin": "https://evil.example", **cookie})
 
 
+# -- beside a program that is not Twisted's
+
+# What such a program does: views are called in its threads, and then its main thread ends. The end
+# comes while a browser polls.
+FLASK = """
+import threading, urllib.request
+import live, views
+from txsockjs.errors import WrongThread
+
+(port,) = live.service.ports.open_ports
+url = f"http://127.0.0.1:{port.getHost().port}/chat/0/a/xhr"
+
+def poll():
+    return urllib.request.urlopen(url, data=b"", timeout=30).read().decode()
+
+print(poll(), end="")
+print(views.published("bread"))
+print(poll(), end="")
+try:
+    live.router.broadcast(live.Chat.people, "from a view")
+except WrongThread:
+    print("not from here")
+threading.Thread(target=lambda: print(poll(), end="")).start()
+"""
+
+
+def test_a_thread_of_crochets(reader: Reader) -> None:
+    reader.read("howto/crochet.md")
+    live = reader.folder / "live.py"
+    code = live.read_text(encoding="utf-8")
+    live.write_text(code.replace('"tcp:8080:', '"tcp:0:'), encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-c", FLASK],
+        cwd=reader.folder,
+        env=dict(os.environ, PYTHONPATH=ROOT),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "o",
+        "told",
+        'a["new: bread"]',
+        "not from here",
+        'c[3000,"Go away!"]',
+    ]
+
+
+def test_a_second_process_of_crochets_is_told_that_the_port_is_taken(reader: Reader) -> None:
+    reader.read("howto/crochet.md")
+    live = reader.folder / "live.py"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code = live.read_text(encoding="utf-8")
+        port = taken.getsockname()[1]
+        live.write_text(code.replace('"tcp:8080:', f'"tcp:{port}:'), encoding="utf-8")
+        run = subprocess.run(
+            [sys.executable, "-c", "import live"],
+            cwd=reader.folder,
+            env=dict(os.environ, PYTHONPATH=ROOT),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("cannot listen on ")
+    assert run.stderr.endswith(": Address already in use\n")
+
+
 # -- deployment, with real processes
 
 

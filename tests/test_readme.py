@@ -51,12 +51,12 @@ def blocks(language: str) -> list[str]:
 
 def name_of(block: str) -> str:
     """Give the name of the file that a block shows, which its first line says."""
-    match = re.match(r"# ([\w./]+)", block)
+    match = re.match(r"(?:#|<!--) ([\w./]+)", block)
     assert match, block
     return match[1]
 
 
-FILES = {name_of(block): block for block in (*blocks("python"), *blocks("toml"))}
+FILES = {name_of(block): block for kind in ("python", "html", "toml") for block in blocks(kind)}
 COMMANDS = re.findall(r"^twistd .*$", "\n".join(blocks("sh")), re.MULTILINE)
 
 
@@ -124,9 +124,10 @@ def test_what_it_links_to_is_there() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Be in a folder with the files that the README shows."""
+    for name in re.findall(r"^mkdir (.*)$", "\n".join(blocks("sh")), re.MULTILINE):
+        (tmp_path / name).mkdir()
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / "public").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -260,8 +261,21 @@ def test_the_orders_work(folder: Path) -> None:
 
 
 def test_every_python_file_is_run_by_a_test() -> None:
-    run = {"chat.py", "web.py", "app.py", "chat.tac", "lines.py", "orders.py", "sockjs.toml"}
-    assert set(FILES) == run
+    run = {"chat.py", "web.py", "app.py", "chat.tac", "lines.py", "orders.py"}
+    assert set(FILES) == run | {"sockjs.toml", "public/index.html"}
+
+
+def test_each_unit_raises_the_limit_of_descriptors() -> None:
+    units = [block for block in blocks("ini") if "ExecStart=" in block]
+    assert units
+    assert all(re.search(r"^LimitNOFILE=\d{5,}$", unit, re.MULTILINE) for unit in units)
+
+
+def test_what_is_installed_is_a_checkout_or_published() -> None:
+    named = re.findall(r"pip install ('[^']*'|[^\s`]+)", README)
+    told = set(named) - {"txsockjs"}
+    assert told == {"../txsockjs", "'twisted[tls]'", "'twisted[http2]'"}
+    assert "`pip install txsockjs` would fetch a version of 2016" in README
 
 
 # -- commands and files
@@ -295,6 +309,17 @@ def test_its_first_command_serves_the_chat(folder: Path) -> None:
         assert [post(person + "/xhr") for person in people] == [b"o\n", b"o\n"]
         post(people[0] + "/xhr_send", json.dumps(["hello"]).encode())
         assert [post(person + "/xhr") for person in people] == [b'a["hello"]\n'] * 2
+        assert get(server.url).decode() == FILES["public/index.html"]
+
+
+def test_twist_takes_the_same(folder: Path) -> None:
+    (line,) = [words for words in code(README) if words.startswith("twist --log-format")]
+    twist = os.path.join(os.path.dirname(TWISTD), "twist")
+    command = (twist, *line.split()[1:], "--listen", "tcp:0:interface=127.0.0.1")
+    with running(*command, cwd=str(folder)) as server:
+        assert get(server.url) == b"Welcome to SockJS!\n"
+        server.process.terminate()
+        assert server.process.wait(30) == 0
 
 
 def test_its_unit_serves_a_socket_that_systemd_opened(folder: Path) -> None:
