@@ -85,9 +85,11 @@ class Scheduler:
 
     def end(self) -> None:
         """Do what was told in the turn that began, flush, and end it."""
-        if self._flushes and self._immediate and not self._steps:
-            self._flush()  # nothing else happens in most turns
-        self._running = False
+        try:
+            if self._flushes and self._immediate and not self._steps:
+                self._flush()  # nothing else happens in most turns
+        finally:
+            self._running = False
         if self._steps or self._flushes:
             self._run(self._immediate)
 
@@ -96,7 +98,7 @@ class Scheduler:
         if self.begin():
             try:
                 step(*arguments)
-            except Exception:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001
                 _report(step)
             finally:
                 self.end()
@@ -147,7 +149,7 @@ class Scheduler:
                     step, arguments = steps.popleft()
                     try:
                         step(*arguments)
-                    except Exception:  # noqa: BLE001
+                    except BaseException:  # noqa: BLE001
                         _report(step)
                 if not (rounds and self._flushes):
                     break
@@ -163,7 +165,7 @@ class Scheduler:
         for flush in flushes:
             try:
                 flush()
-            except Exception:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001
                 _report(flush)
 
     def _wake_up(self) -> None:
@@ -178,8 +180,9 @@ class Scheduler:
 
 
 def _report(step: Callable[..., None]) -> None:
-    # Applications are caught in their mailbox: what comes here is a defect of a transport or of
-    # this package, and must not take the other sessions with it.
+    # Applications are caught in their mailbox: what comes here is a defect of a producer, of a
+    # transport or of this package, and must not take the other sessions with it. SystemExit and
+    # KeyboardInterrupt are no exception: the reactor handles SIGINT, so that code raised them.
     _log.failure("a step of {step} failed", step=step)
 
 

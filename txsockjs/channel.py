@@ -202,7 +202,7 @@ class ChannelSession(BaseSession):
         """Hold what a producer sends; all else goes to the carrier, where it is counted."""
         if self._production is not None:
             self._set_ready(False)
-            self._production.regulate(False)
+            self._regulate(False)
 
     def resume(self) -> None:
         """Let everything go to the carrier."""

@@ -73,9 +73,16 @@ def check_origin(exchange: Exchange, settings: Settings) -> None:
     if origin is None:
         if exchange.header("sec-fetch-site") in (None, "", "none", "same-origin"):
             return
-    elif is_named(origin, settings):
+    elif _is_named(exchange, settings):
         return
     raise OriginRefused()
+
+
+def _is_named(exchange: Exchange, settings: Settings) -> bool:
+    """Tell whether ``allowed_origins`` names the request's page; a function is asked once."""
+    if exchange.named is None:
+        exchange.named = is_named(page_origin(exchange), settings)
+    return exchange.named
 
 
 def _normal(origin: str) -> str:
@@ -203,7 +210,7 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
     headers = dict(exchange.headers())
     brought: dict[str, str] = {}
     if "cookie" in headers:
-        if settings.allowed_origins != "*" and is_named(page_origin(exchange), settings):
+        if settings.allowed_origins != "*" and _is_named(exchange, settings):
             brought = cookies(exchange)
         else:
             del headers["cookie"]

@@ -42,11 +42,12 @@ class Exchange(ABC):
     after the end.
     """
 
-    __slots__ = ("_drained", "_ended", "_ending", "_gone", "_last", "over", "ready")
+    __slots__ = ("_drained", "_ended", "_ending", "_gone", "_last", "named", "over", "ready")
 
     def __init__(self) -> None:
         self.ready = True
         self.over = False
+        self.named: bool | None = None  # whether allowed_origins names its page, once that is asked
         self._ending = False
         self._last: Callback | None = None
         self._gone: Callback | None = None

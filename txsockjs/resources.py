@@ -79,7 +79,8 @@ class Page:
                 if isinstance(error, OriginRefused):
                     self._note_origin(page_origin(exchange))
                 self.refuse(exchange, error)
-        except Exception:  # noqa: BLE001
+        except BaseException:  # noqa: BLE001
+            # Of a function that the settings name, whatever it raised: it ends this request only.
             _log.failure("{method!r} {path!r} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
 

@@ -131,6 +131,7 @@ class BaseSession(SessionMixin):
         kind = type(message)
         if kind is not str and kind is not Message:
             self.check_sendable(message)
+            message = _plain(message)
         if self.close_reason is not None:
             self.server.stats.messages_dropped += 1
             return
@@ -432,7 +433,11 @@ class BaseSession(SessionMixin):
             messages, self._pending = self._pending, []
             self._pending_size = 0
             self.server.stats.packets_sent_ps.accumulator += len(messages)
-            receiver.deliver(messages)
+            try:
+                receiver.deliver(messages)
+            except BaseException:  # noqa: BLE001
+                _log.failure("messages can't be sent, which ends {session!r}", session=self)
+                self.end(INTERNAL_ERROR)
         if self._production is not None and receiver.ready:
             self._regulate(True)
         if self.state is _CLOSING and receiver.ready and not self._pending:
@@ -457,7 +462,7 @@ class BaseSession(SessionMixin):
             return
         try:
             self._production.regulate(room)
-        except Exception:  # noqa: BLE001
+        except BaseException:  # noqa: BLE001
             # Whoever sends may be another session: the failure is this one's.
             _log.failure("a producer failed, which ends {session!r}", session=self)
             self._production = None
@@ -533,6 +538,11 @@ def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], message
 def _send_to_all(sessions: list[BaseSession], message: Sendable) -> None:
     for session in sessions:
         session.send(message)
+
+
+def _plain(message: Sendable) -> Sendable:
+    """Return the message without what a subclass makes of it, which may fail when it is sent."""
+    return str.__str__(message) if isinstance(message, str) else bytes(memoryview(message))
 
 
 _Transition = Callable[..., None]

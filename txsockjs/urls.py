@@ -19,7 +19,6 @@ from .clients import client_address
 from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
 from .head import LONGEST_ID
-from .interfaces import ATTACH
 from .proto import is_callback
 from .resources import Handler, Host, Nowhere, Page, PageResource, with_head, with_preflight
 from .session import BaseSession, Session
@@ -145,8 +144,13 @@ class Urls:
         session = self._find(session_id, exchange)
         if session is None:
             self._endpoint.admit()
+        settings = self._settings
+        # Before there is a session that it could leave half made: a setting's function may raise.
+        opening = session is None or not session.verify_state()
+        receiver = HTTPReceiver(exchange, framing, settings, opening)
+        if session is None:
             session = self._endpoint.make_session(session_id)
-        session.tell(ATTACH, HTTPReceiver(exchange, framing, self._settings, session))
+        receiver.attach(session, settings.longest_silence)
 
     def _receive_script(
         self,

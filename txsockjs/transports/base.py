@@ -13,7 +13,7 @@ from ..clients import connection_info
 from ..conn import ConnectionInfo
 from ..exchange import Exchange
 from ..headers import NEVER_CACHED, UNBUFFERED, Headers, content_type, cors, session_cookie
-from ..interfaces import DRAINED, FULL, GONE, INTERRUPTED, Reason
+from ..interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED, Reason
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, disconnect, messages_frame
 from ..session import BaseSession
 from ..settings import Settings
@@ -31,25 +31,39 @@ class Framing(NamedTuple):
 
 
 class HTTPReceiver:
-    """A response that carries a session's frames."""
+    """A response that carries a session's frames; ``opening`` if it may be the session's first."""
 
-    __slots__ = ("_exchange", "_framing", "_left", "_session", "_settings", "ready")
+    __slots__ = ("_exchange", "_framing", "_headers", "_info", "_left", "_session", "ready")
+    _session: BaseSession
 
     def __init__(
-        self, exchange: Exchange, framing: Framing, settings: Settings, session: BaseSession
+        self, exchange: Exchange, framing: Framing, settings: Settings, opening: bool
     ) -> None:
         self._exchange = exchange
         self._framing = framing
-        self._settings = settings
-        self._session = session
         self._left = settings.response_limit if framing.streaming else 1
         self.ready = True
-        exchange.expect_life(settings.longest_silence)
-        exchange.watch(gone=self._gone, drained=self._drained)
-        if framing.streaming:
+        # Functions of the settings are asked for these, and may raise: before anything is done.
+        self._headers = [
+            content_type(framing.content_type),
+            UNBUFFERED,
+            *framing.headers,
+            *NEVER_CACHED,
+            *cors(exchange),
+            *session_cookie(exchange, settings),
+        ]
+        self._info = connection_info(exchange, settings, framing.name) if opening else None
+
+    def attach(self, session: BaseSession, silence: float) -> None:
+        """Carry the frames of ``session``; the kernel may end it after so many silent seconds."""
+        self._session = session
+        self._exchange.expect_life(silence)
+        self._exchange.watch(gone=self._gone, drained=self._drained)
+        if self._framing.streaming:
             self._start([])
-            exchange.write(framing.prelude)
-            self.ready = exchange.ready
+            self._exchange.write(self._framing.prelude)
+            self.ready = self._exchange.ready
+        session.tell(ATTACH, self)
 
     @property
     def transport_name(self) -> str:
@@ -57,8 +71,9 @@ class HTTPReceiver:
         return self._framing.name
 
     def connection_info(self) -> ConnectionInfo:
-        """Describe the request."""
-        return connection_info(self._exchange, self._settings, self._framing.name)
+        """Describe the request, which was made with ``opening``."""
+        assert self._info is not None
+        return self._info
 
     # -- told by the session
 
@@ -88,19 +103,8 @@ class HTTPReceiver:
     # -- writing
 
     def _start(self, more: Headers) -> None:
-        framing = self._framing
-        self._exchange.start(
-            200,
-            [
-                content_type(framing.content_type),
-                UNBUFFERED,
-                *framing.headers,
-                *more,
-                *NEVER_CACHED,
-                *cors(self._exchange),
-                *session_cookie(self._exchange, self._settings),
-            ],
-        )
+        headers, self._headers = self._headers, []
+        self._exchange.start(200, [*headers, *more])
 
     def _send(self, frame: bytes) -> None:
         self._left -= self._write(frame)
