@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from klein import Klein
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -328,3 +329,57 @@ def test_426_is_called_by_its_name(way: Way) -> None:
 def test_each_way_has_the_same_words_for_a_status() -> None:
     for status in (101, 200, 204, 304, 400, 403, 404, 405, 413, 414, 426, 431, 500, 503):
         assert REASONS[status] not in (b"", b"Unknown Status")
+
+
+# -- what comes back
+
+CONTROL = [chr(code) for code in (*range(1, 10), 11, 12, *range(14, 32), *range(127, 160))]
+
+
+def odd_requests(control: str) -> list[bytes]:
+    """Requests with a control character wherever something of them might come back."""
+    escaped = "".join(f"%{byte:02x}" for byte in control.encode())
+    odd = f"a{control}b"
+    ask = f"Access-Control-Request-Headers: {odd}"
+    cookie = f"Cookie: JSESSIONID={odd}"
+    pages = ("/chat", "/chat/info", "/chat/iframe.html", "/chat/0/s/xhr", "/nowhere")
+    return [
+        *(request("GET", page, b"", f"Origin: http://{odd}") for page in pages),
+        *(request("OPTIONS", page, b"", ask) for page in pages),
+        request("POST", "/chat/0/s/xhr", b"", f"Origin: {odd}", cookie),
+        request("POST", "/chat/0/t/xhr", b"", f"Cookie: x={odd}"),
+        request("POST", f"/chat/0/{escaped}/xhr_send", b"x", f"Origin: {odd}"),
+        request("POST", f"/chat/0/{escaped}/xhr", b"", f"Referer: http://{odd}/"),
+        request("POST", "/chat/0/u/xhr_send", b"x" * (LIMIT + 1), f"Origin: {odd}"),
+        request("GET", f"/chat/0/s/jsonp?c=a{escaped}"),
+        request("GET", f"/chat/0/s/htmlfile?c=a{escaped}"),
+        request("GET", "/chat/iframe.html", b"", f"Referer: http://{odd}.example/"),
+        request("GET", "/chat/iframe.html", b"", f"If-None-Match: {odd}"),
+        request("GET", f"/chat/{odd}"),
+        request(f"G{control}T", "/chat"),
+        request("GET", f"http://{odd}/chat"),
+        request("GET", "/chat").replace(b"HTTP/1.1", f"HTTP/{odd}".encode("latin-1")),
+        UPGRADE.replace(
+            b"Host", f"Origin: {odd}\r\nCookie: JSESSIONID={odd}\r\nHost".encode("latin-1")
+        ),
+        UPGRADE.replace(b"Key: AA", f"Key: {odd}".encode("latin-1")),
+    ]
+
+
+@pytest.mark.parametrize("allowed", ["*", lambda origin: True], ids=["all", "function"])
+@pytest.mark.parametrize("cookie", [True, lambda exchange: f"a={exchange.header('cookie')}"])
+def test_no_control_character_of_a_request_comes_back(way: Way, allowed: Any, cookie: Any) -> None:
+    other = Way(way.name, allowed_origins=allowed, jsessionid=cookie)
+    with capturedLogs() as logs:
+        for control in CONTROL:
+            for data in odd_requests(control):
+                client = other.connect()
+                client.send(data)
+                head, _, body = client.received.partition(b"\r\n\r\n")
+                assert not re.search(rb"[\0-\x09\x0b\x0c\x0e-\x1f\x7f-\xff]", head), data
+                if not head.startswith(b"HTTP/1.1 101 "):
+                    assert control not in body.decode("latin-1"), data
+                client.vanish()
+    for event in logs:
+        assert formatEvent(event).replace("\n", "").isprintable()
+    other.settle()

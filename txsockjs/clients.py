@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Union
@@ -19,6 +20,9 @@ from .errors import OriginRefused
 from .exchange import Exchange
 from .headers import cookies
 from .settings import Settings
+
+# A name or an address. It comes back in a header of the iframe page, where much else has a meaning.
+_HOST = re.compile(r"[a-z0-9._:-]{1,255}\Z")
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
@@ -31,9 +35,11 @@ def page_origin(exchange: Exchange) -> str | None:
 
     Scripts and iframes are loaded without an Origin header: there, it is the Referer's.
     """
-    origin = exchange.header("origin")
-    if origin:
-        return origin
+    return exchange.header("origin") or referer_origin(exchange)
+
+
+def referer_origin(exchange: Exchange) -> str | None:
+    """Return the origin in the Referer, "null" if that is none that a page can have."""
     referer = exchange.header("referer")
     if not referer:
         return None
@@ -42,9 +48,9 @@ def page_origin(exchange: Exchange) -> str | None:
         port = parts.port
     except ValueError:
         return "null"
-    if not parts.scheme or not parts.hostname:
+    if not parts.scheme or not _HOST.match(parts.hostname or ""):
         return "null"
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 
@@ -91,14 +97,6 @@ def _normal(origin: str) -> str:
         if origin.startswith(scheme) and origin.endswith(port):
             return origin[: -len(port)]
     return origin
-
-
-def named_origins(settings: Settings) -> list[str]:
-    """Return the origins for ``info`` and for the iframe's frame-ancestors."""
-    allowed = settings.allowed_origins
-    if isinstance(allowed, str):
-        return ["*:*"]
-    return [] if callable(allowed) else sorted(allowed)
 
 
 # -- addresses

@@ -73,7 +73,9 @@ class ConnectionInfo:
         raise AttributeError("a ConnectionInfo can't be changed")
 
     def __repr__(self) -> str:
-        return f"<ConnectionInfo {self.ip} {self.transport} {self.path}>"
+        # A client chose it, and this may stand in logs.
+        path = self.path if self.path.isprintable() else ascii(self.path)
+        return f"<ConnectionInfo {self.ip} {self.transport} {path}>"
 
     def get_argument(self, name: str) -> str | None:
         """Return the first value of an argument of the query string, or None."""

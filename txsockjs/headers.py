@@ -26,6 +26,8 @@ NEVER_CACHED: Headers = [
 UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
 
 
+# What a header may not have in it. Tabs may be, but nothing that comes back has them.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]+")
 # RFC 6265 section 4.1.1: what an echoed value may be made of.
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+\Z")
 
@@ -50,23 +52,28 @@ def cached_for_a_year() -> Headers:
     ]
 
 
-def shared_with(origin: bytes | None) -> Headers:
+def shared_with(origin: str | None) -> Headers:
     """Return the headers that let a page of this origin read an answer, or any page if None."""
-    if not origin:
+    if not origin or not _may_come_back(origin):
         return [(b"Access-Control-Allow-Origin", b"*"), (b"Vary", b"Origin")]
     return [
-        (b"Access-Control-Allow-Origin", origin),
+        (b"Access-Control-Allow-Origin", origin.encode("ascii")),
         (b"Access-Control-Allow-Credentials", b"true"),
         (b"Vary", b"Origin"),
     ]
 
 
+def _may_come_back(value: str) -> bool:
+    """Tell whether a header's value is visible ASCII and spaces, as all that browsers send is."""
+    return value.isascii() and value.isprintable()
+
+
 def cors(exchange: Exchange) -> Headers:
     """Return the CORS headers for a request whose origin was admitted."""
-    headers = shared_with((exchange.header("origin") or "").encode("latin-1"))
+    headers = shared_with(exchange.header("origin"))
     requested = exchange.header("access-control-request-headers")
-    if requested:
-        headers.append((b"Access-Control-Allow-Headers", requested.encode("latin-1")))
+    if requested and _may_come_back(requested):
+        headers.append((b"Access-Control-Allow-Headers", requested.encode("ascii")))
     return headers
 
 
@@ -111,4 +118,4 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
         brought = cookies(exchange).get("JSESSIONID", "")
         value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
     # Made by an application, perhaps of what a client sent: it must not begin another header.
-    return [(b"Set-Cookie", b" ".join(value.encode("latin-1", "replace").splitlines()))]
+    return [(b"Set-Cookie", _CONTROL.sub(" ", value).encode("latin-1", "replace"))]

@@ -27,7 +27,7 @@ from .deadlines import Patience, Sweep
 from .errors import BodyTooLarge
 from .front import Front
 from .head import origin_form
-from .headers import shared_with
+from .headers import NEVER_CACHED, TEXT, shared_with
 from .resources import Page
 from .webchannel import DISCARD_LIMIT, Channel, end_writing
 
@@ -114,11 +114,11 @@ class SockJSRequest(Request):
 
     def _answer(self) -> None:
         self.setResponseCode(BodyTooLarge.status)
-        self.setHeader(b"content-type", b"text/plain; charset=UTF-8")
         self.setHeader(b"content-length", b"%d" % len(REFUSAL))
         # Or a page of another origin would take it for an error of the network (protocol section
         # 2). There is nothing in it to keep from any.
-        for name, value in shared_with(self.getHeader(b"origin")):
+        origin = (self.getHeader(b"origin") or b"").decode("latin-1")
+        for name, value in (TEXT, *NEVER_CACHED, *shared_with(origin)):
             self.setHeader(name, value)
         self.write(REFUSAL)
 

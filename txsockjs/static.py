@@ -11,7 +11,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from .clients import is_named, named_origins, page_origin
+from .clients import is_named, referer_origin
+from .errors import Header
 from .exchange import Exchange
 from .headers import (
     HTML,
@@ -26,6 +27,9 @@ from .headers import (
 )
 from .proto import json_encode
 from .settings import Settings
+
+# A longer list of embedders, in bytes, is not sent: a proxy takes 4 KiB of headers, or 8.
+_LONGEST_LIST = 2048
 
 _GREETING = b"Welcome to SockJS!\n"
 
@@ -59,7 +63,7 @@ def info(exchange: Exchange, settings: Settings) -> None:
     answer: dict[str, Any] = {
         "websocket": "websocket" not in settings.disabled_transports,
         "cookie_needed": bool(settings.jsessionid),
-        "origins": named_origins(settings),
+        "origins": ["*:*"],  # clients ignore it, and the allowed ones are nobody's business
         "entropy": secrets.randbits(32),
     }
     base_url = settings.base_url
@@ -90,18 +94,21 @@ def iframe_page(sockjs_url: str) -> bytes:
 
 def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
     # The page acts for whoever embeds it, from this server's origin: so the gate is here.
-    if settings.allowed_origins == "*":
+    allowed = settings.allowed_origins
+    if allowed == "*":
         return []
-    embedders = named_origins(settings)
-    referer = page_origin(exchange)
-    if referer is not None and is_named(referer, settings) and referer not in embedders:
-        embedders.append(referer)
-    sources = " ".join([o for o in embedders if o != "null"] or ["'none'"])
-    headers = [(b"Content-Security-Policy", f"frame-ancestors {sources}".encode("latin-1"))]
-    if callable(settings.allowed_origins):
+    named = "" if callable(allowed) else " ".join(sorted(set(allowed) - {"null"}))
+    if callable(allowed) or len(named) > _LONGEST_LIST:
+        origin = referer_origin(exchange)
+        asking = origin if origin != "null" and is_named(origin, settings) else None
         # One embedder's page must not come out of a shared cache for another one.
-        headers.append((b"Vary", b"Origin, Referer"))
-    return headers
+        return [_embedded_by(asking), (b"Vary", b"Referer")]
+    return [_embedded_by(named)]
+
+
+def _embedded_by(sources: str | None) -> Header:
+    sources = sources or "'none'"
+    return (b"Content-Security-Policy", b"frame-ancestors " + sources.encode("latin-1"))
 
 
 _PADDING = b" " * 2048 + b"h\n"
