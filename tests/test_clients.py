@@ -32,6 +32,7 @@ class FakeExchange:
         self.query = query
         self.path = "/echo/000/abc/xhr"
         self.is_secure = False
+        self.named: bool | None = None
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def header(self, name: str) -> str | None:
