@@ -17,9 +17,8 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 LAYERS = [
     ["errors", "pace", "stats"],
     [
-        *("kinds", "limits", "proto", "conn", "deadlines", "periodic", "actor", "producing"),
-        "sockopts",
-        "sessioncontainer",
+        *("kinds", "limits", "proto", "conn", "clock", "deadlines", "periodic", "actor"),
+        *("producing", "sockopts", "sessioncontainer"),
     ],
     ["settings", "takeover", "shortcuts", "head"],
     ["exchange"],
@@ -42,8 +41,8 @@ LAYERS = [
     ["urls"],
     ["router"],
 ]
-# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames, timers
-# and deadlines, and each other.
+# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames, timers,
+# clocks and deadlines, and each other.
 TOP = [
     "config",
     "demo",
@@ -113,8 +112,8 @@ def test_modules_import_from_lower_layers_only() -> None:
 
 def test_the_top_is_built_on_what_is_public() -> None:
     public = {
-        *("", "channel", "conn", "deadlines", "errors", "kinds", "periodic", "proto", "router"),
-        *("settings", "site", "stats", *TOP),
+        *("", "channel", "clock", "conn", "deadlines", "errors", "kinds", "periodic", "proto"),
+        *("router", "settings", "site", "stats", *TOP),
     }
     for name in TOP:
         assert imported(name, modules()[name]) <= public, name

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -257,7 +258,8 @@ def test_a_body_over_the_limit_is_refused(tmp_path):
 # -- ending
 
 
-def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_session_in_order_and_the_process_with_0(tmp_path, number):
     with serve("--app", "some_app.App", "--prefix", "/app", cwd=tmp_path) as server:
         poll = server.url + "/app/0/poll/xhr"
         with ExitStack() as stack:
@@ -274,7 +276,7 @@ def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
             assert post(poll) == b"o\n"
             assert b" 200 " in read_head(idle)
 
-            server.process.terminate()
+            server.process.send_signal(number)
 
             assert read_chunk(stream) == b'c[3000,"Go away!"]\n'
             # Between two polls there is no connection: the client comes once more.
@@ -286,7 +288,9 @@ def test_sigterm_ends_every_session_in_order_and_the_process_with_0(tmp_path):
             assert read_frame(websocket) == (8, b"\x03\xe8")
             send(frame(8, b"\x03\xe8"))
             assert idle.read().endswith(b"Welcome to SockJS!\n")
-        assert server.stop() == 0
+        assert server.process.wait(PATIENCE) == 0
+        server.stop()
+        assert f"received {number.name}, shutting down" in server.output
         assert server.output.count("closed with (3000, 'Go away!')") == 3
         assert "Traceback" not in server.output
 
@@ -318,3 +322,17 @@ def test_sigterm_ends_an_idle_server_with_0(tmp_path):
     with serve(cwd=tmp_path) as server:
         assert server.stop() == 0
         assert "Traceback" not in server.output
+
+
+def test_a_hangup_ends_nothing_under_nohup(tmp_path):
+    (tmp_path / "nohup.py").write_text(
+        "import signal\n"
+        "from twisted.scripts.twistd import run\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "run()\n"
+    )
+    command = (str(tmp_path / "nohup.py"), "-n", "--pidfile=", "sockjs", *LISTEN)
+    with running(*command, cwd=str(tmp_path)) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert get(server.url + "/echo") == b"Welcome to SockJS!\n"
+        assert server.stop() == 0

@@ -323,6 +323,34 @@ def test_requests_are_logged_only_to_a_file_of_their_own(tmp_path):
     assert not any("POST" in formatEvent(event) for event in logged)
 
 
+def test_the_access_log_tells_the_time_of_day_and_not_the_reactors(tmp_path, monkeypatch):
+    path = tmp_path / "access.log"
+    monkeypatch.setattr("twisted.web.http.time", lambda: 1e9)
+    site = SockJSSite(Echo(), LIMIT, reactor=Clock(), logPath=str(path))
+    site.doStart()
+    channel = site.buildProtocol(ADDRESS)
+    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+    channel.makeConnection(transport)
+    channel.dataReceived(post(length(1), body=b"x"))
+    transport.close(channel)
+    site.doStop()
+    assert "[09/Sep/2001:01:46:40 +0000]" in path.read_text()
+
+
+def test_an_access_log_may_have_a_form_of_its_own(tmp_path):
+    path = tmp_path / "access.log"
+    formatter = lambda timestamp, request: request.method.decode()  # noqa: E731
+    site = SockJSSite(Echo(), LIMIT, reactor=Clock(), logPath=str(path), logFormatter=formatter)
+    site.doStart()
+    channel = site.buildProtocol(ADDRESS)
+    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+    channel.makeConnection(transport)
+    channel.dataReceived(post(length(1), body=b"x"))
+    transport.close(channel)
+    site.doStop()
+    assert path.read_text() == "POST\n"
+
+
 def test_that_it_starts_and_stops_is_left_for_the_ports_to_say():
     with capturedLogs() as logged:
         site = SockJSSite(Echo(), LIMIT, reactor=Clock())

@@ -66,7 +66,9 @@ class SockJSRouter:
         self.stats = StatsCollector(reactor)
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.starter = Starter(self.settings.session_check_interval)
-        self.sessions = SessionContainer(reactor.seconds, self._check_gone)
+        # Looked up anew each time: the program may choose monotonic time after this.
+        clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
+        self.sessions = SessionContainer(clock, self._check_gone)
         self.closing = False
         self.refused_origins: set[str | None] = set()
         self.sockets = Sockets(self, self._make_socket_session)

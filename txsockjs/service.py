@@ -25,9 +25,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
+from .clock import use_monotonic_time
 from .deadlines import Deadline
 from .errors import SettingsError, StartError
-from .options import Options
+from .options import Options as PlainOptions
 from .ports import Endpoint, Ports
 from .root import Directory, Root
 from .router import SockJSRouter
@@ -144,21 +145,26 @@ class _Process(SockJSService):
     def privilegedStartService(self) -> None:
         """Listen, or end with one line on the standard error that twistd has redirected."""
         # In time: what is called first now runs before the ports are announced.
-        self._reactor.callWhenRunning(self._handle_sigterm)
+        self._reactor.callWhenRunning(self._handle_signals)
         try:
             super().privilegedStartService()
         except StartError:
             sys.stderr = sys.__stderr__
             raise
 
-    def _handle_sigterm(self) -> None:
+    def _handle_signals(self) -> None:
         # After an orderly shutdown twistd kills itself with the signal that it got. To what
         # supervises it, an orderly shutdown is exit code 0.
-        if signal.getsignal(signal.SIGTERM) == self._reactor.sigTerm:
-            signal.signal(signal.SIGTERM, self._sigterm)
+        if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
+            return
+        signal.signal(signal.SIGTERM, self._stop_on_signal)
+        # The end of a terminal, and nothing under nohup.
+        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+        if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
+            signal.signal(hangup, self._stop_on_signal)
 
-    def _sigterm(self, number: int, frame: object) -> None:
-        self._log.info("received SIGTERM, shutting down")
+    def _stop_on_signal(self, number: int, frame: object) -> None:
+        self._log.info("received {name}, shutting down", name=signal.Signals(number).name)
         self._reactor.callFromThread(self._stop_reactor)
 
     def _stop_reactor(self) -> None:
@@ -168,7 +174,20 @@ class _Process(SockJSService):
             self._log.debug("shutting down already")
 
 
-def makeService(options: Options) -> SockJSService:
+class Options(PlainOptions):
+    """The command line under twistd, where the process has the reactor for itself."""
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """Let time be monotonic before an application is imported, which may schedule calls."""
+        if self.parent is not None:
+            try:
+                use_monotonic_time(global_reactor)
+            except RuntimeError as error:
+                Logger().warn("steps of the wall clock will be felt: {error}", error=error)
+        super().parseOptions(options)
+
+
+def makeService(options: PlainOptions) -> SockJSService:
     """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
     plan, reactor = options.plan, global_reactor
     try:

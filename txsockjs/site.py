@@ -14,12 +14,17 @@ from __future__ import annotations
 import io
 import weakref
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
+from twisted.web.http import (
+    HTTPChannel,
+    _GenericHTTPChannelProtocol,
+    combinedLogFormatter,
+    datetimeToLogString,
+)
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
@@ -129,6 +134,11 @@ def _connected(transport: Any) -> bool:
     return bool(transport.connected)
 
 
+def _on_the_wall_clock(formatter: Callable[[str, Any], str | None]) -> Any:
+    """Give the formatter the time of day: the one that it is called with is the reactor's."""
+    return lambda timestamp, request: formatter(datetimeToLogString(), request)
+
+
 class Routed(Protocol):
     """What a site needs from a router."""
 
@@ -159,7 +169,8 @@ class SockJSSite(Site):
         routers: Mapping[str, Routed] = _NO_ROUTERS,
         **options: Any,
     ) -> None:
-        super().__init__(resource, **options)
+        formatter = options.get("logFormatter") or combinedLogFormatter
+        super().__init__(resource, **{**options, "logFormatter": _on_the_wall_clock(formatter)})
         self.max_body_size = max_body_size
         self._plain = self.logPath is None and self.requestFactory is SockJSRequest
         self._pages: dict[str, Mapping[str, Page]] = {}
