@@ -108,6 +108,7 @@ def test_the_page_is_at_the_root_and_nothing_else_is(serve):
     status, page = served.get("/")
     assert status == 200
     assert '<html lang="en">' in page
+    assert 'by <a href="https://github.com/sockjs/sockjs-client">SockJS</a>' in page
     assert served.get("/index.html")[0] == 404
     assert served.get("/sockjs.min.js")[0] == 404
 

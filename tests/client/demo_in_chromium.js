@@ -63,11 +63,15 @@ const scenarios = {
 
   async burst_of_500({ people: [page] }) {
     const before = await page.locator('#echo-log li').count();
+    const trip = await page.textContent('#echo-time');
+    if (!/^[\d.]+ ms$/.test(trip)) throw new Error(`last round trip: ${trip}`);
     await page.click('#echo-burst');
     await reads(page, '#echo-back', String(before + 500));
     const lines = await page.locator('#echo-log li').allTextContents();
     const wanted = Array.from({ length: 500 }, (_, n) => `message ${n + 1}`);
     if (lines.slice(before).join() !== wanted.join()) throw new Error('not in order');
+    // Messages that wait for each other are no round trip.
+    await reads(page, '#echo-time', trip);
   },
 
   // The table counts at least the sessions of the two pages. It comes over whatever the client
@@ -81,6 +85,33 @@ const scenarios = {
       null,
       { timeout: PATIENCE },
     );
+    const rows = await page.locator('#stats-body tr').evaluateAll((rows) => rows.map((row) => ({
+      shown: row.getClientRects().length > 0,
+      counts: [...row.cells].slice(1).map((cell) => Number(cell.textContent)),
+    })));
+    for (const { shown, counts } of rows) {
+      if (shown !== counts.some((count) => count > 0)) throw new Error(`${shown}: ${counts}`);
+    }
+  },
+
+  // Nothing needs more than the width of a small phone, and the buttons stand beside each other.
+  async on_a_phone({ people: [page] }) {
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 360, height: 740 });
+    const found = await page.evaluate(() => {
+      const [send, burst] = ['echo-send', 'echo-burst'].map(
+        (id) => document.getElementById(id).getBoundingClientRect(),
+      );
+      const table = document.querySelector('.scroll');
+      return {
+        page: document.documentElement.scrollWidth,
+        table: table.scrollWidth - table.clientWidth,
+        apart: Math.abs(send.top - burst.top) + Math.abs(send.height - burst.height),
+      };
+    });
+    await page.setViewportSize(size);
+    const wanted = { page: 360, table: 0, apart: 0 };
+    if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(JSON.stringify(found));
   },
 
   async without_the_client_script({ people: [page] }) {

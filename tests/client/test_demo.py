@@ -32,6 +32,7 @@ SCENARIOS = [
     "echo",
     "burst_of_500",
     "statistics",
+    "on_a_phone",
     "without_the_client_script",
 ]
 
