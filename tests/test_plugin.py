@@ -247,7 +247,7 @@ def test_the_reactor_is_chosen_as_with_any_twistd_command(tmp_path):
 
 
 def test_a_body_over_the_limit_is_refused(tmp_path):
-    arguments = ("--app", "some_app.App", "--max-body-size", "1000")
+    arguments = ("--app", "some_app.App", "--max-message-size", "1000", "--max-body-size", "1000")
     with serve(*arguments, cwd=tmp_path) as server:
         head = f"POST /0/0/xhr_send HTTP/1.1\nHost: a\nContent-Length: {10**9}\n\n"
         with asked(server.port, head) as (_, file):
