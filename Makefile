@@ -4,7 +4,7 @@
 #   make test     run all tests; ARGS='-k nginx' chooses
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
-#   make wheel    build the wheel and prove it in an environment of its own
+#   make wheel    build wheel and source distribution into dist, and prove them
 #   make bench    measure this server and its peers side by side; ARGS='--rows echo-1' chooses
 #   make soak     ten minutes of full load, and whether all is back after it
 #   make fairness measure how long others wait while some clients flood the server
@@ -36,7 +36,7 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
-wheel: $(VENV)/.dev
+wheel: $(VENV)/.dev $(VENV)/.docs
 	$(BIN)/python .ci/wheel.py
 
 bench: $(VENV)/.package

@@ -1,11 +1,17 @@
-"""Build the distribution, install its wheel in a clean environment and use it from there.
+"""Build the distribution into ``dist``, install its wheel in a clean environment and use it there.
 
-An editable install hides a module or a data file that setup.py forgot; this does not.
+An editable install hides a module or a data file that setup.py forgot; this does not. The source
+distribution must hold what the repository does, and its documentation must build; ``.ci/run`` runs
+its tests.
 """
 
+import email
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 import zipfile
@@ -40,14 +46,42 @@ def expected():
     return wanted | {"twisted/plugins/txsockjs_plugin.py"}
 
 
+def check_source(archive, away):
+    """Compare the source distribution with the repository, and build its documentation."""
+    with tarfile.open(archive) as packed:
+        packed.extractall(away)
+    source = away / archive.name[: -len(".tar.gz")]
+    if (ROOT / ".git").exists():
+        tracked = run("git", "ls-files", cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+        lacking = [name for name in tracked.splitlines() if not (source / name).exists()]
+        if lacking:
+            sys.exit("the source distribution lacks " + ", ".join(lacking))
+    sphinx = (sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", "docs", away / "html")
+    run(*sphinx, cwd=source)
+    print("the source distribution is whole, and its documentation builds")
+
+
+def check_description(metadata):
+    """Look for links that lead nowhere on a package index."""
+    description = email.message_from_string(metadata).get_payload()
+    wrong = re.findall(r"\]\((?![a-z]+://|#)[^)]*\)", description)
+    if wrong or "# txsockjs\n" not in description:
+        sys.exit("the description has links to files: " + " ".join(wrong))
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         away = Path(scratch)
+        shutil.rmtree(ROOT / "dist", ignore_errors=True)
         # The wheel is built from the source distribution, so that one is proven as well.
-        run(sys.executable, "-m", "build", "--quiet", "--outdir", away / "dist", ROOT)
-        (wheel,) = (away / "dist").glob("*.whl")
+        run(sys.executable, "-m", "build", "--quiet", "--outdir", ROOT / "dist", ROOT)
+        (wheel,) = (ROOT / "dist").glob("*.whl")
+        (archive,) = (ROOT / "dist").glob("*.tar.gz")
+        check_source(archive, away)
 
         inside = set(zipfile.ZipFile(wheel).namelist())
+        (metadata,) = (name for name in inside if name.endswith(".dist-info/METADATA"))
+        check_description(zipfile.ZipFile(wheel).read(metadata).decode())
         if not expected() <= inside:
             sys.exit("the wheel lacks " + ", ".join(sorted(expected() - inside)))
         if "twisted/__init__.py" in inside or "twisted/plugins/__init__.py" in inside:
@@ -75,6 +109,7 @@ def main():
             if wanted not in said:
                 sys.exit(f"{' '.join(command)} does not mention {wanted}:\n{said}")
             print(" ".join(command), "works")
+    print("built", wheel.relative_to(ROOT), "and", archive.relative_to(ROOT))
 
 
 if __name__ == "__main__":
