@@ -223,7 +223,8 @@ def test_the_rest_does(data: bytes) -> None:
     assert client.is_fast
     client.send(data)
     assert not client.is_fast
-    assert lab.site._fronts == set()
+    assert client.transport.protocol._channel in lab.site._open
+    assert len(lab.site._open) == 1
     lab.settle()
 
 
@@ -625,6 +626,118 @@ def test_a_connection_that_does_not_end_is_dropped() -> None:
     lab.settle()
 
 
+# -- requests that do not come, and answers that are not taken
+
+CHUNKED = request("POST", "/chat/000/abc/xhr_send", b"", "Transfer-Encoding: chunked")
+TRICKLES = {
+    "a head": (b"", POLL[:-2] + b"X: " + b"x" * 1000),
+    "a body": (request("POST", "/chat/000/abc/xhr_send", b"x" * 400)[:-400], b"x" * 400),
+    "a chunk": (CHUNKED + b"fff\r\n", b"x" * 1000),
+    "the length of a chunk": (CHUNKED, b"0" * 1000),
+    "extensions of a chunk": (CHUNKED + b"1", b";x=" + b"x" * 1000),
+    "chunks": (CHUNKED, b"1\r\nx\r\n" * 200),
+    "trailers": (CHUNKED + b"0\r\n", b"X: " + b"x" * 1000),
+    "a head behind an answer": (POLL + POLL[:9], POLL[9:-2] + b"X: " + b"x" * 1000),
+    "an upgrade": (b"", UPGRADE[:-2] + b"X: " + b"x" * 1000),
+}
+
+
+@pytest.mark.parametrize(("beginning", "rest"), TRICKLES.values(), ids=list(TRICKLES))
+def test_a_request_that_comes_a_byte_a_second_ends(
+    beginning: bytes, rest: bytes, fast: bool
+) -> None:
+    lab = SiteLab(fast=fast, time_out=8, disconnect_delay=40)
+    lab.site.request_timeout = 20
+    client = lab.connect()
+    if b"xhr_send" in beginning:
+        lab.connect().send(POLL)
+    if beginning:
+        client.send(beginning)
+    seconds = 0
+    while client.is_open and seconds < 60:
+        client.send(rest[seconds : seconds + 1])
+        lab.clock.advance(1)
+        seconds += 1
+    assert 20 <= seconds <= 24
+    assert (lab.site.ended["request"], lab.site.ended["answer"]) == (1, 0)
+    lab.settle()
+
+
+@pytest.mark.parametrize("coding", ["length", "chunked"])
+def test_a_body_that_comes_slowly_but_goes_on_has_the_time_it_needs(
+    coding: str, fast: bool
+) -> None:
+    lab = SiteLab(fast=fast, time_out=8, limit=50_000, disconnect_delay=40)
+    lab.site.request_timeout = 10
+    lab.connect().send(POLL)
+    client = lab.connect()
+    body = b'["' + b"x" * 40_000 + b'"]'
+    data = request("POST", "/chat/000/abc/xhr_send", body)
+    if coding == "chunked":
+        data = CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    for piece in cut(data, range(0, len(data), 1100)):
+        client.send(piece)
+        lab.clock.advance(1)
+    assert [answer.code for answer in client.answers] == [204]
+    assert lab.clock.seconds() > 36
+    lab.settle()
+
+
+def test_the_time_in_which_the_server_waits_is_nobodys(fast: bool) -> None:
+    lab = SiteLab(fast=fast, time_out=8, heartbeat_delay=1000, ping_timeout=1000)
+    lab.site.request_timeout = 8
+    for data in (POLL + POLL + SEND[:9], request(path="/chat/0/b/xhr_streaming"), UPGRADE):
+        client = lab.connect()
+        client.send(data)
+        assert idle(lab, client, 100) == 100
+        client.vanish()
+    assert lab.site.ended == {"idle": 0, "request": 0, "answer": 0}
+    lab.settle()
+
+
+@pytest.mark.parametrize("data", [SEND, SEND * 200, INFO, INFO * 200])
+def test_an_answer_that_nobody_takes_ends(data: bytes, fast: bool) -> None:
+    lab = SiteLab(fast=fast, time_out=30)
+    lab.site.request_timeout = 20
+    lab.connect().send(POLL)
+    client = lab.connect()
+    client.transport.slow = True
+    client.send(data)
+    assert 20 <= idle(lab, client, 100) <= 26
+    assert client.transport.aborted
+    assert (lab.site.ended["request"], lab.site.ended["answer"]) == (0, 1)
+    lab.settle()
+
+
+def test_an_answer_that_is_taken_slowly_has_the_time_it_needs(fast: bool) -> None:
+    lab = SiteLab(fast=fast, time_out=10)
+    lab.site.request_timeout = 10
+    client = lab.connect()
+    wire: Any = client.transport
+    wire.dataBuffer, wire.offset, wire._tempDataLen = b"x" * 50_000, 0, 10_000
+    wire.slow = True
+    client.send(POLL)
+    while wire.offset < 40_000:
+        wire.offset += 550
+        lab.clock.advance(0.5)
+        assert client.is_open
+    assert lab.clock.seconds() > 35
+    assert 10 < idle(lab, client, 100) < 60
+    assert lab.site.ended["answer"] == 1
+    lab.settle()
+
+
+@pytest.mark.parametrize("beginning", [b"", POLL, POLL[:9], SEND[:-3]])
+def test_a_connection_on_which_nothing_happens_is_counted(beginning: bytes, fast: bool) -> None:
+    lab = SiteLab(fast=fast, time_out=8)
+    client = lab.connect()
+    if beginning:
+        client.send(beginning)
+    assert 8 <= idle(lab, client, 100) <= 11
+    assert lab.site.ended == {"idle": 1, "request": 0, "answer": 0}
+    lab.settle()
+
+
 # -- peers that vanish, and peers that read slowly
 
 PHASES = {
@@ -662,7 +775,7 @@ def test_nothing_is_left_of_a_peer_that_vanishes(
             client.send(data)
         client.vanish(error)
         lab.clock.advance(1)
-        assert lab.site._fronts == set()
+        assert lab.site._open == set()
         if slow:
             client.transport.drain()
         lab.settle()

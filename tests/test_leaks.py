@@ -89,7 +89,7 @@ def test_nothing_is_left(who: str) -> None:
         talk(data, 10 if who == "time" else 50)
     gc.collect()
     assert count() - before == Counter()
-    assert lab.site._fronts == set()
+    assert lab.site._open == set()
     lab.settle()
 
 

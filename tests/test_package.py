@@ -21,6 +21,7 @@ LAYERS = [
         *("producing", "sockopts", "sessioncontainer"),
     ],
     ["settings", "takeover", "shortcuts", "head"],
+    ["timeouts"],
     ["exchange"],
     ["headers", "interfaces", "direct"],
     ["clients", "application"],

@@ -15,6 +15,8 @@ SECONDS = (
     "disconnect_delay",
     "session_check_interval",
     "ping_timeout",
+    "idle_timeout",
+    "request_timeout",
 )
 SIZES = ("response_limit", "max_message_size", "max_body_size", "mailbox_limit", "send_limit")
 SWITCHES = ("verify_ip", "immediate_flush", "disable_nagle")
@@ -46,6 +48,8 @@ def test_the_defaults_are_the_documented_ones():
         "send_limit": 8388608,
         "max_sessions": None,
         "ping_timeout": 20.0,
+        "idle_timeout": 75.0,
+        "request_timeout": 60.0,
         "immediate_flush": True,
         "disable_nagle": True,
     }

@@ -24,6 +24,7 @@ from .pace import Pace
 from .resources import Page
 from .shortcuts import watch, write
 from .takeover import replace_protocol
+from .timeouts import Stuck, Timeouts
 
 # A body that is larger is left to twisted.web if it is not here with its head.
 _LONGEST_WAIT = 64 * 1024
@@ -43,11 +44,11 @@ class Owner(Protocol):
         """Return the pages below ``/<server>/<session>/`` of the router at a path."""
         ...
 
-    def enter(self, front: Front) -> None:
-        """Note a new connection, and tell it when its time is over."""
+    def enter(self, connection: Any) -> None:
+        """Note a new connection, and ask it from time to time whether its time is over."""
 
-    def leave(self, front: Front) -> None:
-        """Forget a connection that ended, or that is not the front's any more."""
+    def leave(self, connection: Any) -> None:
+        """Forget a connection that ended, or that has another protocol now."""
 
     def web_protocol(self, address: Any) -> Any:
         """Make the protocol of twisted.web for a connection."""
@@ -59,6 +60,7 @@ class Front:
 
     __slots__ = (
         "_address",
+        "_begun",
         "_exchange",
         "_given",
         "_held",
@@ -67,10 +69,10 @@ class Front:
         "_next_turn",
         "_over",
         "_owner",
-        "_ready",
         "_registered",
         "_serving",
         "_stopped",
+        "_stuck",
         "_wanted",
         "life",
         "transport",
@@ -84,11 +86,12 @@ class Front:
         self._held = bytearray()
         self._last: Request | None = None
         self._next_turn: Any | None = None
+        self._begun = 0.0
         self._wanted = 0  # how many bytes a request whose body is not all here will have
         self._serving = False
         self._stopped = False
         self._over = False
-        self._ready = True
+        self._stuck: Stuck | None = None  # while the peer does not take what is written
         self._registered = False
         self.life: float | None = None
         self.transport: Any | None = None
@@ -204,10 +207,10 @@ class Front:
         end = request.end
         if end > len(data):
             self._wanted = end
-            self._idle_since = self._owner.reactor.seconds()
+            self._begun = self._idle_since = self._owner.reactor.seconds()
             return data
         exchange = self._exchange = DirectExchange(self, request, data[request.start : end])
-        exchange.ready = self._ready
+        exchange.ready = self._stuck is None
         page.serve(exchange, request.session_id)
         return data[end:]
 
@@ -244,9 +247,8 @@ class Front:
         self._idle_since = self._owner.reactor.seconds()
         if close:
             self._over = True
-            self._unregister()
             self._regulate()  # or TLS would not hear the peer's end
-            self.transport.loseConnection()
+            self._lose()
         elif not self._is_busy:
             if self._held:
                 self._serve(bytes(self._held))
@@ -281,29 +283,44 @@ class Front:
 
     # -- told by the site
 
-    def expire(self, until: float, patience: float) -> None:
-        """End the connection, or drop it, if by then nothing happened for ``patience`` seconds."""
-        if self._exchange is not None or until - self._idle_since < patience:
-            return
+    def expire(self, until: float, timeouts: Timeouts) -> str | None:
+        """End the connection if its time was over then, and return which time that was."""
+        if self._stuck is not None:
+            if not self._stuck.is_over(
+                until, timeouts.shortest if self._over else timeouts.request
+            ):
+                return None
+            self.transport.abortConnection()  # type: ignore[union-attr]
+            return "answer"
+        if self._exchange is not None or self._next_turn is not None:
+            return None
+        if timeouts.is_idle(until - self._idle_since):
+            self._lose()
+            return "idle"
+        if self._wanted and timeouts.is_slow(until - self._begun, len(self._held)):
+            self._lose()
+            return "request"
+        return None
+
+    def _lose(self) -> None:
         transport: Any = self.transport
-        if self._ready and not self._over:
-            self._over = True
-            self._unregister()
-            transport.loseConnection()
-        else:
-            transport.abortConnection()
+        self._over = True
+        self._stuck = self._stuck or Stuck(transport, self._owner.reactor.seconds())
+        self._unregister()
+        transport.loseConnection()
 
     # -- IPushProducer: the transport's word on whether the peer reads
 
     def pauseProducing(self) -> None:
-        self._ready = False
+        self._stuck = Stuck(self.transport, self._owner.reactor.seconds())
         if self._exchange is not None:
             self._exchange.pauseProducing()
 
     def resumeProducing(self) -> None:
-        self._ready = True
+        self._stuck = None
         if self._exchange is not None:
             self._exchange.resumeProducing()
 
     def stopProducing(self) -> None:
-        self._ready = False
+        if self._exchange is not None:
+            self._exchange.stopProducing()

@@ -94,6 +94,14 @@ class Settings:
     ping_timeout: float = _setting(
         20.0, kinds.SECONDS, "a websocket that answers no ping for this long is dead, in seconds"
     )
+    idle_timeout: float = _setting(
+        75.0, kinds.SECONDS, "an HTTP connection on which nothing happens ends, in seconds"
+    )
+    request_timeout: float = _setting(
+        60.0,
+        kinds.SECONDS,
+        "how long a request may take to come, and an answer to be taken, in seconds",
+    )
     immediate_flush: bool = _setting(
         True, kinds.SWITCH, "send when a turn ends, not when the reactor's iteration ends"
     )

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from twisted.internet import interfaces, main, tcp
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 _DONE = Failure(main.CONNECTION_DONE)
@@ -59,6 +60,16 @@ def lose(transport: Any) -> None:
     The ordinary ``loseConnection`` would first wait until the socket can be written to.
     """
     transport.connectionLost(_DONE)
+
+
+def unsent(transport: Any) -> int:
+    """Return how many bytes wait in a transport, or in the one under it; 0 if it can't tell."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    try:
+        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+    except AttributeError:
+        return 0
 
 
 def is_secure(transport: Any) -> bool:

@@ -19,12 +19,7 @@ from typing import Any, Callable, Protocol
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.web.http import (
-    HTTPChannel,
-    _GenericHTTPChannelProtocol,
-    combinedLogFormatter,
-    datetimeToLogString,
-)
+from twisted.web.http import HTTPChannel, combinedLogFormatter, datetimeToLogString
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
@@ -34,7 +29,11 @@ from .front import Front
 from .head import origin_form
 from .headers import NEVER_CACHED, TEXT, shared_with
 from .resources import Page
-from .webchannel import DISCARD_LIMIT, Channel, end_writing
+from .settings import Settings
+from .timeouts import Timeouts
+from .webchannel import DISCARD_LIMIT, Channel, Negotiated, end_writing
+
+_log = Logger()
 
 _NO_PAGES: Mapping[str, Page] = {}
 _NO_ROUTERS: Mapping[str, Routed] = {}
@@ -50,8 +49,7 @@ class SockJSRequest(Request):
     channel: Any
     transport: Any
     content: Any
-    _log = Logger()
-    _received = 0
+    received = 0  # bytes of the body
     _refused = False
 
     def gotLength(self, length: int | None) -> None:
@@ -69,13 +67,13 @@ class SockJSRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a part of the body, or refuse it all when it has become too large."""
-        before = self._received
-        self._received += len(data)
+        before = self.received
+        self.received += len(data)
         if self._refused:
-            if before <= self._limit + DISCARD_LIMIT < self._received:
+            if before <= self._limit + DISCARD_LIMIT < self.received:
                 self._drop()
-        elif self._received > self._limit:
-            self._refuse(f"{self._received} bytes so far")
+        elif self.received > self._limit:
+            self._refuse(f"{self.received} bytes so far")
         else:
             super().handleContentChunk(data)
 
@@ -95,7 +93,7 @@ class SockJSRequest(Request):
 
     def _refuse(self, size: str) -> None:
         self._refused = True
-        self._log.debug(
+        _log.debug(
             "refused a body from {peer}: {size}, {limit} allowed",
             peer=self.client,
             size=size,
@@ -143,13 +141,18 @@ class Routed(Protocol):
     """What a site needs from a router."""
 
     @property
+    def settings(self) -> Settings:
+        """The settings of its sessions."""
+        ...
+
+    @property
     def pages(self) -> Mapping[str, Page]:
         """The pages below ``/<server>/<session>/``, by the last segment."""
         ...
 
 
 class SockJSSite(Site):
-    """A Site that refuses bodies over ``max_body_size`` bytes with 413.
+    """A Site that refuses bodies over ``max_body_size`` bytes, and ends who takes too long.
 
     ``routers`` maps paths such as ``/chat`` to the routers that ``resource`` has there: requests
     for their sessions are then served without most of twisted.web, several times as fast, if
@@ -157,6 +160,11 @@ class SockJSSite(Site):
     around ``resource``, such as a guard: leave such paths out. Further arguments are those of
     `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
     `SockJSRequest`. Requests are logged only if there is a ``logPath``.
+
+    ``timeOut`` (the argument ``timeout``) and ``request_timeout`` are the longest ``idle_timeout``
+    and ``request_timeout`` of the routers, in seconds, or the default ones without routers; None
+    is for ever. ``ended`` counts the connections that ended for one of these: for ``"idle"``, for
+    a ``"request"`` that did not come, and for an ``"answer"`` that was not taken.
     """
 
     requestFactory = SockJSRequest
@@ -172,11 +180,13 @@ class SockJSSite(Site):
         formatter = options.get("logFormatter") or combinedLogFormatter
         super().__init__(resource, **{**options, "logFormatter": _on_the_wall_clock(formatter)})
         self.max_body_size = max_body_size
+        self.request_timeout: float | None = None
+        self.ended = dict.fromkeys(("idle", "request", "answer"), 0)
+        self._keeps_time_out = "timeout" in options
         self._plain = self.logPath is None and self.requestFactory is SockJSRequest
         self._pages: dict[str, Mapping[str, Page]] = {}
         self.shorten(routers)
-        self._fronts: set[Front] = set()
-        self._patience = 0.0
+        self._open: set[Front | Channel] = set()
         self._sweep = Sweep(self.reactor, self._expire)
         self._transports: set[weakref.ref[Any]] = set()
 
@@ -198,6 +208,10 @@ class SockJSSite(Site):
 
         Not of one that has another one below its path: whose a request is, the resources tell.
         """
+        known = [router.settings for router in routers.values()] or [Settings()]
+        self.request_timeout = max(settings.request_timeout for settings in known)
+        if not self._keeps_time_out:
+            self.timeOut = max(settings.idle_timeout for settings in known)
         self._pages = {
             path: router.pages
             for path, router in routers.items()
@@ -216,37 +230,23 @@ class SockJSSite(Site):
 
     def protocol(self) -> Any:
         """Make the protocol that lets TLS choose between HTTP/1.1 and HTTP/2."""
-        return _GenericHTTPChannelProtocol(Channel())
+        return Negotiated(Channel())
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Build the protocol of a connection, and remember its transport once it is connected."""
-        if self._pages and self._plain:
-            return Front(self, addr)
-        channel = self.web_protocol(addr)
-        connect = channel.makeConnection
+        """Build the protocol of a connection."""
+        return Front(self, addr) if self._pages and self._plain else self.web_protocol(addr)
 
-        def remember(transport: Any) -> None:
-            del channel.makeConnection  # the class has it; this one would be a cycle
-            self._remember(transport)
-            connect(transport)
+    def enter(self, connection: Front | Channel) -> None:
+        """Note a new connection, and ask it from time to time whether its time is over."""
+        self._transports.add(weakref.ref(connection.transport, self._transports.discard))
+        self._open.add(connection)
+        shortest = self._timeouts.shortest
+        if shortest is not None and not self._sweep.running:
+            self._sweep.start(shortest / 4)
 
-        channel.makeConnection = remember
-        return channel
-
-    def _remember(self, transport: Any) -> None:
-        self._transports.add(weakref.ref(transport, self._transports.discard))
-
-    def enter(self, front: Front) -> None:
-        """Note a new connection, and tell it when its time is over."""
-        self._remember(front.transport)
-        self._fronts.add(front)
-        if self.timeOut and not self._sweep.running:
-            self._patience = self.timeOut
-            self._sweep.start(self._patience / 4)
-
-    def leave(self, front: Front) -> None:
-        """Forget a connection that ended, or that is not the front's any more."""
-        self._fronts.discard(front)
+    def leave(self, connection: Front | Channel) -> None:
+        """Forget a connection that ended, or that has another protocol now."""
+        self._open.discard(connection)
         if not self.numPorts:
             self._rest()
 
@@ -255,12 +255,22 @@ class SockJSSite(Site):
         super().stopFactory()
         self._rest()
 
+    @property
+    def _timeouts(self) -> Timeouts:
+        return Timeouts(self.timeOut, self.request_timeout)
+
     def _rest(self) -> None:
         # While it listens, the next sweep is soon enough: connections come and go all the time.
-        if not self._fronts:
+        if not self._open:
             self._sweep.stop()
 
     def _expire(self, until: float) -> None:
         self._rest()
-        for front in list(self._fronts):
-            front.expire(until, self._patience)
+        timeouts = self._timeouts
+        for connection in list(self._open):
+            transport: Any = connection.transport
+            reason = connection.expire(until, timeouts)
+            if reason is not None:
+                self.ended[reason] += 1
+                peer = transport.getPeer()  # not the transport, which a log may keep
+                _log.debug("ended {peer}: too long for {reason}", peer=peer, reason=reason)

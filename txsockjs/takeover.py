@@ -30,6 +30,9 @@ def take_over(request: Request, protocol: IProtocol, silence: float, nagle: bool
     transport: Any = channel.transport
     tune(channel, silence, nagle)
     channel.setTimeout(None)
+    leave = getattr(channel, "leave", None)
+    if leave is not None:  # a site's own channel, of which the site shall hear no more
+        leave()
     # The channel regulates its reading by the transport's writing. Not any more.
     transport.unregisterProducer()
     # What came in the same packet as the request is still on its way through the channel: these

@@ -1,9 +1,10 @@
-"""`Channel`: a connection of twisted.web with bounds on a request's head and on a turn.
+"""`Channel`: a connection of twisted.web with bounds on a request's head, on a turn and on time.
 
 Rules: it parses as twisted.web does. What is too long or too much before a body is told so, and
 what still comes of it is thrown away, where twisted.web would cut the connection or answer 400.
-Between two pipelined requests it waits when its turn is over. Made by the site; all that it knows
-of the inside of `HTTPChannel` is here and in `takeover`.
+Between two pipelined requests it waits when its turn is over. It has no timers: the site asks it
+whether its time is over. Made by the site; all that it knows of the inside of `HTTPChannel` is here
+and in `takeover`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
 
 from .errors import HeadTooLarge, RequestError, TargetTooLong
 from .exchange import REASONS
@@ -22,6 +23,7 @@ from .head import LONGEST_HEAD, MOST_HEADERS
 from .headers import NEVER_CACHED, TEXT, shared_with
 from .pace import Pace
 from .shortcuts import is_secure
+from .timeouts import Stuck, Timeouts
 
 # What is read and thrown away after a refusal: closing with bytes unread would reset the
 # connection, and the client might never see the answer (RFC 9112, section 9.6).
@@ -30,15 +32,30 @@ DISCARD_LIMIT = 1024 * 1024
 _MOST = 64
 
 
+class Negotiated(_GenericHTTPChannelProtocol):
+    """What lets TLS choose between HTTP/1.1 and HTTP/2, which has no `Channel`."""
+
+    _channel: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on what came, to the channel that was chosen."""
+        before = self._channel
+        super().dataReceived(data)
+        if self._channel is not before:
+            before.leave()
+
+
 class Channel(HTTPChannel):
-    """An HTTP/1.1 channel; ``callLater`` is its site's."""
+    """An HTTP/1.1 channel of a `SockJSSite`."""
+
+    site: Any
 
     totalHeadersSize = MAX_LENGTH = LONGEST_HEAD
     transport: Any
     paused: bool
-    callLater: Any
     _buffer: bytes
     _dataBuffer: list[bytes]
+    _handlingRequest: bool
     _networkProducer: Any
     # Of the head that is being read, the request line included.
     _lines = 0
@@ -49,6 +66,15 @@ class Channel(HTTPChannel):
         super().__init__()
         self._pace = Pace(_MOST)
         self._next_turn: Any | None = None
+        self._begun: float | None = None  # since when a request comes that is not all here
+        self._idle_since = 0.0
+        self._stuck: Stuck | None = None  # while the peer must take what was written
+
+    def connectionMade(self) -> None:
+        """Wait for a request."""
+        self._idle_since = self.site.reactor.seconds()
+        super().connectionMade()
+        self.site.enter(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Serve what came, or as much of it as fits into a turn."""
@@ -57,7 +83,22 @@ class Channel(HTTPChannel):
             return
         if not self._busyReceiving:
             self._pace = Pace(_MOST)
+            self._idle_since = self.site.reactor.seconds()
+            if self._begun is None and not self._handlingRequest:
+                self._begun = self._idle_since
         super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Forget what waits."""
+        self.leave()
+        super().connectionLost(reason)
+
+    def leave(self) -> None:
+        """Let somebody else have the connection, or nobody."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        self.site.leave(self)
 
     # -- the head of a request
 
@@ -98,28 +139,33 @@ class Channel(HTTPChannel):
 
     # -- turns
 
+    def allContentReceived(self) -> None:
+        """Handle a request that is here."""
+        self._begun = None
+        super().allContentReceived()
+
     def requestDone(self, request: Request) -> None:
         """Go on to the next request, now or in the next turn."""
+        self._idle_since = self.site.reactor.seconds()
         waits = self._buffer or any(self._dataBuffer)
         if not self._pace.may_go_on() and waits and self.persistent:
             self.paused = True  # keeps LineReceiver from what is in its buffer
-            self._next_turn = self.callLater(0, self._go_on)
+            self._next_turn = self.site.reactor.callLater(0, self._go_on)
         super().requestDone(request)
         if self.paused:
             self._networkProducer.pauseProducing()
 
+    def pauseProducing(self) -> None:
+        """Wait until the peer takes what was written."""
+        self._stuck = Stuck(self.transport, self.site.reactor.seconds())
+        super().pauseProducing()
+
     def resumeProducing(self) -> None:
         """Go on writing, and reading unless it waits for its turn."""
+        self._stuck = None
         super().resumeProducing()
         if self.paused:
             self._networkProducer.pauseProducing()
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Forget what waits."""
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
-        super().connectionLost(reason)
 
     def _go_on(self) -> None:
         self._next_turn = None
@@ -127,6 +173,36 @@ class Channel(HTTPChannel):
         if not self._waitingForTransport:
             self._networkProducer.resumeProducing()
         self.dataReceived(b"")
+
+    # -- time
+
+    def setTimeout(self, period: float | None) -> None:
+        """Do nothing: the site looks after the time."""
+
+    def expire(self, until: float, timeouts: Timeouts) -> str | None:
+        """End the connection if its time was over then, and return which time that was."""
+        if self._stuck is not None:
+            limit = timeouts.request if self._waitingForTransport else timeouts.shortest
+            if not self._stuck.is_over(until, limit):
+                return None
+            self.transport.abortConnection()
+            return "answer"
+        if self._handlingRequest:
+            return None
+        if timeouts.is_idle(until - self._idle_since):
+            self.loseConnection()
+            return "idle"
+        content = self.requests[-1].received if self.requests else 0
+        if self._begun is not None and timeouts.is_slow(until - self._begun, content):
+            self.loseConnection()
+            return "request"
+        return None
+
+    def loseConnection(self) -> Any:
+        """End when the peer has taken what was written."""
+        if self._stuck is None:
+            self._stuck = Stuck(self.transport, self.site.reactor.seconds())
+        return super().loseConnection()
 
 
 def end_writing(transport: Any) -> None:
