@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txsockjs import SockJSRouter
+from txsockjs import ConnectionInfo, SockJSRouter, exchange
 from txsockjs.exchange import REASONS
 from txsockjs.site import SockJSSite
 
@@ -383,3 +385,76 @@ def test_no_control_character_of_a_request_comes_back(way: Way, allowed: Any, co
     for event in logs:
         assert formatEvent(event).replace("\n", "").isprintable()
     other.settle()
+
+
+# -- what is kept
+
+
+def weight(thing: Any) -> int:
+    """The bytes of a snapshot and all in it, shared or not."""
+    parts: list[Any] = []
+    if isinstance(thing, dict):
+        parts = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, list):
+        parts = thing
+    elif isinstance(thing, ConnectionInfo):
+        parts = [getattr(thing, name) for name in ConnectionInfo.__slots__]
+    return sys.getsizeof(thing) + sum(map(weight, parts))
+
+
+def fat_requests(path: str) -> list[bytes]:
+    """Requests that bring as much as one may, each of another kind."""
+    end = " HTTP/1.1\r\nHost: a\r\n\r\n"
+    room = 16384 - 300 - len(path)
+    cookies = "; ".join(f"{number:x}=" for number in range(5000))[: room // 2]
+    arguments = "&".join(f"{number:x}=" for number in range(5000))
+    headers = [f"{number:0120}: x" for number in range(97)]
+    return [
+        f"POST {path}?{arguments[:room]}{end}".encode(),
+        f"POST {path}?{'&' * room}{end}".encode(),
+        f"POST {path}?{arguments[: room // 2]}{end[:-2]}Cookie: {cookies}\r\n\r\n".encode(),
+        request("POST", path, b"", *headers),
+        request("POST", path, b"", *headers[:97], "Cookie: " + cookies[:3000]),
+    ]
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="sizes are CPython's")
+@pytest.mark.parametrize("kind", range(5))
+def test_what_a_session_keeps_of_its_request_is_bounded(way: Way, kind: int) -> None:
+    other = Way(way.name, allowed_origins=lambda origin: True)
+    data = fat_requests("/chat/000/abc/xhr_streaming")[kind]
+    data = data.replace(b"Host: a", b"Host: a\r\nReferer: http://a")
+    assert other.ask(data).startswith(b"HTTP/1.1 200 ")
+    info = other.router.get_session("abc").info  # type: ignore[union-attr]
+    assert info is not None
+    assert weight(info) < 32 * 1024
+    assert len(info.arguments) <= 100
+    assert len(info.cookies) <= 100
+    assert weight(info) < 64 * 1024
+    other.settle()
+
+
+def test_a_stream_with_many_arguments_keeps_its_query_string_and_no_more(way: Way) -> None:
+    tracemalloc = pytest.importorskip("tracemalloc")
+    query = "&".join(f"name{number}={number}" for number in range(950))[:8000]
+    data = request("POST", f"/chat/000/abc/xhr_streaming?{query}")
+    way.ask(request("POST", "/chat/000/warm/xhr_streaming"))
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    assert way.ask(data).startswith(b"HTTP/1.1 200 ")
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 40 * 1024  # the request, its session, the answer
+    info: Any = way.router.get_session("abc").info  # type: ignore[union-attr]
+    assert weight(info) < len(query) + 4096
+    assert info.get_argument("name99") == "99"
+    assert info.get_argument("name100") is None
+
+
+def test_header_names_are_not_remembered_without_bound() -> None:
+    for number in range(1000):
+        exchange._lower(b"X-%d" % number)
+    assert exchange._lower.cache_info().currsize <= 256
+    assert exchange._lower(b"User-Agent") is exchange._lower(b"User-Agent")

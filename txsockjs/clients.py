@@ -13,12 +13,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Union
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from .conn import ConnectionInfo
 from .errors import OriginRefused
 from .exchange import Exchange
-from .headers import cookies
 from .settings import Settings
 
 # A name or an address. It comes back in a header of the iframe page, where much else has a meaning.
@@ -206,12 +205,11 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
 def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
     """Describe a request to the application."""
     headers = dict(exchange.headers())
-    brought: dict[str, str] = {}
-    if "cookie" in headers:
-        if settings.allowed_origins != "*" and _is_named(exchange, settings):
-            brought = cookies(exchange)
-        else:
-            del headers["cookie"]
+    # Read by the application, if at all.
+    if "cookie" in headers and not (
+        settings.allowed_origins != "*" and _is_named(exchange, settings)
+    ):
+        del headers["cookie"]
     ip = _normal_address(exchange.peer)
     port = getattr(exchange.address, "port", 0) or 0
     secure = exchange.is_secure
@@ -219,11 +217,10 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         peer, ip = ip, client_address(exchange, settings)
         port = port if ip == peer else 0
         secure = is_secure(exchange, settings)
-    query = exchange.query.decode("utf-8", "replace")
     return ConnectionInfo(
         ip=ip,
-        cookies=brought,
-        arguments=parse_qs(query, keep_blank_values=True) if query else {},
+        cookies=None,
+        arguments=None,
         headers=headers,
         path=exchange.path,
         transport=transport,
@@ -231,4 +228,5 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         is_secure=secure,
         port=port,
         server_address=exchange.server_address,
+        query=exchange.query,
     )

@@ -11,6 +11,7 @@ import time
 
 from twisted.web.http import datetimeToString
 
+from .conn import read_cookies
 from .errors import Header
 from .exchange import Exchange
 from .settings import Settings
@@ -87,23 +88,6 @@ def preflight(exchange: Exchange, method: bytes) -> Headers:
     ]
 
 
-def cookies(exchange: Exchange) -> dict[str, str]:
-    """Return the request's cookies: each value as it came, less the quotes around it.
-
-    Whatever is odd in one of them (RFC 6265 section 5.4 lets servers expect anything), the others
-    are there.
-    """
-    found: dict[str, str] = {}
-    for pair in (exchange.header("cookie") or "").split(";"):
-        name, equals, value = pair.partition("=")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] == '"':
-            value = value[1:-1]
-        if equals and name.strip():
-            found.setdefault(name.strip(), value)
-    return found
-
-
 def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
     """Return the cookie that sticky load balancers look for, if the setting is on."""
     setting = settings.jsessionid
@@ -115,7 +99,7 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
         if value is None:
             return []
     else:
-        brought = cookies(exchange).get("JSESSIONID", "")
+        brought = read_cookies(exchange.header("cookie") or "").get("JSESSIONID", "")
         value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
     # Made by an application, perhaps of what a client sent: it must not begin another header.
     return [(b"Set-Cookie", _CONTROL.sub(" ", value).encode("latin-1", "replace"))]

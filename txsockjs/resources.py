@@ -123,6 +123,9 @@ class PageResource(Resource):
         """Answer a request, now or later."""
         if b"//" in request.path:  # Klein takes two slashes for one
             return Nowhere().render(request)
+        # What nobody asks for here: made of 16 KiB, each can be most of a MiB while a stream lives.
+        request.args = {}
+        request.received_cookies = {}
         exchange = WebExchange(request)
         try:
             check_head(request)
