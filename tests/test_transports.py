@@ -103,6 +103,78 @@ def test_a_slow_poll_is_attached_until_its_bytes_have_left() -> None:
     lab.settle()
 
 
+STREAMS = [
+    ("POST", "/000/abc/xhr_streaming", b"h\n"),
+    ("GET", "/000/abc/eventsource", b"data: h\r\n\r\n"),
+    ("GET", "/000/abc/htmlfile?c=c", b'<script>\np("h");\n</script>\r\n'),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "beat"), STREAMS)
+def test_a_stream_ends_with_the_last_heartbeat_of_its_lifetime(
+    method: str, path: str, beat: bytes
+) -> None:
+    lab = Lab(heartbeat_delay=10, response_lifetime=35)
+    stream = lab.connect().request(method, path)
+    for _ in range(2):
+        lab.pass_time(10)
+        assert stream.body.endswith(beat)
+        assert not stream.received.endswith(b"0\r\n\r\n")
+    lab.pass_time(10)
+    assert stream.body.endswith(beat)
+    assert stream.received.endswith(b"0\r\n\r\n")
+    # What is sent meanwhile is for the next stream, which has a lifetime of its own.
+    lab.send(b'["x"]')
+    following = lab.connect().request(method, path)
+    assert b"x" not in stream.body[-100:]
+    assert b'"x' in following.body or b'\\"x' in following.body
+    lab.pass_time(20)
+    assert not following.received.endswith(b"0\r\n\r\n")
+    assert lab.log == ["open", "x"]
+    lab.pass_time(10)
+    assert following.received.endswith(b"0\r\n\r\n")
+    lab.settle()
+
+
+@pytest.mark.parametrize(("method", "path", "beat"), STREAMS)
+def test_a_stream_lives_no_longer_than_that_however_rare_heartbeats_are(
+    method: str, path: str, beat: bytes
+) -> None:
+    lab = Lab(heartbeat_delay=3600, response_lifetime=30)
+    stream = lab.connect().request(method, path)
+    socket = lab.upgrade()
+    lab.pass_time(29)
+    assert not stream.received.endswith(b"0\r\n\r\n")
+    lab.pass_time(1)
+    assert stream.received.endswith(b"0\r\n\r\n")
+    assert b"h" not in socket.body.rpartition(b"o")[2]  # which is no response
+    socket.vanish()
+    lab.settle()
+
+
+def test_a_client_that_left_behind_a_proxy_that_stays_is_missed() -> None:
+    lab = Lab(heartbeat_delay=10, response_lifetime=60, disconnect_delay=5)
+    lab.connect().request("POST", "/000/abc/xhr_streaming")
+    lab.pass_time(60 + 5)
+    lab.pass_time(1)
+    assert lab.log == ["open", ("close", (1006, "Session timed out"))]
+    lab.settle()
+
+
+def test_a_stream_that_is_not_read_ends_when_it_is() -> None:
+    lab = Lab(heartbeat_delay=10, response_lifetime=30)
+    stream = lab.connect().request("POST", "/000/abc/xhr_streaming")
+    stream.transport.slow = True
+    lab.send(b'["x"]')
+    lab.pass_time(100)
+    stream.transport.drain()
+    assert not stream.received.endswith(b"0\r\n\r\n")
+    lab.pass_time(10)
+    assert stream.received.endswith(b"0\r\n\r\n")
+    assert lab.log == ["open", "x"]
+    lab.settle()
+
+
 class Flood(SockJSConnection):
     """Sends much more than anybody reads."""
 

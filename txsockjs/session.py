@@ -298,13 +298,17 @@ class BaseSession(SessionMixin):
         self.info = receiver.connection_info()
         self.state = _OPEN
         self.transport = receiver.transport_name
-        delay = server.settings.heartbeat_delay
+        delay = self._heartbeat_delay
         self._heartbeat = Callback(self._beat, delay, server.reactor, server.starter)
         server.stats.session_opened(self.transport)
         self._receiver = receiver
         receiver.opened()
         self._heartbeat.start()
         self._application.open(self.info)
+
+    @property
+    def _heartbeat_delay(self) -> float:
+        return self.server.settings.heartbeat_delay
 
     def _attach(self, receiver: Receiver) -> None:
         if self._receiver is not None:
@@ -505,6 +509,12 @@ class Session(BaseSession):
     def expiry_date(self) -> float | None:
         """When it expires, on the reactor's clock: not while a receiver is attached."""
         return None if self._receiver is not None else super().expiry_date
+
+    @property
+    def _heartbeat_delay(self) -> float:
+        # It is by a heartbeat that a response ends whose time is over.
+        settings = self.server.settings
+        return min(settings.heartbeat_delay, settings.response_lifetime)
 
     def remove_handler(self, handler: Receiver) -> None:
         """Detach a receiver, if it is the attached one: the session waits for the next."""

@@ -53,6 +53,9 @@ class Settings:
     response_limit: int = _setting(
         128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"
     )
+    response_lifetime: float = _setting(
+        600.0, kinds.SECONDS, "a streaming response ends after this time, in seconds"
+    )
     disabled_transports: frozenset[str] = _setting(
         frozenset(), kinds.names(TRANSPORTS, CLIENT_NAMES), "transports that are not served"
     )

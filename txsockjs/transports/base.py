@@ -33,8 +33,12 @@ class Framing(NamedTuple):
 class HTTPReceiver:
     """A response that carries a session's frames; ``opening`` if it may be the session's first."""
 
-    __slots__ = ("_exchange", "_framing", "_headers", "_info", "_left", "_session", "ready")
+    __slots__ = (
+        *("_end", "_exchange", "_framing", "_headers", "_info", "_left", "_session"),
+        "ready",
+    )
     _session: BaseSession
+    _end: float  # of a stream: when its time is over
 
     def __init__(
         self, exchange: Exchange, framing: Framing, settings: Settings, opening: bool
@@ -60,6 +64,7 @@ class HTTPReceiver:
         self._exchange.expect_life(silence)
         self._exchange.watch(gone=self._gone, drained=self._drained)
         if self._framing.streaming:
+            self._end = session.clock() + session.server.settings.response_lifetime
             self._start([])
             self._exchange.write(self._framing.prelude)
             self.ready = self._exchange.ready
@@ -86,7 +91,11 @@ class HTTPReceiver:
         self._send(messages_frame(messages))
 
     def heartbeat(self) -> None:
-        """Write a heartbeat."""
+        """Write a heartbeat; a stream ends with it if the next one would come too late."""
+        if self._framing.streaming:
+            session = self._session
+            if session.clock() + session.server.settings.heartbeat_delay > self._end:
+                self._left = 0
         self._send(HEARTBEAT_FRAME)
 
     def closed(self, reason: Reason) -> None:
