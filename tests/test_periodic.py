@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from txsockjs.periodic import Callback, Starter
+from txsockjs.periodic import Callback, Seldom, Starter
 
 
 def make_callback(starter: Starter | None = None) -> tuple[Callback, Clock, list[float]]:
@@ -215,3 +215,39 @@ def test_one_that_failed_can_be_started_again() -> None:
     assert runs == [10, 20]
     callback.stop()
     assert clock.getDelayedCalls() == []
+
+
+# -- what is told seldom
+
+
+def test_what_happens_often_is_told_once_a_second_with_how_often() -> None:
+    clock = Clock()
+    told: list[tuple[float, int]] = []
+    seldom = Seldom(clock.seconds, lambda count: told.append((clock.seconds(), count)))
+    seldom.flush(last=True)
+    for _ in range(5):
+        for _ in range(100):
+            seldom.happened()
+        clock.advance(0.25)
+    assert told == [(0, 1), (1, 400)]
+    seldom.flush()
+    assert len(told) == 2
+    clock.advance(0.75)
+    seldom.flush()
+    seldom.flush()
+    assert told[2:] == [(2, 99)]
+    seldom.happened()
+    seldom.flush(last=True)
+    assert told[3:] == [(2, 1)]
+    assert sum(count for _, count in told) == 501
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_clock_that_was_set_back_does_not_silence_it() -> None:
+    now = [5000.0]
+    told: list[int] = []
+    seldom = Seldom(lambda: now[0], told.append)
+    seldom.happened()
+    now[0] -= 3600
+    seldom.happened()
+    assert told == [1, 1]

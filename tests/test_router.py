@@ -301,6 +301,30 @@ def test_there_are_no_more_sessions_than_allowed() -> None:
     lab.settle()
 
 
+def test_refused_sessions_are_counted_and_logged_once_a_second_with_how_many() -> None:
+    lab = Lab(max_sessions=1, prefix="/chat")
+    lab.xhr("/chat/000/only/xhr_streaming")
+    with capturedLogs() as logs:
+        for _ in range(50):
+            assert lab.xhr("/chat/000/more/xhr").status == 503
+            assert lab.upgrade("/chat/websocket").status == 503
+        lines = [formatEvent(event) for event in logs]
+        assert lines == [
+            "<SockJSRouter Echo at /chat> refused 1 new sessions: max_sessions is 1"
+        ]
+        lab.pass_time(5)
+        lines = [formatEvent(event) for event in logs]
+        assert [line.split(" refused ")[1].split(" ")[0] for line in lines] == ["1", "99"]
+        for _ in range(2):
+            lab.xhr("/chat/000/more/xhr")
+        lab.settle()
+        lines = [formatEvent(event) for event in logs]
+        assert [line.split(" refused ")[1].split(" ")[0] for line in lines[2:]] == ["1", "1"]
+        assert lab.xhr("/chat/000/late/xhr").status == 503
+        assert len(lines) == len(logs)  # that the router is closed is no news
+    assert lab.router.stats.refusals["sessions"] == 103
+
+
 def test_a_session_can_be_bound_to_an_address() -> None:
     lab = Lab(verify_ip=True)
     lab.xhr()

@@ -1,7 +1,8 @@
 """`Callback`: a `LoopingCall` whose next run can be put off at no cost; `Starter` starts many.
 
 Rules: one timer, one job, one owner that stops it; putting it off stores a time and touches no
-timer, because it happens with every frame. Used for heartbeats.
+timer, because it happens with every frame. Used for heartbeats. `Seldom` has no timer at all: it
+makes few calls of many.
 """
 
 from __future__ import annotations
@@ -120,3 +121,35 @@ class Starter:
 
 def _failed(failure: Failure) -> None:
     _log.failure("a periodic callback failed and stopped", failure)
+
+
+class Seldom:
+    """Call ``tell(count)`` at most once a second, with how many times it happened since the last.
+
+    The first time it is called at once; `flush` is for whoever looks in periodically, and ``last``
+    for an end.
+    """
+
+    INTERVAL = 1.0  # seconds
+
+    __slots__ = ("_clock", "_count", "_tell", "_told")
+
+    def __init__(self, clock: Callable[[], float], tell: Callable[[int], object]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._count = 0
+        self._told: float | None = None
+
+    def happened(self) -> None:
+        """Count it, and tell if that was not done in the last second."""
+        self._count += 1
+        self.flush()
+
+    def flush(self, last: bool = False) -> None:
+        """Tell of what was not told yet, if it is time or nothing more will come."""
+        now = self._clock()
+        # A clock that was set back must not silence it.
+        is_time = self._told is None or abs(now - self._told) >= self.INTERVAL
+        if self._count and (last or is_time):
+            count, self._count, self._told = self._count, 0, now
+            self._tell(count)

@@ -24,7 +24,7 @@ from .conn import SockJSConnection, check_class
 from .deadlines import Deadline, Sweep
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY, Ending
-from .periodic import Starter
+from .periodic import Seldom, Starter
 from .resources import Nowhere, Page, accept_absolute
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
@@ -70,6 +70,7 @@ class SockJSRouter:
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
         self.sessions = SessionContainer(clock, self._check_gone)
         self.closing = False
+        self._full = Seldom(reactor.seconds, self._tell_full)
         self.refused_origins: set[str | None] = set()
         self.sockets = Sockets(self, self._make_socket_session)
         urls = Urls(self)
@@ -121,8 +122,19 @@ class SockJSRouter:
     def admit(self) -> None:
         """Raise `Overloaded` if there may be no new session."""
         limit = self.settings.max_sessions
-        if self.closing or (limit is not None and len(self.sessions) >= limit):
+        if self.closing:
             raise Overloaded()
+        if limit is not None and len(self.sessions) >= limit:
+            self._full.happened()
+            raise Overloaded()
+
+    def _tell_full(self, count: int) -> None:
+        _log.warn(
+            "{router!r} refused {count} new sessions: max_sessions is {limit}",
+            router=self,
+            count=count,
+            limit=self.settings.max_sessions,
+        )
 
     def make_session(self, session_id: str) -> Session:
         """Make and register the session of an HTTP transport."""
@@ -144,12 +156,14 @@ class SockJSRouter:
     def _expire(self, until: float) -> None:
         self.starter.sweep()
         self.sessions.expire(until)
+        self._full.flush()
         if not self.sessions and self.stats.idle:
             self._stop()
 
     def _stop(self) -> None:
         self.stats.stop()
         self._sweep.stop()
+        self._full.flush(last=True)
 
     # -- the end
 
