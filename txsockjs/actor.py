@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .errors import WrongThread
+from .errors import TooManySenders, WrongThread
 
 _log = Logger()
 
@@ -35,6 +35,9 @@ _STEPS_PER_TURN = 2048
 _CALLS_PER_STEP = 1024
 # Nor must one that has more to send whenever it is flushed.
 _FLUSHES_PER_TURN = 256
+
+# How many may wait in front of one mailbox with what they bring.
+MOST_WAITING = 32
 
 
 class Scheduler:
@@ -197,11 +200,19 @@ class _Batch:
         self.waiting = messages[::-1]  # the next one is the last
 
 
+class _Waiter(Deferred[Any]):
+    """Waits in front of a mailbox, holding ``size`` bytes."""
+
+    def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
+        super().__init__(canceller)
+        self.size = size
+
+
 class Mailbox(ABC):
     """What waits for one application object: callbacks, one at a time, in order.
 
-    ``limit`` is the size in bytes above which `room` makes senders wait. What is made of it is
-    told of a call that ``failed``, and when the last one is ``done``.
+    ``limit`` is the size in bytes above which whoever brings something has to wait. What is made
+    of it is told of a call that ``failed``, and when the last one is ``done``.
     """
 
     __slots__ = (
@@ -229,7 +240,7 @@ class Mailbox(ABC):
         self._awaited: Deferred[Any] | None = None
         # Made when first needed: most mailboxes of most servers never hold anything.
         self._calls: deque[_Call] | None = None
-        self._waiters: list[Deferred[None]] | None = None
+        self._waiters: deque[_Waiter] | None = None
         self.size = 0
 
     @abstractmethod
@@ -259,7 +270,7 @@ class Mailbox(ABC):
         """Take nothing more; ``drop`` what waits, and return how many that were."""
         self._closed = True
         self._dropping = drop
-        self._release(force=True)
+        self.look()
         return self._drop() if drop else 0
 
     def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
@@ -320,22 +331,77 @@ class Mailbox(ABC):
             self._fired(None, awaited)
         return dropped
 
+    # -- who waits in front of it
+
+    def has_room(self, mark: int) -> bool:
+        """Tell whether nothing makes those wait who bring something; ``mark`` is in bytes.
+
+        Every reason to wait belongs here; where one ends, `look` is called.
+        """
+        return self.size <= mark
+
     def room(self) -> Deferred[None] | None:
         """Return None if there is room, else a Deferred that fires when there is again.
 
-        Nobody gets room before those who wait for it. Whoever waits no longer cancels it.
+        That is for whoever brought something: it comes before those who have not yet. Whoever
+        waits no longer cancels it.
         """
-        if self._closed or (self.size <= self._limit and not self._waiters):
+        if self._closed or self.has_room(self._limit):
             return None
-        waiter: Deferred[None] = Deferred(self._forget)
-        if self._waiters is None:
-            self._waiters = []
-        self._waiters.append(waiter)
+        waiter = _Waiter(self._forget, 0)
+        self._queue().appendleft(waiter)
         return waiter
 
-    def _forget(self, waiter: Deferred[None]) -> None:
+    def bring(
+        self, bring: Callable[[], Deferred[None] | None], size: int, most: int
+    ) -> Deferred[None] | None:
+        """Return ``bring()``, called in a turn of its own: now, or once there is room.
+
+        Then a Deferred is returned, with what it returns or raises. Those who wait get room one at
+        a time, first in, first out, each after what the one before it brought was put here. A
+        waiting one holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or
+        if they would hold more than ``most`` together.
+        """
+        scheduler = self._scheduler
+        free = self._closed or (not self._waiters and self.has_room(self._limit))
+        if free and scheduler.begin():
+            try:
+                return bring()
+            finally:
+                scheduler.end()
+        waiters = self._queue()
+        held = sum([waiter.size for waiter in waiters])
+        if len(waiters) >= MOST_WAITING or (held and held + size > most):
+            raise TooManySenders()
+        waiter = _Waiter(self._forget, size)
+        waiter.addCallback(lambda _: bring())
+        waiters.append(waiter)
+        self.look()  # another turn may be all that it waits for
+        return waiter
+
+    def _queue(self) -> deque[_Waiter]:
+        if self._waiters is None:
+            self._waiters = deque()
+        return self._waiters
+
+    def _forget(self, waiter: Any) -> None:
         if self._waiters and waiter in self._waiters:
             self._waiters.remove(waiter)
+
+    def look(self) -> None:
+        """Give room to those who wait for it, if there is any."""
+        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+            # By a step, as this may be one of many calls under way.
+            self._scheduler.tell(self._release)
+
+    def _release(self) -> None:
+        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+            waiter = self._waiters.popleft()
+            if self._waiters:
+                self._scheduler.tell(self._release)  # after what this one brings
+            waiter.callback(None)
+
+    # -- what waits in it
 
     def _drop(self) -> int:
         dropped = 0
@@ -380,8 +446,7 @@ class Mailbox(ABC):
                 self._calls.popleft()
                 self.size -= size
                 self._invoke(call, argument)
-        if self._waiters:
-            self._release()
+        self.look()
         if not self._suspended:
             self._busy = False
             if self._last:
@@ -417,13 +482,6 @@ class Mailbox(ABC):
         if self._suspended:
             self._suspended = False
             self._scheduler.tell(self._work)
-
-    def _release(self, force: bool = False) -> None:
-        if self._waiters and (force or self.size <= self._limit // 2):
-            waiters, self._waiters = self._waiters, None
-            for waiter in waiters:
-                if not waiter.called:  # cancelled by what another one did
-                    waiter.callback(None)
 
 
 def _as_deferred(result: Any, scheduler: Scheduler) -> Deferred[Any] | None:

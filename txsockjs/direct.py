@@ -100,9 +100,10 @@ class DirectExchange(Exchange):
         """Return how many bytes the body has."""
         return len(self._body)
 
-    def body(self) -> bytes:
-        """Return the whole body."""
-        return self._body
+    def take_body(self) -> bytes:
+        """Return the whole body, and let go of it."""
+        body, self._body = self._body, b""
+        return body
 
     def expect_life(self, silence: float) -> None:
         """Let the kernel end the connection if its peer is silent for so many seconds."""

@@ -14,7 +14,7 @@
           +-- CallbackRequired, InvalidCallback               jsonp, htmlfile (section 4)
           +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
           +-- UnsupportedVersion, UpgradeRequired
-          +-- OriginRefused, AddressChanged, Overloaded, NotFound
+          +-- OriginRefused, AddressChanged, Overloaded, NotFound, TooManySenders
 
 ``RequestError`` becomes HTTP in one place, the router's resource.
 """
@@ -181,6 +181,14 @@ class Overloaded(RequestError):
     status = 503
     kind = "sessions"
     wording = "No new sessions now."
+
+
+class TooManySenders(RequestError):
+    """So many requests wait for room in one session that one more is not kept."""
+
+    status = 503
+    kind = "senders"
+    wording = "Too many requests wait for this session."
 
 
 class NotFound(RequestError):

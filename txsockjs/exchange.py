@@ -94,8 +94,8 @@ class Exchange(ABC):
         """Return how many bytes the body has, which may be in a file."""
 
     @abstractmethod
-    def body(self) -> bytes:
-        """Return the whole body."""
+    def take_body(self) -> bytes:
+        """Return the whole body, and let go of it."""
 
     # -- the response
 
@@ -209,6 +209,7 @@ class WebExchange(Exchange):
         self.method = request.method
         self.path = request.path.decode("latin-1")
         self.query = request.uri.partition(b"?")[2]
+        request.args = {}  # what may be made of a form; nobody reads it, and a body may wait long
         request.notifyFinish().addErrback(self._lost)
 
     @property
@@ -251,11 +252,13 @@ class WebExchange(Exchange):
         size: int = content.seek(0, os.SEEK_END)
         return size
 
-    def body(self) -> bytes:
-        """Return the whole body."""
+    def take_body(self) -> bytes:
+        """Return the whole body, and let go of it."""
         content: Any = self._request.content
         content.seek(0)
         body: bytes = content.read()
+        content.seek(0)
+        content.truncate()
         return body
 
     def watch(self, gone: Callback, drained: Callback | None = None) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Callable, Protocol
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -25,8 +27,9 @@ from .interfaces import Server
 
 _log = Logger()
 
-#: Handles an exchange; more arguments are those of the URL, such as the session's id.
-Handler = Callable[..., None]
+#: Handles an exchange; more arguments are those of the URL, such as the session's id. If it returns
+#: a Deferred, that may fail with what is to be answered.
+Handler = Callable[..., "Deferred[None] | None"]
 
 # How many refused origins are logged; anybody can make up more.
 _MOST_ORIGINS = 100
@@ -70,11 +73,23 @@ class Page:
         if self._carries:
             self._server.stats.connection_opened()
             exchange.when_over(self._server.stats.connection_closed)
+        self._attempt(exchange, self._handle, handler, exchange, *arguments)
+
+    def _handle(self, handler: Handler, exchange: Exchange, *arguments: str) -> None:
+        if self._gated:
+            check_origin(exchange, self._server.settings)
+        later = handler(exchange, *arguments)
+        if later is not None:
+            later.addErrback(self._failed_later, exchange)
+
+    def _failed_later(self, failure: Failure, exchange: Exchange) -> None:
+        if not exchange.over:  # else its peer vanished, which is what cancelled it
+            self._attempt(exchange, failure.raiseException)
+
+    def _attempt(self, exchange: Exchange, call: Callable[..., None], *arguments: Any) -> None:
         try:
             try:
-                if self._gated:
-                    check_origin(exchange, self._server.settings)
-                handler(exchange, *arguments)
+                call(*arguments)
             except RequestError as error:
                 if isinstance(error, OriginRefused):
                     self._note_origin(page_origin(exchange))

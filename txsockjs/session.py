@@ -10,6 +10,7 @@ The states, and what each event does in them, are the table `TRANSITIONS` at the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from threading import get_ident
 from typing import Any, Callable, Union
 
@@ -19,6 +20,7 @@ from twisted.logger import Logger
 from .actor import Scheduler
 from .application import Application
 from .conn import ConnectionInfo, SockJSConnection, unsendable
+from .errors import NotFound
 from .interfaces import (
     ANOTHER_RECEIVER,
     ATTACH,
@@ -278,6 +280,25 @@ class BaseSession(SessionMixin):
             finally:
                 self.server.scheduler.end()
         return not self._application.size
+
+    def bring(self, read: Callable[[], list[Any]], size: int) -> Deferred[None] | None:
+        """Give the application the messages that ``read()`` returns, once there is room for them.
+
+        Return None if they were taken and there is room for more, else a Deferred that fires then.
+        Whoever waits holds ``size`` bytes, and cancels it if it does not any longer. Raises, or
+        fails with, what ``read`` raises, `NotFound` if the session is over, and `TooManySenders`
+        if too many wait already.
+        """
+        most = self.server.settings.max_body_size
+        return self._application.bring(partial(self._bring, read), size, most)
+
+    def _bring(self, read: Callable[[], list[Any]]) -> Deferred[None] | None:
+        if self.state is not _OPEN:
+            raise NotFound()
+        messages = read()
+        if messages:
+            self._application.receive(messages)
+        return self._application.room()
 
     def room(self) -> Deferred[None] | None:
         """Return None if its mailbox has room, else a Deferred that fires when it has."""

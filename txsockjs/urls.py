@@ -12,6 +12,7 @@ from functools import partial
 from typing import Callable, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
 from . import static
@@ -35,7 +36,7 @@ _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
 # A path segment that names a server or a session.
 _SEGMENT = re.compile(r"[^/.]+\Z")
 
-Take = Callable[[Exchange, Settings, BaseSession], None]
+Take = Callable[[Exchange, Settings, BaseSession], "Deferred[None] | None"]
 
 
 class Url(NamedTuple):
@@ -166,11 +167,11 @@ class Urls:
             raise InvalidCallback()
         self._receive(framing(callback), exchange, session_id)
 
-    def _send(self, take: Take, exchange: Exchange, session_id: str) -> None:
+    def _send(self, take: Take, exchange: Exchange, session_id: str) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
         if session is None:
             raise NotFound()
-        take(exchange, self._settings, session)
+        return take(exchange, self._settings, session)
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)

@@ -180,6 +180,9 @@ class Peer:
         """Wait for the end of the connection; tell whether it came without another byte."""
         return self.rest() == b""
 
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
     def silent(self, seconds: float = SILENCE) -> bool:
         """Tell whether nothing, not even an end, comes for a moment."""
         return not self._held and not select.select([self.socket], [], [], seconds)[0]

@@ -1,6 +1,7 @@
 """Limits, from the outside: bodies, sessions, clients that write or read too much or too little."""
 
 import json
+import select
 from socket import timeout as socket_timeout
 
 import pytest
@@ -92,6 +93,29 @@ def test_no_body_that_is_too_large_is_kept(lab):
             continue  # cut off while sending
         assert refused(peer)
     assert lab.resident() - before < 16 * MIB
+
+
+@senders
+@pytest.mark.parametrize("number", [60_000, 209_000])
+def test_what_waits_for_an_application_waits_as_the_bytes_it_came_in(lab, sender, number):
+    session = lab.opened("/puppet")
+    session.send("hold:")
+    flood = json.dumps(["00"] * number, separators=(",", ":"))
+    before = lab.resident()
+    peers = [lab.connect() for _ in range(40)]
+    for peer in peers:
+        peer.send(request("POST", session.url(sender), body=flood))
+    # One is taken, others of 4 MiB wait, and the rest is refused; or each costs more than it may.
+    refused, status = (40 - 1 - 4 * MIB // len(flood), 503) if number == 60_000 else (40, 413)
+    until(lambda: len(select.select(peers, [], [], 0)[0]) >= refused)
+    answered = select.select(peers, [], [], 0)[0]
+    assert len(answered) == refused
+    assert {peer.head().status for peer in answered} == {status}
+    assert lab.resident() - before < 64 * MIB
+    lab.tell(session, "close:")
+    lab.tell(session, "release:")
+    for peer in peers:
+        peer.close()
 
 
 @pytest.mark.parametrize("name", ["xhr", "xhr_streaming", "chunking_test", "unknown"])
