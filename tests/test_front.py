@@ -67,6 +67,7 @@ PATHS = st.one_of(
             *("//chat/000/abc/xhr", "/chat/000/abc/xhr?a=b", "/chat/000/abc/xhr#x", "*"),
             *("/chat/0/abc/jsonp?c=%63", "/chat/0/abc/jsonp", "/chat/0/abc/htmlfile?callback=x.y"),
             *("/chat/0/abc/jsonp?c=a(b)", "http://a/chat/000/abc/xhr", "/chat/000/abc/xhr?", "?"),
+            *("HTTP://b:81/chat/0/abc/xhr_send?x", "ws://a/chat/info", f"/chat/0/{'a' * 129}/xhr"),
             *("/chat/0/abc/xhr;a=b", "/chat/0/a;b/xhr", "/chat/0/$!*'()+,;=:@&-_~/xhr_send"),
         ]
     ),
@@ -170,6 +171,22 @@ def test_a_body_around_the_limit_is_answered_alike(size: int, cuts: list[int]) -
     body = b'["' + b"x" * (size - 4) + b'"]'
     data = request("POST", "/chat/000/abc/xhr_send", body, "Origin: http://b.example") + SEND
     compare([(1, POLL, 0), *((0, piece, 0) for piece in cut(data, cuts))])
+
+
+@pytest.mark.parametrize("count", [97, 98, 99, 100, 600])
+@pytest.mark.parametrize("size", [1, 90, 200])
+@pytest.mark.parametrize("cuts", [[], [30, 5000], range(1, 9000, 100)])
+def test_a_head_around_its_limits_is_answered_alike(count: int, size: int, cuts: list[int]) -> None:
+    lines = [f"x{number}: {'y' * size}" for number in range(count)]
+    data = request("POST", "/chat/000/abc/xhr_send", b'["a"]', *lines) + SEND
+    compare([(1, POLL, 0), *((0, piece, 0) for piece in cut(data, cuts))])
+
+
+@pytest.mark.parametrize("size", [8100, 8200, 16200, 16300, 16400, 40000])
+@pytest.mark.parametrize("start", ["", "/chat/000/", "/chat/000/abc/xhr?", "http://a/chat/"])
+def test_a_target_around_its_limits_is_answered_alike(size: int, start: str) -> None:
+    data = request("POST", start + "x" * size) + SEND
+    compare([(0, piece, 0) for piece in cut(data, [10, 9000, 17000])])
 
 
 TALK = POLL + SEND + request("OPTIONS") + POLL + INFO + POLL + UPGRADE + frame(1, b'"hello"')

@@ -309,9 +309,7 @@ def test_refused_sessions_are_counted_and_logged_once_a_second_with_how_many() -
             assert lab.xhr("/chat/000/more/xhr").status == 503
             assert lab.upgrade("/chat/websocket").status == 503
         lines = [formatEvent(event) for event in logs]
-        assert lines == [
-            "<SockJSRouter Echo at /chat> refused 1 new sessions: max_sessions is 1"
-        ]
+        assert lines == ["<SockJSRouter Echo at /chat> refused 1 new sessions: max_sessions is 1"]
         lab.pass_time(5)
         lines = [formatEvent(event) for event in logs]
         assert [line.split(" refused ")[1].split(" ")[0] for line in lines] == ["1", "99"]
