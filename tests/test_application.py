@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import pathlib
 import subprocess
 import sys
 import textwrap
+from contextvars import Context
 from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 
-from txsockjs.actor import _in_turns
+from txsockjs.awaiting import to_deferred
 from txsockjs.conn import SockJSConnection
 from txsockjs.errors import Refused
 from txsockjs.interfaces import RECEIVED
@@ -647,7 +649,7 @@ def test_messages_that_wait_together_take_one_place_in_the_mailbox() -> None:
     settle(server)
 
 
-def test_a_coroutine_that_is_forgotten_while_it_waits_is_closed_quietly() -> None:
+def test_a_coroutine_that_is_forgotten_while_it_waits_is_closed_quietly(logged: Any) -> None:
     _, server, _ = open_session(disconnect_delay=5)
     trace: list[str] = []
 
@@ -657,9 +659,10 @@ def test_a_coroutine_that_is_forgotten_while_it_waits_is_closed_quietly() -> Non
         finally:
             trace.append("closed")
 
-    turns = _in_turns(react(server.recorder, "a"), server.scheduler)
-    next(turns)
-    turns.close()
+    waiting = to_deferred(react(server.recorder, "a"), server.scheduler.turn, Context())
+    assert waiting is not None
+    del waiting
+    gc.collect()
     assert trace == ["closed"]
-    turns.close()
+    assert logged == []
     settle(server)

@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
 # From the bottom to the top: a module imports from the lines above its own only.
 LAYERS = [
-    ["errors", "pace", "stats"],
+    ["awaiting", "errors", "pace", "stats"],
     [
         *("kinds", "limits", "proto", "conn", "clock", "deadlines", "periodic", "actor"),
         *("producing", "sockopts", "sessioncontainer"),

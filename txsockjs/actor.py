@@ -8,11 +8,9 @@ its further messages wait too, and nothing else does. Called by sessions only.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Generator
+from contextvars import Context, copy_context
 from threading import get_ident
 from typing import Any, Callable, TypeVar
 
@@ -20,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .awaiting import to_deferred
 from .errors import TooManySenders, WrongThread
 
 _log = Logger()
@@ -43,7 +42,8 @@ MOST_WAITING = 32
 class Scheduler:
     """The run queue shared by the actors of one router, in one thread.
 
-    ``thread`` is the identity of that thread, or None before the first turn.
+    ``thread`` is the identity of that thread, or None before the first turn. ``context`` is what
+    each actor's own begins as a copy of: that of the program, not that of whoever comes first.
     """
 
     __slots__ = (
@@ -54,6 +54,7 @@ class Scheduler:
         "_running",
         "_steps",
         "_wake",
+        "context",
         "thread",
     )
 
@@ -65,6 +66,7 @@ class Scheduler:
         self._flushes: list[Callable[[], None]] = []
         self._running = False
         self._wake: Any | None = None
+        self.context = copy_context()
         self.thread: int | None = None
 
     def check_thread(self) -> None:
@@ -211,8 +213,9 @@ class _Waiter(Deferred[Any]):
 class Mailbox(ABC):
     """What waits for one application object: callbacks, one at a time, in order.
 
-    ``limit`` is the size in bytes above which whoever brings something has to wait. What is made
-    of it is told of a call that ``failed``, and when the last one is ``done``.
+    ``limit`` is the size in bytes above which whoever brings something has to wait. All are called
+    in one `contextvars.Context`. What is made of it is told of a call that ``failed``, of one that
+    was ``cancelled`` and is not over, and when the last one is ``done``.
     """
 
     __slots__ = (
@@ -220,6 +223,7 @@ class Mailbox(ABC):
         "_busy",
         "_calls",
         "_closed",
+        "_context",
         "_dropping",
         "_last",
         "_limit",
@@ -232,6 +236,7 @@ class Mailbox(ABC):
     def __init__(self, scheduler: Scheduler, limit: int) -> None:
         self._scheduler = scheduler
         self._limit = limit
+        self._context: Context = scheduler.context.copy()
         self._busy = False
         self._suspended = False
         self._closed = False
@@ -250,6 +255,10 @@ class Mailbox(ABC):
     @abstractmethod
     def done(self) -> None:
         """React to the end of the last call."""
+
+    @abstractmethod
+    def cancelled(self, awaited: Deferred[Any]) -> None:
+        """React to a call that is cancelled and not over: `abandon` it, now or later."""
 
     @property
     def suspended(self) -> bool:
@@ -281,16 +290,16 @@ class Mailbox(ABC):
             self._append_all(call, arguments, cost)
             return len(arguments)
         self._busy = True
+        run = self._context.run
         taken = 0
         for argument in arguments:
             taken += 1
             try:
-                result = call(argument)
-            except BaseException:  # noqa: BLE001
-                self.failed(Failure())
-            else:
+                result = run(call, argument)
                 if result is not None:
                     self._await(result)
+            except BaseException:  # noqa: BLE001
+                self.failed(Failure())
             if self._suspended or self._dropping or taken == _CALLS_PER_STEP:
                 break
         if taken < len(arguments) and not self._dropping:
@@ -314,8 +323,7 @@ class Mailbox(ABC):
     def give_up(self) -> int:
         """Cancel the callback that still awaits and drop all but the last; return how many.
 
-        A callback that ignores being cancelled is not waited for any more. Nothing happens if the
-        last one has begun.
+        Nothing happens if the last one has begun.
         """
         if not self._suspended or (self._last and not self._calls):
             return 0
@@ -328,8 +336,13 @@ class Mailbox(ABC):
             self._scheduler.tell(self._go_on)
         else:
             awaited.cancel()
-            self._fired(None, awaited)
+            if awaited is self._awaited:
+                self.cancelled(awaited)
         return dropped
+
+    def abandon(self, awaited: Deferred[Any]) -> None:
+        """Wait no longer for a call that ignores being cancelled."""
+        self._fired(None, awaited)
 
     # -- who waits in front of it
 
@@ -450,6 +463,7 @@ class Mailbox(ABC):
         if not self._suspended:
             self._busy = False
             if self._last:
+                self._context = self._scheduler.context  # what its own holds may hold this
                 self.done()
 
     def _go_on(self) -> None:
@@ -459,16 +473,15 @@ class Mailbox(ABC):
 
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
         try:
-            result = call(argument)
+            result = self._context.run(call, argument)
+            if result is not None:
+                self._await(result)
         except BaseException:  # noqa: BLE001
             # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
             self.failed(Failure())
-            return
-        if result is not None:
-            self._await(result)
 
     def _await(self, result: Any) -> None:
-        awaited = _as_deferred(result, self._scheduler)
+        awaited = to_deferred(result, self._scheduler.turn, self._context)
         if awaited is not None:
             self._awaited = awaited
             awaited.addErrback(self.failed)
@@ -482,39 +495,3 @@ class Mailbox(ABC):
         if self._suspended:
             self._suspended = False
             self._scheduler.tell(self._work)
-
-
-def _as_deferred(result: Any, scheduler: Scheduler) -> Deferred[Any] | None:
-    """Turn what a callback returned into a Deferred, or None if it is nothing to wait for."""
-    if isinstance(result, Deferred):
-        return result
-    if inspect.iscoroutine(result):
-        return Deferred.fromCoroutine(_in_turns(result, scheduler))
-    if asyncio.isfuture(result):
-        return Deferred.fromFuture(result)
-    if inspect.isawaitable(result):
-        return Deferred.fromCoroutine(_in_turns(_awaiting(result), scheduler))
-    return None
-
-
-def _in_turns(coroutine: Any, scheduler: Scheduler) -> Generator[Any, Any, Any]:
-    """Be ``coroutine``, each of its stretches between two awaits being a turn."""
-    go_on, value = coroutine.send, None
-    while True:
-        try:
-            awaited = scheduler.turn(go_on, value)
-        except StopIteration as end:
-            return end.value
-        if asyncio.isfuture(awaited):  # what asyncio's own coroutines wait for
-            awaited = Deferred.fromFuture(awaited)
-        try:
-            go_on, value = coroutine.send, (yield awaited)
-        except GeneratorExit:  # collected while it waited
-            coroutine.close()
-            raise
-        except BaseException as error:  # noqa: BLE001
-            go_on, value = coroutine.throw, error
-
-
-async def _awaiting(result: Awaitable[Any]) -> Any:
-    return await result

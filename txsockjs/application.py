@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .actor import Mailbox
+from .awaiting import in_context, is_asyncio
 from .conn import ConnectionInfo, SockJSConnection
 from .deadlines import Deadline
 from .errors import Refused
@@ -128,6 +129,17 @@ class Application(Mailbox):
         _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
         self.give_up()
 
+    def cancelled(self, awaited: Deferred[Any]) -> None:
+        """Abandon the callback; under asyncio, what is cancelled ends later: it has time for that.
+
+        It has none if the router is closing, which has waited already.
+        """
+        if is_asyncio() and not self._server.closing:
+            delay = self._server.settings.disconnect_delay
+            self._grace = Deadline(self._server.reactor, delay, lambda: self.abandon(awaited))
+        else:
+            self.abandon(awaited)
+
     # -- the calls, made by the mailbox
 
     def _on_open(self, info: ConnectionInfo) -> Any:
@@ -172,7 +184,7 @@ class Application(Mailbox):
             return
         if self.connection is not None and not self._owner.is_closed:
             try:
-                if self.connection.on_error(failure) is True:
+                if in_context(self._context, self.connection.on_error, failure) is True:
                     return
             except BaseException:  # noqa: BLE001
                 _log.failure("on_error failed in {owner!r}", owner=self._owner)
