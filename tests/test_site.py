@@ -110,10 +110,11 @@ def test_a_body_up_to_the_limit_is_served(connect, size):
 
 
 def test_an_announced_body_over_the_limit_is_refused_before_any_of_it_comes(connect):
-    _, channel, transport = connect()
+    site, channel, transport = connect()
     channel.dataReceived(post(length(LIMIT + 1)))
     assert_refused(transport)
     assert transport.half_closed
+    assert site.refused == 1
 
 
 @pytest.mark.parametrize("origin", [b"https://page.example", b"null", None])
@@ -130,12 +131,20 @@ def test_a_page_of_another_origin_can_read_the_refusal(connect, origin):
 
 
 def test_a_chunked_body_is_refused_when_it_passes_the_limit(connect):
-    _, channel, transport = connect()
+    site, channel, transport = connect()
     channel.dataReceived(post(CHUNKED, body=chunk(b"x" * LIMIT)))
     assert transport.value() == b""
     channel.dataReceived(chunk(b"x"))
     assert_refused(transport)
     assert transport.half_closed
+    channel.dataReceived(chunk(b"x"))
+    assert site.refused == 1
+
+
+def test_a_head_that_is_too_large_is_counted(connect):
+    site, channel, _ = connect()
+    channel.dataReceived(post(*[b"X: y"] * 200))
+    assert site.refused == 1
 
 
 def test_one_chunk_over_the_limit_is_refused_before_it_is_complete(connect):

@@ -93,6 +93,7 @@ class SockJSRequest(Request):
 
     def _refuse(self, size: str) -> None:
         self._refused = True
+        self.channel.site.refused += 1
         _log.debug(
             "refused a body from {peer}: {size}, {limit} allowed",
             peer=self.client,
@@ -164,7 +165,8 @@ class SockJSSite(Site):
     ``timeOut`` (the argument ``timeout``) and ``request_timeout`` are the longest ``idle_timeout``
     and ``request_timeout`` of the routers, in seconds, or the default ones without routers; None
     is for ever. ``ended`` counts the connections that ended for one of these: for ``"idle"``, for
-    a ``"request"`` that did not come, and for an ``"answer"`` that was not taken.
+    a ``"request"`` that did not come, and for an ``"answer"`` that was not taken. ``refused``
+    counts the requests that were too large, before any router saw them.
     """
 
     requestFactory = SockJSRequest
@@ -182,6 +184,7 @@ class SockJSSite(Site):
         self.max_body_size = max_body_size
         self.request_timeout: float | None = None
         self.ended = dict.fromkeys(("idle", "request", "answer"), 0)
+        self.refused = 0
         self._keeps_time_out = "timeout" in options
         self._plain = self.logPath is None and self.requestFactory is SockJSRequest
         self._pages: dict[str, Mapping[str, Page]] = {}

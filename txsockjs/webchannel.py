@@ -122,6 +122,7 @@ class Channel(HTTPChannel):
         super().allHeadersReceived()
 
     def _refuse(self, error: RequestError) -> None:
+        self.site.refused += 1
         body = error.wording.encode()
         headers = [TEXT, *NEVER_CACHED, *shared_with(None), (b"Connection", b"close")]
         head = b"HTTP/1.1 %d %b\r\n" % (error.status, REASONS[error.status])
