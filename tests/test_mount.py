@@ -99,6 +99,7 @@ def test_a_mount_without_a_name_is_refused():
         (None, "some/app", "; did you mean some.app?"),
         (None, "tcp:localhost:25", "; did you mean endpoint:tcp:localhost:25?"),
         (CHAT, "some_app.py", "; did you mean some_app?"),
+        (CHAT, "some_app.chat", "no attribute 'chat'; did you mean some_app.Chat?"),
         (CHAT, "some_app", "py'>; did you mean some_app.Chat?"),
         (chat("on_open(self)"), "some_app.Chat", "(self, info), not (self)"),
         (chat("on_close(self, why)"), "some_app.Chat", "Chat.on_close must take"),

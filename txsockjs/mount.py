@@ -88,7 +88,9 @@ def find_connection(name: str) -> type[SockJSConnection]:
             f"cannot import {name!r}: No module named {module!r}{_hint(name)}"
         ) from error
     except Exception as error:  # whatever the module raises while it is imported
-        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{_hint(name)}") from error
+        module = name.rpartition(".")[0]
+        hint = _hint(name) or _hint(module, sys.modules.get(module))
+        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{hint}") from error
     if not (isinstance(found, type) and issubclass(found, SockJSConnection)):
         raise SettingsError(
             f"{name} must be a subclass of SockJSConnection, not {found!r}{_hint(name, found)}"
