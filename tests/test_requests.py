@@ -11,7 +11,7 @@ import pytest
 from klein import Klein
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from txsockjs import ConnectionInfo, SockJSRouter, exchange
@@ -458,3 +458,30 @@ def test_header_names_are_not_remembered_without_bound() -> None:
         exchange._lower(b"X-%d" % number)
     assert exchange._lower.cache_info().currsize <= 256
     assert exchange._lower(b"User-Agent") is exchange._lower(b"User-Agent")
+
+
+@pytest.mark.parametrize("name", ["web", "front"])
+@pytest.mark.parametrize("code", [*range(1, 9), 9, 11, 12, *range(14, 32), *range(127, 256)])
+def test_a_request_line_of_other_bytes_is_no_request(name: str, code: int) -> None:
+    way = Way(name)
+    for line in (b"GET /%c HTTP/1.1", b"G%cT /chat HTTP/1.1", b"GET /chat HTTP/1.1%c"):
+        assert way.answer(line % code + b"\r\nHost: a\r\n\r\n").code == 400
+    way.settle()
+
+
+def test_the_path_that_a_warning_names_is_quoted() -> None:
+    class Wildcard(Resource):
+        def getChild(self, path: bytes, request: Any) -> Resource:
+            return self.inner if path == b"chat" else self
+
+    clock = Clock()
+    router = SockJSRouter(Echo, "/chat", reactor=clock)
+    tree: Any = Wildcard()
+    tree.inner = router.resource()
+    client = Client(Site(tree, reactor=clock), clock)
+    with capturedLogs() as logs:
+        client.send(request("GET", "/a%0a%ff/chat/info"))
+    assert client.answers[0].code == 404
+    (line,) = [formatEvent(event) for event in logs]
+    assert "/a%0A%FF/chat/chat" in line
+    client.vanish()

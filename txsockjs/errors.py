@@ -10,7 +10,7 @@
      +-- RequestError         a request that breaks the protocol; carries its HTTP answer
           +-- PayloadExpected, BrokenJSON, BodyTooLarge       senders (protocol section 6)
           +-- MessageTooLarge, BatchTooLarge                  whatever brings messages (section 6)
-          +-- TargetTooLong, HeadTooLarge                     any
+          +-- BadRequestLine, TargetTooLong, HeadTooLarge     any
           +-- CallbackRequired, InvalidCallback               jsonp, htmlfile (section 4)
           +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
           +-- UnsupportedVersion, UpgradeRequired
@@ -101,6 +101,13 @@ class BatchTooLarge(RequestError):
     status = 413
     kind = "size"
     wording = "Messages that came together, at 64 bytes more for each, exceed max_body_size."
+
+
+class BadRequestLine(RequestError):
+    """There is something in it that is not visible ASCII (RFC 9112 section 3)."""
+
+    status = 400
+    wording = "Not a valid request line."
 
 
 class TargetTooLong(RequestError):

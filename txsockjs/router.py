@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from klein import Klein
 from klein.resource import KleinResource
@@ -274,7 +275,8 @@ class _Root(KleinResource):
             endpoint, segments = self._urls.match(path.decode("utf-8"))
         except (HTTPException, UnicodeDecodeError):
             if not self._warned and self._is_doubled(request.prepath, path):
-                self._warn(b"/".join(request.prepath).decode())
+                # Quoted: parts of it may be a client's words, and this stands in a log.
+                self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
             return Nowhere().render(request)
         if not endpoint.startswith(_ENDPOINT):
             return super().render(request)  # what a program added to the application itself

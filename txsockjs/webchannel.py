@@ -17,7 +17,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
 
-from .errors import HeadTooLarge, RequestError, TargetTooLong
+from .errors import BadRequestLine, HeadTooLarge, RequestError, TargetTooLong
 from .exchange import REASONS
 from .head import LONGEST_HEAD, MOST_HEADERS
 from .headers import NEVER_CACHED, TEXT, shared_with
@@ -108,6 +108,8 @@ class Channel(HTTPChannel):
         self._lines += 1 if line else 0
         if self._bytes > LONGEST_HEAD or self._lines > MOST_HEADERS + 1:
             self._refuse(TargetTooLong() if self._lines == 1 else HeadTooLarge())
+        elif self._lines == 1 and line and not _is_plain(line):
+            self._refuse(BadRequestLine())  # pages of others may show it
         else:
             super().lineReceived(line)
 
@@ -204,6 +206,10 @@ class Channel(HTTPChannel):
         if self._stuck is None:
             self._stuck = Stuck(self.transport, self.site.reactor.seconds())
         return super().loseConnection()
+
+
+def _is_plain(line: bytes) -> bool:
+    return line.isascii() and line.decode("ascii").isprintable()
 
 
 def end_writing(transport: Any) -> None:
