@@ -29,8 +29,9 @@ LAYERS = [
     ["front", "webchannel"],
     ["site"],
     ["channel"],
-    ["transports", "transports.frames", "transports.handshake", "transports.careful"],
-    ["transports.base", "transports.lane", "transports.senders", "transports.sockets"],
+    ["transports", "transports.frames", "transports.handshake"],
+    ["transports.base", "transports.careful", "transports.lane", "transports.senders"],
+    ["transports.sockets"],
     [
         "transports.xhr",
         "transports.eventsource",

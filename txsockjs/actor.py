@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from .awaiting import to_deferred
 from .errors import TooManySenders, WrongThread
+from .pace import Pace
 
 _log = Logger()
 
@@ -30,7 +31,8 @@ _Call = tuple[Callable[[Any], Any], Any, int]
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
 # is flushed and goes on in the reactor's next iteration.
 _STEPS_PER_TURN = 2048
-# Nor must one mailbox that is full of small messages: after so many calls the others go on.
+# Nor must one mailbox that is full of small messages: after so many calls, or the time of a turn,
+# the others go on.
 _CALLS_PER_STEP = 1024
 # Nor must one that has more to send whenever it is flushed.
 _FLUSHES_PER_TURN = 256
@@ -292,6 +294,8 @@ class Mailbox(ABC):
         self._busy = True
         run = self._context.run
         taken = 0
+        pace: Pace | None = None
+        look = 1 if len(arguments) > 1 else 0
         for argument in arguments:
             taken += 1
             try:
@@ -300,8 +304,15 @@ class Mailbox(ABC):
                     self._await(result)
             except BaseException:  # noqa: BLE001
                 self.failed(Failure())
-            if self._suspended or self._dropping or taken == _CALLS_PER_STEP:
+            if self._suspended or self._dropping:
                 break
+            if taken == look:
+                pace = pace or Pace(_CALLS_PER_STEP)
+                ahead = pace.ahead(taken)
+                if not ahead:
+                    self._pause()
+                    break
+                look += ahead
         if taken < len(arguments) and not self._dropping:
             self._append_all(call, arguments[taken:], cost)
             taken = len(arguments)
@@ -440,14 +451,17 @@ class Mailbox(ABC):
             self._work()
 
     def _work(self) -> None:
-        budget = _CALLS_PER_STEP
+        pace: Pace | None = None
+        done, look = 0, 1
         while self._calls and not self._suspended:
-            if not budget:
-                # Others have waited long enough: go on in the reactor's next iteration.
-                self._suspended = True
-                self._scheduler.tell_next(self._go_on)
-                break
-            budget -= 1
+            if done == look:
+                pace = pace or Pace(_CALLS_PER_STEP)
+                ahead = pace.ahead(done)
+                if not ahead:
+                    self._pause()
+                    break
+                look += ahead
+            done += 1
             call, argument, size = self._calls[0]
             if type(argument) is _Batch:
                 message = argument.waiting.pop()
@@ -465,6 +479,11 @@ class Mailbox(ABC):
             if self._last:
                 self._context = self._scheduler.context  # what its own holds may hold this
                 self.done()
+
+    def _pause(self) -> None:
+        """Go on in the reactor's next iteration: others have waited long enough."""
+        self._suspended = True
+        self._scheduler.tell_next(self._go_on)
 
     def _go_on(self) -> None:
         if self._suspended and self._awaited is None:

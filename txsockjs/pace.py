@@ -31,3 +31,15 @@ class Pace:
         """Note that so many things were done, and tell whether there is room for more."""
         self._left -= done
         return self._left > 0 and clock() < self._until
+
+    def ahead(self, done: int) -> int:
+        """Return how many more things may be done before this is asked again, 0 if none.
+
+        ``done`` are all until now. For things that are so short that looking at the clock after
+        each of them would be felt: what lasted a third of the turn is not doubled.
+        """
+        left = self._left - done
+        time = self._until - clock()
+        if left <= 0 or time <= 0:
+            return 0
+        return min(done, left) if time > LONGEST * 2 / 3 else 1

@@ -72,6 +72,18 @@ def unsent(transport: Any) -> int:
         return 0
 
 
+def end_writing(transport: Any) -> None:
+    """Let what was written leave, and then tell the peer that nothing more comes.
+
+    What the peer sends is still read, until its own end. TLS has no half close: there it is told
+    (close_notify), and its answer is waited for.
+    """
+    if is_secure(transport) or not hasattr(transport, "loseWriteConnection"):
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()
+
+
 def is_secure(transport: Any) -> bool:
     """Tell whether it is one over TLS."""
     if isinstance(transport, tcp.Connection):

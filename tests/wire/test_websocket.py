@@ -366,16 +366,16 @@ def test_broken_utf_8_in_fragments_is_1007(site):
 def test_a_message_over_the_limit_is_1009(lab):
     session = lab.session("/small")
     socket = session.websocket()
-    socket.say(json.dumps("x" * 998))
-    assert messages(socket.text()) == ["x" * 998]
-    socket.say(json.dumps("x" * 999))
+    socket.say(json.dumps("x" * 1000))
+    assert messages(socket.text()) == ["x" * 1000]
+    socket.say(json.dumps("x" * 1001))
     assert socket.closed().code == 1009
     assert lab.closings(session) == 1
 
 
 def test_fragments_over_the_limit_are_1009(lab):
     socket = lab.websocket("/small")
-    socket.send(frame(TEXT, '["' + "x" * 500, final=False))
+    socket.send(frame(TEXT, '["' + "x" * 1500, final=False))
     socket.send(frame(CONTINUATION, "x" * 600, final=False))
     assert socket.closed().code == 1009
 

@@ -1,8 +1,7 @@
 """Autobahn behind the fast lane: it reads whatever the lane left.
 
-Rules: made when a connection first brings something that the lane leaves, in the state that it
-would be in if it had read all before; what it understands is told to the receiver. Owned by a
-receiver.
+Rules: made when a connection first brings something that the lane leaves; what it understands is
+told to the receiver, which alone writes and ends the connection. Owned by a receiver.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import ITransport
 from zope.interface import implementer
 
-from ..interfaces import Reason
 from ..settings import Settings
+from .frames import is_close_code
+
+_PROTOCOL_ERROR = 1002
 
 # The handshake is done already: this one only brings the protocol to where frames are read.
 _HANDSHAKE = (
@@ -34,8 +35,11 @@ class Listener(Protocol):
     def pinged(self, payload: bytes) -> None:
         """Answer a ping."""
 
-    def closing(self, reason: Reason) -> None:
-        """Note that the connection is closing, by the peer or for a violation."""
+    def close_received(self, payload: bytes) -> None:
+        """Take a close frame, which is as it must be; nothing is read after it."""
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection for a violation; nothing is read after it."""
 
 
 class CarefulFactory(WebSocketServerFactory):
@@ -46,7 +50,6 @@ class CarefulFactory(WebSocketServerFactory):
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             versions=[13],
             failByDrop=False,
-            echoCloseCodeReason=True,
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
             autoPingInterval=0,
@@ -55,29 +58,23 @@ class CarefulFactory(WebSocketServerFactory):
             perMessageCompressionAccept=lambda offers: None,
         )
 
-    def build(
-        self, listener: Listener, transport: Any, longest: int, closed: bool
-    ) -> CarefulProtocol:
-        """Make the protocol of an open websocket; ``closed`` if a close frame was sent.
+    def build(self, listener: Listener, longest: int) -> CarefulProtocol:
+        """Make the protocol of an open websocket.
 
         ``longest`` is the size in bytes of the largest message, its fragments together.
         """
         protocol = CarefulProtocol()
         protocol.factory = self
-        protocol.listener = None
         protocol.makeConnection(_Nowhere())  # type: ignore[no-untyped-call]
         protocol.dataReceived(_HANDSHAKE)
         protocol.maxFramePayloadSize = protocol.maxMessagePayloadSize = longest
-        if closed:
-            protocol.sendCloseFrame()
-        protocol.transport = transport
         protocol.listener = listener
         return protocol
 
 
 @implementer(ITransport)
 class _Nowhere:
-    """The transport of the handshake: nothing comes of what is done to it."""
+    """Its transport: nothing comes of what is done to it."""
 
     def write(self, data: bytes) -> None:
         """Write nothing."""
@@ -96,9 +93,10 @@ class _Nowhere:
 
 
 class CarefulProtocol(WebSocketServerProtocol):
-    """Autobahn's protocol, telling a listener what comes."""
+    """Autobahn's protocol, telling a listener what comes; ``frames`` counts what came."""
 
-    listener: Listener | None
+    listener: Listener | None = None
+    frames = 0
     maxFramePayloadSize: int
     maxMessagePayloadSize: int
 
@@ -112,20 +110,28 @@ class CarefulProtocol(WebSocketServerProtocol):
             and not self.inside_message
         )
 
-    def sendCloseFrame(
-        self,
-        code: int | None = None,
-        reasonUtf8: bytes | None = None,
-        isReply: bool = False,
-    ) -> None:
-        # All ways of closing come through here: ours, the peer's, and Autobahn's own.
-        super().sendCloseFrame(code, reasonUtf8, isReply)
-        if self.listener is not None:
-            self.listener.closing((code or 1005, (reasonUtf8 or b"").decode("utf-8", "replace")))
+    @property
+    def missing(self) -> int:
+        """How many bytes of the present frame are still to come."""
+        if self.current_frame is None:
+            return 0
+        return int(self.current_frame.length - self.current_frame_masker.pointer())
 
-    def dropConnection(self, abort: bool = False) -> None:
-        # What was written still has to arrive; a peer that lets it wait meets the deadline.
-        super().dropConnection(abort=False)
+    @property
+    def gathered(self) -> int:
+        """How many bytes of the present message came."""
+        return len(self._message) if self.inside_message else 0
+
+    # What comes is gathered in one place: Autobahn keeps an object for each piece of a frame, and
+    # for each frame of a message, and a peer may send them a byte at a time.
+
+    def onFrameBegin(self) -> None:
+        self.frames += 1
+        super().onFrameBegin()
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        self._message = bytearray()
 
     def onMessageFrameBegin(self, length: int) -> None:
         if length == 0:
@@ -133,10 +139,43 @@ class CarefulProtocol(WebSocketServerProtocol):
             self.message_data_total_length += 1
         super().onMessageFrameBegin(length)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.listener is not None:
-            self.listener.received(payload, isBinary)
+    def onMessageFrameData(self, payload: bytes) -> None:
+        self._message += payload
+
+    def onMessageFrameEnd(self) -> None:
+        pass
+
+    def onMessageEnd(self) -> None:
+        payload, self._message = bytes(self._message), bytearray()
+        if self.listener is not None and not self.failedByMe:
+            self.listener.received(payload, self.message_is_binary)
 
     def onPing(self, payload: bytes) -> None:
         if self.listener is not None:
             self.listener.pinged(payload)
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool:
+        if code is not None and not is_close_code(code):
+            self._fail_connection(_PROTOCOL_ERROR, f"invalid close code {code}")
+            return True
+        try:
+            (reasonRaw or b"").decode("utf-8")
+        except ValueError:
+            self._invalid_payload("invalid close reason (non-UTF8 payload)")
+            return True
+        self._end()
+        if self.listener is not None:
+            payload = b"" if code is None else code.to_bytes(2, "big") + (reasonRaw or b"")
+            self.listener.close_received(payload)
+        return True
+
+    def _fail_connection(self, code: int = 1001, reason: str = "") -> None:
+        # Every violation comes through here.
+        if self.state != WebSocketServerProtocol.STATE_CLOSED:
+            self.failedByMe = True
+            self._end()
+            if self.listener is not None:
+                self.listener.fail(code, reason)
+
+    def _end(self) -> None:
+        self.state = WebSocketServerProtocol.STATE_CLOSED  # it reads no further

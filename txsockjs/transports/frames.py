@@ -13,8 +13,9 @@ PING = 9
 PONG = 10
 
 _NORMAL = 1000
-# RFC 6455 section 7.4.1: codes that may stand in a close frame, besides the private ones.
-_SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+# RFC 6455 section 7.4.1 and its registry: codes that may stand in a close frame, besides the
+# private ones.
+_CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 _LONGEST_REASON = 123
 
 #: What stands before a text of fewer than 126 bytes, by its size.
@@ -31,9 +32,14 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
+def is_close_code(code: int) -> bool:
+    """Tell whether a code may stand in a close frame."""
+    return code in _CLOSE_CODES or 3000 <= code <= 4999
+
+
 def sendable_code(code: int) -> int:
     """Return a code that may stand in a close frame: this one, or that of a normal end."""
-    return code if code in _SENDABLE or 3000 <= code <= 4999 else _NORMAL
+    return code if is_close_code(code) else _NORMAL
 
 
 def close_reason(reason: str) -> bytes:

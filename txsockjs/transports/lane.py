@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from ..errors import RequestError
 from ..limits import Limits
-from .frames import CLOSE, PING, PONG, TEXT
+from .frames import CLOSE, PING, PONG, TEXT, is_close_code
 
 #: For the first byte of each kind of frame that is taken, what turns its payload into messages;
 #: that raises RequestError or ValueError if the payload is broken.
@@ -27,16 +27,18 @@ _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
 
 def read_messages(
-    data: bytes, position: int, longest: int, decoders: Decoders, limits: Limits
-) -> tuple[list[Any], int]:
-    """Return the messages that begin at ``position``, and where they end.
+    data: bytes, position: int, longest: int, decoders: Decoders, limits: Limits, most: int
+) -> tuple[list[Any], int, int]:
+    """Return the messages that begin at ``position``, where they end, and in how many frames.
 
-    ``longest`` is the size in bytes of the largest payload.
+    ``longest`` is the size in bytes of the largest payload, ``most`` the number of frames after
+    which it is enough; one that is large is the last.
     """
     messages: list[Any] = []
     harmless = limits.harmless
     size = len(data)
-    while size - position >= 6 and data[position] in decoders:
+    frames = 0
+    while size - position >= 6 and data[position] in decoders and frames < most:
         length = data[position + 1] - 0x80
         start = position + 6
         if length >= 126:
@@ -53,7 +55,10 @@ def read_messages(
             break
         messages += brought
         position = end
-    return messages, position
+        frames += 1
+        if length > harmless:
+            break
+    return messages, position, frames
 
 
 class PartialFrame:
@@ -62,10 +67,10 @@ class PartialFrame:
     ``head`` is all before its payload, ``length`` the size of that in bytes.
     """
 
-    __slots__ = ("_chunks", "_mask", "_missing", "_utf8")
+    __slots__ = ("_data", "_mask", "_missing", "_utf8")
 
     def __init__(self, head: bytes, length: int) -> None:
-        self._chunks = [head]
+        self._data = bytearray(head)
         self._missing = length
         self._mask = head[-4:]
         self._utf8 = _Utf8() if head[0] & 0x0F == TEXT else None
@@ -85,12 +90,16 @@ class PartialFrame:
             turn = len(data) % 4
             self._mask = self._mask[turn:] + self._mask[:turn]
         self._missing -= len(data)
-        self._chunks.append(data)
+        self._data += data
         return True
 
     def joined(self, data: bytes) -> bytes:
         """Return all that was taken, and ``data`` behind it."""
-        return b"".join([*self._chunks, data])
+        return b"".join((self._data, data))
+
+    def __len__(self) -> int:
+        """How many bytes came."""
+        return len(self._data)
 
 
 def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame | None:
@@ -155,13 +164,11 @@ def close_code(payload: bytes) -> int:
 
 
 def _is_close(payload: bytes) -> bool:
-    # Autobahn decides about the other codes.
-    code = close_code(payload)
     try:
         payload[2:].decode("utf-8")
     except ValueError:
         return False
-    return len(payload) > 1 and (code in (1000, 1001) or 3000 <= code <= 4999)
+    return len(payload) > 1 and is_close_code(close_code(payload))
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:

@@ -35,11 +35,9 @@ class Sockets:
         receiver: _R = receiver_class(self, info, upgraded(exchange, settings))
         return receiver
 
-    def careful(
-        self, listener: Listener, transport: Any, longest: int, closed: bool
-    ) -> CarefulProtocol:
-        """Make Autobahn's protocol of an open websocket; ``closed`` if a close frame was sent.
+    def careful(self, listener: Listener, longest: int) -> CarefulProtocol:
+        """Make Autobahn's protocol of an open websocket.
 
-        ``longest`` is the size in bytes of the largest payload.
+        ``longest`` is the size in bytes of the largest message, its fragments together.
         """
-        return self._factory.build(listener, transport, longest, closed)
+        return self._factory.build(listener, longest)

@@ -1,9 +1,10 @@
 """The receiver over a websocket, which is the protocol of its connection.
 
 Rules: what the fast lane does not take goes to Autobahn; heartbeats are a SockJS frame and a ping;
-any byte that comes is life; a peer that outruns the application is not read; a peer that does not
-take part in closing is dropped. Made by `sockets`; called by the transport and by the session,
-which it tells what happens.
+any byte that comes is life; a peer that outruns the application, or has had its turn, is not read,
+and what was read of it already waits as the bytes it came in; a peer that does not take part in
+closing is dropped. Made by `sockets`; called by the transport and by the session, which it tells
+what happens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import interfaces
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -18,9 +20,10 @@ from ..conn import ConnectionInfo
 from ..deadlines import Deadline
 from ..errors import BatchTooLarge, MessageTooLarge, RequestError
 from ..interfaces import ATTACH, DRAINED, GONE, Reason
+from ..pace import Pace
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
-from ..shortcuts import lose, watch, write
+from ..shortcuts import end_writing, lose, watch, write
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
@@ -48,6 +51,13 @@ _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
 _TOO_LARGE = 1009
+# What one connection may bring before the others have their turn.
+_MOST_FRAMES = 256
+# How many bytes Autobahn is given at a time, unless they are all of one frame.
+_SLICE = 1024
+# How long a peer that broke the protocol may take to end its side, in seconds.
+_LAST_MOMENT = 1.0
+_DONE = Failure(ConnectionDone())
 _LOST: Reason = (1006, "Connection lost")
 
 
@@ -69,9 +79,12 @@ class WebSocketReceiver:
         "_greeting",
         "_held",
         "_info",
+        "_over",
         "_partial",
+        "_reading",
         "_sockets",
         "_unanswered",
+        "_wake",
         "ready",
         "session",
         "transport",
@@ -84,8 +97,11 @@ class WebSocketReceiver:
         self._careful: CarefulProtocol | None = None
         self._partial: PartialFrame | None = None
         self._deadline: Deadline | None = None
-        self._held = False
+        self._held: bytearray | None = None  # what was read and waits, while reading is paused
+        self._wake: Any | None = None
+        self._reading = False
         self._closing = False
+        self._over = False  # what still comes is discarded
         self._unanswered: bytes | None = None
         self.ready = True
         self.session: BaseSession | None = None
@@ -106,74 +122,132 @@ class WebSocketReceiver:
 
     def dataReceived(self, data: bytes) -> None:
         """Read frames."""
-        if self._deadline is not None and not self._closing:
-            self._cancel_deadline()
-        if self._partial is not None:
-            partial, self._partial = self._partial, None
-            if not self._closing and partial.add(data):
-                self._partial = partial
-                return
-            data = partial.joined(data)
-        careful = self._careful
-        if careful is None or careful.is_between_messages:
-            if not self._closing:
-                messages = read_message(data, self.decoders, self._sockets.limits.harmless)
-                if messages is not None:
-                    self.tell_received(messages)
-                    return
-            end = self._read(data)
-            if end == len(data) or self.transport is None:
-                return
-            data = data[end:]
-            if not self._closing:
-                self._partial = read_partial(data, self._longest, self.decoders)
-                if self._partial is not None:
-                    return
-            if self._careful is None:
-                self._careful = self._sockets.careful(
-                    self, self.transport, self._longest, self._closing
-                )
-        self._careful.dataReceived(data)  # type: ignore[union-attr]
+        if not self._closing:
+            if self._deadline is not None:
+                self._cancel_deadline()
+            if self._partial is None and self._held is None:
+                careful = self._careful
+                if careful is None or careful.is_between_messages:
+                    messages = read_message(data, self.decoders, self._sockets.limits.harmless)
+                    if messages is not None:
+                        self.tell_received(messages)
+                        return
+        if self._held is not None:
+            self._held += data
+        elif not self._over:
+            self._read(data)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Tell the session that the socket is gone."""
+        """Tell the session that the socket is gone, after what came before."""
         self.ready = False
         self._cancel_deadline()
         self.transport = None
+        self._sockets.server.stats.connection_closed()
+        if self._held is None:
+            self._gone()
+        else:
+            self._read_on_soon()  # whether there is room or not, as there is an end to it
+
+    def _gone(self) -> None:
+        self._over = True
+        self._partial = None
         careful, self._careful = self._careful, None
         if careful is not None:
             careful.listener = None
-            careful.connectionLost(reason)
-        self._sockets.server.stats.connection_closed()
+            careful.connectionLost(_DONE)
         if self.session is not None:
             self.session.tell(GONE, self, _LOST)
 
-    def _read(self, data: bytes) -> int:
-        """Take what the fast lane takes, and return where that ends."""
-        position = 0
-        while position < len(data):
-            if data[position] in self.decoders and not self._closing:
-                messages, position = read_messages(
-                    data, position, self._longest, self.decoders, self._sockets.limits
-                )
-                self.tell_received(messages)
-            control = read_control(data, position)
-            if control is None:
-                return position
-            opcode, payload, position = control
-            if opcode == CLOSE:
-                self._close_received(payload)
-                return len(data)  # nothing comes after it
-            if opcode == PING:
-                self.pinged(payload)
-        return position
+    # -- reading
 
-    def _close_received(self, payload: bytes) -> None:
-        left = False
-        if not self._closing:
-            left = self._send_raw(frame(CLOSE, payload))
-            self._give_up((close_code(payload), payload[2:].decode("utf-8")))
-        self._drop(left)
+    def _read(self, data: bytes) -> None:
+        """Read frames until there is no room for more, or others must have their turn."""
+        if self._partial is not None:
+            if not self._closing and self._partial.add(data):
+                return
+            partial, self._partial = self._partial, None
+            data = partial.joined(data)
+        self._reading = True
+        position, size = 0, len(data)
+        pace: Pace | None = None
+        while position < size and not self._over:
+            position, frames = self._read_some(data, position)
+            if self._held is None and position < size:
+                pace = pace or Pace(_MOST_FRAMES)
+                if not pace.may_go_on(frames):
+                    self._hold()
+                    self._read_on_soon()
+            if self._held is not None:
+                self._held += data[position:]
+                break
+        self._reading = False
+
+    def _read_some(self, data: bytes, position: int) -> tuple[int, int]:
+        """Read what is at ``position``; return where that ends, and how many frames it was."""
+        careful = self._careful
+        if careful is None or careful.is_between_messages:
+            read = self._read_plain(data, position)
+            if read is not None:
+                return read
+            careful = self._careful
+            if careful is None:
+                careful = self._careful = self._sockets.careful(self, self._longest)
+        frames = careful.frames
+        # A slice at a time, as it can't be stopped, and copies what it has not read for each frame.
+        end = min(position + max(_SLICE, careful.missing), len(data))
+        careful.dataReceived(data[position:end])
+        return end, careful.frames - frames + 1
+
+    def _read_plain(self, data: bytes, position: int) -> tuple[int, int] | None:
+        """Do the same for what the fast lane takes, or return None."""
+        if data[position] in self.decoders and not self._closing:
+            messages, end, frames = read_messages(
+                data, position, self._longest, self.decoders, self._sockets.limits, _MOST_FRAMES
+            )
+            if frames:
+                self.tell_received(messages)
+                return end, frames
+            self._partial = read_partial(data[position:], self._longest, self.decoders)
+            return None if self._partial is None else (len(data), 1)
+        control = read_control(data, position)
+        if control is None:
+            return None
+        opcode, payload, end = control
+        if opcode == CLOSE:
+            self.close_received(payload)
+            return len(data), 1  # nothing comes after it
+        if opcode == PING:
+            self.pinged(payload)
+        return end, 1
+
+    def _hold(self) -> None:
+        """Read nothing more; what was read already waits as it is."""
+        self._held = bytearray()
+        if self.transport is not None:
+            self.transport.pauseProducing()
+
+    def _room_made(self, _: object) -> None:
+        if self._held or self._reading:
+            # Not now: this is a turn, in which what a session is told takes no room yet.
+            self._read_on_soon()
+        elif self._held is not None and self._wake is None:
+            self._read_on()
+
+    def _read_on_soon(self) -> None:
+        """Read what waits in the reactor's next iteration, and then what comes."""
+        if self._held is not None and self._wake is None:
+            self._wake = self._sockets.server.reactor.callLater(0, self._read_on)
+
+    def _read_on(self) -> None:
+        self._wake = None
+        held, self._held = self._held, None
+        if held and not self._over:
+            self._read(bytes(held))
+        if self._held is None:
+            if self.transport is not None:
+                self.transport.resumeProducing()
+            else:
+                self._gone()
 
     @property
     def _longest(self) -> int:
@@ -184,6 +258,9 @@ class WebSocketReceiver:
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session what a websocket message brought."""
+        session = self.session
+        if session is None or session.is_closed:
+            return
         if binary:
             self.fail(_UNSUPPORTED, "Text expected.")
             return
@@ -204,11 +281,11 @@ class WebSocketReceiver:
             return
         if session.receive(messages):
             return
-        room = session.room()
-        if room is not None and not self._held and self.transport is not None:
-            self._held = True
-            self.transport.pauseProducing()
-            room.addCallback(self._read_on)
+        if self._held is None and self.transport is not None:
+            room = session.room()
+            if room is not None:
+                self._hold()
+                room.addCallback(self._room_made)
 
     def pinged(self, payload: bytes) -> None:
         """Answer a ping; of those that come while the peer does not read, the last.
@@ -220,11 +297,33 @@ class WebSocketReceiver:
         else:
             self._unanswered = payload
 
-    def closing(self, reason: Reason) -> None:
-        """Note that the peer closes, or that it is closed for a violation."""
+    def close_received(self, payload: bytes) -> None:
+        """Answer a close frame, if none was sent before, and end the connection."""
+        left = False
         if not self._closing:
-            self._give_up(reason)
-            self._start_deadline()
+            left = self._send_raw(frame(CLOSE, payload))
+            self._give_up((close_code(payload), payload[2:].decode("utf-8")))
+        self._over = True
+        self._drop(left)
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the session and the connection: the peer broke the protocol (RFC 6455, 7.1.7).
+
+        What it still sends is discarded, until its own end or for `_LAST_MOMENT`.
+        """
+        if self._over:
+            return
+        self._over = True
+        if not self._closing:
+            self._sockets.server.stats.refused("size" if code == _TOO_LARGE else "content")
+            self._send_raw(frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason)))
+            self._give_up((code, reason))
+        if self.transport is not None:
+            self._cancel_deadline()
+            self._start_deadline(_LAST_MOMENT)
+            # TLS does not end while it has a producer, nor does TCP while that is paused.
+            self.transport.unregisterProducer()
+            end_writing(self.transport)
 
     def _give_up(self, reason: Reason) -> None:
         self._closing = True
@@ -233,11 +332,6 @@ class WebSocketReceiver:
         session, self.session = self.session, None
         if session is not None:
             session.tell(GONE, self, reason)
-
-    def _read_on(self, _: object) -> None:
-        if self._held and self.transport is not None:
-            self._held = False
-            self.transport.resumeProducing()
 
     # -- told by the session
 
@@ -284,7 +378,7 @@ class WebSocketReceiver:
 
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it is being asked already."""
-        if self._deadline is None and not self._held:
+        if self._deadline is None and self._held is None:
             self.write(PING, b"")
             self._start_deadline()
 
@@ -293,32 +387,16 @@ class WebSocketReceiver:
         self.ready = False
         if not self._closing:
             self._closing = True
-            self._send_close(sendable_code(code), reason)
+            payload = sendable_code(code).to_bytes(2, "big") + close_reason(reason)
+            self._send_raw(frame(CLOSE, payload))
         self._cancel_deadline()
-        self._start_deadline()
-        self._read_on(None)
-
-    def fail(self, code: int, reason: str) -> None:
-        """End the session and the connection at once: the peer broke the protocol."""
-        session = self.session
-        if session is not None and not session.is_closed:
-            kind = "size" if code == _TOO_LARGE else "content"
-            self._sockets.server.stats.refused(kind)
-            self._send_close(code, reason)
-            self.closing((code, reason))
-            self._drop()
+        if self.transport is not None:
+            self._start_deadline()
 
     def greet(self) -> None:
         """Answer the upgrade, if no frame did that yet."""
         if self._greeting:
             self._send_raw(b"")
-
-    def _send_close(self, code: int, reason: str) -> None:
-        words = close_reason(reason)
-        if self._careful is None:
-            self._send_raw(frame(CLOSE, code.to_bytes(2, "big") + words))
-        else:
-            self._careful.sendCloseFrame(code, words)
 
     def _send_raw(self, data: bytes) -> bool:
         if self._greeting:
@@ -336,10 +414,10 @@ class WebSocketReceiver:
             self._start_deadline()
             self.transport.loseConnection()
 
-    def _start_deadline(self) -> None:
+    def _start_deadline(self, delay: float | None = None) -> None:
         if self._deadline is None:
             server = self._sockets.server
-            delay = server.settings.ping_timeout
+            delay = server.settings.ping_timeout if delay is None else delay
             self._deadline = Deadline(server.reactor, delay, self._timed_out)
 
     def _cancel_deadline(self) -> None:
