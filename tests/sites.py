@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.front import Front
 from txsockjs.root import Root
-from txsockjs.site import SockJSSite
+from txsockjs.site import SockJSRequest, SockJSSite
 from txsockjs.testing.network import Connection, Transport
 
 from .memory import Echo
@@ -84,8 +84,12 @@ class Client(Connection):
         return read_answers(self.received)
 
 
+class OwnRequest(SockJSRequest):
+    """A request factory of a program, for which twisted.web does all."""
+
+
 class SiteLab:
-    """Routers at their prefixes on one site; ``fast`` is whether the site knows of them."""
+    """Routers at their prefixes on one site; ``fast`` is whether sessions need no twisted.web."""
 
     def __init__(
         self,
@@ -106,8 +110,9 @@ class SiteLab:
             router = SockJSRouter(connection, prefix, reactor=self.clock, **settings)
             root.mount(router.prefix, router.resource())
             self.routers.append(router)
-        known = {router.prefix: router for router in self.routers if fast}
-        self.site = SockJSSite(root, limit, known, reactor=self.clock, **(options or {}))
+        known = {router.prefix: router for router in self.routers}
+        web = {} if fast else {"requestFactory": OwnRequest}
+        self.site = SockJSSite(root, limit, known, reactor=self.clock, **{**web, **(options or {})})
         self.site.timeOut = time_out
         self.clients: list[Client] = []
 

@@ -15,11 +15,23 @@ from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
 from txsockjs.front import Front
-from txsockjs.site import SockJSRequest
 
 from .fakes import Reactor
 from .raw import frame
-from .sites import GREETING, INFO, LIMIT, POLL, SEND, UPGRADE, Client, SiteLab, Wire, cut, request
+from .sites import (
+    GREETING,
+    INFO,
+    LIMIT,
+    POLL,
+    SEND,
+    UPGRADE,
+    Client,
+    OwnRequest,
+    SiteLab,
+    Wire,
+    cut,
+    request,
+)
 
 # -- against twisted.web alone
 
@@ -243,10 +255,6 @@ def test_the_rest_does(data: bytes) -> None:
     assert client.transport.protocol._channel in lab.site._open
     assert len(lab.site._open) == 1
     lab.settle()
-
-
-class OwnRequest(SockJSRequest):
-    """A request factory of a program."""
 
 
 def test_a_log_or_a_request_factory_needs_twisted_web_for_all(tmp_path: Any) -> None:

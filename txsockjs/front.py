@@ -71,6 +71,7 @@ class Front:
         "_owner",
         "_registered",
         "_serving",
+        "_skip",
         "_stopped",
         "_stuck",
         "_wanted",
@@ -88,6 +89,7 @@ class Front:
         self._next_turn: Any | None = None
         self._begun = 0.0
         self._wanted = 0  # how many bytes a request whose body is not all here will have
+        self._skip = 0  # how many bytes are left of the body of a request that was refused
         self._serving = False
         self._stopped = False
         self._over = False
@@ -159,7 +161,7 @@ class Front:
         """Serve the requests in ``data``, and hold what must wait."""
         pace = None
         while data and not self._over:
-            data = self._serve_one(data)
+            data = self._skip_some(data) if self._skip else self._serve_one(data)
             if self._held:  # it came while a request was served
                 data += bytes(self._held)
                 self._held.clear()
@@ -205,14 +207,24 @@ class Front:
             self.give(self._owner.web_protocol(self._address))
             return data
         end = request.end
+        exchange = DirectExchange(self, request, data[request.start : end])
         if end > len(data):
-            self._wanted = end
             self._begun = self._idle_since = self._owner.reactor.seconds()
-            return data
-        exchange = self._exchange = DirectExchange(self, request, data[request.start : end])
+            if not page.refuses(exchange, request.session_id):
+                self._wanted = end
+                return data
+            self._skip = end - len(data)
+        self._exchange = exchange
         exchange.ready = self._stuck is None
         page.serve(exchange, request.session_id)
         return data[end:]
+
+    def _skip_some(self, data: bytes) -> bytes:
+        size = len(data)
+        data = data[self._skip :]
+        self._skip -= size - len(data)
+        self._idle_since = self._owner.reactor.seconds()
+        return data
 
     def _read(self, data: bytes) -> Request | None:
         """Return the first request of ``data``, or None if it is for twisted.web."""
@@ -297,7 +309,7 @@ class Front:
         if timeouts.is_idle(until - self._idle_since):
             self._lose()
             return "idle"
-        if self._wanted and timeouts.is_slow(until - self._begun, len(self._held)):
+        if (self._wanted or self._skip) and timeouts.is_slow(until - self._begun, len(self._held)):
             self._lose()
             return "request"
         return None

@@ -1,8 +1,9 @@
 """`Page`: one URL: its methods, its gate, and errors as answers; `PageResource`: it as a resource.
 
-Rules: path, then method, then origin, then the handler; a `RequestError` raised on the way is
-answered here and nowhere else. A page is made once for each URL of a router, and knows nothing of
-a single request. Made by the URLs; called by the resources and by the front.
+Rules: path, then method, then origin, then the handler, which begins with what its check checks; a
+`RequestError` raised on the way is answered here and nowhere else. A page is made once for each URL
+of a router, and knows nothing of a single request. Made by the URLs; called by the resources and by
+the front.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _log = Logger()
 #: a Deferred, that may fail with what is to be answered.
 Handler = Callable[..., "Deferred[None] | None"]
 
+_NO_CHECKS: Mapping[bytes, Callable[..., object]] = {}
+
 # How many refused origins are logged; anybody can make up more.
 _MOST_ORIGINS = 100
 
@@ -48,7 +51,8 @@ class Page:
     """One URL; ``methods`` maps a method to its handler.
 
     ``gated`` URLs are for admitted origins only; those that carry a session are counted as
-    connections, and their answers bring the session cookie.
+    connections, and their answers bring the session cookie. ``checks`` has for a method what its
+    handler does before it looks at the body: raise a `RequestError`, or nothing that can be seen.
     """
 
     def __init__(
@@ -57,9 +61,11 @@ class Page:
         methods: Mapping[bytes, Handler],
         gated: bool = False,
         carries: bool = False,
+        checks: Mapping[bytes, Callable[..., object]] = _NO_CHECKS,
     ) -> None:
         self._server = server
         self._methods = methods
+        self._checks = checks
         self._gated = gated
         self._carries = carries
 
@@ -99,6 +105,23 @@ class Page:
             _log.failure("{method!r} {path!r} failed", method=exchange.method, path=exchange.path)
             exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
 
+    def refuses(self, exchange: Exchange, *arguments: str) -> bool:
+        """Tell whether `serve` would refuse a request whatever its body, which is not here yet.
+
+        Nobody is told and nothing is counted.
+        """
+        if exchange.method not in self._methods:
+            return True
+        check = self._checks.get(exchange.method)
+        try:
+            if self._gated:
+                check_origin(exchange, self._server.settings)
+            if check is not None:
+                check(exchange, *arguments)
+        except BaseException:  # noqa: BLE001
+            return True  # for which `serve` finds the words
+        return False
+
     def _note_origin(self, origin: str | None) -> None:
         # Once for each, and not for more than a mistaken setting would show in.
         known = self._server.refused_origins
@@ -133,6 +156,11 @@ class PageResource(Resource):
         # A leaf has no children, which is all that Resource.__init__ would prepare.
         self._page = page
         self._arguments = arguments
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body, which is not here yet."""
+        path: bytes = request.path
+        return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
 
     def render(self, request: Request) -> int:
         """Answer a request, now or later."""
@@ -188,6 +216,10 @@ class Nowhere(Resource):
 
     def __init__(self) -> None:
         """Hold nothing, not even children."""
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body: it is."""
+        return True
 
     def render(self, request: Request) -> int:
         """Answer 404."""

@@ -7,8 +7,8 @@ the reactor that it is given. Used by applications and services; calls everythin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 from urllib.parse import quote
 
 from klein import Klein
@@ -26,7 +26,7 @@ from .deadlines import Deadline, Sweep
 from .errors import Overloaded, SettingsError
 from .interfaces import GO_AWAY, Ending
 from .periodic import Seldom, Starter
-from .resources import Nowhere, Page, accept_absolute
+from .resources import Nowhere, Page, PageResource, accept_absolute
 from .session import BaseSession, Sendable, Session, broadcast
 from .sessioncontainer import SessionContainer
 from .settings import Settings
@@ -79,6 +79,7 @@ class SockJSRouter:
         self.pages: Mapping[str, Page] = urls.pages
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
+        self._root = _Root(self.app, self.prefix)
         self._connection = connection
         self._leaving: set[Ending] = set()
         self._gone: list[Deferred[None]] = []
@@ -92,6 +93,14 @@ class SockJSRouter:
     def resource(self) -> KleinResource:
         """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
         return _Root(self.app, self.prefix)
+
+    def find(self, below: Sequence[bytes]) -> PageResource | Nowhere | None:
+        """Return what serves a path, by its decoded segments after ``prefix``.
+
+        None is what a program added to the application itself.
+        """
+        path = b"/".join([self.prefix.encode(), *below])
+        return self._root.find(path or b"/")
 
     def apply_routes(self, app: Klein) -> Klein:
         """Add this endpoint's URLs to a Klein application, and return it."""
@@ -271,17 +280,26 @@ class _Root(KleinResource):
     def render(self, request: Any) -> Any:
         accept_absolute(request)
         path = b"/" + b"/".join(request.postpath)
+        found = self.find(path)
+        if found is None:
+            return super().render(request)
+        missed = isinstance(found, Nowhere) and not self._warned
+        if missed and self._is_doubled(request.prepath, path):
+            # Quoted: parts of it may be a client's words, and this stands in a log.
+            self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
+        return found.render(request)
+
+    def find(self, path: bytes) -> PageResource | Nowhere | None:
+        """Return what serves a path; None is what a program added to the application itself."""
         try:
             endpoint, segments = self._urls.match(path.decode("utf-8"))
         except (HTTPException, UnicodeDecodeError):
-            if not self._warned and self._is_doubled(request.prepath, path):
-                # Quoted: parts of it may be a client's words, and this stands in a log.
-                self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
-            return Nowhere().render(request)
+            return Nowhere()
         if not endpoint.startswith(_ENDPOINT):
-            return super().render(request)  # what a program added to the application itself
-        page: Any = self._klein.execute_endpoint(endpoint, request, **segments)
-        return page.render(request)
+            return None
+        nobody: Any = None  # the endpoint's own URLs do not ask whose request it is
+        found: Any = self._klein.execute_endpoint(endpoint, nobody, **segments)
+        return cast("PageResource | Nowhere", found)
 
     def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
         """Tell whether this was put at a child of the same name as its prefix, and asked there."""

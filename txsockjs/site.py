@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Protocol
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
@@ -28,7 +29,7 @@ from .errors import BodyTooLarge
 from .front import Front
 from .head import origin_form
 from .headers import NEVER_CACHED, TEXT, shared_with
-from .resources import Page
+from .resources import Nowhere, Page, PageResource
 from .settings import Settings
 from .timeouts import Timeouts
 from .webchannel import DISCARD_LIMIT, Channel, Negotiated, end_writing
@@ -44,22 +45,31 @@ MEMORY_LIMIT = 4 * 1024 * 1024
 
 
 class SockJSRequest(Request):
-    """A request whose body may not be larger than its site's ``max_body_size``."""
+    """A request whose body may not be larger than its site's ``max_body_size``.
+
+    One that a router refuses whatever its body is answered when its head is here; the body is
+    thrown away.
+    """
 
     channel: Any
     transport: Any
     content: Any
     received = 0  # bytes of the body
     _refused = False
+    # While the body of a request that was answered before is thrown away; then what ends that.
+    _is_early = False
+    _finish: Callable[[], None] | None = None
 
     def gotLength(self, length: int | None) -> None:
-        """Refuse a body that is announced as too large."""
+        """Refuse a body that is announced as too large, or that is of no use to anybody."""
         self._limit: int = self.channel.site.max_body_size
         if length is not None and length > self._limit:
             self.content = io.BytesIO()
             # Or the channel would invite the client to send the body all the same.
             self.requestHeaders.removeHeader(b"expect")
             self._refuse(f"{length} bytes announced")
+        elif length != 0 and isinstance(self.channel, Channel) and self._is_useless():
+            self._answer_early(length)
         elif self._limit <= MEMORY_LIMIT:
             self.content = io.BytesIO()
         else:
@@ -69,8 +79,9 @@ class SockJSRequest(Request):
         """Keep a part of the body, or refuse it all when it has become too large."""
         before = self.received
         self.received += len(data)
-        if self._refused:
-            if before <= self._limit + DISCARD_LIMIT < self.received:
+        if self._refused or self._is_early:
+            most = DISCARD_LIMIT + (self._limit if self._refused else 0)
+            if before <= most < self.received:
                 self._drop()
         elif self.received > self._limit:
             self._refuse(f"{self.received} bytes so far")
@@ -79,17 +90,53 @@ class SockJSRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Process the request, unless its body was refused."""
-        if not self._refused:
-            absolute = origin_form(path)
-            if absolute is not None:
-                host, path = absolute  # it counts, whatever the header says
-                self.requestHeaders.setRawHeaders(b"host", [host])
-            super().requestReceived(command, path, version)
+        if self._is_early:
+            self._is_early = False
+            if self._finish is not None:
+                self._finish()
+        elif not self._refused:
+            super().requestReceived(command, self._path_of(path), version)
         elif isinstance(self.channel, HTTPChannel):
             self.channel.loseConnection()
         else:
             self._answer()
             self.finish()
+
+    def finish(self) -> None:
+        """End the answer; the request ends with its body."""
+        if not self._is_early:
+            super().finish()
+            return
+        self._finish = super().finish
+        if not self.startedWriting:
+            self.write(b"")
+        if not self.channel.persistent:
+            end_writing(self.transport)
+
+    def _path_of(self, target: bytes) -> bytes:
+        absolute = origin_form(target)
+        if absolute is None:
+            return target
+        self.requestHeaders.setRawHeaders(b"host", [absolute[0]])  # whatever the header says
+        return absolute[1]
+
+    def _is_useless(self) -> bool:
+        """Tell whether a router refuses the request whatever its body is."""
+        self.method, self.uri, self.clientproto = self.channel.request_line
+        self.uri = self._path_of(self.uri)
+        self.path = self.uri.partition(b"?")[0]
+        self.host = self.channel.getHost()
+        resource = self.channel.site.resource_of(self.path)
+        return resource is not None and resource.refuses(self)
+
+    def _answer_early(self, length: int | None) -> None:
+        self._is_early = True
+        self.content = io.BytesIO()
+        self.requestHeaders.removeHeader(b"expect")
+        if length is not None and length > DISCARD_LIMIT:
+            self.channel.persistent = False
+            self.setHeader(b"connection", b"close")
+        self.process()
 
     def _refuse(self, size: str) -> None:
         self._refused = True
@@ -112,6 +159,7 @@ class SockJSRequest(Request):
         end_writing(self.transport)
 
     def _drop(self) -> None:
+        self._finish = None
         stream = self.transport if isinstance(self.channel, HTTPChannel) else self.channel
         if stream is not None:
             stream.abortConnection()
@@ -151,6 +199,10 @@ class Routed(Protocol):
         """The pages below ``/<server>/<session>/``, by the last segment."""
         ...
 
+    def find(self, below: Sequence[bytes]) -> PageResource | Nowhere | None:
+        """Return what serves the path of these decoded segments under its own, if that is known."""
+        ...
+
 
 class SockJSSite(Site):
     """A Site that refuses bodies over ``max_body_size`` bytes, and ends who takes too long.
@@ -188,6 +240,7 @@ class SockJSSite(Site):
         self._keeps_time_out = "timeout" in options
         self._plain = self.logPath is None and self.requestFactory is SockJSRequest
         self._pages: dict[str, Mapping[str, Page]] = {}
+        self._routers: dict[tuple[bytes, ...], Routed] = {}
         self.shorten(routers)
         self._open: set[Front | Channel] = set()
         self._sweep = Sweep(self.reactor, self._expire)
@@ -215,6 +268,8 @@ class SockJSSite(Site):
         self.request_timeout = max(settings.request_timeout for settings in known)
         if not self._keeps_time_out:
             self.timeOut = max(settings.idle_timeout for settings in known)
+        self._routers = {tuple(path.encode().split(b"/")[1:]): routers[path] for path in routers}
+        self._depth = max(map(len, self._routers), default=0)
         self._pages = {
             path: router.pages
             for path, router in routers.items()
@@ -224,6 +279,15 @@ class SockJSSite(Site):
     def pages(self, path: str) -> Mapping[str, Page]:
         """Return the pages of the sessions at a path, by the last segments of their URLs."""
         return self._pages.get(path, _NO_PAGES)
+
+    def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
+        """Return what a router has at a path, as it was sent; None if no router is known there."""
+        parts = tuple(map(unquote_to_bytes, path[1:].split(b"/")))
+        for depth in range(min(self._depth, len(parts)), -1, -1):
+            router = self._routers.get(parts[:depth])
+            if router is not None:
+                return router.find(parts[depth:])
+        return None
 
     def web_protocol(self, address: IAddress | None) -> Any:
         """Make the protocol of twisted.web for a connection."""

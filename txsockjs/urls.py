@@ -17,7 +17,7 @@ from twisted.web.resource import Resource
 
 from . import static
 from .clients import client_address
-from .errors import AddressChanged, CallbackRequired, InvalidCallback, NotFound
+from .errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
 from .exchange import Exchange
 from .head import LONGEST_ID
 from .proto import is_callback
@@ -74,7 +74,7 @@ class Urls:
         self._endpoint = endpoint
         self._settings = endpoint.settings
         self.pages = {
-            name: Page(endpoint, methods, gated=True, carries=True)
+            name: Page(endpoint, methods, True, True, {b"POST": self._check_of(name)})
             for name, methods in self._session_methods().items()
         }
         self.table = [
@@ -142,9 +142,7 @@ class Urls:
         exchange.take_over(receiver, settings.longest_silence, not settings.disable_nagle)
 
     def _receive(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
-        session = self._find(session_id, exchange)
-        if session is None:
-            self._endpoint.admit()
+        session = self._attachable(exchange, session_id)
         settings = self._settings
         # Before there is a session that it could leave half made: a setting's function may raise.
         opening = session is None or not session.verify_state()
@@ -168,10 +166,29 @@ class Urls:
         self._receive(framing(callback), exchange, session_id)
 
     def _send(self, take: Take, exchange: Exchange, session_id: str) -> Deferred[None] | None:
+        return take(exchange, self._settings, self._sendable(exchange, session_id))
+
+    # -- what they check before they look at a body
+
+    def _check_of(self, name: str) -> Callable[[Exchange, str], object]:
+        return self._sendable if name.endswith("_send") else self._attachable
+
+    def _attachable(self, exchange: Exchange, session_id: str) -> Session | None:
+        """Return the session that a receiver may attach to; None is a new one."""
         session = self._find(session_id, exchange)
         if session is None:
+            self._endpoint.admit()
+        return session
+
+    def _sendable(self, exchange: Exchange, session_id: str) -> Session:
+        """Return the session that a sender may send to."""
+        session = self._find(session_id, exchange)
+        if session is None or not session.is_open:
             raise NotFound()
-        return take(exchange, self._settings, session)
+        length = exchange.header("content-length")
+        if length is not None and int(length) > self._settings.max_body_size:
+            raise BodyTooLarge()
+        return session
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)

@@ -123,6 +123,11 @@ class Channel(HTTPChannel):
         self._lines = self._bytes = 0
         super().allHeadersReceived()
 
+    @property
+    def request_line(self) -> tuple[bytes, bytes, bytes]:
+        """The method, the target and the version of the request whose head is here."""
+        return self._command, self._path, self._version
+
     def _refuse(self, error: RequestError) -> None:
         self.site.refused += 1
         body = error.wording.encode()
