@@ -48,6 +48,16 @@ def loud_lab(lab_server: Server) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def own_lab() -> Iterator[Lab]:
+    """A lab that no other test has used, for one that counts all that the process has."""
+    with running("-m", "tests.wire.server") as server:
+        lab = Lab(server)
+        yield lab
+        assert lab.errors() == []
+        lab.close()
+
+
+@pytest.fixture
 def lab(loud_lab: Lab) -> Iterator[Lab]:
     """The lab; whatever the test did to it must have logged no error."""
     yield loud_lab

@@ -39,14 +39,14 @@ def test_the_probe_over_http_1_0(site):
     assert peer.until(PIECES[1]) == PIECES[0] + PIECES[1]
 
 
-def test_the_probe_that_vanishes_leaves_no_timer(lab):
-    before = lab.gauges()["timers"]
+def test_the_probe_that_vanishes_leaves_no_timer(own_lab):
+    before = own_lab.gauges()["timers"]
     for _ in range(5):
-        peer = lab.connect()
+        peer = own_lab.connect()
         peer.ask("POST", "/puppet/chunking_test")
         assert peer.head().status == 200
         peer.abort()
-    until(lambda: lab.gauges()["timers"] <= before)
+    until(lambda: own_lab.gauges()["timers"] <= before)
 
 
 def test_the_preflight_of_the_probe(site):
