@@ -37,7 +37,7 @@ _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
 FOREIGN = {".", "openssl", "python3", "systemctl"}
 # What pip can install: a checkout beside the reader, and what others have published.
-INSTALLABLE = {"../txsockjs", "crochet", "twisted[tls]"}
+INSTALLABLE = {"../txsockjs", "crochet", "httpx", "twisted[tls]", "uvloop"}
 # The program of this page starts a reactor in a thread: `test_docs` runs it in a process.
 IN_A_PROCESS = "howto/crochet.md"
 
@@ -140,7 +140,7 @@ class Reader:
             (self.folder / name).mkdir()
             return
         assert program == "twistd", f"a command that nothing checks: {program}"
-        while words[0] in ("-n", "--pidfile="):
+        while words[0] in ("-n", "--pidfile=", "--reactor=asyncio"):
             words = words[1:]
         name, *words = words
         if name == "sockjs":

@@ -5,20 +5,13 @@ import sys
 
 import pytest
 
+from .docs import found
 from .raw import asked, frame, read_frame, read_head, upgrade
 from .running import running
 from .test_plugin import LISTEN, TWISTD
 
-# twistd has an option for the reactor, and none for its loop.
-ON_UVLOOP = """
-import sys
-import uvloop
-from twisted.internet import asyncioreactor
-asyncioreactor.install(uvloop.new_event_loop())
-from twisted.scripts.twistd import run
-sys.argv[0] = "twistd"
-run()
-"""
+# twistd has an option for the reactor, and none for its loop: what the page does about it.
+(ON_UVLOOP,) = [code for _, code in found("howto/asyncio.md") if code.startswith("# fast.py")]
 APP = ("-n", "--pidfile=", "sockjs", *LISTEN, "--app", "tests.asyncio_app.App")
 
 

@@ -152,8 +152,10 @@ class SockJSConnection:
     """One client's connection, to be subclassed by an application.
 
     A new instance is made for each session, in the reactor's thread. Callbacks may be plain,
-    ``async def`` or return a Deferred; the next one waits until the one before is done. State of
-    one's own is best made in `on_open`; an ``__init__`` must take the session and pass it on.
+    ``async def`` or return a Deferred; the next one waits until the one before is done. All run in
+    one `contextvars.Context`, the connection's own; a coroutine is an asyncio Task where an asyncio
+    loop runs. State of one's own is best made in `on_open`; an ``__init__`` must take the session
+    and pass it on.
     """
 
     def __init__(self, session: Any) -> None:
