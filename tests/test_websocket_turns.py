@@ -403,3 +403,82 @@ def test_the_codes_of_a_gateway_are_accepted(code: int, before: bytes) -> None:
     lab.clock.advance(0)
     assert lab.log == ["open", ("close", (code, "bye"))]
     lab.settle()
+
+
+# -- messages that don't come to their end
+
+UNFINISHED = {
+    "the head of a frame": masked(b'"x"')[:1],
+    "a frame": masked(b'"' + b"x" * 100)[:50],
+    "fragments": masked(b'"', 1),
+    "a frame of fragments": masked(b'"', 1) + masked(b"x" * 100, 0)[:50],
+    "a ping": masked(b"ping", PING)[:3],
+}
+
+
+@pytest.mark.parametrize("begun", UNFINISHED.values(), ids=list(UNFINISHED))
+@pytest.mark.parametrize("path", PATHS)
+def test_a_message_that_does_not_come_to_its_end_has_a_time(begun: bytes, path: str) -> None:
+    lab = Lab(request_timeout=60, ping_timeout=1000)
+    socket = lab.upgrade(path)
+    lab.pass_time(100)
+    socket.send(text(path, "first") + begun)
+    lab.pass_time(59)
+    assert close_code(socket.received) is None
+    lab.pass_time(1.5)
+    assert close_code(socket.received) == 1008
+    assert lab.router.stats.refusals["slow"] == 1
+    lab.pass_time(1)
+    assert not socket.is_open
+    assert lab.log == ["open", "first", ("close", (1008, "A message took too long to come."))]
+    lab.settle()
+
+
+def test_pings_between_fragments_give_no_more_time() -> None:
+    lab = Lab(request_timeout=60)
+    socket = lab.upgrade(FRAMED)
+    socket.send(masked(b'"', 1))
+    seconds = 0
+    while close_code(socket.received) != 1008:
+        socket.send(masked(b"x" * 100, PING) + masked(b"x", 0))
+        lab.clock.advance(1)
+        seconds += 1
+    assert seconds == 61  # each KiB gives a second more, and these are some bytes
+    lab.pass_time(1)
+    lab.settle()
+
+
+@pytest.mark.parametrize("fragments", [False, True])
+def test_who_is_slow_and_goes_on_is_waited_for(fragments: bool) -> None:
+    lab = Lab(request_timeout=60)
+    socket = lab.upgrade(FRAMED)
+    data = b'["' + b"x" * 300_000 + b'"]'
+    if fragments:
+        frames = [masked(data[:1], 1), *(masked(data[i : i + 1], 0) for i in range(1, len(data)))]
+        stream = b"".join(frames) + masked(b"", 0x80)
+        each = 1500 * 7
+    else:
+        stream, each = masked(data), 1500
+    for i in range(0, len(stream), each):
+        socket.send(stream[i : i + each])
+        lab.clock.advance(1)
+    assert lab.log[1:] == ["x" * 300_000]
+    assert lab.clock.seconds() > 190
+    socket.send(masked(data)[:100])  # each message has its own time
+    lab.pass_time(59)
+    assert close_code(socket.received[-200:]) is None
+    socket.vanish()
+    lab.settle()
+
+
+def test_each_message_of_a_stream_has_its_own_time() -> None:
+    lab = Lab(request_timeout=60)
+    socket = lab.upgrade(FRAMED)
+    stream = text(FRAMED, "x" * 100)
+    for _ in range(200):  # never between two of them
+        socket.send(stream[30:] + stream[:30] if lab.log[1:] else stream + stream[:30])
+        lab.clock.advance(1)
+    assert len(lab.log) == 201
+    assert close_code(socket.received[-200:]) is None
+    socket.vanish()
+    lab.settle()

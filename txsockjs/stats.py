@@ -34,6 +34,7 @@ REFUSALS = (
     "senders",  # one more request with messages, while too many wait
     "size",  # a body or a message that is too large
     "content",  # a body or a message that is not what it must be
+    "slow",  # a websocket message that takes too long to come
     "callback",  # a callback that is missing, or no name
     "handshake",  # an upgrade that is none
     "method",  # a method that the URL does not have

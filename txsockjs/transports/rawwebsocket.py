@@ -27,6 +27,7 @@ class RawWebSocketReceiver(WebSocketReceiver):
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session: bytes of a binary message, str of a text."""
+        self._all_came()
         self.tell_received([payload if binary else payload.decode("utf-8")])
 
     def opened(self) -> None:

@@ -3,8 +3,8 @@
 Rules: what the fast lane does not take goes to Autobahn; heartbeats are a SockJS frame and a ping;
 any byte that comes is life; a peer that outruns the application, or has had its turn, is not read,
 and what was read of it already waits as the bytes it came in; a peer that does not take part in
-closing is dropped. Made by `sockets`; called by the transport and by the session, which it tells
-what happens.
+closing is dropped, and so is one whose message does not come to its end. Made by `sockets`; called
+by the transport and by the session, which it tells what happens.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..pace import Pace
 from ..proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
 from ..session import BaseSession
 from ..shortcuts import end_writing, lose, watch, write
+from ..timeouts import FLOOR
 from .careful import CarefulProtocol
 from .frames import (
     CLOSE,
@@ -50,14 +51,17 @@ _OPEN = frame(TEXT, OPEN_FRAME)
 _NORMAL = 1000
 _UNSUPPORTED = 1003
 _BROKEN = 1007
+_SLOW = 1008
 _TOO_LARGE = 1009
 # What one connection may bring before the others have their turn.
 _MOST_FRAMES = 256
 # How many bytes Autobahn is given at a time, unless they are all of one frame.
-_SLICE = 1024
+_SLICE = 512
 # How long a peer that broke the protocol may take to end its side, in seconds.
 _LAST_MOMENT = 1.0
 _DONE = Failure(ConnectionDone())
+# What violations are counted as, by their code; others are "content".
+_KINDS = {_TOO_LARGE: "size", _SLOW: "slow"}
 _LOST: Reason = (1006, "Connection lost")
 
 
@@ -73,6 +77,7 @@ class WebSocketReceiver:
     decoders: Decoders = {0x80 | TEXT: decode_frame}
 
     __slots__ = (
+        "_begun",
         "_careful",
         "_closing",
         "_deadline",
@@ -82,6 +87,7 @@ class WebSocketReceiver:
         "_over",
         "_partial",
         "_reading",
+        "_slow",
         "_sockets",
         "_unanswered",
         "_wake",
@@ -100,6 +106,8 @@ class WebSocketReceiver:
         self._held: bytearray | None = None  # what was read and waits, while reading is paused
         self._wake: Any | None = None
         self._reading = False
+        self._slow: Deadline | None = None  # while a message is not all here
+        self._begun = 0.0
         self._closing = False
         self._over = False  # what still comes is discarded
         self._unanswered: bytes | None = None
@@ -141,6 +149,7 @@ class WebSocketReceiver:
         """Tell the session that the socket is gone, after what came before."""
         self.ready = False
         self._cancel_deadline()
+        self._all_came()
         self.transport = None
         self._sockets.server.stats.connection_closed()
         if self._held is None:
@@ -181,6 +190,10 @@ class WebSocketReceiver:
                 self._held += data[position:]
                 break
         self._reading = False
+        if self._held is None and not self._over and self._is_unfinished:
+            self._expect_more()
+        elif self._slow is not None:
+            self._all_came()
 
     def _read_some(self, data: bytes, position: int) -> tuple[int, int]:
         """Read what is at ``position``; return where that ends, and how many frames it was."""
@@ -205,6 +218,7 @@ class WebSocketReceiver:
                 data, position, self._longest, self.decoders, self._sockets.limits, _MOST_FRAMES
             )
             if frames:
+                self._all_came()
                 self.tell_received(messages)
                 return end, frames
             self._partial = read_partial(data[position:], self._longest, self.decoders)
@@ -219,6 +233,42 @@ class WebSocketReceiver:
         if opcode == PING:
             self.pinged(payload)
         return end, 1
+
+    # -- a message that is not all here
+
+    @property
+    def _is_unfinished(self) -> bool:
+        if self._careful is not None and not self._careful.is_between_messages:
+            return True
+        return self._partial is not None
+
+    def _expect_more(self) -> None:
+        """Give the message that began a time to come to its end, whatever comes between."""
+        if self._slow is None and self.transport is not None:
+            server = self._sockets.server
+            self._begun = server.reactor.seconds()
+            self._slow = Deadline(server.reactor, server.settings.request_timeout, self._look)
+
+    def _all_came(self) -> None:
+        if self._slow is not None:
+            slow, self._slow = self._slow, None
+            slow.cancel()
+
+    def _look(self) -> None:
+        """End the connection, unless its peer is slow and goes on."""
+        server = self._sockets.server
+        came = 0 if self._careful is None else self._careful.gathered
+        if self._partial is not None:
+            came = len(self._partial)
+        patience = server.settings.request_timeout + came / FLOOR
+        left = self._begun + patience - server.reactor.seconds()
+        if left > 0:
+            self._slow = Deadline(server.reactor, left, self._look)
+        else:
+            self._slow = None
+            self.fail(_SLOW, "A message took too long to come.")
+
+    # -- what waits
 
     def _hold(self) -> None:
         """Read nothing more; what was read already waits as it is."""
@@ -258,6 +308,7 @@ class WebSocketReceiver:
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Tell the session what a websocket message brought."""
+        self._all_came()
         session = self.session
         if session is None or session.is_closed:
             return
@@ -304,6 +355,7 @@ class WebSocketReceiver:
             left = self._send_raw(frame(CLOSE, payload))
             self._give_up((close_code(payload), payload[2:].decode("utf-8")))
         self._over = True
+        self._all_came()
         self._drop(left)
 
     def fail(self, code: int, reason: str) -> None:
@@ -314,8 +366,9 @@ class WebSocketReceiver:
         if self._over:
             return
         self._over = True
+        self._all_came()
         if not self._closing:
-            self._sockets.server.stats.refused("size" if code == _TOO_LARGE else "content")
+            self._sockets.server.stats.refused(_KINDS.get(code, "content"))
             self._send_raw(frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason)))
             self._give_up((code, reason))
         if self.transport is not None:
