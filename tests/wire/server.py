@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import time
 from typing import Any, Callable
 
 from twisted.internet import reactor
@@ -45,6 +46,8 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "beating": {**LONG, "heartbeat_delay": 0.15, "ping_timeout": 30.0},
     "pinging": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 0.6},
     "moving": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 1.2, "send_limit": 1 << 26},
+    "stopped": {"disconnect_delay": 3.0, "session_check_interval": 0.05},
+    "answering": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 3.0},
     "small": {**LONG, "max_message_size": 1000, "max_body_size": 2000},
     "narrow": {**LONG, "mailbox_limit": 10_000, "send_limit": 300_000},
     "wide": {**LONG, "send_limit": 2_000_000, "response_limit": 1 << 30},
@@ -175,6 +178,11 @@ class Puppet(SockJSConnection):
             done.callback(None)
             return done
         return deferLater(reactor, 0, self.do_flood, rest)
+
+    def do_block(self, rest: str) -> None:
+        """Let the whole server stand still for so many seconds."""
+        time.sleep(float(rest))
+        self.send("on")
 
     def do_swallow(self, rest: str) -> None:
         """Answer nothing."""
