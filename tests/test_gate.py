@@ -69,9 +69,8 @@ def body_kept(lab: SiteLab, client: Any) -> int:
     """How many bytes of a request's body a connection holds."""
     if client.is_fast:
         return len(client.transport.protocol._held)
-    return sum(
-        len(request.content.getvalue()) for request in client.transport.protocol._channel.requests
-    )
+    requests = client.transport.protocol._channel.requests
+    return sum(len(one.content.getvalue()) for one in requests if one.content is not None)
 
 
 @KINDS

@@ -45,7 +45,10 @@ class Connection(Protocol):
 
 
 class DirectExchange(Exchange):
-    """An exchange over a request that the front read, with its whole body."""
+    """An exchange over a request that the front read.
+
+    With its whole body, unless it is only asked whether the request is refused in any case.
+    """
 
     __slots__ = (
         "_body",
@@ -54,6 +57,7 @@ class DirectExchange(Exchange):
         "_connection",
         "_head",
         "_headers",
+        "_size",
         "method",
         "path",
         "query",
@@ -69,6 +73,7 @@ class DirectExchange(Exchange):
         self.query = request.query
         self._headers = request.headers
         self._body = body
+        self._size = request.end - request.start
         self._head = b""
         self._chunked = False
         self._close = False
@@ -98,7 +103,7 @@ class DirectExchange(Exchange):
 
     def body_size(self) -> int:
         """Return how many bytes the body has."""
-        return len(self._body)
+        return self._size
 
     def take_body(self) -> bytes:
         """Return the whole body, and let go of it."""

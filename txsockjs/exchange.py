@@ -91,7 +91,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def body_size(self) -> int:
-        """Return how many bytes the body has, which may be in a file."""
+        """Return how many bytes the body has, or will have as far as the head tells."""
 
     @abstractmethod
     def take_body(self) -> bytes:
@@ -249,6 +249,8 @@ class WebExchange(Exchange):
     def body_size(self) -> int:
         """Return how many bytes the body has, which may be in a file."""
         content: Any = self._request.content
+        if content is None:  # it is not here yet
+            return int(self.header("content-length") or 0)
         size: int = content.seek(0, os.SEEK_END)
         return size
 

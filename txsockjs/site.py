@@ -131,7 +131,6 @@ class SockJSRequest(Request):
 
     def _answer_early(self, length: int | None) -> None:
         self._is_early = True
-        self.content = io.BytesIO()
         self.requestHeaders.removeHeader(b"expect")
         if length is not None and length > DISCARD_LIMIT:
             self.channel.persistent = False

@@ -166,12 +166,10 @@ class Urls:
         self._receive(framing(callback), exchange, session_id)
 
     def _send(self, take: Take, exchange: Exchange, session_id: str) -> Deferred[None] | None:
-        return take(exchange, self._settings, self._sendable(exchange, session_id))
-
-    # -- what they check before they look at a body
-
-    def _check_of(self, name: str) -> Callable[[Exchange, str], object]:
-        return self._sendable if name.endswith("_send") else self._attachable
+        session = self._find(session_id, exchange)
+        if session is None:
+            raise NotFound()
+        return take(exchange, self._settings, session)
 
     def _attachable(self, exchange: Exchange, session_id: str) -> Session | None:
         """Return the session that a receiver may attach to; None is a new one."""
@@ -180,15 +178,16 @@ class Urls:
             self._endpoint.admit()
         return session
 
-    def _sendable(self, exchange: Exchange, session_id: str) -> Session:
-        """Return the session that a sender may send to."""
+    def _check_sender(self, exchange: Exchange, session_id: str) -> None:
+        """Raise what `_send` would raise whatever the body is."""
         session = self._find(session_id, exchange)
         if session is None or not session.is_open:
             raise NotFound()
-        length = exchange.header("content-length")
-        if length is not None and int(length) > self._settings.max_body_size:
+        if exchange.body_size() > self._settings.max_body_size:
             raise BodyTooLarge()
-        return session
+
+    def _check_of(self, name: str) -> Callable[[Exchange, str], object]:
+        return self._check_sender if name.endswith("_send") else self._attachable
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)
