@@ -37,6 +37,7 @@ class Peer:
 
     Without ``packages`` it runs in the environment of txsockjs. ``rows`` are the beginnings of the
     names of those it takes part in. A ``canned`` one gets the same message again and again.
+    ``source`` is the folder that ``txsockjs`` is imported from.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Peer:
     packages: tuple[str, ...] = ()
     rows: tuple[str, ...] = ("",)
     canned: bool = False
+    source: Path = ROOT
 
     def takes_part(self, row: str) -> bool:
         """Whether it can do a row."""
@@ -59,6 +61,24 @@ PEERS = [
     Peer("floor", "floor_server.py", canned=True),
 ]
 NAMES = [peer.name for peer in PEERS]
+
+
+def before(revision: str) -> Peer:
+    """Give txsockjs as it was at a revision of its repository, to be compared with what it is."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        commit = _said([*git, "rev-parse", "--verify", f"{revision}^{{commit}}"])
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unavailable(f"{revision} is no revision of this repository") from error
+    folder = CACHE / f"before-{commit}"
+    if not folder.exists():
+        made = CACHE / f"{folder.name}.{os.getpid()}"
+        made.mkdir(parents=True)
+        archive = subprocess.Popen([*git, "archive", commit, "txsockjs"], stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "-C", str(made)], stdin=archive.stdout, check=True)
+        archive.wait()
+        made.rename(folder)
+    return Peer("before", "txsockjs_server.py", source=folder)
 
 
 def load_generator() -> str:
@@ -201,9 +221,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], core: int) -> Iterator[Running]:
-    """Run a server on one core until the block ends."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def serving(command: list[str], core: int, source: Path = ROOT) -> Iterator[Running]:
+    """Run a server on one core until the block ends; ``source`` has the package txsockjs."""
+    environment = {**os.environ, "PYTHONPATH": str(source)}
     if command[-1].endswith(".js"):
         environment["NODE_PATH"] = str(_node_modules())
     process = subprocess.Popen(

@@ -79,7 +79,7 @@ class Bench:
             return report.Result.of(_told(load, said, complaint))
 
     def _serving(self, peer: Peer) -> contextlib.AbstractContextManager[Running]:
-        server = serving(self._environments.command(peer), self._cores.server)
+        server = serving(self._environments.command(peer), self._cores.server, peer.source)
         if self._kept is None:
             return server
         if peer.name not in self._running:
@@ -179,6 +179,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure SockJS servers side by side.")
     parser.add_argument("--rows", type=_names(rows.NAMES), default=rows.NAMES, metavar="A,B")
     parser.add_argument("--servers", type=_names(peers.NAMES), metavar="A,B", help="default: all")
+    parser.add_argument(
+        "--before", metavar="REVISION", help="also run txsockjs as it was there, in the same run"
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help="default: 3")
     parser.add_argument("--seconds", type=float, metavar="S", help="of each round; default: 3")
     parser.add_argument("--warmup", type=float, metavar="S", help="before each; default: 4")
@@ -211,6 +214,11 @@ def main(arguments: list[str] | None = None) -> int:
     allow_descriptors(max(row.connections for row in chosen) * 2 + SPARE_DESCRIPTORS)
     environments = Environments(options.python, options.reactor)
     wanted = [peer for peer in peers.PEERS if peer.name in options.servers]
+    if options.before:
+        try:
+            wanted.insert(1, peers.before(options.before))
+        except Unavailable as reason:
+            sys.exit(str(reason))
     found = available(wanted, environments)
     table = report.Table(chosen, [peer.name for peer, _ in found])
     load_before = os.getloadavg()[0]

@@ -129,6 +129,25 @@ def test_every_row_works_on_this_server_and_on_the_floor(tmp_path):
 
 
 @linux
+@pytest.mark.skipif(not os.path.exists(os.path.join(ROOT, ".git")), reason="needs the repository")
+def test_the_code_of_a_revision_runs_beside_this_one(tmp_path):
+    told = tmp_path / "told.json"
+    options = ["--quick", "--rows=echo-1", "--servers=txsockjs", "--before=HEAD", f"--json={told}"]
+    ran = benchmark("run.py", *options)
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    results = json.loads(told.read_text())["results"]
+    assert [result["server"] for result in results] == ["txsockjs", "before"]
+    assert all(result["failure"] is None for result in results)
+    source = peers.before("HEAD").source
+    assert source != peers.ROOT and (source / "txsockjs" / "__init__.py").exists()
+
+
+def test_a_revision_that_is_none_is_refused():
+    with pytest.raises(peers.Unavailable, match="no-such is no revision"):
+        peers.before("no-such")
+
+
+@linux
 def test_a_soak_ends_where_it_began():
     hurry = ("--seconds", "0.1", "--warmup", "0.1", "--haste", "5")
     ran = benchmark("soak.py", *hurry, "--memory", "100")
