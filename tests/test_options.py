@@ -87,6 +87,7 @@ def test_static_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
 def text_for(name):
     """Give a text that every kind of setting takes for this one, other than its default."""
     by_name = {"disabled_transports": "xhr,jsonp", "trusted_proxies": "10.0.0.0/8"}
+    by_name["subprotocols"] = "v12.stomp,v11.stomp"
     by_name["max_body_size"] = "7000000"  # which is not less than max_message_size
     default = getattr(Settings(), name)
     if name in by_name:

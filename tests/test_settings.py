@@ -44,6 +44,7 @@ def test_the_defaults_are_the_documented_ones():
         "allowed_origins": "*",
         "verify_ip": False,
         "trusted_proxies": (),
+        "subprotocols": (),
         "max_message_size": 1048576,
         "max_body_size": 4194304,
         "mailbox_limit": 1048576,
@@ -403,3 +404,30 @@ def test_text_that_makes_no_sense_is_refused(name, text, words):
     with pytest.raises(SettingsError) as caught:
         Settings.parse(name, text)
     assert str(caught.value).startswith(words)
+
+
+def test_subprotocols_keep_their_order():
+    names = ["v12.stomp", "v11.stomp", "mqtt"]
+    assert Settings(subprotocols=names).subprotocols == tuple(names)
+    assert Settings.parse("subprotocols", "v12.stomp, v11.stomp,mqtt") == tuple(names)
+    assert Settings.parse("subprotocols", "none") == ()
+    assert Settings(subprotocols="mqtt").subprotocols == ("mqtt",)
+
+
+@pytest.mark.parametrize(
+    ("value", "culprit"),
+    [
+        (["a b"], "'a b'"),
+        (["a", ""], "''"),
+        ("a,b", "'a,b'"),
+        (["a\r\nX: y"], "'a\\r\\nX: y'"),
+        (["é"], "'é'"),
+        ([1], "1"),
+        ({"a"}, "{'a'}"),
+        (None, "None"),
+    ],
+)
+def test_a_subprotocol_that_is_no_token_is_refused(value, culprit):
+    assert refusal(subprotocols=value) == (
+        f"subprotocols must be names such as v12.stomp, in order of preference, not {culprit}"
+    )

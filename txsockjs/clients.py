@@ -202,7 +202,9 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
 # -- the snapshot
 
 
-def connection_info(exchange: Exchange, settings: Settings, transport: str) -> ConnectionInfo:
+def connection_info(
+    exchange: Exchange, settings: Settings, transport: str, subprotocol: str | None = None
+) -> ConnectionInfo:
     """Describe a request to the application."""
     headers = dict(exchange.headers())
     # Read by the application, if at all.
@@ -229,4 +231,5 @@ def connection_info(exchange: Exchange, settings: Settings, transport: str) -> C
         port=port,
         server_address=exchange.server_address,
         query=exchange.query,
+        subprotocol=subprotocol,
     )

@@ -26,7 +26,8 @@ class ConnectionInfo:
     ``ip`` is the client's address behind the trusted proxies; ``headers`` has lower-case names;
     ``origin`` is None if the client sent none. ``port`` is the client's, 0 if a proxy is between;
     ``server_address`` is where the request arrived, as Twisted's addresses. ``query`` is the query
-    string, without its question mark.
+    string, without its question mark. ``subprotocol`` is what was agreed on for a raw websocket
+    (RFC 6455 section 1.9), one of the setting ``subprotocols``, or None.
 
     `arguments` and `cookies` are read when they are first asked for, the first hundred of each:
     from ``query`` and from the header ``cookie``, unless they were given. So a snapshot keeps what
@@ -44,6 +45,7 @@ class ConnectionInfo:
         "path",
         "port",
         "server_address",
+        "subprotocol",
         "transport",
     )
     ip: str
@@ -57,6 +59,7 @@ class ConnectionInfo:
     is_secure: bool
     port: int
     server_address: IAddress | None
+    subprotocol: str | None
 
     def __init__(
         self,
@@ -71,9 +74,10 @@ class ConnectionInfo:
         port: int = 0,
         server_address: IAddress | None = None,
         query: bytes = b"",
+        subprotocol: str | None = None,
     ) -> None:
         values = (arguments, cookies, query, headers, ip, is_secure, origin, path, port)
-        for set_value, value in zip(_SETTERS, (*values, server_address, transport)):
+        for set_value, value in zip(_SETTERS, (*values, server_address, subprotocol, transport)):
             set_value(self, value)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -23,6 +23,8 @@ SWITCHES = {"on": True, "true": True, "yes": True, "off": False, "false": False,
 _ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]*)://([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 )
+# RFC 7230, section 3.2.6.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URL = re.compile(r"[!-~]+")
 
 
@@ -177,6 +179,16 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(map(_network, [value] if single else _items(value)))
 
 
+def _tokens(value: object) -> tuple[str, ...]:
+    if isinstance(value, (set, frozenset)):  # which has no order
+        raise Unfit(value)
+    items = _items(value)
+    for item in items:
+        if not isinstance(item, str) or not _TOKEN.fullmatch(item):
+            raise Unfit(item)
+    return tuple(items)
+
+
 def names(known: tuple[str, ...], aliases: Mapping[str, str]) -> Kind:
     """Accept any of the known names, in any number; an alias stands for one of them."""
 
@@ -203,3 +215,4 @@ ORIGINS = Kind(
     _parse_list,
 )
 NETWORKS = Kind("addresses or networks such as 10.0.0.0/8", _networks, _parse_list)
+TOKENS = Kind("names such as v12.stomp, in order of preference", _tokens, _parse_list)

@@ -79,6 +79,9 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = _setting(
         (), kinds.NETWORKS, "networks whose word on a client's address is believed"
     )
+    subprotocols: tuple[str, ...] = _setting(
+        (), kinds.TOKENS, "subprotocols of raw websockets, in order of preference"
+    )
     max_message_size: int = _setting(
         MIB, kinds.BYTES, "largest message a client may send, in bytes of UTF-8"
     )

@@ -40,7 +40,16 @@ def check_handshake(exchange: Exchange) -> None:
         raise BadHandshake()
 
 
-def upgraded(exchange: Exchange, settings: Settings) -> bytes:
+def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
+    """Return the first of ours that the client offers, or None (RFC 6455 section 4.2.2)."""
+    if not settings.subprotocols:
+        return None
+    offered = exchange.headers().get("sec-websocket-protocol", "").split(",")
+    names = {name.strip(" \t") for name in offered}
+    return next((name for name in settings.subprotocols if name in names), None)
+
+
+def upgraded(exchange: Exchange, settings: Settings, subprotocol: str | None) -> bytes:
     """Return the answer to a request that passed: all that is written before the first frame."""
     key = (exchange.header("sec-websocket-key") or "").strip().encode("latin-1")
     digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
@@ -48,6 +57,8 @@ def upgraded(exchange: Exchange, settings: Settings) -> bytes:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
     )
+    if subprotocol is not None:
+        head += b"Sec-WebSocket-Protocol: " + subprotocol.encode("ascii") + b"\r\n"
     for name, value in session_cookie(exchange, settings):
         head += name + b": " + value + b"\r\n"
     return head + b"\r\n"

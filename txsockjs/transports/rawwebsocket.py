@@ -14,6 +14,7 @@ class RawWebSocketReceiver(WebSocketReceiver):
     """The receiver over a websocket without SockJS frames."""
 
     transport_name = "rawwebsocket"
+    has_subprotocols = True
     decoders: Decoders = {
         0x80 | TEXT: lambda payload: [payload.decode("utf-8")],
         0x80 | BINARY: lambda payload: [payload],

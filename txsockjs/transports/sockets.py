@@ -13,7 +13,7 @@ from ..exchange import Exchange
 from ..interfaces import Server
 from ..session import BaseSession
 from .careful import CarefulFactory, CarefulProtocol, Listener
-from .handshake import upgraded
+from .handshake import agreed_subprotocol, upgraded
 
 # A `WebSocketReceiver`, which needs what is here.
 _R = TypeVar("_R", bound=Any)
@@ -31,8 +31,11 @@ class Sockets:
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
         """Make the receiver of a request that passed all checks."""
         settings = self.server.settings
-        info = connection_info(exchange, settings, receiver_class.transport_name)
-        receiver: _R = receiver_class(self, info, upgraded(exchange, settings))
+        subprotocol = None
+        if receiver_class.has_subprotocols:
+            subprotocol = agreed_subprotocol(exchange, settings)
+        info = connection_info(exchange, settings, receiver_class.transport_name, subprotocol)
+        receiver: _R = receiver_class(self, info, upgraded(exchange, settings, subprotocol))
         return receiver
 
     def careful(self, listener: Listener, longest: int) -> CarefulProtocol:

@@ -73,6 +73,8 @@ class WebSocketReceiver:
     """
 
     transport_name = "websocket"
+    #: Whether one is agreed on; SockJS frames are no subprotocol, and clients offer none for them.
+    has_subprotocols = False
     #: What the fast lane takes: final text.
     decoders: Decoders = {0x80 | TEXT: decode_frame}
 
