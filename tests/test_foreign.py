@@ -129,7 +129,9 @@ def test_a_function_that_raises_ends_its_request(
     greeted(lab)
     function.calls, function.raises = 0, None
     client = ask(lab, data)
-    assert function.calls == 1
+    # Behind twisted.web the gate is asked before the body, and again with all of the request.
+    twice = setting == "allowed_origins" and name in SENDING and not fast
+    assert function.calls == 1 + twice
     assert client.answers[0].code in (101, 200, 204)
     if name in OPENING:
         assert lab.log == ["open"]
