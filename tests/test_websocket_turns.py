@@ -434,13 +434,14 @@ def test_a_message_that_does_not_come_to_its_end_has_a_time(begun: bytes, path: 
     lab.settle()
 
 
-def test_pings_between_fragments_give_no_more_time() -> None:
+@pytest.mark.parametrize("pings", [1, 1000])
+def test_pings_between_fragments_give_no_more_time(pings: int) -> None:
     lab = Lab(request_timeout=60)
     socket = lab.upgrade(FRAMED)
     socket.send(masked(b'"', 1))
     seconds = 0
     while close_code(socket.received) != 1008:
-        socket.send(masked(b"x" * 100, PING) + masked(b"x", 0))
+        socket.send(masked(b"x" * 9, PING) * pings + masked(b"x", 0))
         lab.clock.advance(1)
         seconds += 1
     assert seconds == 61  # each KiB gives a second more, and these are some bytes

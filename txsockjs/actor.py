@@ -294,8 +294,7 @@ class Mailbox(ABC):
         self._busy = True
         run = self._context.run
         taken = 0
-        pace: Pace | None = None
-        look = 1 if len(arguments) > 1 else 0
+        pace, look = (Pace(_CALLS_PER_STEP), 1) if len(arguments) > 1 else (None, 0)
         for argument in arguments:
             taken += 1
             try:
@@ -306,8 +305,7 @@ class Mailbox(ABC):
                 self.failed(Failure())
             if self._suspended or self._dropping:
                 break
-            if taken == look:
-                pace = pace or Pace(_CALLS_PER_STEP)
+            if pace is not None and taken == look:
                 ahead = pace.ahead(taken)
                 if not ahead:
                     self._pause()

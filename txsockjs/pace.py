@@ -36,10 +36,10 @@ class Pace:
         """Return how many more things may be done before this is asked again, 0 if none.
 
         ``done`` are all until now. For things that are so short that looking at the clock after
-        each of them would be felt: what lasted a third of the turn is not doubled.
+        each of them would be felt: three times as many more if they will not take the whole turn.
         """
         left = self._left - done
         time = self._until - clock()
         if left <= 0 or time <= 0:
             return 0
-        return min(done, left) if time > LONGEST * 2 / 3 else 1
+        return min(3 * done, left) if time > LONGEST * 3 / 4 else 1

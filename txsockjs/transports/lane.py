@@ -37,8 +37,9 @@ def read_messages(
     messages: list[Any] = []
     harmless = limits.harmless
     size = len(data)
-    frames = 0
-    while size - position >= 6 and data[position] in decoders and frames < most:
+    for frames in range(most):
+        if size - position < 6 or data[position] not in decoders:
+            break
         length = data[position + 1] - 0x80
         start = position + 6
         if length >= 126:
@@ -47,17 +48,16 @@ def read_messages(
         if length < 0 or length > longest or end > size:
             break
         try:
-            payload = unmask(data[start:end], data[start - 4 : start])
-            brought = decoders[data[position]](payload)
+            brought = decoders[data[position]](unmask(data[start:end], data[start - 4 : start]))
             if length > harmless:
                 limits.check(brought, length)
+                return messages + brought, end, frames + 1
         except (RequestError, ValueError):
             break
         messages += brought
         position = end
-        frames += 1
-        if length > harmless:
-            break
+    else:
+        frames = most
     return messages, position, frames
 
 
@@ -127,18 +127,25 @@ def _length(data: bytes, position: int) -> tuple[int, int]:
 
 
 def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | None:
-    """Return what a read brought if that is one short frame, or None: most reads are so.
+    """Return what a read brought if that is one frame, or None: most reads are so.
 
     ``harmless`` is the size in bytes of a payload whose messages need not be checked.
     """
     size = len(data)
-    if 6 <= size <= 131 and data[1] == size + 122 and size - 6 <= harmless:
-        decode = decoders.get(data[0])
-        if decode is not None:
-            try:
-                return decode(unmask(data[6:], data[2:6]))
-            except (RequestError, ValueError):
-                pass
+    if size <= 131:
+        start = 6
+        if size < 6 or data[1] != size + 122:
+            return None
+    else:
+        start = 8
+        if size < 134 or data[1] != 0xFE or int.from_bytes(data[2:4], "big") != size - 8:
+            return None
+    decode = decoders.get(data[0])
+    if decode is not None and size - start <= harmless:
+        try:
+            return decode(unmask(data[start:], data[start - 4 : start]))
+        except (RequestError, ValueError):
+            pass
     return None
 
 

@@ -182,7 +182,11 @@ class WebSocketReceiver:
         position, size = 0, len(data)
         pace: Pace | None = None
         while position < size and not self._over:
-            position, frames = self._read_some(data, position)
+            careful = self._careful
+            read = None
+            if careful is None or careful.is_between_messages:
+                read = self._read_plain(data, position)
+            position, frames = read or self._read_carefully(data, position)
             if self._held is None and position < size:
                 pace = pace or Pace(_MOST_FRAMES)
                 if not pace.may_go_on(frames):
@@ -192,21 +196,14 @@ class WebSocketReceiver:
                 self._held += data[position:]
                 break
         self._reading = False
-        if self._held is None and not self._over and self._is_unfinished:
-            self._expect_more()
-        elif self._slow is not None:
-            self._all_came()
+        if self._partial is not None or self._careful is not None or self._slow is not None:
+            self._watch_end()
 
-    def _read_some(self, data: bytes, position: int) -> tuple[int, int]:
-        """Read what is at ``position``; return where that ends, and how many frames it was."""
+    def _read_carefully(self, data: bytes, position: int) -> tuple[int, int]:
+        """Let Autobahn read; return where that ends, and how many frames it was."""
         careful = self._careful
-        if careful is None or careful.is_between_messages:
-            read = self._read_plain(data, position)
-            if read is not None:
-                return read
-            careful = self._careful
-            if careful is None:
-                careful = self._careful = self._sockets.careful(self, self._longest)
+        if careful is None:
+            careful = self._careful = self._sockets.careful(self, self._longest)
         frames = careful.frames
         # A slice at a time, as it can't be stopped, and copies what it has not read for each frame.
         end = min(position + max(_SLICE, careful.missing), len(data))
@@ -214,13 +211,14 @@ class WebSocketReceiver:
         return end, careful.frames - frames + 1
 
     def _read_plain(self, data: bytes, position: int) -> tuple[int, int] | None:
-        """Do the same for what the fast lane takes, or return None."""
+        """Read what the fast lane takes; return the same, or None if that is nothing."""
         if data[position] in self.decoders and not self._closing:
             messages, end, frames = read_messages(
                 data, position, self._longest, self.decoders, self._sockets.limits, _MOST_FRAMES
             )
             if frames:
-                self._all_came()
+                if self._slow is not None:
+                    self._all_came()
                 self.tell_received(messages)
                 return end, frames
             self._partial = read_partial(data[position:], self._longest, self.decoders)
@@ -238,15 +236,17 @@ class WebSocketReceiver:
 
     # -- a message that is not all here
 
-    @property
-    def _is_unfinished(self) -> bool:
-        if self._careful is not None and not self._careful.is_between_messages:
-            return True
-        return self._partial is not None
-
-    def _expect_more(self) -> None:
-        """Give the message that began a time to come to its end, whatever comes between."""
-        if self._slow is None and self.transport is not None:
+    def _watch_end(self) -> None:
+        """Give a message that began a time to come to its end, whatever comes between."""
+        if self._held is not None or self._over:
+            return
+        careful = self._careful
+        begun = self._partial is not None or (
+            careful is not None and not careful.is_between_messages
+        )
+        if not begun:
+            self._all_came()
+        elif self._slow is None and self.transport is not None:
             server = self._sockets.server
             self._begun = server.reactor.seconds()
             self._slow = Deadline(server.reactor, server.settings.request_timeout, self._look)
