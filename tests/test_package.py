@@ -15,13 +15,12 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
 # From the bottom to the top: a module imports from the lines above its own only.
 LAYERS = [
-    ["awaiting", "errors", "pace", "stats"],
+    ["awaiting", "errors", "pace", "stats", "timeouts"],
     [
         *("kinds", "limits", "proto", "conn", "clock", "deadlines", "periodic", "actor"),
         *("producing", "sockopts", "sessioncontainer"),
     ],
     ["settings", "takeover", "shortcuts", "head"],
-    ["timeouts"],
     ["exchange"],
     ["headers", "interfaces", "direct"],
     ["clients", "application"],

@@ -13,11 +13,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
 from txsockjs import shortcuts
-from txsockjs.shortcuts import is_secure, lose, own_address, watch, write
+from txsockjs.shortcuts import is_secure, lose, own_address, unsent, watch, write
 
 from .fakes import Producer, Reactor
 
@@ -209,3 +210,14 @@ def test_other_transports_are_asked_for_their_address() -> None:
     ]
     assert addresses[0] is addresses[1]
     assert addresses[0].port == 80
+
+
+def test_what_waits_in_a_transport_or_under_it_is_told_as_far_as_it_tells() -> None:
+    class Waiting:
+        dataBuffer, offset, _tempDataLen = b"x" * 100, 30, 7
+
+    factory: Any = WrappingFactory(None)
+    wrapper: Any = ProtocolWrapper(factory, None)
+    wrapper.transport = Waiting()
+    assert unsent(Waiting()) == unsent(wrapper) == 77
+    assert unsent(object()) == 0

@@ -22,9 +22,9 @@ from .exchange import Exchange
 from .head import Request, read_request
 from .pace import Pace
 from .resources import Page
-from .shortcuts import watch, write
+from .shortcuts import unsent, watch, write
 from .takeover import replace_protocol
-from .timeouts import Stuck, Timeouts
+from .timeouts import Progress, Timeouts, is_over
 
 # A body that is larger is left to twisted.web if it is not here with its head.
 _LONGEST_WAIT = 64 * 1024
@@ -60,12 +60,13 @@ class Front:
 
     __slots__ = (
         "_address",
-        "_begun",
+        "_coming",
         "_exchange",
         "_given",
         "_held",
         "_idle_since",
         "_last",
+        "_leaving",
         "_next_turn",
         "_over",
         "_owner",
@@ -73,7 +74,6 @@ class Front:
         "_serving",
         "_skip",
         "_stopped",
-        "_stuck",
         "_wanted",
         "life",
         "transport",
@@ -87,13 +87,13 @@ class Front:
         self._held = bytearray()
         self._last: Request | None = None
         self._next_turn: Any | None = None
-        self._begun = 0.0
+        self._coming: Progress | None = None  # of a body that is not all here
         self._wanted = 0  # how many bytes a request whose body is not all here will have
         self._skip = 0  # how many bytes are left of the body of a request that was refused
         self._serving = False
         self._stopped = False
         self._over = False
-        self._stuck: Stuck | None = None  # while the peer does not take what is written
+        self._leaving: Progress | None = None  # of what was written, while the peer must take it
         self._registered = False
         self.life: float | None = None
         self.transport: Any | None = None
@@ -209,13 +209,14 @@ class Front:
         end = request.end
         exchange = DirectExchange(self, request, data[request.start : end])
         if end > len(data):
-            self._begun = self._idle_since = self._owner.reactor.seconds()
+            self._idle_since = self._owner.reactor.seconds()
+            self._coming = Progress(self._idle_since)
             if not page.refuses(exchange, request.session_id):
                 self._wanted = end
                 return data
             self._skip = end - len(data)
         self._exchange = exchange
-        exchange.ready = self._stuck is None
+        exchange.ready = self._leaving is None
         page.serve(exchange, request.session_id)
         return data[end:]
 
@@ -297,19 +298,20 @@ class Front:
 
     def expire(self, until: float, timeouts: Timeouts) -> str | None:
         """End the connection if its time was over then, and return which time that was."""
-        if self._stuck is not None:
-            if not self._stuck.is_over(
-                until, timeouts.shortest if self._over else timeouts.request
-            ):
+        if self._leaving is not None:
+            limit = timeouts.shortest if self._over else timeouts.request
+            if not self._leaving.is_over(until, limit, -unsent(self.transport)):
                 return None
             self.transport.abortConnection()  # type: ignore[union-attr]
             return "answer"
         if self._exchange is not None or self._next_turn is not None:
             return None
-        if timeouts.is_idle(until - self._idle_since):
+        if is_over(until - self._idle_since, timeouts.idle):
             self._lose()
             return "idle"
-        if (self._wanted or self._skip) and timeouts.is_slow(until - self._begun, len(self._held)):
+        if self._coming is None or not (self._wanted or self._skip):
+            return None
+        if self._coming.is_over(until, timeouts.request, len(self._held)):
             self._lose()
             return "request"
         return None
@@ -317,19 +319,23 @@ class Front:
     def _lose(self) -> None:
         transport: Any = self.transport
         self._over = True
-        self._stuck = self._stuck or Stuck(transport, self._owner.reactor.seconds())
+        if self._leaving is None:
+            self._watch_leaving()
         self._unregister()
         transport.loseConnection()
+
+    def _watch_leaving(self) -> None:
+        self._leaving = Progress(self._owner.reactor.seconds(), -unsent(self.transport))
 
     # -- IPushProducer: the transport's word on whether the peer reads
 
     def pauseProducing(self) -> None:
-        self._stuck = Stuck(self.transport, self._owner.reactor.seconds())
+        self._watch_leaving()
         if self._exchange is not None:
             self._exchange.pauseProducing()
 
     def resumeProducing(self) -> None:
-        self._stuck = None
+        self._leaving = None
         if self._exchange is not None:
             self._exchange.resumeProducing()
 

@@ -1,21 +1,20 @@
 """How long a connection may be idle, bring a request, and take an answer.
 
 Rules: the time in which the server itself waits is in none of these. Who is slow but goes on, at
-`FLOOR` bytes a second or more, is waited for. Asked by the connections of a site, in its sweep.
+`FLOOR` bytes a second or more, is waited for. Pure; asked by the connections of a site, in its
+sweep.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from .shortcuts import unsent
+from typing import NamedTuple
 
 #: How many bytes a second are not too slow.
 FLOOR = 1024
 
 
 class Timeouts(NamedTuple):
-    """The limits of a site, in seconds; None is none."""
+    """What a site allows, in seconds; None is any time."""
 
     idle: float | None
     request: float | None
@@ -25,28 +24,27 @@ class Timeouts(NamedTuple):
         """The shorter one: how long the peer has to take the end of its connection."""
         return min(filter(None, self), default=None)
 
-    def is_idle(self, seconds: float) -> bool:
-        """Tell whether so long is too long for nothing to come."""
-        return self.idle is not None and seconds >= self.idle
 
-    def is_slow(self, seconds: float, received: int) -> bool:
-        """Tell whether so long is too long for a request of which so much has come."""
-        return self.request is not None and seconds >= self.request + received / FLOOR
+class Progress:
+    """How far something is that the peer must do, since ``now``; ``moved`` counts its bytes."""
 
+    __slots__ = ("_moved", "_since")
 
-class Stuck:
-    """A transport whose peer must take what was written, since a time."""
-
-    __slots__ = ("_since", "_transport", "_unsent")
-
-    def __init__(self, transport: Any, now: float) -> None:
-        self._transport = transport
+    def __init__(self, now: float, moved: int = 0) -> None:
         self._since = now
-        self._unsent = unsent(transport)
+        self._moved = moved
 
-    def is_over(self, until: float, limit: float | None) -> bool:
-        """Tell whether too little was taken in all the time until then."""
-        left = unsent(self._transport)
-        self._since += max(0, self._unsent - left) / FLOOR
-        self._unsent = left
-        return limit is not None and until - self._since >= limit
+    def is_over(self, until: float, limit: float | None, moved: int) -> bool:
+        """Tell whether it went on too slowly until then; None is no limit.
+
+        Each second's worth of bytes puts it off by a second; nobody gets more than ``limit``.
+        """
+        gained = max(0, moved - self._moved) / FLOOR
+        self._since = min(until, self._since + gained)
+        self._moved = moved
+        return is_over(until - self._since, limit)
+
+
+def is_over(seconds: float, limit: float | None) -> bool:
+    """Tell whether so long is too long; None is no limit."""
+    return limit is not None and seconds >= limit

@@ -22,8 +22,8 @@ from .exchange import REASONS
 from .head import LONGEST_HEAD, MOST_HEADERS
 from .headers import NEVER_CACHED, TEXT, shared_with
 from .pace import Pace
-from .shortcuts import is_secure
-from .timeouts import Stuck, Timeouts
+from .shortcuts import is_secure, unsent
+from .timeouts import Progress, Timeouts, is_over
 
 # What is read and thrown away after a refusal: closing with bytes unread would reset the
 # connection, and the client might never see the answer (RFC 9112, section 9.6).
@@ -66,9 +66,9 @@ class Channel(HTTPChannel):
         super().__init__()
         self._pace = Pace(_MOST)
         self._next_turn: Any | None = None
-        self._begun: float | None = None  # since when a request comes that is not all here
+        self._coming: Progress | None = None  # of a request that is not all here
         self._idle_since = 0.0
-        self._stuck: Stuck | None = None  # while the peer must take what was written
+        self._leaving: Progress | None = None  # of what was written, while the peer must take it
 
     def connectionMade(self) -> None:
         """Wait for a request."""
@@ -84,8 +84,8 @@ class Channel(HTTPChannel):
         if not self._busyReceiving:
             self._pace = Pace(_MOST)
             self._idle_since = self.site.reactor.seconds()
-            if self._begun is None and not self._handlingRequest:
-                self._begun = self._idle_since
+            if self._coming is None and not self._handlingRequest:
+                self._coming = Progress(self._idle_since)
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
@@ -149,7 +149,7 @@ class Channel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         """Handle a request that is here."""
-        self._begun = None
+        self._coming = None
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
@@ -165,12 +165,12 @@ class Channel(HTTPChannel):
 
     def pauseProducing(self) -> None:
         """Wait until the peer takes what was written."""
-        self._stuck = Stuck(self.transport, self.site.reactor.seconds())
+        self._watch_leaving()
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """Go on writing, and reading unless it waits for its turn."""
-        self._stuck = None
+        self._leaving = None
         super().resumeProducing()
         if self.paused:
             self._networkProducer.pauseProducing()
@@ -189,28 +189,31 @@ class Channel(HTTPChannel):
 
     def expire(self, until: float, timeouts: Timeouts) -> str | None:
         """End the connection if its time was over then, and return which time that was."""
-        if self._stuck is not None:
+        if self._leaving is not None:
             limit = timeouts.request if self._waitingForTransport else timeouts.shortest
-            if not self._stuck.is_over(until, limit):
+            if not self._leaving.is_over(until, limit, -unsent(self.transport)):
                 return None
             self.transport.abortConnection()
             return "answer"
         if self._handlingRequest:
             return None
-        if timeouts.is_idle(until - self._idle_since):
+        if is_over(until - self._idle_since, timeouts.idle):
             self.loseConnection()
             return "idle"
         content = self.requests[-1].received if self.requests else 0
-        if self._begun is not None and timeouts.is_slow(until - self._begun, content):
+        if self._coming is not None and self._coming.is_over(until, timeouts.request, content):
             self.loseConnection()
             return "request"
         return None
 
     def loseConnection(self) -> Any:
         """End when the peer has taken what was written."""
-        if self._stuck is None:
-            self._stuck = Stuck(self.transport, self.site.reactor.seconds())
+        if self._leaving is None:
+            self._watch_leaving()
         return super().loseConnection()
+
+    def _watch_leaving(self) -> None:
+        self._leaving = Progress(self.site.reactor.seconds(), -unsent(self.transport))
 
 
 def _is_plain(line: bytes) -> bool:
