@@ -57,7 +57,11 @@ def test_a_callback_awaits_what_asyncio_has_and_deferreds_between(what, server):
     if what in ("aiohttp", "httpx", "redis"):
         pytest.importorskip(what)
     result = {**LIBRARIES, **NEWER}[what]
-    told = tell(server.port, what, what)
-    assert "Traceback" not in server.output, server.output
-    assert told == [f'a["{what}: {result}"]'] * 2
-    assert "Traceback" not in server.output, server.output
+    said = len(server.said)
+    assert tell(server.port, what, what) == [f'a["{what}: {result}"]'] * 2, server.output
+    assert "Traceback" not in "".join(server.said[said:])
+
+
+def test_an_exit_in_a_task_does_not_end_the_server(server):
+    assert tell(server.port, "exit", "wait_for") == ['c[1011,"Internal error"]']
+    assert tell(server.port, "wait_for") == ['a["wait_for: over"]']
