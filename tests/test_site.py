@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
 
+from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.site import MEMORY_LIMIT, REFUSAL, SockJSRequest, SockJSSite
 from txsockjs.webchannel import DISCARD_LIMIT
 
@@ -32,13 +33,17 @@ class Transport(StringTransport):
     """An in-memory TCP connection that records how its server ended it."""
 
     connected = True
-    half_closed = False
+    aborted = half_closed = False
 
     def setTcpNoDelay(self, enabled):
         self.no_delay = enabled
 
     def loseWriteConnection(self):
         self.half_closed = True
+
+    def abortConnection(self):
+        self.aborted = True
+        super().abortConnection()
 
     def close(self, channel):
         self.connected = False
@@ -367,3 +372,48 @@ def test_that_it_starts_and_stops_is_left_for_the_ports_to_say():
         site.doStart()
         site.doStop()
     assert logged == []
+
+
+# -- how long connections may take
+
+
+def routers(**settings):
+    return {
+        f"/{number}": SockJSRouter(SockJSConnection, f"/{number}", reactor=Clock(), **pair)
+        for number, pair in enumerate(
+            dict(zip(settings, values)) for values in zip(*settings.values())
+        )
+    }
+
+
+def test_the_longest_times_of_its_routers_are_a_sites():
+    known = routers(idle_timeout=[5, 30], request_timeout=[40, 10])
+    site = SockJSSite(Echo(), LIMIT, known, reactor=Clock())
+    assert (site.timeOut, site.request_timeout) == (30, 40)
+    site.shorten(routers(idle_timeout=[7], request_timeout=[8]))
+    assert (site.timeOut, site.request_timeout) == (7, 8)
+
+
+def test_a_site_without_routers_has_the_default_times():
+    site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+    assert (site.timeOut, site.request_timeout) == (75, 60)
+
+
+@pytest.mark.parametrize("seconds", [9, None])
+def test_a_time_out_that_was_given_stays(seconds):
+    known = routers(idle_timeout=[30])
+    site = SockJSSite(Echo(), LIMIT, known, reactor=Clock(), timeout=seconds)
+    assert site.timeOut == seconds
+    site.shorten(known)
+    assert site.timeOut == seconds
+
+
+def test_a_page_that_is_never_taken_ends(connect):
+    site, channel, transport = connect()
+    site.timeOut, site.request_timeout = 8, 20
+    channel.dataReceived(post(length(3), body=b"abc") * 2)
+    transport.producer.pauseProducing()
+    for _ in range(30):
+        site.reactor.advance(1)
+    assert transport.aborted
+    assert site.ended == {"idle": 0, "request": 0, "answer": 1}
