@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from txsockjs import pace
-from txsockjs.pace import LONGEST, Pace
+from txsockjs.pace import LONGEST, Pace, next_look
 
 
 @pytest.fixture
@@ -31,9 +31,10 @@ def test_a_turn_ends_after_some_time(clock: list[float]) -> None:
 
 
 def test_short_things_are_looked_after_now_and_then(clock: list[float]) -> None:
-    turn = Pace(100)
-    assert [turn.ahead(done) for done in (1, 4, 16, 64, 99, 100)] == [3, 12, 48, 36, 1, 0]
+    began = clock[0]
+    looks = [next_look(done, 100, began) for done in (1, 4, 16, 64, 99, 100, 101)]
+    assert looks == [4, 16, 64, 100, 100, 0, 0]
     clock[0] += LONGEST / 2
-    assert turn.ahead(32) == 1
+    assert next_look(32, 100, began) == 33
     clock[0] += LONGEST
-    assert turn.ahead(33) == 0
+    assert next_look(33, 100, began) == 0

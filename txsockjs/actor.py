@@ -18,9 +18,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from . import pace
 from .awaiting import to_deferred
 from .errors import TooManySenders, WrongThread
-from .pace import Pace
 
 _log = Logger()
 
@@ -34,6 +34,8 @@ _STEPS_PER_TURN = 2048
 # Nor must one mailbox that is full of small messages: after so many calls, or the time of a turn,
 # the others go on.
 _CALLS_PER_STEP = 1024
+# So many calls are made before the time is looked at: most batches are smaller.
+_FIRST_LOOK = 4
 # Nor must one that has more to send whenever it is flushed.
 _FLUSHES_PER_TURN = 256
 
@@ -294,7 +296,7 @@ class Mailbox(ABC):
         self._busy = True
         run = self._context.run
         taken = 0
-        pace, look = (Pace(_CALLS_PER_STEP), 1) if len(arguments) > 1 else (None, 0)
+        look, began = (_FIRST_LOOK, pace.clock()) if len(arguments) > _FIRST_LOOK else (0, 0.0)
         for argument in arguments:
             taken += 1
             try:
@@ -305,12 +307,11 @@ class Mailbox(ABC):
                 self.failed(Failure())
             if self._suspended or self._dropping:
                 break
-            if pace is not None and taken == look:
-                ahead = pace.ahead(taken)
-                if not ahead:
+            if taken == look:
+                look = pace.next_look(taken, _CALLS_PER_STEP, began)
+                if not look:
                     self._pause()
                     break
-                look += ahead
         if taken < len(arguments) and not self._dropping:
             self._append_all(call, arguments[taken:], cost)
             taken = len(arguments)
@@ -449,16 +450,14 @@ class Mailbox(ABC):
             self._work()
 
     def _work(self) -> None:
-        pace: Pace | None = None
-        done, look = 0, 1
+        done, look, began = 0, 1, 0.0
         while self._calls and not self._suspended:
             if done == look:
-                pace = pace or Pace(_CALLS_PER_STEP)
-                ahead = pace.ahead(done)
-                if not ahead:
+                began = began or pace.clock()  # most have nothing more to do after one call
+                look = pace.next_look(done, _CALLS_PER_STEP, began)
+                if not look:
                     self._pause()
                     break
-                look += ahead
             done += 1
             call, argument, size = self._calls[0]
             if type(argument) is _Batch:

@@ -32,14 +32,15 @@ class Pace:
         self._left -= done
         return self._left > 0 and clock() < self._until
 
-    def ahead(self, done: int) -> int:
-        """Return how many more things may be done before this is asked again, 0 if none.
 
-        ``done`` are all until now. For things that are so short that looking at the clock after
-        each of them would be felt: three times as many more if they will not take the whole turn.
-        """
-        left = self._left - done
-        time = self._until - clock()
-        if left <= 0 or time <= 0:
-            return 0
-        return min(3 * done, left) if time > LONGEST * 3 / 4 else 1
+def next_look(done: int, most: int, since: float) -> int:
+    """Return after how many things to ask this again, or 0 if the turn that began then is over.
+
+    ``done`` things were done in it, and ``most`` may be. For things that are so short that looking
+    at the clock after each of them would be felt: it is done after four times as many, if they will
+    not take the whole turn.
+    """
+    spent = clock() - since
+    if spent >= LONGEST or done >= most:
+        return 0
+    return min(4 * done, most) if 4 * spent < LONGEST else done + 1
