@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import subprocess
@@ -136,3 +137,37 @@ def test_a_websocket_with_its_first_frame_and_its_end(
         assert read_frame(answer) == (8, code)
     connection.settimeout(4)  # or the deadline of the handshake ends it
     assert answer.read() == b""
+
+
+def test_after_a_violation_the_close_frame_is_the_last_that_comes(
+    connection: socket.socket,
+) -> None:
+    answer = connection.makefile("rb")
+    connection.sendall(upgrade("/chat/000/abc/websocket").replace("\n", "\r\n").encode())
+    assert read_head(answer).startswith(b"HTTP/1.1 101 ")
+    assert read_frame(answer) == (1, b"o")
+    # What comes after it is read, or a reset would take the close frame with it.
+    connection.sendall(b"\x81\x05hello" + b"\xff" * 300_000)
+    code, payload = read_frame(answer)
+    assert (code, payload[:2]) == (8, b"\x03\xea")
+    connection.settimeout(4)
+    assert answer.read() == b""
+
+
+def test_a_flood_of_frames_is_answered_in_order(connection: socket.socket) -> None:
+    answer = connection.makefile("rb")
+    connection.sendall(upgrade("/chat/000/abc/websocket").replace("\n", "\r\n").encode())
+    assert read_head(answer).startswith(b"HTTP/1.1 101 ")
+    numbers = [str(number) for number in range(5000)]
+    frames = [frame(1, b'"%b"' % number.encode()) + frame(9, b"") for number in numbers]
+    connection.sendall(b"".join(frames))
+    heard: list[str] = []
+    pongs = 0
+    assert read_frame(answer) == (1, b"o")
+    while len(heard) < 5000 or pongs < 5000:
+        opcode, payload = read_frame(answer)
+        if opcode == 1:
+            heard += json.loads(payload[1:])
+        else:
+            pongs += 1
+    assert heard == numbers
