@@ -262,10 +262,10 @@ class Front:
             self._over = True
             self._regulate()  # or TLS would not hear the peer's end
             self._lose()
-        elif not self._is_busy:
+        elif (self._held or self._stopped) and not self._is_busy:
             if self._held:
                 self._serve(bytes(self._held))
-            elif self._stopped:
+            else:
                 self._regulate()
 
     def give(self, protocol: Any) -> None:
