@@ -309,7 +309,7 @@ def test_sigterm_lets_the_application_handle_what_was_acknowledged(tmp_path):
             assert read_frame(websocket)[0] == 10  # so the message was read, too
             server.process.terminate()
             assert read_frame(websocket) == (1, b'c[3000,"Go away!"]')
-        assert server.stop() == 0
+        assert server.process.wait(PATIENCE) == 0  # a second signal could come too late
     handled = re.findall(r"(?:handled|closed) (.*)$", server.output, re.MULTILINE)
     assert [line for line in handled if "number" in line] == messages
     assert "of the websocket" in handled
