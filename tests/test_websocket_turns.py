@@ -284,6 +284,20 @@ def test_who_is_not_read_need_not_answer_a_ping() -> None:
     lab.settle()
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_who_is_not_read_is_written_to_or_its_end_would_never_show(path: str) -> None:
+    lab, _ = slow_lab(mailbox_limit=100, heartbeat_delay=10)
+    socket = lab.upgrade(path)
+    socket.send(text(path, "first") + text(path, "x" * 200))
+    assert is_paused(socket)
+    for _ in range(3):
+        socket.take()
+        lab.pass_time(10)
+        assert socket.take().endswith(b"\x89\x00")
+    socket.vanish()
+    lab.settle()
+
+
 def grown(socket: Connection, pieces: list[bytes]) -> int:
     """How much more memory is in use after these."""
     tracemalloc.start()

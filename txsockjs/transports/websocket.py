@@ -432,10 +432,14 @@ class WebSocketReceiver:
             self._send_raw(frame(opcode, payload))
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life, unless it is being asked already."""
-        if self._deadline is None and self._held is None:
+        """Ask the peer for a sign of life, unless it is being asked already.
+
+        One that is not read need not answer, but is asked: its end shows only when it is written to.
+        """
+        if self._deadline is None:
             self.write(PING, b"")
-            self._start_deadline()
+            if self._held is None:
+                self._start_deadline()
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``ping_timeout`` to do its part."""
