@@ -434,7 +434,7 @@ class WebSocketReceiver:
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it is being asked already.
 
-        One that is not read need not answer, but is asked: its end shows only when it is written to.
+        One that is not read need not answer, but its end shows only when it is written to.
         """
         if self._deadline is None:
             self.write(PING, b"")
