@@ -2,7 +2,7 @@
 
 import pytest
 
-from txsockjs import pace
+from txsockjs.actors import pace
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

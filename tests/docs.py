@@ -23,8 +23,8 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 
-from txsockjs.config import Plan
-from txsockjs.options import Options
+from txsockjs.cli.options import Options
+from txsockjs.cli.plan import Plan
 
 from .running import ROOT
 from .wire.test_endpoints import certificate

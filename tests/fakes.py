@@ -13,12 +13,12 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from txsockjs import SockJSConnection
-from txsockjs.actor import Scheduler
-from txsockjs.conn import ConnectionInfo
-from txsockjs.interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED
-from txsockjs.periodic import Starter
-from txsockjs.session import BaseSession, Session
-from txsockjs.sessioncontainer import SessionContainer
+from txsockjs.actors.connection import ConnectionInfo
+from txsockjs.actors.heartbeat import Starter
+from txsockjs.actors.interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED
+from txsockjs.actors.mailbox import Scheduler
+from txsockjs.actors.registry import SessionContainer
+from txsockjs.actors.session import BaseSession, Session
 from txsockjs.settings import Settings
 from txsockjs.stats import StatsCollector
 

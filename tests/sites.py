@@ -10,8 +10,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
-from txsockjs.front import Front
-from txsockjs.root import Root
+from txsockjs.server.front import Front
+from txsockjs.server.root import Root
 from txsockjs.site import SockJSRequest, SockJSSite
 from txsockjs.testing.network import Connection, Transport
 

@@ -16,11 +16,11 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 
-from txsockjs.awaiting import to_deferred
-from txsockjs.conn import SockJSConnection
+from txsockjs.actors.awaiting import to_deferred
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.actors.interfaces import RECEIVED
+from txsockjs.actors.session import BaseSession
 from txsockjs.errors import Refused
-from txsockjs.interfaces import RECEIVED
-from txsockjs.session import BaseSession
 
 from .fakes import FakeReceiver, FakeServer, make_session, open_session, settle
 
@@ -158,7 +158,7 @@ def test_asyncio_sleeps_under_its_reactor() -> None:
         import asyncio
         from twisted.internet import reactor
         from tests.fakes import open_session
-        from txsockjs.interfaces import RECEIVED
+        from txsockjs.actors.interfaces import RECEIVED
 
         async def react(connection, message):
             await asyncio.sleep(0.001)

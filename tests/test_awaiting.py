@@ -15,9 +15,9 @@ from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, su
 from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
-from txsockjs.awaiting import to_deferred
-from txsockjs.interfaces import RECEIVED
-from txsockjs.session import Session
+from txsockjs.actors.awaiting import to_deferred
+from txsockjs.actors.interfaces import RECEIVED
+from txsockjs.actors.session import Session
 
 from .fakes import FakeReceiver, FakeServer, make_session, open_session, settle
 

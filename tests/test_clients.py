@@ -9,7 +9,10 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
-from txsockjs.clients import (
+from txsockjs.actors.connection import read_cookies
+from txsockjs.errors import OriginRefused
+from txsockjs.http.headers import cors, session_cookie
+from txsockjs.http.snapshot import (
     check_origin,
     client_address,
     connection_info,
@@ -17,9 +20,6 @@ from txsockjs.clients import (
     page_origin,
     parse_address,
 )
-from txsockjs.conn import read_cookies
-from txsockjs.errors import OriginRefused
-from txsockjs.headers import cors, session_cookie
 from txsockjs.settings import Settings
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from txsockjs.config import Plan
-from txsockjs.conn import SockJSConnection
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.cli.plan import Plan
 from txsockjs.errors import SettingsError
-from txsockjs.gateway import Upstream
+from txsockjs.protocols.gateway import Upstream
 
 CHAT = f"{__name__}.Chat"
 

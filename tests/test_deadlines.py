@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import testing
-from txsockjs.deadlines import GRACE, STALL, Deadline, Sweep
-from txsockjs.interfaces import RECEIVED
+from txsockjs.actors.deadlines import GRACE, STALL, Deadline, Sweep
+from txsockjs.actors.interfaces import RECEIVED
 
 from .fakes import open_session, settle
 from .memory import Lab

@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from txsockjs.demo import (
+from txsockjs.cli.demo import (
     CLIENT,
     NAME_LIMIT,
     STATS_INTERVAL,
@@ -20,7 +20,7 @@ from txsockjs.demo import (
     find_client,
 )
 from txsockjs.errors import SettingsError
-from txsockjs.root import Root
+from txsockjs.server.root import Root
 from txsockjs.settings import Settings
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 1)

@@ -20,7 +20,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSRouter, testing
-from txsockjs.options import Options
+from txsockjs.cli.options import Options
 
 from .docs import DOCS, PAGES, Reader, found, options
 from .needed import program

@@ -15,9 +15,10 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.tap import portforward
 
 from txsockjs import Settings
-from txsockjs.config import Plan
+from txsockjs.cli.options import Options
+from txsockjs.cli.plan import Plan
 from txsockjs.endpoints import SockJSServerEndpoint
-from txsockjs.gateway import (
+from txsockjs.protocols.gateway import (
     CONNECT_TIMEOUT,
     TIMED_OUT,
     UNREACHABLE,
@@ -25,10 +26,9 @@ from txsockjs.gateway import (
     UPSTREAM_LOST,
     Upstream,
 )
-from txsockjs.legacy import OPTIONS
-from txsockjs.options import Options
+from txsockjs.protocols.options_1x import OPTIONS
+from txsockjs.protocols.transport import NOT_TEXT, SockJSTransport
 from txsockjs.testing.network import Transport
-from txsockjs.transport import NOT_TEXT, SockJSTransport
 
 from .running import ROOT
 

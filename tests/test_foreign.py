@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
 from txsockjs.errors import NotFound
-from txsockjs.proto import Message
+from txsockjs.wire.proto import Message
 
 from .fakes import FakeReceiver, FakeServer, Producer, make_session, settle
 from .sites import Client, SiteLab, request

@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
-from txsockjs.front import Front
+from txsockjs.server.front import Front
 
 from .fakes import Reactor
 from .raw import frame

@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
 from txsockjs import SockJSConnection, SockJSRouter
-from txsockjs.root import Root
+from txsockjs.server.root import Root
+from txsockjs.server.web_channel import DISCARD_LIMIT
 from txsockjs.site import SockJSSite
-from txsockjs.webchannel import DISCARD_LIMIT
 
 from .sites import Client, OwnRequest, SiteLab, request
 

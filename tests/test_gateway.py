@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsockjs import SettingsError
-from txsockjs.gateway import Gateway, Upstream
-from txsockjs.serving import serving
+from txsockjs.protocols.connection import serving
+from txsockjs.protocols.gateway import Gateway, Upstream
 
 from .memory import Lab
 from .raw import PATIENCE, asked, frame, post, read_frame, read_head, upgrade

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from txsockjs.head import Request, read_request
+from txsockjs.wire.request_head import Request, read_request
 
 HOST = "Host: a"
 

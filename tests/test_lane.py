@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from txsockjs import SockJSConnection
-from txsockjs.limits import Limits
-from txsockjs.proto import decode_frame
-from txsockjs.transports import websocket
-from txsockjs.transports.lane import _unmask, _unmask_bytewise, read_messages, unmask
-from txsockjs.transports.websocket import WebSocketReceiver
+from txsockjs.transports.websocket import receiver as websocket
+from txsockjs.transports.websocket.receiver import WebSocketReceiver
+from txsockjs.wire.limits import Limits
+from txsockjs.wire.proto import decode_frame
+from txsockjs.wire.whole_frames import _unmask, _unmask_bytewise, read_messages, unmask
 
 from .memory import Lab
 from .sites import Client, SiteLab, Wire, cut

@@ -12,14 +12,14 @@ from twisted.internet.base import DelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.web.http import HTTPChannel, Request
 
-from txsockjs.actor import Mailbox
-from txsockjs.application import Application
-from txsockjs.exchange import Exchange
-from txsockjs.front import Front
-from txsockjs.session import BaseSession
+from txsockjs.actors.application import Application
+from txsockjs.actors.mailbox import Mailbox
+from txsockjs.actors.session import BaseSession
+from txsockjs.http.exchange import Exchange
+from txsockjs.server.front import Front
 from txsockjs.site import SockJSRequest
-from txsockjs.transports.base import HTTPReceiver
-from txsockjs.transports.websocket import WebSocketReceiver
+from txsockjs.transports.receiver import HTTPReceiver
+from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
 from .raw import frame
 from .sites import LIMIT, POLL, SEND, UPGRADE, SiteLab, Wire, request

@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 import txsockjs.utils
 from txsockjs import Settings, SettingsError
 from txsockjs.factory import SockJSFactory, SockJSMultiFactory
-from txsockjs.legacy import OPTIONS, PRIVATE_NETWORKS, parsed, translated
+from txsockjs.protocols.options_1x import OPTIONS, PRIVATE_NETWORKS, parsed, translated
 from txsockjs.resource import SockJSResource
 
 NEVER_TO = frozenset({"websocket", "rawwebsocket"})

@@ -10,8 +10,8 @@ import pytest
 
 from txsockjs import SockJSConnection
 from txsockjs.errors import BatchTooLarge, MessageTooLarge
-from txsockjs.limits import Limits, utf8_size
 from txsockjs.multiplex import MultiplexConnection
+from txsockjs.wire.limits import Limits, utf8_size
 
 from .memory import Connection, Lab
 from .sites import SiteLab

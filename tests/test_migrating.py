@@ -10,7 +10,7 @@ import sysconfig
 import pytest
 from twisted.internet.task import Clock
 
-import txsockjs
+import txsockjs.tornado
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.errors import SettingsError
 from txsockjs.migrate import PeriodicCallback
@@ -99,6 +99,9 @@ transports.websocket.WebSocketTransport(application, request)
     session_closed()
 """
 MODULES = {"proto"}
+TORNADO = {
+    *("conn", "router", "session", "migrate", "proto", "periodic", "sessioncontainer", "stats"),
+}
 STATISTICS = {
     "sessions_active",
     *("transp_xhr", "transp_websocket", "transp_xhr_streaming", "transp_jsonp"),
@@ -146,7 +149,7 @@ INSTANCES = {SockJSRouter: SockJSRouter(SockJSConnection, reactor=Clock())}
 def resolve(name):
     """Find an object by its name inside of the package, or raise `LookupError`."""
     parts = name.split(".")
-    found = txsockjs
+    found = txsockjs.tornado if parts[0] in TORNADO else txsockjs
     while parts:
         try:
             found = importlib.import_module(".".join([found.__name__, parts[0]]))

@@ -5,10 +5,10 @@ import sys
 import pytest
 from twisted.internet.task import Clock
 
-from txsockjs.conn import SockJSConnection
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.cli.mount import Mount, check_prefix, find_connection
 from txsockjs.errors import SettingsError
-from txsockjs.gateway import Upstream
-from txsockjs.mount import Mount, check_prefix, find_connection
+from txsockjs.protocols.gateway import Upstream
 
 
 @pytest.fixture
@@ -22,7 +22,9 @@ def here(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-CHAT = "from txsockjs.conn import SockJSConnection\nclass Chat(SockJSConnection): pass\n"
+CHAT = (
+    "from txsockjs.actors.connection import SockJSConnection\nclass Chat(SockJSConnection): pass\n"
+)
 
 
 def chat(method):

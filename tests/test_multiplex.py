@@ -16,12 +16,12 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.basic import LineReceiver
 
 from txsockjs import Refused, SettingsError, SockJSConnection, testing
-from txsockjs.channel import wire_name
-from txsockjs.interfaces import DRAINED, RECEIVED, State
+from txsockjs.actors.interfaces import DRAINED, RECEIVED, State
+from txsockjs.actors.session import BaseSession
 from txsockjs.multiplex import MultiplexConnection, SockJSMultiplexResource
-from txsockjs.proto import Message
-from txsockjs.session import BaseSession
+from txsockjs.transports.channel import wire_name
 from txsockjs.utils import broadcast
+from txsockjs.wire.proto import Message
 
 from .fakes import FakeReceiver, FakeServer, Producer
 from .memory import Connection, Lab

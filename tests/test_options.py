@@ -6,9 +6,9 @@ import pytest
 from twisted.python.usage import UsageError
 
 import txsockjs
-from txsockjs.conn import SockJSConnection
-from txsockjs.gateway import Upstream
-from txsockjs.options import DEFAULT_LISTEN, Options
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.cli.options import DEFAULT_LISTEN, Options
+from txsockjs.protocols.gateway import Upstream
 from txsockjs.settings import Settings
 
 CHAT = f"{__name__}.Chat"

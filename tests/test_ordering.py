@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.strategies import integers, lists, sampled_from
 from twisted.internet.defer import Deferred
 
-from txsockjs.interfaces import EXPIRE, RECEIVED, State
-from txsockjs.session import BaseSession, Session
+from txsockjs.actors.interfaces import EXPIRE, RECEIVED, State
+from txsockjs.actors.session import BaseSession, Session
 
 from .fakes import FakeReceiver, FakeServer, make_session, settle
 

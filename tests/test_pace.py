@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from txsockjs import pace
-from txsockjs.pace import LONGEST, Pace, next_look
+from txsockjs.actors import pace
+from txsockjs.actors.pace import LONGEST, Pace, next_look
 
 
 @pytest.fixture

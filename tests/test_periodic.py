@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from txsockjs.periodic import Callback, Seldom, Starter
+from txsockjs.actors.heartbeat import Callback, Seldom, Starter
 
 
 def make_callback(starter: Starter | None = None) -> tuple[Callback, Clock, list[float]]:

@@ -100,7 +100,7 @@ def test_the_demo_is_read_only_to_be_shown(tmp_path):
     program = (
         "import sys; from txsockjs.service import Options, makeService; options = Options(); "
         "options.parseOptions(['--app', 'some_app.App']); makeService(options); "
-        "sys.exit('txsockjs.demo' in sys.modules)"
+        "sys.exit('txsockjs.cli.demo' in sys.modules)"
     )
     assert (
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode == 0

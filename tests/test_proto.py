@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txsockjs import proto
 from txsockjs.errors import BrokenJSON, PayloadExpected
+from txsockjs.wire import proto
 
 ESCAPED = [
     *range(0x20),

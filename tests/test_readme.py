@@ -24,8 +24,8 @@ from twisted.web.server import Site
 
 import txsockjs.service
 from txsockjs import ConnectionInfo, Settings, SockJSConnection, SockJSRouter
-from txsockjs.config import Plan
-from txsockjs.options import Options
+from txsockjs.cli.options import Options
+from txsockjs.cli.plan import Plan
 from txsockjs.stats import StatsCollector
 from txsockjs.testing.network import Transport
 

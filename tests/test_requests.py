@@ -14,8 +14,9 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
-from txsockjs import ConnectionInfo, SockJSRouter, exchange
-from txsockjs.exchange import REASONS
+from txsockjs import ConnectionInfo, SockJSRouter
+from txsockjs.http import exchange
+from txsockjs.http.exchange import REASONS
 from txsockjs.site import SockJSSite
 
 from .memory import Echo

@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsockjs.errors import SettingsError
-from txsockjs.root import Directory, Root
+from txsockjs.server.root import Directory, Root
 
 
 class Leaf(Resource):

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from txsockjs.conn import SockJSConnection
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.cli.options import Options
 from txsockjs.errors import SettingsError, StartError
-from txsockjs.options import Options
 from txsockjs.service import DROP_DELAY, POLL_INTERVAL, SockJSService, makeService
 from txsockjs.settings import Settings
 

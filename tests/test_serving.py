@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.protocol import Factory, Protocol
 
 from txsockjs import SettingsError
-from txsockjs.serving import serving
+from txsockjs.protocols.connection import serving
 
 
 @pytest.mark.parametrize("wrong", ["no-such", "hex", "undefined", "a\0b", "", 7])

@@ -9,9 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from txsockjs.conn import SockJSConnection
-from txsockjs.errors import Refused, WrongThread
-from txsockjs.interfaces import (
+from txsockjs.actors.connection import SockJSConnection
+from txsockjs.actors.interfaces import (
     ATTACH,
     BEAT,
     DRAINED,
@@ -23,7 +22,8 @@ from txsockjs.interfaces import (
     RECEIVED,
     State,
 )
-from txsockjs.session import TRANSITIONS, BaseSession, Session
+from txsockjs.actors.session import TRANSITIONS, BaseSession, Session
+from txsockjs.errors import Refused, WrongThread
 
 from .fakes import FakeReceiver, FakeServer, Producer, Recorder, make_session, open_session, settle
 

@@ -16,7 +16,7 @@ from twisted.protocols.basic import FileSender, LineOnlyReceiver, LineReceiver, 
 from twisted.protocols.policies import TimeoutMixin
 from twisted.words.service import InMemoryWordsRealm, IRCFactory
 
-from txsockjs.serving import serving
+from txsockjs.protocols.connection import serving
 
 from .memory import Connection, Lab
 

@@ -17,8 +17,8 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
-from txsockjs import shortcuts
-from txsockjs.shortcuts import is_secure, lose, own_address, unsent, watch, write
+from txsockjs.server import tcp as shortcuts
+from txsockjs.server.tcp import is_secure, lose, own_address, unsent, watch, write
 
 from .fakes import Producer, Reactor
 

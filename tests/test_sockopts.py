@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from txsockjs.sockopts import tune
+from txsockjs.server.sockopts import tune
 
 
 @pytest.mark.parametrize("silence", [0.0001, 45, 1e7, 1e300])

@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.protocol import Factory, Protocol
 
 from txsockjs import SockJSConnection
-from txsockjs.config import Plan
-from txsockjs.options import Options
-from txsockjs.serving import serving
+from txsockjs.cli.options import Options
+from txsockjs.cli.plan import Plan
+from txsockjs.protocols.connection import serving
 
 from .memory import Lab
 from .sites import SiteLab

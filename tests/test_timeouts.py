@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from txsockjs.timeouts import FLOOR, Progress, Timeouts, is_over
+from txsockjs.server.timeouts import FLOOR, Progress, Timeouts, is_over
 
 
 def test_nothing_is_too_long_without_limits() -> None:

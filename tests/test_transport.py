@@ -14,8 +14,8 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from txsockjs.serving import serving
-from txsockjs.transport import encoded
+from txsockjs.protocols.connection import serving
+from txsockjs.protocols.transport import encoded
 from txsockjs.utils import broadcast
 
 from .fakes import Producer
@@ -447,7 +447,7 @@ def test_a_server_that_closes_ends_it_cleanly() -> None:
 def test_a_protocol_that_fails_loses_its_own_connection(monkeypatch: Any) -> None:
     logged: list[Any] = []
     monkeypatch.setattr(
-        "txsockjs.application._log.failure", lambda *args, **kw: logged.append(args[1].value)
+        "txsockjs.actors.application._log.failure", lambda *args, **kw: logged.append(args[1].value)
     )
     bench = Bench()
     bench.factory.react = lambda protocol, data: 1 / 0
@@ -648,9 +648,9 @@ def test_a_broadcast_is_encoded_once(monkeypatch: Any) -> None:
     lab = Lab(serving(factory))
     connections = [lab.upgrade(f"/0/{name}/websocket") for name in "abc"]
     encoded: list[Any] = []
-    encode = __import__("txsockjs.proto", fromlist=["x"])._encode_strings
+    encode = __import__("txsockjs.wire.proto", fromlist=["x"])._encode_strings
     monkeypatch.setattr(
-        "txsockjs.proto._encode_strings", lambda texts: encoded.append(texts) or encode(texts)
+        "txsockjs.wire.proto._encode_strings", lambda texts: encoded.append(texts) or encode(texts)
     )
     broadcast(b"all", [protocol.transport for protocol in factory.made])
     assert encoded == [["all"]]

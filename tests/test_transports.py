@@ -9,7 +9,7 @@ import pytest
 
 from txsockjs import SockJSConnection
 from txsockjs.transports import eventsource, htmlfile, jsonp, xhr
-from txsockjs.transports.websocket import close_reason, frame
+from txsockjs.transports.websocket.receiver import close_reason, frame
 
 from .memory import Echo, Lab, chunks
 
@@ -284,7 +284,9 @@ def test_a_body_over_its_limit_is_not_read_at_all(monkeypatch: pytest.MonkeyPatc
     # A plain Site of twisted.web has it in a file, of any size.
     lab = Lab(max_message_size=1000, max_body_size=1000)
     lab.xhr()
-    monkeypatch.setattr("txsockjs.exchange.WebExchange.take_body", lambda self: pytest.fail("read"))
+    monkeypatch.setattr(
+        "txsockjs.http.exchange.WebExchange.take_body", lambda self: pytest.fail("read")
+    )
     for path in ("/000/abc/xhr_send", "/000/abc/jsonp_send"):
         assert lab.send(b"x" * 1001, path).status == 413
     lab.settle()

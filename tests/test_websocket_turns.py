@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from txsockjs import SockJSConnection, pace
-from txsockjs.actor import Mailbox
-from txsockjs.transports.websocket import WebSocketReceiver
+from txsockjs import SockJSConnection
+from txsockjs.actors import pace
+from txsockjs.actors.mailbox import Mailbox
+from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
 from .memory import Connection, Echo, Lab
 from .sites import Client, SiteLab, Wire

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .conn import ConnectionInfo, SockJSConnection
+from .actors.connection import ConnectionInfo, SockJSConnection
 from .errors import Refused, SettingsError, SockJSError
 from .settings import Settings
 

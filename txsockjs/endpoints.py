@@ -20,10 +20,10 @@ from twisted.internet.interfaces import (
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from .cli.mount import check_prefix
 from .errors import SettingsError
-from .legacy import parsed
-from .mount import check_prefix
-from .serving import encoding_from
+from .protocols.connection import encoding_from
+from .protocols.options_1x import parsed
 
 
 @implementer(IStreamServerEndpoint)

@@ -15,10 +15,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from .mount import check_prefix
+from .cli.mount import check_prefix
 from .resource import Given, SockJSResource, make_router
-from .root import Root
 from .router import SockJSRouter
+from .server.root import Root
 from .settings import Settings
 from .site import SockJSSite
 

@@ -13,10 +13,10 @@ from typing import Any, Callable
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
-from .conn import ConnectionInfo, SockJSConnection
+from .actors.connection import ConnectionInfo, SockJSConnection
+from .actors.heartbeat import Callback
 from .errors import Refused
-from .periodic import Callback
-from .proto import json_encode
+from .wire.proto import json_encode
 
 _log = Logger()
 

@@ -2,7 +2,7 @@
 
 The framing is that of websocket-multiplex: ``sub,name``, ``msg,name,payload`` and ``uns,name``,
 the name as JavaScript's ``escape`` writes it. What breaks it is ignored, as by the other servers.
-Used by applications; calls `txsockjs.channel`.
+Used by applications; calls `txsockjs.transports.channel`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -19,13 +19,13 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from .channel import ChannelReceiver, ChannelServer, Service, wire_name
-from .conn import SockJSConnection, check_class
+from .actors.connection import SockJSConnection, check_class
 from .errors import SettingsError
-from .legacy import translated
+from .protocols.connection import checked_encoding, serving
+from .protocols.options_1x import translated
 from .resource import Given
 from .router import SockJSRouter
-from .serving import checked_encoding, serving
+from .transports.channel import ChannelReceiver, ChannelServer, Service, wire_name
 
 
 class Services:

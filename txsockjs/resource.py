@@ -16,9 +16,9 @@ from typing import Any, Union
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
-from .legacy import translated
+from .protocols.connection import serving
+from .protocols.options_1x import translated
 from .router import SockJSRouter
-from .serving import serving
 from .settings import Settings
 
 Given = Union[None, Settings, Mapping[str, Any]]

@@ -20,19 +20,19 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException
 
-from .actor import Scheduler
-from .conn import SockJSConnection, check_class
-from .deadlines import Deadline, Sweep
+from .actors.connection import SockJSConnection, check_class
+from .actors.deadlines import Deadline, Sweep
+from .actors.heartbeat import Seldom, Starter
+from .actors.interfaces import GO_AWAY, Ending
+from .actors.mailbox import Scheduler
+from .actors.registry import SessionContainer
+from .actors.session import BaseSession, Sendable, Session, broadcast
 from .errors import Overloaded, SettingsError
-from .interfaces import GO_AWAY, Ending
-from .periodic import Seldom, Starter
-from .resources import Nowhere, Page, PageResource, accept_absolute
-from .session import BaseSession, Sendable, Session, broadcast
-from .sessioncontainer import SessionContainer
+from .http.page import Nowhere, Page, PageResource, accept_absolute
 from .settings import Settings
 from .stats import StatsCollector
-from .transports.sockets import Sockets
-from .urls import Url, Urls
+from .transports.urls import Url, Urls
+from .transports.websocket.upgrade import Sockets
 
 _log = Logger()
 

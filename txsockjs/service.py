@@ -25,13 +25,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
+from .actors.deadlines import Deadline
+from .cli.options import Options as PlainOptions
 from .clock import use_monotonic_time
-from .deadlines import Deadline
 from .errors import SettingsError, StartError
-from .options import Options as PlainOptions
-from .ports import Endpoint, Ports
-from .root import Directory, Root
 from .router import SockJSRouter
+from .server.ports import Endpoint, Ports
+from .server.root import Directory, Root
 from .site import SockJSSite
 
 __all__ = ["Options", "SockJSService", "makeService"]
@@ -199,7 +199,7 @@ def makeService(options: PlainOptions) -> SockJSService:
                 for mount in plan.mounts
             ]
             return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
-        from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+        from .cli.demo import Demo  # noqa: PLC0415  # only a server without an application shows it
 
         demo = Demo(plan.settings, reactor)
         return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)

@@ -3,7 +3,7 @@
 Each field holds its default, its kind (what is accepted) and its help line, so that defaults,
 errors, command-line options and documentation come from one place. A `Settings` is checked when
 it is made and never changes after that; `dataclasses.replace` makes a checked copy. Unknown names
-and nonsense values raise `SettingsError`. Calls `txsockjs.kinds`; called by everything above.
+and nonsense values raise `SettingsError`. Calls `txsockjs._kinds`; called by everything above.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Callable
 
-from . import kinds
+from . import _kinds as kinds
+from ._kinds import Kind, Network
 from .errors import SettingsError
-from .kinds import Kind, Network
-from .limits import Limits
 from .stats import CLIENT_NAMES, TRANSPORTS
+from .wire.limits import Limits
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -24,15 +24,15 @@ from twisted.web.http import HTTPChannel, combinedLogFormatter, datetimeToLogStr
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from .deadlines import Patience, Sweep
+from .actors.deadlines import Patience, Sweep
 from .errors import BodyTooLarge
-from .front import Front
-from .head import origin_form
-from .headers import NEVER_CACHED, TEXT, shared_with
-from .resources import Nowhere, Page, PageResource
+from .http.headers import NEVER_CACHED, TEXT, shared_with
+from .http.page import Nowhere, Page, PageResource
+from .server.front import Front
+from .server.timeouts import Timeouts
+from .server.web_channel import DISCARD_LIMIT, Channel, Negotiated, end_writing
 from .settings import Settings
-from .timeouts import Timeouts
-from .webchannel import DISCARD_LIMIT, Channel, Negotiated, end_writing
+from .wire.request_head import origin_form
 
 _log = Logger()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .transport import Data, SockJSTransport, check_data, encoded
+from .protocols.transport import Data, SockJSTransport, check_data, encoded
 
 __all__ = ["broadcast"]
 

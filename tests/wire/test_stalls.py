@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from txsockjs.deadlines import STALL
+from txsockjs.actors.deadlines import STALL
 
 from .receivers import XHR
 from .site import Lab

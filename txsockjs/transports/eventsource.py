@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Framing
+from .receiver import Framing
 
 # The stream's own syntax, and the sign that escapes it: clients decode these and nothing else.
 _ESCAPES = ((b"%", b"%25"), (b"\r", b"%0D"), (b"\n", b"%0A"), (b"\0", b"%00"))

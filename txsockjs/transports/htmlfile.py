@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..proto import json_encode
-from .base import Framing
+from ..wire.proto import json_encode
+from .receiver import Framing
 
 _PAGE = """\
 <!doctype html>

@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
 
+from ..actors.session import BaseSession
 from ..errors import BodyTooLarge, PayloadExpected
-from ..exchange import Exchange
-from ..headers import NEVER_CACHED, TEXT, Headers, cors, session_cookie
-from ..proto import decode_messages
-from ..session import BaseSession
+from ..http.exchange import Exchange
+from ..http.headers import NEVER_CACHED, TEXT, Headers, cors, session_cookie
 from ..settings import Settings
+from ..wire.proto import decode_messages
 
 
 def xhr_send(exchange: Exchange, settings: Settings, session: BaseSession) -> Deferred[None] | None:

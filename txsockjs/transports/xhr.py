@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Framing
+from .receiver import Framing
 
 _TYPE = b"application/javascript; charset=UTF-8"
 

@@ -1,0 +1,116 @@
+"""What sessions, receivers and routers know of each other: events, reasons, interfaces.
+
+Rules: names only, no behaviour. A session tells its receiver what happened (opened, messages,
+heartbeat, closed) and never a frame; a receiver and the router tell a session the events below.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..settings import Settings
+from ..stats import StatsCollector
+from .connection import ConnectionInfo
+from .heartbeat import Starter
+from .mailbox import Scheduler
+from .registry import SessionContainer
+
+Reason = tuple[int, str]
+
+GO_AWAY: Reason = (3000, "Go away!")
+INTERRUPTED: Reason = (1002, "Connection interrupted")
+ANOTHER_RECEIVER: Reason = (2010, "Another connection still open")
+SLOW_CONSUMER: Reason = (1008, "Slow consumer")
+INTERNAL_ERROR: Reason = (1011, "Internal error")
+TIMED_OUT: Reason = (1006, "Session timed out")
+
+# Events. Strings, because an enum member is slow to hash in older Pythons.
+ATTACH = "attach"  # (receiver): a receiver came
+RECEIVED = "received"  # (messages): the client sent
+POSTED = "posted"  # (event): another part of the program sent
+FULL = "full"  # (receiver): the receiver ended its response, as planned
+DRAINED = "drained"  # (receiver): it is ready again
+GONE = "gone"  # (receiver, reason): its peer vanished
+BEAT = "beat"  # (): nothing was sent for heartbeat_delay
+EXPIRE = "expire"  # (): no receiver came for disconnect_delay
+
+
+class State(enum.Enum):
+    """Where a session is in its life (protocol section 7)."""
+
+    NEW = "new"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+    # There is one object for each, and the hash of an enum is slow.
+    __hash__ = object.__hash__
+
+
+class Receiver(Protocol):
+    """The end of a transport at which a session's output arrives.
+
+    ``ready`` is false while it can't take more: because it is full, or because its peer reads
+    more slowly than it is written to. It tells its session FULL, DRAINED and GONE.
+    """
+
+    transport_name: str
+    ready: bool
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request that brought it."""
+        ...
+
+    def opened(self) -> None:
+        """Tell the client that the session is new and open."""
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send these messages to the client, in order."""
+
+    def heartbeat(self) -> None:
+        """Break a silence."""
+
+    def closed(self, reason: Reason) -> None:
+        """Tell the client that the session is over, and end."""
+
+    def abort(self) -> None:
+        """Drop the connection: the session is over and the client won't hear it."""
+
+
+class Ending(Protocol):
+    """An application whose session is over and whose last callback is not."""
+
+    def stay(self) -> None:
+        """Go on until it is given up."""
+
+    def give_up(self) -> int:
+        """Cancel what awaits and drop what waits, but for ``on_close``; return how many."""
+        ...
+
+
+class Server(Protocol):
+    """What a session needs from its router."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def stats(self) -> StatsCollector: ...
+    @property
+    def scheduler(self) -> Scheduler: ...
+    @property
+    def reactor(self) -> IReactorTime: ...
+    @property
+    def starter(self) -> Starter: ...
+    @property
+    def sessions(self) -> SessionContainer: ...
+    @property
+    def closing(self) -> bool: ...
+
+    def enter(self, application: Ending) -> None:
+        """Wait for this application when closing."""
+
+    def leave(self, application: Ending) -> None:
+        """Note that this application's last callback is done."""

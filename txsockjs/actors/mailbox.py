@@ -1,0 +1,513 @@
+"""Actors: `Scheduler` runs them, `Mailbox` holds what waits for the application.
+
+Rules: nothing runs inside something else; what happens meanwhile queues and keeps its order. A
+turn starts with the first `tell`, runs until nothing is left and then flushes what it changed,
+all in the caller's stack. The application gets one message at a time: while its callback awaits,
+its further messages wait too, and nothing else does. Called by sessions only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from contextvars import Context, copy_context
+from threading import get_ident
+from typing import Any, Callable, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import TooManySenders, WrongThread
+from . import pace
+from .awaiting import to_deferred
+
+_log = Logger()
+
+_T = TypeVar("_T")
+_Step = tuple[Callable[..., None], tuple[Any, ...]]
+_Call = tuple[Callable[[Any], Any], Any, int]
+
+# Actors that keep telling each other must not starve the reactor: after so many steps the turn
+# is flushed and goes on in the reactor's next iteration.
+_STEPS_PER_TURN = 2048
+# Nor must one mailbox that is full of small messages: after so many calls, or the time of a turn,
+# the others go on.
+_CALLS_PER_STEP = 1024
+# So many calls are made before the time is looked at: most batches are smaller.
+_FIRST_LOOK = 4
+# Nor must one that has more to send whenever it is flushed.
+_FLUSHES_PER_TURN = 256
+
+# How many may wait in front of one mailbox with what they bring.
+MOST_WAITING = 32
+
+
+class Scheduler:
+    """The run queue shared by the actors of one router, in one thread.
+
+    ``thread`` is the identity of that thread, or None before the first turn. ``context`` is what
+    each actor's own begins as a copy of: that of the program, not that of whoever comes first.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_flushes",
+        "_immediate",
+        "_next",
+        "_running",
+        "_steps",
+        "_wake",
+        "context",
+        "thread",
+    )
+
+    def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
+        self._clock = clock
+        self._immediate = immediate_flush
+        self._steps: deque[_Step] = deque()
+        self._next: list[_Step] = []
+        self._flushes: list[Callable[[], None]] = []
+        self._running = False
+        self._wake: Any | None = None
+        self.context = copy_context()
+        self.thread: int | None = None
+
+    def check_thread(self) -> None:
+        """Raise `WrongThread` outside of the thread in which the first turn ran."""
+        if self.thread != get_ident():
+            if self.thread is not None:
+                raise WrongThread(
+                    "a session may be used in the reactor's thread only; "
+                    "use reactor.callFromThread to get there"
+                )
+            self.thread = get_ident()
+
+    def begin(self) -> bool:
+        """Begin a turn, which `end` must end, if none is running and nothing waits for one."""
+        if self.thread != get_ident():
+            self.check_thread()
+        if self._running or self._steps:
+            return False
+        self._running = True
+        return True
+
+    def end(self) -> None:
+        """Do what was told in the turn that began, flush, and end it."""
+        try:
+            if self._flushes and self._immediate and not self._steps:
+                self._flush()  # nothing else happens in most turns
+        finally:
+            self._running = False
+        if self._steps or self._flushes:
+            self._run(self._immediate)
+
+    def tell(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` after all that was told before: now, if no turn is running."""
+        if self.begin():
+            try:
+                step(*arguments)
+            except BaseException:  # noqa: BLE001
+                _report(step)
+            finally:
+                self.end()
+        else:
+            self._steps.append((step, arguments))
+            if not self._running:
+                self._run(self._immediate)
+
+    def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
+        self.check_thread()
+        if self._running:
+            self._steps.append((step, arguments))
+        else:
+            self.tell_next(step, *arguments)
+
+    def tell_next(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` in the reactor's next iteration."""
+        self._next.append((step, arguments))
+        self._wake_up()
+
+    def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        """Return ``call(*arguments)``, made in the running turn or in one of its own."""
+        self.check_thread()
+        if self._running:
+            return call(*arguments)
+        self._running = True
+        try:
+            return call(*arguments)
+        finally:
+            self.end()
+
+    def flush(self, flush: Callable[[], None]) -> None:
+        """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
+        self._flushes.append(flush)
+        if not self._running:
+            self._run(self._immediate)
+
+    def _run(self, flushing: bool) -> None:
+        steps = self._steps
+        budget = _STEPS_PER_TURN
+        rounds = _FLUSHES_PER_TURN if flushing else 0
+        self._running = True
+        try:
+            while True:
+                while steps and budget:
+                    budget -= 1
+                    step, arguments = steps.popleft()
+                    try:
+                        step(*arguments)
+                    except BaseException:  # noqa: BLE001
+                        _report(step)
+                if not (rounds and self._flushes):
+                    break
+                rounds -= 1
+                self._flush()
+        finally:
+            self._running = False
+            if steps or self._flushes:
+                self._wake_up()
+
+    def _flush(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        for flush in flushes:
+            try:
+                flush()
+            except BaseException:  # noqa: BLE001
+                _report(flush)
+
+    def _wake_up(self) -> None:
+        if self._wake is None:
+            self._wake = self._clock.callLater(0, self._awake)
+
+    def _awake(self) -> None:
+        self._wake = None
+        self._steps.extend(self._next)
+        self._next.clear()
+        self._run(True)
+
+
+def _report(step: Callable[..., None]) -> None:
+    # Applications are caught in their mailbox: what comes here is a defect of a producer, of a
+    # transport or of this package, and must not take the other sessions with it. SystemExit and
+    # KeyboardInterrupt are no exception: the reactor handles SIGINT, so that code raised them.
+    _log.failure("a step of {step} failed", step=step)
+
+
+class _Batch:
+    """Messages that came together and wait together: one entry of a mailbox, however many."""
+
+    __slots__ = ("cost", "size", "waiting")
+
+    def __init__(self, messages: list[Any], cost: int) -> None:
+        self.size = sum(map(len, messages)) + cost * len(messages)
+        self.cost = cost
+        self.waiting = messages[::-1]  # the next one is the last
+
+
+class _Waiter(Deferred[Any]):
+    """Waits in front of a mailbox, holding ``size`` bytes."""
+
+    def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
+        super().__init__(canceller)
+        self.size = size
+
+
+class Mailbox(ABC):
+    """What waits for one application object: callbacks, one at a time, in order.
+
+    ``limit`` is the size in bytes above which whoever brings something has to wait. All are called
+    in one `contextvars.Context`. What is made of it is told of a call that ``failed``, of one that
+    was ``cancelled`` and is not over, and when the last one is ``done``.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_busy",
+        "_calls",
+        "_closed",
+        "_context",
+        "_dropping",
+        "_last",
+        "_limit",
+        "_scheduler",
+        "_suspended",
+        "_waiters",
+        "size",
+    )
+
+    def __init__(self, scheduler: Scheduler, limit: int) -> None:
+        self._scheduler = scheduler
+        self._limit = limit
+        self._context: Context = scheduler.context.copy()
+        self._busy = False
+        self._suspended = False
+        self._closed = False
+        self._dropping = False
+        self._last = False
+        self._awaited: Deferred[Any] | None = None
+        # Made when first needed: most mailboxes of most servers never hold anything.
+        self._calls: deque[_Call] | None = None
+        self._waiters: deque[_Waiter] | None = None
+        self.size = 0
+
+    @abstractmethod
+    def failed(self, failure: Failure) -> None:
+        """React to the failure of a call."""
+
+    @abstractmethod
+    def done(self) -> None:
+        """React to the end of the last call."""
+
+    @abstractmethod
+    def cancelled(self, awaited: Deferred[Any]) -> None:
+        """React to a call that is cancelled and not over: `abandon` it, now or later."""
+
+    @property
+    def suspended(self) -> bool:
+        """Whether a callback's awaitable has not fired yet."""
+        return self._suspended
+
+    def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
+        """Call ``call(argument)`` now, or after all that came before; tell if it was taken.
+
+        Nothing is taken any more once the mailbox is closed.
+        """
+        if self._closed:
+            return False
+        self._take(call, argument, size)
+        return True
+
+    def shut(self, drop: bool) -> int:
+        """Take nothing more; ``drop`` what waits, and return how many that were."""
+        self._closed = True
+        self._dropping = drop
+        self.look()
+        return self._drop() if drop else 0
+
+    def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
+        """`put` each of these, of the size of its length and ``cost``; return how many it took."""
+        if self._closed:
+            return 0
+        if self._busy:
+            self._append_all(call, arguments, cost)
+            return len(arguments)
+        self._busy = True
+        run = self._context.run
+        taken = 0
+        look, began = (_FIRST_LOOK, pace.clock()) if len(arguments) > _FIRST_LOOK else (0, 0.0)
+        for argument in arguments:
+            taken += 1
+            try:
+                result = run(call, argument)
+                if result is not None:
+                    self._await(result)
+            except BaseException:  # noqa: BLE001
+                self.failed(Failure())
+            if self._suspended or self._dropping:
+                break
+            if taken == look:
+                look = pace.next_look(taken, _CALLS_PER_STEP, began)
+                if not look:
+                    self._pause()
+                    break
+        if taken < len(arguments) and not self._dropping:
+            self._append_all(call, arguments[taken:], cost)
+            taken = len(arguments)
+        if self._calls or self._suspended or self._waiters or self._last:
+            self._work()
+        else:
+            self._busy = False
+        return taken
+
+    def _append_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> None:
+        batch = _Batch(arguments, cost)
+        self._append(call, batch, batch.size)
+
+    def close(self, call: Callable[[Any], Any]) -> None:
+        """Make ``call(None)`` the last one, after what still waits; then `done` is called."""
+        self._last = True
+        self._take(call, None, 0)
+
+    def give_up(self) -> int:
+        """Cancel the callback that still awaits and drop all but the last; return how many.
+
+        Nothing happens if the last one has begun.
+        """
+        if not self._suspended or (self._last and not self._calls):
+            return 0
+        last = self._calls.pop() if self._calls and self._last else None
+        dropped = self._drop()
+        if last is not None:
+            self._append(*last)
+        awaited = self._awaited
+        if awaited is None:  # it goes on in the next iteration, or now
+            self._scheduler.tell(self._go_on)
+        else:
+            awaited.cancel()
+            if awaited is self._awaited:
+                self.cancelled(awaited)
+        return dropped
+
+    def abandon(self, awaited: Deferred[Any]) -> None:
+        """Wait no longer for a call that ignores being cancelled."""
+        self._fired(None, awaited)
+
+    # -- who waits in front of it
+
+    def has_room(self, mark: int) -> bool:
+        """Tell whether nothing makes those wait who bring something; ``mark`` is in bytes.
+
+        Every reason to wait belongs here; where one ends, `look` is called.
+        """
+        return self.size <= mark
+
+    def room(self) -> Deferred[None] | None:
+        """Return None if there is room, else a Deferred that fires when there is again.
+
+        That is for whoever brought something: it comes before those who have not yet. Whoever
+        waits no longer cancels it.
+        """
+        if self._closed or self.has_room(self._limit):
+            return None
+        waiter = _Waiter(self._forget, 0)
+        self._queue().appendleft(waiter)
+        return waiter
+
+    def bring(
+        self, bring: Callable[[], Deferred[None] | None], size: int, most: int
+    ) -> Deferred[None] | None:
+        """Return ``bring()``, called in a turn of its own: now, or once there is room.
+
+        Then a Deferred is returned, with what it returns or raises. Those who wait get room one at
+        a time, first in, first out, each after what the one before it brought was put here. A
+        waiting one holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or
+        if they would hold more than ``most`` together.
+        """
+        scheduler = self._scheduler
+        free = self._closed or (not self._waiters and self.has_room(self._limit))
+        if free and scheduler.begin():
+            try:
+                return bring()
+            finally:
+                scheduler.end()
+        waiters = self._queue()
+        held = sum([waiter.size for waiter in waiters])
+        if len(waiters) >= MOST_WAITING or (held and held + size > most):
+            raise TooManySenders()
+        waiter = _Waiter(self._forget, size)
+        waiter.addCallback(lambda _: bring())
+        waiters.append(waiter)
+        self.look()  # another turn may be all that it waits for
+        return waiter
+
+    def _queue(self) -> deque[_Waiter]:
+        if self._waiters is None:
+            self._waiters = deque()
+        return self._waiters
+
+    def _forget(self, waiter: Any) -> None:
+        if self._waiters and waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def look(self) -> None:
+        """Give room to those who wait for it, if there is any."""
+        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+            # By a step, as this may be one of many calls under way.
+            self._scheduler.tell(self._release)
+
+    def _release(self) -> None:
+        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+            waiter = self._waiters.popleft()
+            if self._waiters:
+                self._scheduler.tell(self._release)  # after what this one brings
+            waiter.callback(None)
+
+    # -- what waits in it
+
+    def _drop(self) -> int:
+        dropped = 0
+        for _, argument, _ in self._calls or ():
+            dropped += len(argument.waiting) if type(argument) is _Batch else 1
+        if self._calls:
+            self._calls.clear()
+        self.size = 0
+        return dropped
+
+    def _append(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+        if self._calls is None:
+            self._calls = deque()
+        self._calls.append((call, argument, size))
+        self.size += size
+
+    def _take(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+        if self._busy:
+            self._append(call, argument, size)
+        else:
+            self._busy = True
+            self._invoke(call, argument)
+            self._work()
+
+    def _work(self) -> None:
+        done, look, began = 0, 1, 0.0
+        while self._calls and not self._suspended:
+            if done == look:
+                began = began or pace.clock()  # most have nothing more to do after one call
+                look = pace.next_look(done, _CALLS_PER_STEP, began)
+                if not look:
+                    self._pause()
+                    break
+            done += 1
+            call, argument, size = self._calls[0]
+            if type(argument) is _Batch:
+                message = argument.waiting.pop()
+                if not argument.waiting:
+                    self._calls.popleft()
+                self.size -= len(message) + argument.cost
+                self._invoke(call, message)
+            else:
+                self._calls.popleft()
+                self.size -= size
+                self._invoke(call, argument)
+        self.look()
+        if not self._suspended:
+            self._busy = False
+            if self._last:
+                self._context = self._scheduler.context  # what its own holds may hold this
+                self.done()
+
+    def _pause(self) -> None:
+        """Go on in the reactor's next iteration: others have waited long enough."""
+        self._suspended = True
+        self._scheduler.tell_next(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._suspended and self._awaited is None:
+            self._suspended = False
+            self._work()
+
+    def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
+        try:
+            result = self._context.run(call, argument)
+            if result is not None:
+                self._await(result)
+        except BaseException:  # noqa: BLE001
+            # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
+            self.failed(Failure())
+
+    def _await(self, result: Any) -> None:
+        awaited = to_deferred(result, self._scheduler.turn, self._context)
+        if awaited is not None:
+            self._awaited = awaited
+            awaited.addErrback(self.failed)
+            awaited.addCallback(self._fired, awaited)
+            self._suspended = self._awaited is not None
+
+    def _fired(self, result: object, awaited: Deferred[Any]) -> None:
+        if awaited is not self._awaited:
+            return  # given up meanwhile
+        self._awaited = None
+        if self._suspended:
+            self._suspended = False
+            self._scheduler.tell(self._work)

@@ -1,0 +1,154 @@
+"""The demo of ``twistd sockjs``: a page with a chat, an echo and live statistics.
+
+`Demo` holds its routers (``/chat``, ``/echo``, ``/stats``) and its page. The client script is that
+of the npm package ``sockjs-client`` installed in the current directory or above it, else the one
+that the settings name. Called by `txsockjs.service`; calls the router.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.pages import notFound
+from twisted.web.resource import Resource
+
+from ...actors.connection import ConnectionInfo, SockJSConnection
+from ...router import SockJSRouter
+from ...server.root import Data, File
+from ...settings import Settings
+
+CLIENT = os.path.join("node_modules", "sockjs-client", "dist", "sockjs.min.js")
+CLIENT_URL = "/sockjs.min.js"
+STATS_INTERVAL = 1.0
+NAME_LIMIT, TEXT_LIMIT = 30, 2000
+
+
+class Echo(SockJSConnection):
+    """Send every message back."""
+
+    def on_message(self, message: str | bytes) -> None:
+        self.send(message)
+
+
+class Chat(SockJSConnection):
+    """A room: the first message of a client is its name, all others are said to everyone."""
+
+    people: set[Chat]  # a set of its own for each demo
+    name = ""
+
+    def on_message(self, message: str | bytes) -> None:
+        if not isinstance(message, str):
+            self.close(3001, "Text messages only")
+        elif self.name:
+            self._tell("said", message[:TEXT_LIMIT])
+        else:
+            self.name = " ".join(message.split())[:NAME_LIMIT] or "nobody"
+            self.people.add(self)
+            self._tell("joined")
+
+    def on_close(self) -> None:
+        if self in self.people:
+            self.people.remove(self)
+            self._tell("left")
+
+    def _tell(self, what: str, text: str = "") -> None:
+        event = {"what": what, "name": self.name, "text": text, "people": len(self.people)}
+        self.broadcast(self.people, json.dumps(event))
+
+
+class Watcher(SockJSConnection):
+    """A client that looks at the statistics."""
+
+    demo: Demo
+
+    def on_open(self, info: ConnectionInfo) -> None:
+        self.demo.watch(self)
+
+    def on_close(self) -> None:
+        self.demo.unwatch(self)
+
+
+class Demo:
+    """The routers of the demo, and ``page``, the resource for all other paths."""
+
+    def __init__(self, settings: Mapping[str, Any], reactor: Any) -> None:
+        client = find_client()
+        if client is not None:
+            settings = {"sockjs_url": CLIENT_URL, **settings}
+        checked = Settings.merged(None, settings)
+
+        def route(prefix: str, base: type[SockJSConnection], **own: Any) -> SockJSRouter:
+            return SockJSRouter(type(base.__name__, (base,), own), prefix, checked, reactor)
+
+        self.routers: list[SockJSRouter] = [
+            route("/chat", Chat, people=set()),
+            route("/echo", Echo),
+            route("/stats", Watcher, demo=self),
+        ]
+        self.page = make_page(checked.sockjs_url, client)
+        self._watchers: set[Watcher] = set()
+        self._pushing = LoopingCall(self._push)
+        self._pushing.clock = reactor
+
+    def watch(self, watcher: Watcher) -> None:
+        """Push statistics to a client, once a second."""
+        self._watchers.add(watcher)
+        if self._pushing.running:
+            watcher.send(self._statistics())
+        else:
+            self._pushing.start(STATS_INTERVAL).addErrback(
+                lambda failure: Logger().failure("no more statistics", failure)
+            )
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Push nothing more to a client, and nothing at all when none is left."""
+        self._watchers.discard(watcher)
+        if not self._watchers and self._pushing.running:
+            self._pushing.stop()
+
+    def _push(self) -> None:
+        self.routers[-1].broadcast(self._watchers, self._statistics())
+
+    def _statistics(self) -> str:
+        return json.dumps({router.prefix: router.stats.dump() for router in self.routers})
+
+
+class Page(Resource):
+    """What is at the root, and nothing else."""
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        return notFound()
+
+
+def find_client() -> str | None:
+    """Look for an installed client script, in the current directory and those above it."""
+    directory = os.getcwd()
+    while True:
+        script = os.path.join(directory, CLIENT)
+        if os.path.isfile(script):
+            return script
+        above = os.path.dirname(directory)
+        if above == directory:
+            return None
+        directory = above
+
+
+def make_page(sockjs_url: str, client: str | None) -> Resource:
+    """Make the resource of the page, and of the client script if that is a file."""
+    text = resources.files(__name__).joinpath("index.html").read_text("utf-8")
+    text = text.replace("SOCKJS_URL", html.escape(sockjs_url))
+    page = Page()
+    page.putChild(b"", Data(text.encode(), "text/html; charset=UTF-8"))
+    if client is not None:
+        page.putChild(CLIENT_URL[1:].encode(), File(client))
+    return page

@@ -1,0 +1,131 @@
+"""`Mount`: an application at a prefix, as the command line or a configuration file names it.
+
+The application is the dotted name of a `SockJSConnection`, or ``endpoint:`` and the client
+endpoint that its sessions are bridged to.
+
+Text is checked here, before anything is started; what is wrong raises `SettingsError` in one line.
+Called by `txsockjs.cli.options` and `txsockjs.cli.plan`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from twisted.python import reflect
+
+from ..actors.connection import SockJSConnection, check_class
+from ..errors import SettingsError
+from ..protocols.gateway import Upstream
+
+ENDPOINT = "endpoint:"
+_CLIENTS = ("tcp", "tls", "ssl", "unix")
+# A prefix may have an equals sign in it, and so may an endpoint that was meant.
+_MOUNT = re.compile(rf"(.*?)=((?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What is served, the prefix it is served at, and the settings it has of its own."""
+
+    prefix: str
+    connection: type[SockJSConnection] | Upstream
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Mount:
+        """Read ``PREFIX=dotted.Name`` or ``PREFIX=endpoint:DESCRIPTION``."""
+        prefix, mark, description = text.partition("=" + ENDPOINT)
+        if mark:
+            return cls(check_prefix(prefix), Upstream(description))
+        match = _MOUNT.match(text)
+        if match is None:
+            raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
+        return cls(check_prefix(match[1]), find_connection(match[2]))
+
+    def connection_on(self, reactor: Any) -> type[SockJSConnection]:
+        """Give the connection class; raise `SettingsError` for an endpoint that is none."""
+        if isinstance(self.connection, Upstream):
+            return self.connection.connection(reactor)
+        return self.connection
+
+
+def find_app(text: str) -> type[SockJSConnection] | Upstream:
+    """Give what ``dotted.Name`` or ``endpoint:DESCRIPTION`` stands for."""
+    if text.startswith(ENDPOINT):
+        return Upstream(text[len(ENDPOINT) :])
+    return find_connection(text)
+
+
+def check_prefix(text: str) -> str:
+    """Give the prefix as routers have it: ``/a/b``, or nothing for the root."""
+    if not isinstance(text, str):
+        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
+    if text in ("", "/"):
+        return ""
+    parts = (text[:-1] if text.endswith("/") else text).split("/")
+    if parts[0] or not all(parts[1:]) or {".", ".."} & set(parts) or {"?", "#"} & set(text):
+        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
+    return "/".join(parts)
+
+
+def find_connection(name: str) -> type[SockJSConnection]:
+    """Import a `SockJSConnection` by its dotted name, also from the current directory."""
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = reflect.namedAny(name)
+    except reflect.ObjectNotFound as error:  # not even its first part can be imported
+        module = name.partition(".")[0]
+        raise SettingsError(
+            f"cannot import {name!r}: No module named {module!r}{_hint(name)}"
+        ) from error
+    except Exception as error:  # whatever the module raises while it is imported
+        module = name.rpartition(".")[0]
+        hint = _hint(name) or _hint(module, sys.modules.get(module))
+        raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{hint}") from error
+    if not (isinstance(found, type) and issubclass(found, SockJSConnection)):
+        raise SettingsError(
+            f"{name} must be a subclass of SockJSConnection, not {found!r}{_hint(name, found)}"
+        )
+    check_class(found)
+    return found
+
+
+def _hint(name: str, found: object = None) -> str:
+    """Guess what was meant."""
+    meant = re.sub(r"\.py\b", "", name).replace("/", ".").replace(":", ".").strip(".")
+    if name.partition(":")[0] in _CLIENTS:
+        meant = ENDPOINT + name
+    elif isinstance(found, ModuleType):
+        named = vars(found).items()
+        connections = [each for each, value in named if _is_connection_of(found, value)]
+        meant = f"{name}.{connections[0]}" if connections else name
+    return f"; did you mean {meant}?" if meant != name else ""
+
+
+def _is_connection_of(module: ModuleType, value: object) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, SockJSConnection)
+        and value.__module__ == module.__name__
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """Say what went wrong, and where, if that was in the module that was imported."""
+    words = " ".join(str(error).split())
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if place.filename == reflect.__file__:
+        # Nothing was imported but the look-up itself failed, or the module can't be compiled.
+        return f"SyntaxError: {words}" if isinstance(error, SyntaxError) else words
+    return (
+        f"{type(error).__name__}: {words} ({os.path.basename(place.filename)}, line {place.lineno})"
+    )

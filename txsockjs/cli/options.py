@@ -1,0 +1,157 @@
+"""`Options`: the command line of ``twistd sockjs``, which ends in a `Plan`.
+
+Every setting is an option, made from the settings table. The command line wins over the file that
+``--config`` names; mounts of both are served. Wrong options raise `usage.UsageError`, or end the
+process with that one line when twistd itself reads them: it would print all its help before it.
+Called by `txsockjs.service`; calls `txsockjs.cli.plan`, `txsockjs.cli.mount`, `txsockjs.settings`.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import getopt
+import os
+import sys
+from typing import Any, ClassVar
+
+from twisted.python import usage
+
+from .. import __version__
+from ..errors import SettingsError
+from ..protocols.connection import encoding_from
+from ..protocols.gateway import Upstream
+from ..settings import Settings
+from .mount import Mount, check_prefix, find_app
+from .plan import Plan
+
+DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
+
+
+def _in_words(default: object) -> str:
+    if default is None or default in ((), frozenset()):
+        return "none"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return str(default)
+
+
+def _read_as(mounts: list[Mount], text: str) -> None:
+    """Give the mounts that bridge to an endpoint this encoding, whatever the file says."""
+    encoding = encoding_from(text)
+    bridges = [mount for mount in mounts if isinstance(mount.connection, Upstream)]
+    if not bridges:
+        raise usage.UsageError("--fallback-encoding is for an endpoint:, and there is none")
+    for number, mount in enumerate(mounts):
+        if isinstance(mount.connection, Upstream):
+            upstream = dataclasses.replace(mount.connection, fallback_encoding=encoding)
+            mounts[number] = dataclasses.replace(mount, connection=upstream)
+
+
+# Each setting by the name of its option; what is given stays text until all of it is checked.
+SETTINGS = {field.name.replace("_", "-"): field for field in dataclasses.fields(Settings)}
+
+
+class Options(usage.Options):
+    """What to serve, and how. ``plan`` holds the outcome once the options are parsed."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serve SockJS applications. With no application given, serve a demo: a page with a chat "
+        "and an echo. A list is written with commas, a switch as on or off. Example: "
+        "twistd -n sockjs --app chat.Chat --prefix /chat"
+    )
+    parent: Any = None
+    plan: Plan
+    optParameters: ClassVar[list[list[Any]]] = [
+        [
+            "app",
+            "a",
+            None,
+            "One application to serve: dotted name of a SockJSConnection, or endpoint:CLIENT.",
+        ],
+        ["prefix", "p", None, "Where to serve --app. [default: /]"],
+        ["static", "s", None, "Serve the files of this directory beside the applications."],
+        [
+            "fallback-encoding",
+            None,
+            None,
+            "What an endpoint: says that is no UTF-8 is read as, or replace. [default: none]",
+        ],
+        ["config", "c", None, "Read a TOML file; the other options win over what it says."],
+        *(
+            [name, None, None, f"{field.metadata['help']} [default: {_in_words(field.default)}]"]
+            for name, field in SETTINGS.items()
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listen: list[str] = []
+        self._mounts: list[Mount] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Listen on this endpoint, repeatable [default: tcp:8080:interface=127.0.0.1]."""
+        self._listen.append(endpoint)
+
+    def opt_mount(self, mount: str) -> None:
+        """Serve at a prefix, as PREFIX=dotted.Name or PREFIX=endpoint:CLIENT, repeatable."""
+        self._mounts.append(Mount.parse(mount))
+
+    opt_l = opt_listen
+    opt_m = opt_mount
+
+    def opt_version(self) -> None:
+        """Display the versions of txsockjs and of Twisted, and exit."""
+        sys.stdout.write(f"txsockjs version: {__version__}\n")
+        super().opt_version()
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """Parse a command line; under twistd, what is wrong ends the process with one line."""
+        try:
+            super().parseOptions(options)
+        except (usage.UsageError, SettingsError) as error:
+            message = f"{error}{self._hint(error.__context__)}"
+            if self.parent is None:
+                raise usage.UsageError(message) from error
+            sys.exit(f"sockjs: {message}")
+
+    def _hint(self, cause: BaseException | None) -> str:
+        """Guess which option was meant; no guess unless ``cause`` says that there is none."""
+        if not isinstance(cause, getopt.GetoptError):
+            return ""
+        known = [name.rstrip("=") for name in self.longOpt]
+        if len(cause.opt) < 2 or cause.opt in known:  # a letter, or a value too many or too few
+            return ""
+        written = cause.opt.replace("_", "-")
+        near = [name for name in known if name.startswith(written)]
+        near = near or difflib.get_close_matches(written, known, n=1)
+        return f", did you mean {' or '.join(f'--{name}' for name in near)}?" if near else ""
+
+    def parseArgs(self, *rest: str) -> None:
+        """Refuse what belongs to no option."""
+        if rest:
+            raise usage.UsageError(f"unexpected {rest[0]!r}; an application is named with --app")
+
+    def postOptions(self) -> None:
+        """Lay the command line over the file, if there is one."""
+        plan = Plan.read(self["config"]) if self["config"] is not None else Plan()
+        plan.listen = self._listen or plan.listen or [DEFAULT_LISTEN]
+        if self["static"] is not None:
+            plan.static = os.path.abspath(self["static"])
+        plan.mounts += self._mounts
+        if self["app"] is not None:
+            prefix = check_prefix(self["prefix"] or "")
+            plan.mounts.append(Mount(prefix, find_app(self["app"])))
+        elif self["prefix"] is not None:
+            raise usage.UsageError("--prefix says where to serve an --app, and there is none")
+        if plan.static is not None and not plan.mounts:
+            raise usage.UsageError("--static serves files beside an application, and there is none")
+        if self["fallback-encoding"] is not None:
+            _read_as(plan.mounts, self["fallback-encoding"])
+        given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
+        plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
+        self.plan = plan

@@ -1,0 +1,152 @@
+"""`Plan`: everything ``twistd sockjs`` shall serve, and how a TOML file describes it.
+
+::
+
+    listen = ["tcp:8080", "unix:/run/sockjs.sock"]
+    static = "public"
+
+    [settings]
+    heartbeat_delay = 20
+
+    [[mount]]
+    prefix = "/chat"
+    app = "chat.Chat"
+    settings = { disabled_transports = ["jsonp"] }
+
+    [[mount]]
+    prefix = "/irc"
+    app = "endpoint:tcp:irc.example.net:6667"
+    connect_timeout = 5
+    fallback_encoding = "latin-1"
+
+A file is checked when it is read; what is wrong raises `SettingsError` in one line that names the
+file. Called by `txsockjs.cli.options`; calls `txsockjs.cli.mount` and `txsockjs.settings`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .._kinds import SECONDS, Unfit
+from ..actors.connection import SockJSConnection
+from ..errors import SettingsError
+from ..protocols.connection import checked_encoding
+from ..protocols.gateway import Upstream
+from ..settings import Settings
+from .mount import Mount, check_prefix, find_app
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Plan:
+    """Where to listen, what to mount, and the settings that hold for every mount.
+
+    ``static`` is the directory whose files are served beside the mounts, or None.
+    """
+
+    listen: list[str] = field(default_factory=list)
+    static: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    mounts: list[Mount] = field(default_factory=list)
+
+    def override(self, settings: dict[str, Any]) -> None:
+        """Let these settings hold for every mount, whatever the file says."""
+        self.settings.update(settings)
+        self.mounts = [
+            dataclasses.replace(mount, settings={**mount.settings, **settings})
+            for mount in self.mounts
+        ]
+
+    def settings_of(self, mount: Mount) -> Settings:
+        """Give the settings of one mount: its own where it has them, else those of the plan."""
+        return Settings.merged(self.settings, mount.settings)
+
+    @classmethod
+    def read(cls, path: str) -> Plan:
+        """Read a TOML file. A relative ``static`` starts from the directory of the file."""
+        try:
+            with open(path, "rb") as file:
+                values = tomllib.load(file)
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        except ValueError as error:  # TOML or UTF-8
+            raise SettingsError(f"{path} is not TOML: {error}") from error
+        try:
+            return cls._from(values, os.path.dirname(os.path.abspath(path)))
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from error
+
+    @classmethod
+    def _from(cls, table: dict[str, Any], directory: str) -> Plan:
+        _refuse_unknown(table, ("listen", "static", "settings", "mount"))
+        listen = table.get("listen", [])
+        plan = cls([listen] if isinstance(listen, str) else listen)
+        if not (isinstance(listen, (str, list)) and all(isinstance(one, str) for one in listen)):
+            raise SettingsError(f"listen must be an endpoint or a list of them, not {listen!r}")
+        if "static" in table:
+            plan.static = os.path.join(directory, _typed(table, "static", str, "a directory"))
+        plan.settings = _typed(table, "settings", dict, "a table", {})
+        Settings.merged(None, plan.settings)
+        for mount in _typed(table, "mount", list, "written as [[mount]]", []):
+            plan.mounts.append(_mount(mount))
+        return plan
+
+
+def _mount(table: Any) -> Mount:
+    if not isinstance(table, dict):
+        raise SettingsError(f"a mount must be a table, not {table!r}")
+    _refuse_unknown(table, ("prefix", "app", "settings", *_BRIDGE))
+    prefix = check_prefix(_typed(table, "prefix", str, "a path such as /chat", "/"))
+    settings = _typed(table, "settings", dict, "a table", {})
+    Settings.merged(None, settings)
+    name = _typed(table, "app", str, "the dotted name of a SockJSConnection")
+    return Mount(prefix, _app(name, table), settings)
+
+
+def _app(name: str, table: dict[str, Any]) -> type[SockJSConnection] | Upstream:
+    app = find_app(name)
+    given = {key: check(table[key]) for key, check in _BRIDGE.items() if key in table}
+    if isinstance(app, Upstream):
+        return dataclasses.replace(app, **given)
+    for key in given:
+        raise SettingsError(f"{key} is for an endpoint: to bridge to, not for {name}")
+    return app
+
+
+def _checked_timeout(value: object) -> Any:
+    try:
+        return SECONDS.check(value)
+    except Unfit:
+        raise SettingsError(f"connect_timeout must be {SECONDS.rule}, not {value!r}") from None
+
+
+# What can be said about a mount that bridges to an endpoint, and the check of each.
+_BRIDGE = {"connect_timeout": _checked_timeout, "fallback_encoding": checked_encoding}
+
+
+def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...]) -> None:
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the names are {', '.join(known)}"
+            raise SettingsError(f"unknown name {name!r}, {hint}")
+
+
+def _typed(
+    table: dict[str, Any], name: str, kind: type[_T], wanted: str, default: _T | None = None
+) -> _T:
+    value = table.get(name, default)
+    if not isinstance(value, kind):
+        raise SettingsError(f"{name} must be {wanted}, not {value!r}")
+    return value

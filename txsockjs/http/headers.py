@@ -1,0 +1,105 @@
+"""Headers of answers: caching, CORS, the JSESSIONID cookie.
+
+Rules: pure functions from a request and settings to lists of headers (protocol section 2). Called
+by the static answers and the transports.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from twisted.web.http import datetimeToString
+
+from ..actors.connection import read_cookies
+from ..errors import Header
+from ..settings import Settings
+from .exchange import Exchange
+
+Headers = list[Header]
+
+YEAR = 31536000
+
+NEVER_CACHED: Headers = [
+    (b"Cache-Control", b"no-store, no-cache, no-transform, must-revalidate, max-age=0")
+]
+#: For answers that a proxy would hold back until they are complete.
+UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
+
+
+# What a header may not have in it. Tabs may be, but nothing that comes back has them.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]+")
+# RFC 6265 section 4.1.1: what an echoed value may be made of.
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+\Z")
+
+
+def content_type(value: bytes) -> Header:
+    """Return the Content-Type header."""
+    return (b"Content-Type", value)
+
+
+TEXT = content_type(b"text/plain; charset=UTF-8")
+HTML = content_type(b"text/html; charset=UTF-8")
+JSON = content_type(b"application/json; charset=UTF-8")
+JAVASCRIPT = content_type(b"application/javascript; charset=UTF-8")
+EVENT_STREAM = content_type(b"text/event-stream")
+
+
+def cached_for_a_year() -> Headers:
+    """Return the headers of an answer that never changes."""
+    return [
+        (b"Cache-Control", b"public, max-age=%d" % YEAR),
+        (b"Expires", datetimeToString(time.time() + YEAR)),
+    ]
+
+
+def shared_with(origin: str | None) -> Headers:
+    """Return the headers that let a page of this origin read an answer, or any page if None."""
+    if not origin or not _may_come_back(origin):
+        return [(b"Access-Control-Allow-Origin", b"*"), (b"Vary", b"Origin")]
+    return [
+        (b"Access-Control-Allow-Origin", origin.encode("ascii")),
+        (b"Access-Control-Allow-Credentials", b"true"),
+        (b"Vary", b"Origin"),
+    ]
+
+
+def _may_come_back(value: str) -> bool:
+    """Tell whether a header's value is visible ASCII and spaces, as all that browsers send is."""
+    return value.isascii() and value.isprintable()
+
+
+def cors(exchange: Exchange) -> Headers:
+    """Return the CORS headers for a request whose origin was admitted."""
+    headers = shared_with(exchange.header("origin"))
+    requested = exchange.header("access-control-request-headers")
+    if requested and _may_come_back(requested):
+        headers.append((b"Access-Control-Allow-Headers", requested.encode("ascii")))
+    return headers
+
+
+def preflight(exchange: Exchange, method: bytes) -> Headers:
+    """Return the headers of the answer to OPTIONS for a URL that takes ``method``."""
+    return [
+        (b"Access-Control-Allow-Methods", b"OPTIONS, " + method),
+        (b"Access-Control-Max-Age", b"%d" % YEAR),
+        *cached_for_a_year(),
+        *cors(exchange),
+    ]
+
+
+def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
+    """Return the cookie that sticky load balancers look for, if the setting is on."""
+    setting = settings.jsessionid
+    if not setting:
+        return []
+    value: str | None
+    if callable(setting):
+        value = setting(exchange)
+        if value is None:
+            return []
+    else:
+        brought = read_cookies(exchange.header("cookie") or "").get("JSESSIONID", "")
+        value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
+    # Made by an application, perhaps of what a client sent: it must not begin another header.
+    return [(b"Set-Cookie", _CONTROL.sub(" ", value).encode("latin-1", "replace"))]

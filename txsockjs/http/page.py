@@ -1,0 +1,242 @@
+"""`Page`: one URL: its methods, its gate, and errors as answers; `PageResource`: it as a resource.
+
+Rules: path, then method, then origin, then the handler, which begins with what its check checks; a
+`RequestError` raised on the way is answered here and nowhere else. A page is made once for each URL
+of a router, and knows nothing of a single request. Made by the URLs; called by the resources and by
+the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Protocol
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ..actors.interfaces import Server
+from ..errors import HeadTooLarge, NotFound, OriginRefused, RequestError, TargetTooLong
+from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS, origin_form
+from .exchange import Exchange, WebExchange
+from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
+from .snapshot import check_origin, page_origin
+
+_log = Logger()
+
+#: Handles an exchange; more arguments are those of the URL, such as the session's id. If it returns
+#: a Deferred, that may fail with what is to be answered.
+Handler = Callable[..., "Deferred[None] | None"]
+
+_NO_CHECKS: Mapping[bytes, Callable[..., object]] = {}
+
+# How many refused origins are logged; anybody can make up more.
+_MOST_ORIGINS = 100
+
+
+class Host(Server, Protocol):
+    """What a page needs from its router."""
+
+    @property
+    def refused_origins(self) -> set[str | None]:
+        """The origins that were refused, and logged."""
+        ...
+
+
+class Page:
+    """One URL; ``methods`` maps a method to its handler.
+
+    ``gated`` URLs are for admitted origins only; those that carry a session are counted as
+    connections, and their answers bring the session cookie. ``checks`` has for a method what its
+    handler does before it looks at the body: raise a `RequestError`, or nothing that can be seen.
+    """
+
+    def __init__(
+        self,
+        server: Host,
+        methods: Mapping[bytes, Handler],
+        gated: bool = False,
+        carries: bool = False,
+        checks: Mapping[bytes, Callable[..., object]] = _NO_CHECKS,
+    ) -> None:
+        self._server = server
+        self._methods = methods
+        self._checks = checks
+        self._gated = gated
+        self._carries = carries
+
+    def serve(self, exchange: Exchange, *arguments: str) -> None:
+        """Answer a request, now or later."""
+        handler = self._methods.get(exchange.method)
+        if handler is None:
+            self._server.stats.refused("method")
+            exchange.answer(405, [(b"Allow", b", ".join(sorted(self._methods)))])
+            return
+        if self._carries:
+            self._server.stats.connection_opened()
+            exchange.when_over(self._server.stats.connection_closed)
+        self._attempt(exchange, self._handle, handler, exchange, *arguments)
+
+    def _handle(self, handler: Handler, exchange: Exchange, *arguments: str) -> None:
+        if self._gated:
+            check_origin(exchange, self._server.settings)
+        later = handler(exchange, *arguments)
+        if later is not None:
+            later.addErrback(self._failed_later, exchange)
+
+    def _failed_later(self, failure: Failure, exchange: Exchange) -> None:
+        if not exchange.over:  # else its peer vanished, which is what cancelled it
+            self._attempt(exchange, failure.raiseException)
+
+    def _attempt(self, exchange: Exchange, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            try:
+                call(*arguments)
+            except RequestError as error:
+                if isinstance(error, OriginRefused):
+                    self._note_origin(page_origin(exchange))
+                self.refuse(exchange, error)
+        except BaseException:  # noqa: BLE001
+            # Of a function that the settings name, whatever it raised: it ends this request only.
+            _log.failure("{method!r} {path!r} failed", method=exchange.method, path=exchange.path)
+            exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
+
+    def refuses(self, exchange: Exchange, *arguments: str) -> bool:
+        """Tell whether `serve` would refuse a request whatever its body, which is not here yet.
+
+        Nobody is told and nothing is counted.
+        """
+        if exchange.method not in self._methods:
+            return True
+        check = self._checks.get(exchange.method)
+        try:
+            if self._gated:
+                check_origin(exchange, self._server.settings)
+            if check is not None:
+                check(exchange, *arguments)
+        except BaseException:  # noqa: BLE001
+            return True  # for which `serve` finds the words
+        return False
+
+    def _note_origin(self, origin: str | None) -> None:
+        # Once for each, and not for more than a mistaken setting would show in.
+        known = self._server.refused_origins
+        if origin not in known and len(known) < _MOST_ORIGINS:
+            known.add(origin)
+            _log.warn(
+                "{origin!r} may not use {server!r}: allowed_origins does not name it",
+                origin=origin or "a page that does not tell its origin",
+                server=self._server,
+            )
+
+    def refuse(self, exchange: Exchange, error: RequestError) -> None:
+        """Answer a request with what is wrong about it, and count it."""
+        self._server.stats.refused(error.kind)
+        headers = [TEXT, *NEVER_CACHED, *error.headers]
+        if not isinstance(error, OriginRefused):
+            headers += cors(exchange)
+        if self._carries:
+            headers += session_cookie(exchange, self._server.settings)
+        if error.status in (400, 426):
+            # A proxy that saw an upgrade fail must not think that it succeeded.
+            exchange.close_connection()
+        exchange.answer(error.status, headers, error.wording.encode("utf-8"))
+
+
+class PageResource(Resource):
+    """A page, with the arguments from a URL, as a resource of twisted.web."""
+
+    isLeaf = True
+
+    def __init__(self, page: Page, *arguments: str) -> None:
+        # A leaf has no children, which is all that Resource.__init__ would prepare.
+        self._page = page
+        self._arguments = arguments
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body, which is not here yet."""
+        path: bytes = request.path
+        return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
+
+    def render(self, request: Request) -> int:
+        """Answer a request, now or later."""
+        if b"//" in request.path:  # Klein takes two slashes for one
+            return Nowhere().render(request)
+        # What nobody asks for here: made of 16 KiB, each can be most of a MiB while a stream lives.
+        request.args = {}
+        request.received_cookies = {}
+        exchange = WebExchange(request)
+        try:
+            check_head(request)
+        except RequestError as error:
+            self._page.refuse(exchange, error)
+        else:
+            self._page.serve(exchange, *self._arguments)
+        return NOT_DONE_YET
+
+
+def check_head(request: Request) -> None:
+    """Raise a `RequestError` if there is too much before the body.
+
+    A `SockJSSite` refuses that before; others don't, and HTTP/2 has no lines.
+    """
+    if len(request.uri) > LONGEST_HEAD:
+        raise TargetTooLong()
+    fields = [
+        len(name) + len(value)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    ]
+    if len(fields) > MOST_HEADERS or sum(fields) > LONGEST_HEAD:
+        raise HeadTooLarge()
+
+
+def accept_absolute(request: Any) -> None:
+    """Let a request whose target is in absolute form be one for its path and its host.
+
+    A `SockJSSite` does that for all its resources. With another Site it is possible only in the
+    resource that gets all requests: twisted.web would look for a child named like the URL.
+    """
+    absolute = None if request.prepath else origin_form(request.uri)
+    if absolute is not None:
+        host, request.uri = absolute
+        request.requestHeaders.setRawHeaders(b"host", [host])
+        request.path = request.uri.partition(b"?")[0]
+        request.postpath = [unquote_to_bytes(part) for part in request.path[1:].split(b"/")]
+
+
+class Nowhere(Resource):
+    """The answer to paths that are not in the table of URLs."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        """Hold nothing, not even children."""
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body: it is."""
+        return True
+
+    def render(self, request: Request) -> int:
+        """Answer 404."""
+        body = NotFound.wording.encode("utf-8")
+        WebExchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
+        return NOT_DONE_YET
+
+
+def with_head(handler: Handler) -> dict[bytes, Handler]:
+    """Return the methods of a URL that is read: the answer to HEAD is GET's, less its body."""
+    return {b"GET": handler, b"HEAD": handler}
+
+
+def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
+    """Return the methods of a URL that scripts of other origins use."""
+
+    def options(exchange: Exchange, *arguments: str) -> None:
+        exchange.answer(204, preflight(exchange, method))
+
+    return {method: handler, b"OPTIONS": options}

@@ -1,0 +1,142 @@
+"""Answers that belong to no session: greeting, info, iframe page, chunking test.
+
+Rules: bytes as in protocol section 3. Called by the router's resource with a checked request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..errors import Header
+from ..settings import Settings
+from ..wire.proto import json_encode
+from .exchange import Exchange
+from .headers import (
+    HTML,
+    JAVASCRIPT,
+    JSON,
+    NEVER_CACHED,
+    TEXT,
+    UNBUFFERED,
+    Headers,
+    cached_for_a_year,
+    cors,
+)
+from .snapshot import is_named, referer_origin
+
+# A longer list of embedders, in bytes, is not sent: a proxy takes 4 KiB of headers, or 8.
+_LONGEST_LIST = 2048
+
+_GREETING = b"Welcome to SockJS!\n"
+
+_IFRAME = """\
+<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src="{sockjs_url}"></script>
+  <script>
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  </script>
+</head>
+<body>
+  <h2>Don't panic!</h2>
+  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
+</body>
+</html>
+"""
+
+
+def greeting(exchange: Exchange) -> None:
+    """Say that a SockJS server is here."""
+    exchange.answer(200, [TEXT], _GREETING)
+
+
+def info(exchange: Exchange, settings: Settings) -> None:
+    """Tell the client what this endpoint can do."""
+    answer: dict[str, Any] = {
+        "websocket": "websocket" not in settings.disabled_transports,
+        "cookie_needed": bool(settings.jsessionid),
+        "origins": ["*:*"],  # clients ignore it, and the allowed ones are nobody's business
+        "entropy": secrets.randbits(32),
+    }
+    base_url = settings.base_url
+    if base_url is not None:
+        answer["base_url"] = base_url(exchange) if callable(base_url) else base_url
+    headers = [JSON, *NEVER_CACHED, *cors(exchange)]
+    exchange.answer(200, headers, json_encode(answer).encode("utf-8"))
+
+
+def iframe(exchange: Exchange, settings: Settings) -> None:
+    """Serve the page that transports in an iframe load, or 304."""
+    page = iframe_page(settings.sockjs_url)
+    etag = b'"' + hashlib.sha256(page).hexdigest()[:32].encode("ascii") + b'"'
+    headers = [*cached_for_a_year(), (b"ETag", etag), *_frame_ancestors(exchange, settings)]
+    known = exchange.header("if-none-match") or ""
+    tags = [tag.strip() for tag in known.split(",")]
+    if etag.decode("ascii") in [tag[2:] if tag.startswith("W/") else tag for tag in tags]:
+        exchange.answer(304, headers)
+    else:
+        exchange.answer(200, [HTML, *headers], page)
+
+
+def iframe_page(sockjs_url: str) -> bytes:
+    """Return the iframe page that loads the client from this URL."""
+    escaped = sockjs_url.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return _IFRAME.format(sockjs_url=escaped).encode("utf-8")
+
+
+def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
+    # The page acts for whoever embeds it, from this server's origin: so the gate is here.
+    allowed = settings.allowed_origins
+    if allowed == "*":
+        return []
+    named = "" if callable(allowed) else " ".join(sorted(set(allowed) - {"null"}))
+    if callable(allowed) or len(named) > _LONGEST_LIST:
+        origin = referer_origin(exchange)
+        asking = origin if origin != "null" and is_named(origin, settings) else None
+        # One embedder's page must not come out of a shared cache for another one.
+        return [_embedded_by(asking), (b"Vary", b"Referer")]
+    return [_embedded_by(named)]
+
+
+def _embedded_by(sources: str | None) -> Header:
+    sources = sources or "'none'"
+    return (b"Content-Security-Policy", b"frame-ancestors " + sources.encode("latin-1"))
+
+
+_PADDING = b" " * 2048 + b"h\n"
+# Seconds to wait before each chunk.
+_CHUNKS = [(0.0, _PADDING), *((ms / 1000, b"h\n") for ms in (5, 25, 125, 625, 3125))]
+
+
+def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
+    """Let an old client find out whether chunks reach it as they are sent."""
+    chunks = list(_CHUNKS)
+    calls: list[Any] = []
+
+    def send_next() -> None:
+        calls.clear()
+        exchange.write(chunks.pop(0)[1])
+        schedule()
+
+    def schedule() -> None:
+        if not chunks:
+            exchange.finish()
+        elif not exchange.over:
+            calls.append(reactor.callLater(chunks[0][0], send_next))
+
+    def stop() -> None:
+        for call in calls:
+            call.cancel()
+
+    exchange.watch(gone=stop)
+    exchange.start(200, [JAVASCRIPT, UNBUFFERED, *NEVER_CACHED, *cors(exchange)])
+    exchange.write(b"h\n")
+    schedule()

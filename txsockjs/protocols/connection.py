@@ -1,0 +1,73 @@
+"""`serving`: the connection class that serves an ordinary Twisted protocol factory.
+
+Rules: each session is a connection to the factory, its protocol has a `SockJSTransport`. Called
+by all that takes a factory: `txsockjs.resource`, `txsockjs.multiplex`, `txsockjs.protocols.gateway`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..errors import SettingsError
+from .transport import REPLACE, SockJSTransport
+
+
+class ProtocolConnection(SockJSConnection):
+    """One client's connection to a protocol of ``factory``; `serving` makes the subclass."""
+
+    factory: Any
+    fallback_encoding: str | None = None
+    transport: SockJSTransport | None = None
+
+    def on_open(self, info: ConnectionInfo) -> Any:
+        """Build the protocol and connect it; refuse the client if there is none."""
+        transport = SockJSTransport(self, self.fallback_encoding)
+        protocol = self.factory.buildProtocol(transport.getPeer())
+        if protocol is None:
+            return False
+        self.transport = transport
+        transport.opened(protocol)
+        return None
+
+    def on_message(self, message: str | bytes) -> Any:
+        """Give the message to the protocol."""
+        return None if self.transport is None else self.transport.received(message)
+
+    def on_close(self) -> None:
+        """Tell the protocol."""
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            transport.lost()
+
+
+def serving(factory: Any, fallback_encoding: str | None = None) -> type[SockJSConnection]:
+    """Give the connection class that serves an ordinary Twisted protocol factory."""
+    if not callable(getattr(factory, "buildProtocol", None)):
+        raise TypeError(f"factory must have a buildProtocol, as IProtocolFactory, not {factory!r}")
+    name = f"{type(factory).__name__}Connection"
+    encoding = checked_encoding(fallback_encoding)
+    namespace = {"factory": factory, "fallback_encoding": encoding}
+    return type(name, (ProtocolConnection,), namespace)
+
+
+def checked_encoding(name: Any) -> str | None:
+    """Return the name of a text encoding, ``replace`` or None.
+
+    Raises `SettingsError` for anything else.
+    """
+    if name is None or name == REPLACE:
+        return REPLACE if name else None
+    try:
+        b"x".decode(name, "replace")  # an empty one is not even looked at
+    except (LookupError, TypeError, ValueError):
+        raise SettingsError(
+            "fallback_encoding must be a text encoding such as latin-1, replace or none, "
+            f"not {name!r}"
+        ) from None
+    return str(name)
+
+
+def encoding_from(text: str) -> str | None:
+    """Read a ``fallback_encoding`` from a command line or an endpoint string."""
+    return None if text.strip().lower() == "none" else checked_encoding(text)

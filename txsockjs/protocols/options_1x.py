@@ -1,0 +1,128 @@
+"""The options of txsockjs 1.x as settings, each with a warning that names the setting.
+
+Rules: every documented option works or is refused with what to do instead; a name that is neither
+an option nor a setting is refused. Called by `txsockjs.resource` for option dictionaries and by
+`txsockjs.endpoints` for endpoint strings; calls `txsockjs.settings`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from .._kinds import SWITCH, Unfit
+from ..errors import SettingsError
+from ..settings import Settings
+
+# Where proxies are. The old option believed the header of anybody, a client's own included.
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "fc00::/7",
+)
+
+_PACKAGE = __name__.partition(".")[0] + "."
+_HEADERS = ("x-forwarded-for", "forwarded")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _disabled(websocket: Any) -> tuple[str, ...]:
+    return () if _checked_switch("websocket", websocket) else ("websocket", "rawwebsocket")
+
+
+def _trusted(header: Any) -> tuple[str, ...]:
+    if header is None or header == "":
+        return ()
+    if str(header).lower() not in _HEADERS:
+        raise SettingsError(
+            f"proxy_header must be X-Forwarded-For or Forwarded, not {header!r}; "
+            "let the proxy set one of them, and name its address in trusted_proxies"
+        )
+    return PRIVATE_NETWORKS
+
+
+@dataclass(frozen=True)
+class Option:
+    """The setting that took an option's place, and how a value or its text becomes one."""
+
+    setting: str
+    convert: Callable[[Any], Any] = _same
+    parse: Callable[[str], Any] | None = None
+
+
+OPTIONS = {
+    "websocket": Option("disabled_transports", _disabled, lambda text: _switch("websocket", text)),
+    "cookie_needed": Option("jsessionid"),
+    "heartbeat": Option("heartbeat_delay"),
+    "timeout": Option("disconnect_delay"),
+    "streaming_limit": Option("response_limit"),
+    "encoding": Option("fallback_encoding", parse=str),
+    "sockjs_url": Option("sockjs_url"),
+    "proxy_header": Option("trusted_proxies", _trusted, str),
+}
+
+
+def translated(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings that a dictionary of options, or of settings, stands for."""
+    settings = {}
+    for name, value in options.items():
+        option = OPTIONS.get(name)
+        if option is None:
+            settings[name] = value
+            continue
+        settings[option.setting] = option.convert(value)
+        _warn(name, option)
+    return settings
+
+
+def parsed(name: str, text: str) -> tuple[str, Any]:
+    """Read a setting, or an option that stands for one, from text; give its name and value."""
+    option = OPTIONS.get(name)
+    if option is None or option.setting == name:
+        return name, Settings.parse(name, text)
+    value = option.convert((option.parse or _parser(option.setting))(text))
+    _warn(name, option)
+    return option.setting, value
+
+
+def _parser(setting: str) -> Callable[[str], Any]:
+    return lambda text: Settings.parse(setting, text)
+
+
+def _switch(name: str, text: str) -> bool:
+    try:
+        return bool(SWITCH.parse(text))
+    except Unfit:
+        raise SettingsError(f"{name} must be {SWITCH.rule}, not {text!r}") from None
+
+
+def _checked_switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{name} must be {SWITCH.rule}, not {value!r}")
+    return value
+
+
+def _warn(name: str, option: Option) -> None:
+    place = "a keyword" if option.setting == name else f"the keyword {option.setting}"
+    warnings.warn(
+        f"the option {name!r} of txsockjs 1.x is deprecated: pass {place} instead",
+        DeprecationWarning,
+        stacklevel=_levels_to_caller(),
+    )
+
+
+def _levels_to_caller() -> int:
+    """Count the frames of this package that lead here, so that a warning names the program."""
+    levels, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        levels, frame = levels + 1, frame.f_back
+    return levels

@@ -1,0 +1,323 @@
+"""`SockJSTransport`: a session as the transport of a protocol that knows nothing of SockJS.
+
+Rules: a protocol writes bytes, a browser gets text: UTF-8, one message for each write, a character
+split over two writes kept until it is whole. Bytes that are no text end a SockJS session with
+1003, unless it is said what to read them as; a raw websocket carries them as binary messages, and
+is answered in binary once it sent any.
+Made by `txsockjs.protocols.connection` for each session; calls the connection.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable
+from typing import Any, Callable, Union
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..actors.connection import ConnectionInfo, SockJSConnection
+
+_log = Logger()
+
+Reason = tuple[int, str]
+Data = Union[bytes, bytearray, memoryview]
+
+# What stands in the place of an encoding where U+FFFD shall stand for what is no text.
+REPLACE = "replace"
+
+GO_AWAY: Reason = (3000, "Go away!")
+NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
+
+# Both ends meant it (RFC 6455 section 7.4.1): normal, going away, no code given. Private codes
+# (3000..4999) come from applications, so these are ends that were meant too.
+_CLEAN_CODES = frozenset((1000, 1001, 1005))
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class SockJSTransport:
+    """What a wrapped protocol has as its ``transport``.
+
+    ``connection`` is the `SockJSConnection` below it; ``connection.info`` describes the request.
+    ``fallback_encoding`` is what bytes that are no UTF-8 are read as, instead of being refused;
+    with ``replace`` what is no character becomes U+FFFD.
+    """
+
+    def __init__(self, connection: SockJSConnection, fallback_encoding: str | None = None) -> None:
+        self.connection = connection
+        self.connected = True
+        self.disconnecting = False
+        self._protocol: Any | None = None
+        replaces = fallback_encoding == REPLACE
+        # A raw websocket gets the bytes instead, and the strict decoder finds them.
+        strict = not replaces or connection.session.transport == "rawwebsocket"
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict" if strict else "replace")
+        self._fallback = "utf-8" if replaces else fallback_encoding
+        self._binary = False
+        self._aborted = False
+        self._producer: _Registered | None = None
+        self._reason = GO_AWAY
+        self._paused = False
+        self._held: Deferred[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.connection.session!r}>"
+
+    # -- ITransport
+
+    def write(self, data: Data) -> None:
+        """Send these bytes as one message; after the end they are dropped."""
+        check_data(data)
+        if self.connection.is_closed:
+            return
+        if self._binary:
+            self._send_binary(bytes(data))
+            return
+        try:
+            text = self._decoder.decode(data)
+        except UnicodeDecodeError:
+            self._send_not_text(self._kept() + bytes(data))
+        else:
+            if text:
+                self.connection.send(text)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send these bytes together, as one message."""
+        self.write(b"".join(data))
+
+    def loseConnection(self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]) -> None:
+        """Close once all that was written is sent; nothing more is received.
+
+        As with TCP, a producer that is pulled, or is paused, is waited for: until it unregisters,
+        or can go on. The client is told ``code`` and ``reason``.
+        """
+        if not self.disconnecting and not self.connection.is_closed:
+            self._reason = (code, reason)
+            if self._producer is None or not self._producer.is_waiting:
+                self._close()
+            self.disconnecting = True
+            self._read_on()
+
+    def abortConnection(self) -> None:
+        """Drop the connection without sending what was written."""
+        if not self.connection.is_closed:
+            self.disconnecting = self._aborted = True
+            self._read_on()
+            self.connection.session.abort()
+
+    def getPeer(self) -> IAddress:
+        """Return the client's address, the true one behind trusted proxies.
+
+        Its port is 0 if a proxy told the address; it is a UNIX address without a name if the
+        connection came over a UNIX socket whose proxy is not trusted.
+        """
+        info = self._info
+        if not info.ip:
+            return UNIXAddress(None)
+        kind = IPv6Address if ":" in info.ip else IPv4Address
+        return kind("TCP", info.ip, info.port)
+
+    def getHost(self) -> IAddress:
+        """Return the address at which the client's first request arrived."""
+        return self._info.server_address or UNIXAddress(None)
+
+    # -- what protocols set on TCP; the connections below have settings of their own
+
+    def getTcpNoDelay(self) -> bool:
+        """Tell that small packets are sent at once."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Do nothing: the setting is ``disable_nagle``."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Tell that dead peers are noticed."""
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Do nothing: the settings are ``heartbeat_delay`` and ``ping_timeout``."""
+
+    # -- IConsumer
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the client reads; pull producers are asked for more."""
+        if self.connection.is_closed:
+            producer.stopProducing()
+            return
+        if self._producer is not None:
+            raise RuntimeError("another producer is registered; unregister it first")
+        self._producer = _Registered(producer, streaming, self._close_if_free)
+        self.connection.register_producer(self._producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer, and close if that only waited for it."""
+        self._producer = None
+        self.connection.unregister_producer()
+        self._close_if_free()
+
+    # -- IPushProducer: the protocol's way to hold its client back
+
+    def pauseProducing(self) -> None:
+        """Receive nothing until `resumeProducing`; in time the client can't send more."""
+        # When closing nothing is received anyway, and what is held would delay the end.
+        self._paused = not self.disconnecting
+
+    def resumeProducing(self) -> None:
+        """Receive again, from the reactor's next iteration on."""
+        if self._paused and not self.disconnecting:
+            self._paused = False
+            self._read_on()
+
+    def stopProducing(self) -> None:
+        """Close, as TCP does when its consumer is gone."""
+        self.loseConnection()
+
+    # -- told by the connection
+
+    def opened(self, protocol: Any) -> None:
+        """Connect the protocol."""
+        self._protocol = protocol
+        protocol.makeConnection(self)
+
+    def received(self, message: str | bytes) -> Any:
+        """Give a message to the protocol; return an awaitable if it has to wait."""
+        if self._paused:
+            return self._receive_later(message)
+        if isinstance(message, bytes):
+            self._binary = True
+        else:
+            message = encoded(message)
+        if not self.disconnecting and self._protocol is not None:
+            self._protocol.dataReceived(message)
+        return None
+
+    def lost(self) -> None:
+        """Tell the protocol that the connection is over; once."""
+        self.connected = False
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connectionLost(Failure(self._end()))
+
+    # -- inside
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether text may be sent as it is: nothing is kept that has to go before it."""
+        return not self._binary and not self._decoder.getstate()[0]
+
+    @property
+    def _info(self) -> ConnectionInfo:
+        info = self.connection.info
+        assert info is not None, "a transport exists from on_open on"
+        return info
+
+    def _end(self) -> Exception:
+        code, reason = self.connection.close_reason or GO_AWAY
+        if not self._aborted and (code in _CLEAN_CODES or 3000 <= code <= 4999):
+            return ConnectionDone()
+        return ConnectionLost("aborted" if self._aborted else f"{code} {reason}")
+
+    def _close_if_free(self) -> None:
+        if self.disconnecting and (self._producer is None or not self._producer.is_waiting):
+            self._close()
+
+    def _close(self) -> None:
+        kept = self._kept()
+        if kept and not self.connection.is_closed:
+            self._send_not_text(kept, "replace")
+        self.connection.close(*self._reason)
+
+    def _kept(self) -> bytes:
+        """Take the beginning of a character whose rest was not written yet."""
+        kept: bytes = self._decoder.getstate()[0]
+        self._decoder.reset()
+        return kept
+
+    def _send_binary(self, data: bytes) -> None:
+        data = self._kept() + data
+        if data:
+            self.connection.send(data)
+
+    def _send_not_text(self, data: bytes, errors: str = "strict") -> None:
+        if self.connection.session.transport == "rawwebsocket":
+            self._binary = True
+            self.connection.send(data)
+        elif self._fallback is not None:
+            self.connection.send(data.decode(self._fallback, "replace"))
+        elif errors == "replace":
+            self.connection.send(data.decode("utf-8", errors))
+        else:
+            _log.warn(
+                "{protocol!r} wrote bytes that are not UTF-8 and there is no fallback_encoding, "
+                "which ends {session!r}: {data!r}",
+                protocol=self._protocol,
+                session=self.connection.session,
+                data=data[:75],
+            )
+            self.disconnecting = True
+            self._read_on()
+            self.connection.close(*NOT_TEXT)
+
+    # -- messages that wait
+
+    async def _receive_later(self, message: str | bytes) -> None:
+        while self._paused:
+            self._held = Deferred(self._let_go)
+            await self._held
+        self.received(message)
+
+    def _let_go(self, _: object) -> None:
+        self._held = None
+
+    def _read_on(self) -> None:
+        # Not now, as with TCP: the protocol may be in the middle of something.
+        if self.disconnecting:
+            self._paused = False
+        if self._held is not None:
+            self.connection.session.server.reactor.callLater(0, self._receive_held)
+
+    def _receive_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.callback(None)
+
+
+class _Registered:
+    """A registered producer, and whether it waits for the client."""
+
+    def __init__(self, producer: Any, streaming: bool, resumed: Callable[[], None]) -> None:
+        self._producer = producer
+        self._resumed = resumed
+        self._streaming = streaming
+        self.is_waiting = not streaming
+
+    def pauseProducing(self) -> None:
+        self.is_waiting = True
+        self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.is_waiting = not self._streaming
+        self._producer.resumeProducing()
+        self._resumed()
+
+    def stopProducing(self) -> None:
+        self._producer.stopProducing()
+
+
+def check_data(data: object) -> None:
+    """Raise `TypeError` that says what can be written."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a transport writes bytes, not {data!r}")
+
+
+def encoded(text: str) -> bytes:
+    """Return text as UTF-8; what is no character (half a surrogate pair) becomes U+FFFD."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")

@@ -1,0 +1,103 @@
+"""`Ports`: the endpoints that a service listens on, opened together and closed together.
+
+An endpoint that fails at once ends the start with `StartError`, in words without a traceback; one
+that fails later, or is cancelled by closing, is logged. Called by `txsockjs.service`.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any, Union
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import SettingsError, StartError
+
+Endpoint = Union[str, IStreamServerEndpoint]
+
+
+class Ports:
+    """Endpoints, and the `IListeningPort` of each that is open.
+
+    Raises `SettingsError` for a string that describes no endpoint.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, endpoints: list[Endpoint]) -> None:
+        self.open_ports: list[IListeningPort] = []
+        self._reactor = reactor
+        self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
+        self._listening: list[Deferred[Any]] = []
+        self._error: StartError | None = None
+
+    def open(self, factory: IProtocolFactory) -> None:
+        """Listen on all of them, or on none and raise `StartError`."""
+        for name, endpoint in self._endpoints:
+            listening = endpoint.listen(factory)
+            listening.addCallback(self._opened, endpoint)
+            self._listening.append(listening.addErrback(self._failed, name))
+            if self._error is not None:
+                self.close()
+                raise self._error
+
+    def close(self) -> list[Deferred[Any]]:
+        """Accept no more connections; each Deferred fires when one port is closed."""
+        for listening in self._listening:
+            listening.cancel()
+        closing, self.open_ports = self.open_ports, []
+        return [maybeDeferred(port.stopListening) for port in closing]
+
+    def _opened(self, port: IListeningPort, endpoint: IStreamServerEndpoint) -> None:
+        self.open_ports.append(port)
+        scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
+        url = _url(scheme, port.getHost())
+        # Nothing is accepted before the reactor runs.
+        self._reactor.callWhenRunning(self._log.info, "listening on {url}", url=url)
+
+    def _failed(self, failure: Failure, name: str) -> None:
+        if not failure.check(CancelledError):
+            self._error = StartError(f"cannot listen on {name}: {_why(failure.value)}")
+            self._log.critical("{error}", error=self._error)
+
+
+def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndpoint]:
+    """Give the endpoint, and its name for messages."""
+    if not isinstance(endpoint, str):
+        return repr(endpoint), endpoint
+    try:
+        return endpoint, serverFromString(reactor, endpoint)
+    except Exception as error:  # parsers, those of plugins too, raise what they like
+        problem = what_is_wrong(endpoint, error)
+        raise SettingsError(f"cannot listen on {endpoint!r}: {problem}") from error
+
+
+def what_is_wrong(description: str, error: Exception) -> str:
+    """Say in one line why a string describes no endpoint, of a server or of a client."""
+    if description.startswith(("ssl:", "tls:")) and find_spec("OpenSSL") is None:
+        return "TLS needs pyOpenSSL, which comes with pip install 'twisted[tls]'"
+    if description.isdigit():
+        return f"did you mean tcp:{description}?"
+    return _why(error)
+
+
+def _why(error: BaseException | None) -> str:
+    """Say why in words, without the addresses and numbers that Twisted and the system add."""
+    cause = getattr(error, "socketError", error)
+    return getattr(cause, "strerror", None) or " ".join(str(cause).split())
+
+
+def _url(scheme: str, address: object) -> str:
+    if isinstance(address, IPv6Address):
+        return f"{scheme}://[{address.host}]:{address.port}"
+    if isinstance(address, IPv4Address):
+        return f"{scheme}://{address.host}:{address.port}"
+    if isinstance(address, UNIXAddress):
+        return f"unix:{os.fsdecode(address.name or b'')}"
+    return str(address)

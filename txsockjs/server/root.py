@@ -1,0 +1,71 @@
+"""`Root`: the resource at the top of a service, which gives each path to one of its mounts.
+
+A mount is a literal prefix of whole segments; the longest one that fits wins, and what none fits
+goes to the fallback. Called by `txsockjs.service`; calls twisted.web only.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource, getChildForRequest
+
+from ..errors import SettingsError
+
+with warnings.catch_warnings():
+    # This module makes one of Twisted's own deprecated pages, which ended a `python -W error`.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from twisted.web.static import Data, File
+
+__all__ = ["Data", "Directory", "File", "Root", "segments"]
+
+_Segments = tuple[bytes, ...]
+
+
+def segments(prefix: str) -> _Segments:
+    """Split a prefix such as ``/a/b`` as twisted.web splits the path of a request."""
+    return tuple(part.encode() for part in prefix.split("/")[1:])
+
+
+class Root(Resource):
+    """Serve several resources, each of which sees its requests' whole paths."""
+
+    isLeaf = True
+
+    def __init__(self, fallback: IResource | None = None) -> None:
+        super().__init__()
+        self._fallback = fallback or notFound()
+        self._mounts: dict[_Segments, IResource] = {}
+        self._depth = 0
+
+    def mount(self, prefix: str, resource: IResource) -> None:
+        """Give the paths at and below ``prefix`` to ``resource``."""
+        key = segments(prefix)
+        if key in self._mounts:
+            raise SettingsError(f"a prefix can be mounted once, {prefix or '/'} is there twice")
+        self._mounts[key] = resource
+        self._depth = max(self._depth, len(key))
+
+    def render(self, request: Any) -> Any:
+        """Render what is responsible for the request's path."""
+        path = request.postpath
+        for depth in range(min(self._depth, len(path)), -1, -1):
+            mounted = self._mounts.get(tuple(path[:depth]))
+            if mounted is not None:
+                return getChildForRequest(mounted, request).render(request)
+        return getChildForRequest(self._fallback, request).render(request)
+
+
+class Directory(File):
+    """The files of a directory, without listings of what is in it."""
+
+    childNotFound: Any = notFound()
+
+    def directoryListing(self) -> Any:
+        """Answer as for a file that isn't there."""
+        return self.childNotFound

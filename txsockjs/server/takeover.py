@@ -1,0 +1,59 @@
+"""The takeover of an HTTP connection by another protocol, and nothing else.
+
+Rules: all that depends on the inside of twisted.web's connections is in this module. Once taken,
+the connection belongs to the protocol: the HTTP machinery under it neither reads, writes, times
+out nor hears of its end. Called by the exchanges and the front.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IProtocol
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.web.http import HTTPChannel, Request
+
+from ..errors import UpgradeRequired
+from .sockopts import tune
+
+
+def take_over(request: Request, protocol: IProtocol, silence: float, nagle: bool = False) -> None:
+    """Give the request's connection to ``protocol``.
+
+    ``silence`` is how many seconds of nothing from the peer end the connection; with ``nagle``
+    small packets wait for each other.
+    Raises `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
+    """
+    channel = request.channel
+    if not isinstance(channel, HTTPChannel) or channel.transport is None:
+        raise UpgradeRequired()
+    transport: Any = channel.transport
+    tune(channel, silence, nagle)
+    channel.setTimeout(None)
+    leave = getattr(channel, "leave", None)
+    if leave is not None:  # a site's own channel, of which the site shall hear no more
+        leave()
+    # The channel regulates its reading by the transport's writing. Not any more.
+    transport.unregisterProducer()
+    # What came in the same packet as the request is still on its way through the channel: these
+    # three are where it comes out. They are looked up at each call.
+    channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.rawDataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
+    # From the next packet on the transport calls the protocol itself, so that the channel, the
+    # request and its headers need not stay in memory.
+    replace_protocol(transport, protocol)
+    protocol.makeConnection(transport)
+    transport.resumeProducing()
+
+
+def replace_protocol(transport: Any, protocol: IProtocol) -> None:
+    """Let ``transport`` call ``protocol`` instead of the one that it calls now."""
+    if isinstance(transport, ProtocolWrapper):
+        transport.wrappedProtocol = protocol
+        return
+    present = getattr(transport, "protocol", None)
+    if isinstance(present, ProtocolWrapper):
+        present.wrappedProtocol = protocol
+    elif present is not None:
+        transport.protocol = protocol

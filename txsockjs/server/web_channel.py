@@ -1,0 +1,230 @@
+"""`Channel`: a connection of twisted.web with bounds on a request's head, on a turn and on time.
+
+Rules: it parses as twisted.web does. What is too long or too much before a body is told so, and
+what still comes of it is thrown away, where twisted.web would cut the connection or answer 400.
+Between two pipelined requests it waits when its turn is over. It has no timers: the site asks it
+whether its time is over. Made by the site; all that it knows of the inside of `HTTPChannel` is here
+and in `takeover`.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
+
+from ..actors.pace import Pace
+from ..errors import BadRequestLine, HeadTooLarge, RequestError, TargetTooLong
+from ..http.exchange import REASONS
+from ..http.headers import NEVER_CACHED, TEXT, shared_with
+from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS
+from .tcp import is_secure, unsent
+from .timeouts import Progress, Timeouts, is_over
+
+# What is read and thrown away after a refusal: closing with bytes unread would reset the
+# connection, and the client might never see the answer (RFC 9112, section 9.6).
+DISCARD_LIMIT = 1024 * 1024
+# How many requests may be answered in a turn.
+_MOST = 64
+
+
+class Negotiated(_GenericHTTPChannelProtocol):
+    """What lets TLS choose between HTTP/1.1 and HTTP/2, which has no `Channel`."""
+
+    _channel: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on what came, to the channel that was chosen."""
+        before = self._channel
+        super().dataReceived(data)
+        if self._channel is not before:
+            before.leave()
+
+
+class Channel(HTTPChannel):
+    """An HTTP/1.1 channel of a `SockJSSite`."""
+
+    site: Any
+
+    totalHeadersSize = MAX_LENGTH = LONGEST_HEAD
+    transport: Any
+    paused: bool
+    _buffer: bytes
+    _dataBuffer: list[bytes]
+    _handlingRequest: bool
+    _networkProducer: Any
+    # Of the head that is being read, the request line included.
+    _lines = 0
+    _bytes = 0
+    _discarded: int | None = None  # None until a head was refused
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pace = Pace(_MOST)
+        self._next_turn: Any | None = None
+        self._coming: Progress | None = None  # of a request that is not all here
+        self._idle_since = 0.0
+        self._leaving: Progress | None = None  # of what was written, while the peer must take it
+
+    def connectionMade(self) -> None:
+        """Wait for a request."""
+        self._idle_since = self.site.reactor.seconds()
+        super().connectionMade()
+        self.site.enter(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Serve what came, or as much of it as fits into a turn."""
+        if self._discarded is not None:
+            self._discard(len(data))
+            return
+        if not self._busyReceiving:
+            self._pace = Pace(_MOST)
+            self._idle_since = self.site.reactor.seconds()
+            if self._coming is None and not self._handlingRequest:
+                self._coming = Progress(self._idle_since)
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Forget what waits."""
+        self.leave()
+        super().connectionLost(reason)
+
+    def leave(self) -> None:
+        """Let somebody else have the connection, or nobody."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        self.site.leave(self)
+
+    # -- the head of a request
+
+    def lineReceived(self, line: bytes) -> None:
+        """Read a line of a head, unless it is too much."""
+        self._bytes += len(line) + 2
+        self._lines += 1 if line else 0
+        if self._bytes > LONGEST_HEAD or self._lines > MOST_HEADERS + 1:
+            self._refuse(TargetTooLong() if self._lines == 1 else HeadTooLarge())
+        elif self._lines == 1 and line and not _is_plain(line):
+            self._refuse(BadRequestLine())  # pages of others may show it
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is longer than all of a head may be."""
+        self._refuse(HeadTooLarge() if self._lines else TargetTooLong())
+        self._discard(len(line))
+
+    def allHeadersReceived(self) -> None:
+        """Begin with the body."""
+        self._lines = self._bytes = 0
+        super().allHeadersReceived()
+
+    @property
+    def request_line(self) -> tuple[bytes, bytes, bytes]:
+        """The method, the target and the version of the request whose head is here."""
+        return self._command, self._path, self._version
+
+    def _refuse(self, error: RequestError) -> None:
+        self.site.refused += 1
+        body = error.wording.encode()
+        headers = [TEXT, *NEVER_CACHED, *shared_with(None), (b"Connection", b"close")]
+        head = b"HTTP/1.1 %d %b\r\n" % (error.status, REASONS[error.status])
+        head += b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.transport.write(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._discarded = 0
+        self._discard(len(self.clearLineBuffer()))  # which ends the loop over the lines
+        end_writing(self.transport)
+
+    def _discard(self, size: int) -> None:
+        # The time-out ends a client that neither leaves nor sends so much.
+        self._discarded = (self._discarded or 0) + size
+        if self._discarded > DISCARD_LIMIT:
+            self.transport.abortConnection()
+
+    # -- turns
+
+    def allContentReceived(self) -> None:
+        """Handle a request that is here."""
+        self._coming = None
+        super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        """Go on to the next request, now or in the next turn."""
+        self._idle_since = self.site.reactor.seconds()
+        waits = self._buffer or any(self._dataBuffer)
+        if not self._pace.may_go_on() and waits and self.persistent:
+            self.paused = True  # keeps LineReceiver from what is in its buffer
+            self._next_turn = self.site.reactor.callLater(0, self._go_on)
+        super().requestDone(request)
+        if self.paused:
+            self._networkProducer.pauseProducing()
+
+    def pauseProducing(self) -> None:
+        """Wait until the peer takes what was written."""
+        self._watch_leaving()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on writing, and reading unless it waits for its turn."""
+        self._leaving = None
+        super().resumeProducing()
+        if self.paused:
+            self._networkProducer.pauseProducing()
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self.paused = False
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+        self.dataReceived(b"")
+
+    # -- time
+
+    def setTimeout(self, period: float | None) -> None:
+        """Do nothing: the site looks after the time."""
+
+    def expire(self, until: float, timeouts: Timeouts) -> str | None:
+        """End the connection if its time was over then, and return which time that was."""
+        if self._leaving is not None:
+            limit = timeouts.request if self._waitingForTransport else timeouts.shortest
+            if not self._leaving.is_over(until, limit, -unsent(self.transport)):
+                return None
+            self.transport.abortConnection()
+            return "answer"
+        if self._handlingRequest:
+            return None
+        if is_over(until - self._idle_since, timeouts.idle):
+            self.loseConnection()
+            return "idle"
+        content = self.requests[-1].received if self.requests else 0
+        if self._coming is not None and self._coming.is_over(until, timeouts.request, content):
+            self.loseConnection()
+            return "request"
+        return None
+
+    def loseConnection(self) -> Any:
+        """End when the peer has taken what was written."""
+        if self._leaving is None:
+            self._watch_leaving()
+        return super().loseConnection()
+
+    def _watch_leaving(self) -> None:
+        self._leaving = Progress(self.site.reactor.seconds(), -unsent(self.transport))
+
+
+def _is_plain(line: bytes) -> bool:
+    return line.isascii() and line.decode("ascii").isprintable()
+
+
+def end_writing(transport: Any) -> None:
+    """Tell the peer that nothing more will be written, and read on."""
+    if is_secure(transport):
+        # Sends close_notify, and reads on; but not while the channel is its producer.
+        transport.unregisterProducer()
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()

@@ -1,0 +1,1 @@
+"""The API of sockjs-tornado, module by module and name by name."""

@@ -1,0 +1,5 @@
+"""`sockjs.tornado.conn`."""
+
+from ..actors.connection import ConnectionInfo, SockJSConnection
+
+__all__ = ["ConnectionInfo", "SockJSConnection"]

@@ -1,0 +1,5 @@
+"""`sockjs.tornado.migrate`."""
+
+from ..migrate import PeriodicCallback, WebsocketHandler
+
+__all__ = ["PeriodicCallback", "WebsocketHandler"]

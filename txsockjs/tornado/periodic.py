@@ -1,0 +1,5 @@
+"""`sockjs.tornado.periodic`."""
+
+from ..actors.heartbeat import Callback
+
+__all__ = ["Callback"]

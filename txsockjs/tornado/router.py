@@ -1,0 +1,5 @@
+"""`sockjs.tornado.router`."""
+
+from ..router import SockJSRouter
+
+__all__ = ["SockJSRouter"]

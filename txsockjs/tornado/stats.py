@@ -1,0 +1,5 @@
+"""`sockjs.tornado.stats`."""
+
+from ..stats import MovingAverage, StatsCollector
+
+__all__ = ["MovingAverage", "StatsCollector"]

@@ -1,0 +1,269 @@
+"""Channels: sessions whose transport is another session, in the framing of websocket-multiplex.
+
+Rules: a channel is a session like any other, so mailbox, supervision and output are the same; it
+has no timer, as its carrier beats; a client that does not read ends its carrier, not a channel.
+Made by `txsockjs.multiplex`; calls the carrier.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from ..actors.connection import ConnectionInfo, SockJSConnection, unsendable
+from ..actors.heartbeat import Starter
+from ..actors.interfaces import (
+    ATTACH,
+    GO_AWAY,
+    GONE,
+    RECEIVED,
+    SLOW_CONSUMER,
+    Ending,
+    Reason,
+    Server,
+)
+from ..actors.mailbox import Scheduler
+from ..actors.registry import SessionContainer
+from ..actors.session import BaseSession
+from ..settings import Settings
+from ..stats import MovingAverage, StatsCollector
+from ..wire.proto import Message
+
+UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
+
+# What JavaScript's escape() does not leave as it is.
+_ESCAPED = re.compile("[^A-Za-z0-9@*_+./-]")
+
+
+def wire_name(name: str) -> str:
+    """Return a channel's name as clients write it: what JavaScript's ``escape`` makes of it."""
+    return _ESCAPED.sub(_escape, name)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    if character <= "\xff":
+        return f"%{ord(character):02X}"
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"%u{units[n : n + 2].hex().upper()}" for n in range(0, len(units), 2))
+
+
+class Carrier(Protocol):
+    """What a channel needs of the connection that carries it."""
+
+    session: Any
+
+    @property
+    def held(self) -> bool:
+        """Whether producers have to wait for the client."""
+
+    def watch(self) -> None:
+        """Hold the channels' producers from now on, while the client is slower than they are."""
+
+    def forget(self, channel: ChannelReceiver) -> None:
+        """Note that a channel ended."""
+
+
+class Service:
+    """What is served by one name: a connection class, of which each subscription gets its own."""
+
+    __slots__ = ("_last", "_wrapped", "connection", "name", "wire_name")
+
+    def __init__(self, name: str, connection: type[SockJSConnection]) -> None:
+        self.name = name
+        self.connection = connection
+        self.wire_name = wire_name(name)
+        self._last: Message | None = None
+        self._wrapped = Message()
+
+    def wrap(self, message: str) -> str:
+        """Return what carries a message; for a broadcast the same object, encoded once."""
+        if type(message) is not Message:
+            return f"msg,{self.wire_name},{message}"
+        if message is not self._last:
+            self._last, self._wrapped = message, Message(f"msg,{self.wire_name},{message}")
+        return self._wrapped
+
+
+class ChannelStats:
+    """What channels count: only what they drop, in their router's statistics.
+
+    Their sessions and packets are no clients' ones.
+    """
+
+    def __init__(self, router: StatsCollector) -> None:
+        self._router = router
+        self.packets_sent_ps = MovingAverage()
+        self.packets_rcv_ps = MovingAverage()
+        self.slow_consumers = 0
+
+    @property
+    def messages_dropped(self) -> int:
+        """How many messages the channels, and the sessions that carry them, dropped."""
+        return self._router.messages_dropped
+
+    @messages_dropped.setter
+    def messages_dropped(self, number: int) -> None:
+        self._router.messages_dropped = number
+
+    def session_opened(self, transport: str) -> None:
+        """Count nothing."""
+
+    def session_closed(self) -> None:
+        """Count nothing."""
+
+
+class ChannelServer:
+    """What a session needs of a router, for the channels that one router's sessions carry."""
+
+    def __init__(self, router: Server) -> None:
+        self._router = router
+        self.settings: Settings = router.settings
+        self.scheduler: Scheduler = router.scheduler
+        self.reactor: IReactorTime = router.reactor
+        self.starter: Starter = router.starter
+        self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
+        self.stats: Any = ChannelStats(router.stats)
+        self._leaving: dict[object, Deferred[None]] = {}
+
+    @property
+    def closing(self) -> bool:
+        """Whether the router is closing."""
+        return self._router.closing
+
+    def enter(self, application: Ending) -> None:
+        """Let the router wait for this application when closing."""
+        self._leaving[application] = Deferred()
+        self._router.enter(application)
+
+    def leave(self, application: Ending) -> None:
+        """Let who waits, and the router, know that this application's last callback is done."""
+        self._router.leave(application)
+        leaving = self._leaving.pop(application, None)
+        if leaving is not None:
+            leaving.callback(None)
+
+    def done(self, application: object) -> Deferred[None] | None:
+        """Return what fires when this application, which is ending, is done; else None."""
+        return self._leaving.get(application)
+
+
+class ChannelSession(BaseSession):
+    """The session of one subscription; ``carrier`` is the connection that carries it."""
+
+    __slots__ = ("carrier",)
+    server: ChannelServer
+
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
+        super().__init__(service.connection, server)
+        self.carrier = carrier
+
+    def check_sendable(self, message: object) -> None:
+        """Raise `TypeError` that says what can be sent here."""
+        if not isinstance(message, str):
+            raise unsendable(message, "str on a channel")
+
+    def register_producer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the client reads what its connection carries."""
+        if not self.is_closed:
+            self.carrier.watch()
+            # Before it is asked for anything.
+            self._set_ready(not self.carrier.held)
+        super().register_producer(producer, streaming)
+        if self.carrier.held:
+            self.hold()
+
+    def unregister_producer(self) -> None:
+        """Forget the producer; what it sent waits for nothing any more."""
+        super().unregister_producer()
+        self.resume()
+
+    def abort(self) -> None:
+        """End this channel alone, without sending what waits for the client."""
+        self._drop_pending()
+        self._set_ready(True)
+        self.end(GO_AWAY)
+
+    # -- told by the carrier, in its turn
+
+    def subscribed(self, receiver: ChannelReceiver) -> None:
+        """Open."""
+        self._handle(ATTACH, (receiver,))
+        self.stop_heartbeat()
+
+    def received(self, payload: str) -> Deferred[None] | None:
+        """Take a message; return a Deferred if the client has to wait before the next one."""
+        self._handle(RECEIVED, ([payload],))
+        return self.room()
+
+    def lost(self, receiver: ChannelReceiver, reason: Reason | None = UNSUBSCRIBED) -> None:
+        """End: the client unsubscribed, or its connection ended for another reason."""
+        self._handle(GONE, (receiver, reason or GO_AWAY))
+
+    def done(self) -> Deferred[None] | None:
+        """Return what fires when its application is done; None if it is, or has not ended."""
+        return self.server.done(self._application)
+
+    def hold(self) -> None:
+        """Hold what a producer sends; all else goes to the carrier, where it is counted."""
+        if self._production is not None:
+            self._set_ready(False)
+            self._regulate(False)
+
+    def resume(self) -> None:
+        """Let everything go to the carrier."""
+        self._set_ready(True)
+        self._changed()
+
+    def _set_ready(self, ready: bool) -> None:
+        if self._receiver is not None and not self._told:
+            self._receiver.ready = ready
+
+
+class ChannelReceiver:
+    """The end of a channel at which its session's output arrives."""
+
+    __slots__ = ("_carrier", "ready", "service", "session")
+
+    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
+        self.service = service
+        self._carrier = carrier
+        self.ready = True
+        self.session = ChannelSession(service, server, carrier)
+
+    @property
+    def transport_name(self) -> str:
+        """What its session is listed under."""
+        return f"channel {self.service.name}"
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request that opened the connection."""
+        info: ConnectionInfo = self._carrier.session.info
+        return info
+
+    def opened(self) -> None:
+        """Say nothing: a client takes its subscription for granted."""
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send each message with the channel's name."""
+        for message in messages:
+            self._carrier.session.send(self.service.wrap(message))
+
+    def heartbeat(self) -> None:
+        """Say nothing: the connection beats for all its channels."""
+
+    def closed(self, reason: Reason) -> None:
+        """Tell the client that the channel is over; the framing has no room for a reason."""
+        self._carrier.forget(self)
+        self._carrier.session.send(f"uns,{self.service.wire_name}")
+        self.session.tell(GONE, self, reason)
+
+    def abort(self) -> None:
+        """Drop the connection: its client does not read what its channels send."""
+        session = self._carrier.session
+        session.server.stats.slow_consumers += 1
+        session.end(SLOW_CONSUMER)
+        session.abort()

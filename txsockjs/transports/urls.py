@@ -1,0 +1,221 @@
+"""The URLs of one endpoint: which there are, and what each request to one does.
+
+Rules: the table follows protocol section 1; a disabled transport has no URL; a session is found
+or made here. Called by the router, which puts the table into a Klein application, and by the
+front.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Callable, NamedTuple, Protocol
+from urllib.parse import parse_qs
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import Resource
+
+from ..actors.session import BaseSession, Session
+from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
+from ..http import static
+from ..http.exchange import Exchange
+from ..http.page import Handler, Host, Nowhere, Page, PageResource, with_head, with_preflight
+from ..http.snapshot import client_address
+from ..settings import Settings
+from ..stats import TRANSPORTS
+from ..wire.proto import is_callback
+from ..wire.request_head import LONGEST_ID
+from . import eventsource, htmlfile, jsonp, senders, xhr
+from .receiver import Framing, HTTPReceiver
+from .websocket.handshake import check_handshake
+from .websocket.raw import RawWebSocketReceiver
+from .websocket.receiver import WebSocketReceiver
+from .websocket.upgrade import Sockets
+
+_IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
+# A path segment that names a server or a session.
+_SEGMENT = re.compile(r"[^/.]+\Z")
+
+Take = Callable[[Exchange, Settings, BaseSession], "Deferred[None] | None"]
+
+
+class Url(NamedTuple):
+    """One URL: its name, its Klein pattern, and what makes a resource of the pattern's segments."""
+
+    name: str
+    pattern: str
+    resource: Callable[..., Resource]
+
+
+class Endpoint(Host, Protocol):
+    """What the URLs need from their router."""
+
+    def admit(self) -> None:
+        """Raise `Overloaded` if there may be no new session."""
+
+    def make_session(self, session_id: str) -> Session:
+        """Make and register the session of an HTTP transport."""
+        ...
+
+    @property
+    def sockets(self) -> Sockets:
+        """What makes websockets."""
+        ...
+
+
+class Urls:
+    """The URLs of an endpoint with its transports.
+
+    ``table`` has all of them; ``pages`` has those below ``/<server>/<session>/`` by their last
+    segment, and what they serve is given the session's id.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._settings = endpoint.settings
+        self.pages = {
+            name: Page(endpoint, methods, True, True, {b"POST": self._check_of(name)})
+            for name, methods in self._session_methods().items()
+        }
+        self.table = [
+            *self._static_urls(),
+            *(
+                Url(name, f"/<server>/<session>/{name}", partial(_session_resource, page))
+                for name, page in self.pages.items()
+            ),
+        ]
+
+    def _static_urls(self) -> list[Url]:
+        endpoint, settings = self._endpoint, self._settings
+        tell = partial(static.info, settings=settings)
+        info = {**with_preflight(b"GET", tell), **with_head(tell)}
+        test = with_preflight(b"POST", partial(static.chunking_test, reactor=endpoint.reactor))
+        greeting = partial(PageResource, Page(endpoint, with_head(static.greeting)))
+        iframe = partial(
+            _iframe_resource, Page(endpoint, with_head(partial(static.iframe, settings=settings)))
+        )
+        urls = [
+            Url("greeting", "", greeting),
+            Url("greeting/", "/", greeting),
+            Url("info", "/info", partial(PageResource, Page(endpoint, info, gated=True))),
+            Url("iframe", "/iframe.html", iframe),
+            Url("iframe version", "/iframe<version>.html", iframe),
+            Url(
+                "chunking_test",
+                "/chunking_test",
+                partial(PageResource, Page(endpoint, test, gated=True)),
+            ),
+        ]
+        if "rawwebsocket" not in settings.disabled_transports:
+            upgrade = {b"GET": partial(self._upgrade, RawWebSocketReceiver)}
+            page = Page(endpoint, upgrade, gated=True, carries=True)
+            urls.append(Url("rawwebsocket", "/websocket", partial(PageResource, page)))
+        return urls
+
+    def _session_methods(self) -> dict[str, dict[bytes, Handler]]:
+        on = set(TRANSPORTS) - self._settings.disabled_transports
+        if "jsonp" in on:
+            on.add("jsonp_send")
+        if on & {"xhr", "xhr_streaming", "eventsource", "htmlfile"}:
+            on.add("xhr_send")
+        methods: dict[str, dict[bytes, Handler]] = {
+            "websocket": {b"GET": partial(self._upgrade, WebSocketReceiver)},
+            "xhr": with_preflight(b"POST", partial(self._receive, xhr.POLLING)),
+            "xhr_streaming": with_preflight(b"POST", partial(self._receive, xhr.STREAMING)),
+            "eventsource": {b"GET": partial(self._receive, eventsource.FRAMING)},
+            "htmlfile": {b"GET": partial(self._receive_script, htmlfile.framing, None)},
+            "jsonp": {b"GET": partial(self._receive_script, jsonp.framing, jsonp.LONGEST_CALLBACK)},
+            "xhr_send": with_preflight(b"POST", partial(self._send, senders.xhr_send)),
+            "jsonp_send": {b"POST": partial(self._send, senders.jsonp_send)},
+        }
+        return {name: handlers for name, handlers in methods.items() if name in on}
+
+    # -- what the methods do
+
+    def _upgrade(
+        self, receiver_class: type[WebSocketReceiver], exchange: Exchange, session_id: str = ""
+    ) -> None:
+        check_handshake(exchange)
+        self._endpoint.admit()
+        receiver = self._endpoint.sockets.build(exchange, receiver_class)
+        settings = self._settings
+        exchange.take_over(receiver, settings.longest_silence, not settings.disable_nagle)
+
+    def _receive(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
+        session = self._attachable(exchange, session_id)
+        settings = self._settings
+        # Before there is a session that it could leave half made: a setting's function may raise.
+        opening = session is None or not session.verify_state()
+        receiver = HTTPReceiver(exchange, framing, settings, opening)
+        if session is None:
+            session = self._endpoint.make_session(session_id)
+        receiver.attach(session, settings.longest_silence)
+
+    def _receive_script(
+        self,
+        framing: Callable[[str], Framing],
+        longest: int | None,
+        exchange: Exchange,
+        session_id: str,
+    ) -> None:
+        callback = _callback(exchange)
+        if not callback:
+            raise CallbackRequired()
+        if not is_callback(callback, longest):
+            raise InvalidCallback()
+        self._receive(framing(callback), exchange, session_id)
+
+    def _send(self, take: Take, exchange: Exchange, session_id: str) -> Deferred[None] | None:
+        session = self._find(session_id, exchange)
+        if session is None:
+            raise NotFound()
+        return take(exchange, self._settings, session)
+
+    def _attachable(self, exchange: Exchange, session_id: str) -> Session | None:
+        """Return the session that a receiver may attach to; None is a new one."""
+        session = self._find(session_id, exchange)
+        if session is None:
+            self._endpoint.admit()
+        return session
+
+    def _check_sender(self, exchange: Exchange, session_id: str) -> None:
+        """Raise what `_send` would raise whatever the body is."""
+        session = self._find(session_id, exchange)
+        if session is None or not session.is_open:
+            raise NotFound()
+        if exchange.body_size() > self._settings.max_body_size:
+            raise BodyTooLarge()
+
+    def _check_of(self, name: str) -> Callable[[Exchange, str], object]:
+        return self._check_sender if name.endswith("_send") else self._attachable
+
+    def _find(self, session_id: str, exchange: Exchange) -> Session | None:
+        session = self._endpoint.sessions.get(session_id)
+        if session is None:
+            return None
+        if not isinstance(session, Session):
+            raise NotFound()  # a websocket's, which nobody else can join
+        if (
+            self._settings.verify_ip
+            and session.info is not None
+            and session.info.ip != client_address(exchange, self._settings)
+        ):
+            raise AddressChanged()
+        return session
+
+
+def _session_resource(page: Page, server: str, session: str) -> Resource:
+    # Decoded: what a client escapes is not longer than what it does not.
+    is_id = _SEGMENT.match(session) and len(session.encode("utf-8", "replace")) <= LONGEST_ID
+    if not (is_id and _SEGMENT.match(server)):
+        return Nowhere()
+    return PageResource(page, session)
+
+
+def _iframe_resource(page: Page, version: str = "") -> Resource:
+    return PageResource(page) if _IFRAME_VERSION.match(version) else Nowhere()
+
+
+def _callback(exchange: Exchange) -> str:
+    arguments = parse_qs(exchange.query.decode("utf-8", "replace"), keep_blank_values=True)
+    return (arguments.get("c") or arguments.get("callback") or [""])[0]

@@ -1,0 +1,181 @@
+"""Autobahn behind the fast lane: it reads whatever the lane left.
+
+Rules: made when a connection first brings something that the lane leaves; what it understands is
+told to the receiver, which alone writes and ends the connection. Owned by a receiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import ITransport
+from zope.interface import implementer
+
+from ...settings import Settings
+from ...wire.frames import is_close_code
+
+_PROTOCOL_ERROR = 1002
+
+# The handshake is done already: this one only brings the protocol to where frames are read.
+_HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Listener(Protocol):
+    """Who is told what Autobahn understood."""
+
+    def received(self, payload: bytes, binary: bool) -> None:
+        """Take a message."""
+
+    def pinged(self, payload: bytes) -> None:
+        """Answer a ping."""
+
+    def close_received(self, payload: bytes) -> None:
+        """Take a close frame, which is as it must be; nothing is read after it."""
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection for a violation; nothing is read after it."""
+
+
+class CarefulFactory(WebSocketServerFactory):
+    """Makes the protocols of one router; all timers are off."""
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
+        self.setProtocolOptions(  # type: ignore[no-untyped-call]
+            versions=[13],
+            failByDrop=False,
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+            autoPingInterval=0,
+            autoPingTimeout=0,
+            tcpNoDelay=settings.disable_nagle,
+            perMessageCompressionAccept=lambda offers: None,
+        )
+
+    def build(self, listener: Listener, longest: int) -> CarefulProtocol:
+        """Make the protocol of an open websocket.
+
+        ``longest`` is the size in bytes of the largest message, its fragments together.
+        """
+        protocol = CarefulProtocol()
+        protocol.factory = self
+        protocol.makeConnection(_Nowhere())  # type: ignore[no-untyped-call]
+        protocol.dataReceived(_HANDSHAKE)
+        protocol.maxFramePayloadSize = protocol.maxMessagePayloadSize = longest
+        protocol.listener = listener
+        return protocol
+
+
+@implementer(ITransport)
+class _Nowhere:
+    """Its transport: nothing comes of what is done to it."""
+
+    def write(self, data: bytes) -> None:
+        """Write nothing."""
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write nothing."""
+
+    def loseConnection(self) -> None:
+        """Do nothing."""
+
+    def getPeer(self) -> IPv4Address:
+        """Give an address, which is never shown."""
+        return IPv4Address("TCP", "127.0.0.1", 0)
+
+    getHost = getPeer
+
+
+class CarefulProtocol(WebSocketServerProtocol):
+    """Autobahn's protocol, telling a listener what comes; ``frames`` counts what came."""
+
+    listener: Listener | None = None
+    frames = 0
+    maxFramePayloadSize: int
+    maxMessagePayloadSize: int
+
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether the next byte begins a message or a control frame of an open websocket."""
+        return (
+            self.state == WebSocketServerProtocol.STATE_OPEN
+            and not self.data
+            and self.current_frame is None
+            and not self.inside_message
+        )
+
+    @property
+    def missing(self) -> int:
+        """How many bytes of the present frame are still to come."""
+        if self.current_frame is None:
+            return 0
+        return int(self.current_frame.length - self.current_frame_masker.pointer())
+
+    @property
+    def gathered(self) -> int:
+        """How many bytes of the present message came."""
+        return len(self._message) if self.inside_message else 0
+
+    # What comes is gathered in one place: Autobahn keeps an object for each piece of a frame, and
+    # for each frame of a message, and a peer may send them a byte at a time.
+
+    def onFrameBegin(self) -> None:
+        self.frames += 1
+        super().onFrameBegin()
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        self._message = bytearray()
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        if length == 0:
+            # Counted as a byte, or a peer could send fragments of one message for ever.
+            self.message_data_total_length += 1
+        super().onMessageFrameBegin(length)
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        self._message += payload
+
+    def onMessageFrameEnd(self) -> None:
+        pass
+
+    def onMessageEnd(self) -> None:
+        payload, self._message = bytes(self._message), bytearray()
+        if self.listener is not None and not self.failedByMe:
+            self.listener.received(payload, self.message_is_binary)
+
+    def onPing(self, payload: bytes) -> None:
+        if self.listener is not None:
+            self.listener.pinged(payload)
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool:
+        if code is not None and not is_close_code(code):
+            self._fail_connection(_PROTOCOL_ERROR, f"invalid close code {code}")
+            return True
+        try:
+            (reasonRaw or b"").decode("utf-8")
+        except ValueError:
+            self._invalid_payload("invalid close reason (non-UTF8 payload)")
+            return True
+        self._end()
+        if self.listener is not None:
+            payload = b"" if code is None else code.to_bytes(2, "big") + (reasonRaw or b"")
+            self.listener.close_received(payload)
+        return True
+
+    def _fail_connection(self, code: int = 1001, reason: str = "") -> None:
+        # Every violation comes through here.
+        if self.state != WebSocketServerProtocol.STATE_CLOSED:
+            self.failedByMe = True
+            self._end()
+            if self.listener is not None:
+                self.listener.fail(code, reason)
+
+    def _end(self) -> None:
+        self.state = WebSocketServerProtocol.STATE_CLOSED  # it reads no further

@@ -1,0 +1,69 @@
+"""What a request must bring to become a websocket, and the answer (RFC 6455 section 4.2).
+
+Rules: a request that is refused is told why (protocol section 8), and its connection is left to
+HTTP. Called by the URLs before a connection is taken over.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from functools import lru_cache
+
+from ...errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
+from ...http.exchange import Exchange
+from ...http.headers import session_cookie
+from ...settings import Settings
+
+# RFC 6455 section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# Sixteen bytes in base64.
+_KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
+
+
+def check_handshake(exchange: Exchange) -> None:
+    """Raise the `RequestError` that tells what keeps this request from being an upgrade."""
+    header = exchange.headers().get
+    if "websocket" not in _tokens(header("upgrade", "")):
+        raise NotWebSocket()
+    if "upgrade" not in _tokens(header("connection", "")):
+        raise NotUpgrade()
+    if exchange.is_http_1_0:
+        raise BadHandshake()
+    if header("sec-websocket-version", "").strip() != "13":
+        raise UnsupportedVersion()
+    if not _KEY.match(header("sec-websocket-key", "")) or not header("host"):
+        raise BadHandshake()
+    # The websocket's bytes would be looked for before the end of the body.
+    if (header("content-length") or "0").strip() != "0" or header("transfer-encoding"):
+        raise BadHandshake()
+
+
+def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
+    """Return the first of ours that the client offers, or None (RFC 6455 section 4.2.2)."""
+    if not settings.subprotocols:
+        return None
+    offered = exchange.headers().get("sec-websocket-protocol", "").split(",")
+    names = {name.strip(" \t") for name in offered}
+    return next((name for name in settings.subprotocols if name in names), None)
+
+
+def upgraded(exchange: Exchange, settings: Settings, subprotocol: str | None) -> bytes:
+    """Return the answer to a request that passed: all that is written before the first frame."""
+    key = (exchange.header("sec-websocket-key") or "").strip().encode("latin-1")
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    head = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
+    )
+    if subprotocol is not None:
+        head += b"Sec-WebSocket-Protocol: " + subprotocol.encode("ascii") + b"\r\n"
+    for name, value in session_cookie(exchange, settings):
+        head += name + b": " + value + b"\r\n"
+    return head + b"\r\n"
+
+
+@lru_cache(maxsize=64)
+def _tokens(header: str) -> list[str]:
+    return [token.strip().lower() for token in header.split(",")]

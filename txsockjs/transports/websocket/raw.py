@@ -1,0 +1,52 @@
+"""Raw websockets: a message in, a message out, no SockJS framing (protocol section 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...actors.interfaces import Reason
+from ...wire.frames import BINARY, TEXT
+from ...wire.whole_frames import Decoders
+from .receiver import WebSocketReceiver
+
+
+class RawWebSocketReceiver(WebSocketReceiver):
+    """The receiver over a websocket without SockJS frames."""
+
+    transport_name = "rawwebsocket"
+    has_subprotocols = True
+    decoders: Decoders = {
+        0x80 | TEXT: lambda payload: [payload.decode("utf-8")],
+        0x80 | BINARY: lambda payload: [payload],
+    }
+
+    __slots__ = ()
+
+    @property
+    def _longest(self) -> int:
+        return self._sockets.limits.message  # as it is one message
+
+    def received(self, payload: bytes, binary: bool) -> None:
+        """Tell the session: bytes of a binary message, str of a text."""
+        self._all_came()
+        self.tell_received([payload if binary else payload.decode("utf-8")])
+
+    def opened(self) -> None:
+        """Answer the upgrade, which says it."""
+        self.greet()
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send each message as one of the websocket."""
+        for message in messages:
+            if isinstance(message, bytes):
+                self.write(BINARY, message)
+            else:
+                self.write(TEXT, message.encode("utf-8", "replace"))
+
+    def heartbeat(self) -> None:
+        """Send a ping; there are no other heartbeats here."""
+        self.ping()
+
+    def closed(self, reason: Reason) -> None:
+        """Close the websocket with the session's code and reason."""
+        self.close(*reason)

@@ -1,0 +1,50 @@
+"""What messages cost, and how much of them a client may send at once.
+
+Rules: one limit has one meaning on every transport (protocol section 6). Pure; called by all that
+takes messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import BatchTooLarge, MessageTooLarge
+
+#: What a message costs beside its text, so that one limit in bytes bounds text and number alike.
+MESSAGE_COST = 64
+
+
+class Limits:
+    """What a payload may bring: a body, or a websocket message with its fragments.
+
+    ``message`` is the size of the largest message in bytes of UTF-8, ``batch`` what the messages of
+    a payload may cost together. No payload of up to ``harmless`` bytes needs to be checked.
+    """
+
+    __slots__ = ("batch", "harmless", "message")
+
+    def __init__(self, message: int, batch: int) -> None:
+        self.message = message
+        self.batch = batch
+        # A message takes at least three bytes of JSON, so that a byte costs less than 23.
+        self.harmless = min(message, batch // 23)
+
+    def check(self, messages: list[Any], size: int) -> None:
+        """Raise `MessageTooLarge` or `BatchTooLarge` if the messages of a payload exceed a limit.
+
+        ``size`` is that of the payload in bytes: no message can be larger than what it came in.
+        """
+        if size > self.message:
+            for message in messages:
+                if len(message) * 4 > self.message and utf8_size(message) > self.message:
+                    raise MessageTooLarge()
+        left = self.batch - len(messages) * MESSAGE_COST
+        if size > left and len(messages) > 1 and sum(map(len, messages)) > left:
+            raise BatchTooLarge()
+
+
+def utf8_size(message: str | bytes) -> int:
+    """Return the size of a message in bytes; a lone surrogate counts 3."""
+    if isinstance(message, bytes) or message.isascii():
+        return len(message)
+    return len(message.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,178 @@
+"""Frames and JSON: every byte of the SockJS framing, without I/O.
+
+Rules: frames are made here and nowhere else; what leaves is ASCII-safe where browsers are not
+(protocol section 5); what comes in is checked before an application sees it. Called by the
+transports; calls only the JSON library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.encoder import encode_basestring
+from typing import Any
+
+from ..errors import BrokenJSON, PayloadExpected
+
+#: The frame types, as single characters.
+CONNECT = "o"
+DISCONNECT = "c"
+MESSAGE = "m"
+HEARTBEAT = "h"
+
+OPEN_FRAME = b"o"
+HEARTBEAT_FRAME = b"h"
+
+# What JSON libraries leave as it is but browsers mistake; of the control characters below U+0020
+# they take care. Each character is looked up, as a client may send nothing but these: a call for
+# each would take most of a second per MiB.
+_LEFT = "\x7f-\x9f\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff\ud800-\udfff"
+_ANY_LEFT = re.compile(f"[{_LEFT}]")
+_ESCAPES = {
+    chr(code): f"\\u{code:04x}"
+    for start in range(0, len(_LEFT), 3)
+    for code in range(ord(_LEFT[start]), ord(_LEFT[start + 2]) + 1)
+}
+
+
+def json_encode(data: Any) -> str:
+    """Encode ``data`` as compact JSON that is safe on every transport (protocol section 5)."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    if _ANY_LEFT.search(text):
+        escape_of = _ESCAPES.get
+        text = "".join([escape_of(character, character) for character in text])
+    return text
+
+
+def json_decode(data: str | bytes) -> Any:
+    """Decode JSON, lone surrogates included; raise `BrokenJSON` for anything else."""
+    try:
+        return _loads(data)
+    except (ValueError, RecursionError):
+        pass  # perhaps only a lone surrogate, which the standard library takes
+    try:
+        return _standard_loads(data)
+    except (ValueError, RecursionError):
+        raise BrokenJSON() from None
+
+
+def _standard_loads(data: str | bytes) -> Any:
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    if "\\" not in text and len(text) > 3 and text[:2] == '["' and text[-2:] == '"]':
+        message = text[2:-2]  # as most are, and PyPy has that in half the time
+        if '"' not in message and message.isprintable():
+            return [message]
+    if "N" in text or "I" in text:  # of NaN and Infinity, which are no JSON
+        return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text)  # far faster, in PyPy
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _standard_dumps(messages: list[str]) -> bytes:
+    """Encode strings of which nothing must be escaped but what JSON itself asks for."""
+    return f"[{','.join([encode_basestring(message) for message in messages])}]".encode()
+
+
+try:
+    from orjson import dumps as _dumps
+    from orjson import loads as _loads
+except ImportError:  # PyPy, or a platform without a wheel: the standard library does all of it
+    _dumps, _loads = _standard_dumps, _standard_loads  # type: ignore[assignment,unused-ignore]
+
+
+class Message(str):
+    """A message for many clients: text whose frame is built once and shared."""
+
+    __slots__ = ("_frame",)
+    _frame: bytes
+
+    @property
+    def frame(self) -> bytes:
+        """The ``a["..."]`` frame that carries just this message."""
+        try:
+            return self._frame
+        except AttributeError:
+            self._frame = b"a" + _encode_strings([str(self)])
+            return self._frame
+
+
+def messages_frame(messages: list[str]) -> bytes:
+    """Return the ``a[...]`` frame of these messages, in order."""
+    message = messages[0]
+    if len(messages) == 1:
+        if type(message) is Message:
+            return message.frame
+        if message.isascii() and message.isprintable():
+            return b"a" + _dumps(messages)
+    return b"a" + _encode_strings(messages)
+
+
+def _encode_strings(messages: list[str]) -> bytes:
+    # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
+    # else: the test that lets nearly every message take the fast library; lines of text take it
+    # after a slower one.
+    text = "".join(messages)
+    if text.isprintable():
+        plain = text.isascii() or not ("\ufffd" in text or "\ufffc" in text)
+    else:
+        plain = not _ANY_LEFT.search(text)
+    return _dumps(messages) if plain else json_encode(messages).encode("utf-8")
+
+
+def disconnect(code: int, reason: str) -> str:
+    """Return the close frame ``c[code,"reason"]``."""
+    return DISCONNECT + json_encode([code, reason])
+
+
+def decode_messages(data: str | bytes) -> list[str]:
+    """Decode what a sender posts: a JSON array of strings.
+
+    Raise `PayloadExpected` if it is empty or of another shape, `BrokenJSON` if it is no JSON
+    (protocol section 6).
+    """
+    if not data:
+        raise PayloadExpected()
+    return _checked(json_decode(data))
+
+
+def decode_frame(data: str | bytes) -> list[str]:
+    """Decode a websocket message: as `decode_messages`, or one JSON string, or nothing."""
+    if not data:
+        return []
+    messages = json_decode(data)
+    if type(messages) is str:
+        return [messages]
+    return _checked(messages)
+
+
+def decode_string(data: str | bytes) -> str:
+    """Decode the JSON of one string; raise `ValueError` for anything else."""
+    try:
+        message = json_decode(data) if isinstance(data, (str, bytes)) else None
+    except BrokenJSON:
+        message = None
+    if type(message) is not str:
+        raise ValueError(f"the JSON of a string is wanted, such as '\"hello\"', not {data!r}")
+    return message
+
+
+def _checked(messages: Any) -> list[str]:
+    if type(messages) is not list:
+        raise PayloadExpected()
+    for message in messages:
+        if type(message) is not str:
+            raise PayloadExpected()
+    return messages
+
+
+_CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
+
+
+def is_callback(name: str | None, longest: int | None = None) -> bool:
+    """Tell whether a script's callback name is harmless: refused otherwise, never cleaned."""
+    if name is None or (longest is not None and len(name) > longest):
+        return False
+    return _CALLBACK.match(name) is not None

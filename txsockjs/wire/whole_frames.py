@@ -1,0 +1,212 @@
+"""The fast lane: whole websocket frames straight from the bytes of a read (RFC 6455 section 5).
+
+Rules: only what is beyond doubt is taken here: final, masked frames of an accepted kind, with the
+shortest length, within the limit, whose payload decodes. One that is not all there is waited for as
+long as its bytes are beyond doubt. At the first byte of anything else the lane ends, and Autobahn
+gets the rest untouched. Pure; called by the receiver.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ..errors import RequestError
+from .frames import CLOSE, PING, PONG, TEXT, is_close_code
+from .limits import Limits
+
+#: For the first byte of each kind of frame that is taken, what turns its payload into messages;
+#: that raises RequestError or ValueError if the payload is broken.
+Decoders = Mapping[int, Callable[[bytes], list[Any]]]
+
+_Utf8 = codecs.getincrementaldecoder("utf-8")
+
+_CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
+
+
+def read_messages(
+    data: bytes, position: int, longest: int, decoders: Decoders, limits: Limits, most: int
+) -> tuple[list[Any], int, int]:
+    """Return the messages that begin at ``position``, where they end, and in how many frames.
+
+    ``longest`` is the size in bytes of the largest payload, ``most`` the number of frames after
+    which it is enough; one that is large is the last.
+    """
+    messages: list[Any] = []
+    harmless = limits.harmless
+    size = len(data)
+    for frames in range(most):
+        if size - position < 6 or data[position] not in decoders:
+            break
+        length = data[position + 1] - 0x80
+        start = position + 6
+        if length >= 126:
+            length, start = _length(data, position)
+        end = start + length
+        if length < 0 or length > longest or end > size:
+            break
+        try:
+            brought = decoders[data[position]](unmask(data[start:end], data[start - 4 : start]))
+            if length > harmless:
+                limits.check(brought, length)
+                return messages + brought, end, frames + 1
+        except (RequestError, ValueError):
+            break
+        messages += brought
+        position = end
+    else:
+        frames = most
+    return messages, position, frames
+
+
+class PartialFrame:
+    """A frame that is not all here yet, of which what is here is beyond doubt.
+
+    ``head`` is all before its payload, ``length`` the size of that in bytes.
+    """
+
+    __slots__ = ("_data", "_mask", "_missing", "_utf8")
+
+    def __init__(self, head: bytes, length: int) -> None:
+        self._data = bytearray(head)
+        self._missing = length
+        self._mask = head[-4:]
+        self._utf8 = _Utf8() if head[0] & 0x0F == TEXT else None
+
+    def add(self, data: bytes) -> bool:
+        """Take the next bytes, or return False: if it is whole with them, or broken."""
+        if len(data) >= self._missing:
+            return False
+        if self._utf8 is not None:
+            try:
+                self._utf8.decode(unmask(data, self._mask))
+            except ValueError:
+                return False
+            pending = self._utf8.getstate()[0]
+            if pending[:1] == b"\xed" and pending[1:] >= b"\xa0":
+                return False  # half of a surrogate pair: Python wants its third byte to see that
+            turn = len(data) % 4
+            self._mask = self._mask[turn:] + self._mask[:turn]
+        self._missing -= len(data)
+        self._data += data
+        return True
+
+    def joined(self, data: bytes) -> bytes:
+        """Return all that was taken, and ``data`` behind it."""
+        return b"".join((self._data, data))
+
+    def __len__(self) -> int:
+        """How many bytes came."""
+        return len(self._data)
+
+
+def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame | None:
+    """Return the frame whose first bytes these are, or None if it is not for the lane."""
+    if len(rest) < 14 or rest[0] not in decoders:
+        return None
+    length, start = _length(rest, 0)
+    if not 0 <= length <= longest:
+        return None
+    partial = PartialFrame(rest[:start], length)
+    return partial if partial.add(rest[start:]) else None
+
+
+def _length(data: bytes, position: int) -> tuple[int, int]:
+    """Return a frame's length and where its payload starts; -1 if that is not as it must be."""
+    length = data[position + 1] - 0x80
+    start = position + 2
+    if length >= 126:
+        wide = 2 if length == 126 else 8
+        length = int.from_bytes(data[start : start + wide], "big")
+        start += wide
+        if length < 126 or (wide == 8 and length < 65536):
+            length = -1
+    return length, start + 4
+
+
+def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | None:
+    """Return what a read brought if that is one frame, or None: most reads are so.
+
+    ``harmless`` is the size in bytes of a payload whose messages need not be checked.
+    """
+    size = len(data)
+    if size <= 131:
+        start = 6
+        if size < 6 or data[1] != size + 122:
+            return None
+    else:
+        start = 8
+        if size < 134 or data[1] != 0xFE or int.from_bytes(data[2:4], "big") != size - 8:
+            return None
+    decode = decoders.get(data[0])
+    if decode is not None and size - start <= harmless:
+        try:
+            return decode(unmask(data[start:], data[start - 4 : start]))
+        except (RequestError, ValueError):
+            pass
+    return None
+
+
+def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
+    """Return the opcode, the payload and the end of the control frame at ``position``, or None."""
+    if len(data) - position < 6 or data[position] not in _CONTROLS:
+        return None
+    opcode = data[position] & 0x0F
+    length = data[position + 1] - 0x80
+    start = position + 6
+    end = start + length
+    if not 0 <= length <= 125 or len(data) < end:
+        return None
+    payload = unmask(data[start:end], data[start - 4 : start])
+    if opcode == CLOSE and payload and not _is_close(payload):
+        return None
+    return opcode, payload, end
+
+
+def close_code(payload: bytes) -> int:
+    """Return the code in a close frame's payload; 1005 is that of none."""
+    return int.from_bytes(payload[:2], "big") if payload else 1005
+
+
+def _is_close(payload: bytes) -> bool:
+    try:
+        payload[2:].decode("utf-8")
+    except ValueError:
+        return False
+    return len(payload) > 1 and is_close_code(close_code(payload))
+
+
+def _unmask(payload: bytes, mask: bytes) -> bytes:
+    # One exclusive-or of two large numbers.
+    size = len(payload)
+    return (
+        int.from_bytes(payload, "little")
+        ^ int.from_bytes((mask * ((size + 3) >> 2))[:size], "little")
+    ).to_bytes(size, "little")
+
+
+def _unmask_bytewise(payload: bytes, mask: bytes) -> bytes:
+    # What a compiler makes the best of.
+    a, b, c, d = mask
+    data = bytearray(payload)
+    whole = len(data) & ~3
+    for i in range(0, whole, 4):
+        data[i] ^= a
+        data[i + 1] ^= b
+        data[i + 2] ^= c
+        data[i + 3] ^= d
+    for i in range(whole, len(data)):
+        data[i] ^= mask[i & 3]
+    return bytes(data)
+
+
+unmask: Callable[[bytes, bytes], bytes]
+if sys.implementation.name == "pypy":
+    unmask = _unmask_bytewise
+else:
+    try:
+        from websockets.speedups import apply_mask as unmask
+    except ImportError:  # a platform without a wheel
+        unmask = _unmask
