@@ -11,15 +11,10 @@ from twisted.internet.defer import Deferred
 
 from txsockjs.actors.connection import read_cookies
 from txsockjs.errors import OriginRefused
+from txsockjs.http.addresses import client_address, parse_address
 from txsockjs.http.headers import cors, session_cookie
-from txsockjs.http.snapshot import (
-    check_origin,
-    client_address,
-    connection_info,
-    is_named,
-    page_origin,
-    parse_address,
-)
+from txsockjs.http.origins import check_origin, is_named, page_origin
+from txsockjs.http.snapshot import connection_info
 from txsockjs.settings import Settings
 
 

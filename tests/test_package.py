@@ -6,6 +6,7 @@ import ast
 import pathlib
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -13,60 +14,14 @@ import txsockjs
 
 PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
-# From the bottom to the top: a module imports from the lines above its own only.
-LAYERS = [
-    ["awaiting", "errors", "pace", "stats", "timeouts"],
-    [
-        *("kinds", "limits", "proto", "conn", "clock", "deadlines", "periodic", "actor"),
-        *("producing", "sockopts", "sessioncontainer"),
-    ],
-    ["settings", "takeover", "shortcuts", "head"],
-    ["exchange"],
-    ["headers", "interfaces", "direct"],
-    ["clients", "application"],
-    ["session", "static", "resources"],
-    ["front", "webchannel"],
-    ["site"],
-    ["channel"],
-    ["transports", "transports.frames", "transports.handshake"],
-    ["transports.base", "transports.careful", "transports.lane", "transports.senders"],
-    ["transports.sockets"],
-    [
-        "transports.xhr",
-        "transports.eventsource",
-        "transports.htmlfile",
-        "transports.jsonp",
-        "transports.websocket",
-    ],
-    ["transports.rawwebsocket"],
-    ["urls"],
-    ["router"],
-]
-# Built on what is public: txsockjs itself, the router, channels, settings, errors, frames, timers,
-# clocks and deadlines, and each other.
-TOP = [
-    "config",
-    "demo",
-    "endpoints",
-    "factory",
-    "gateway",
-    "legacy",
-    "migrate",
-    "mount",
-    "multiplex",
-    "options",
-    "ports",
-    "resource",
-    "root",
-    "service",
-    "serving",
-    "testing",
-    "testing.client",
-    "testing.http",
-    "testing.network",
-    "testing.websocket",
-    "transport",
-    "utils",
+# From the ground up: a file or folder of the package imports only what stands before it.
+ROOMS = [
+    *("errors", "_kinds", "stats", "wire", "settings"),
+    *("actors", "http", "server", "transports"),
+    *("clock", "site", "router", "migrate"),
+    *("protocols", "cli", "utils"),
+    *("resource", "factory", "endpoints", "multiplex", "service"),
+    *("testing", "tornado"),
 ]
 
 
@@ -76,6 +31,10 @@ def modules() -> dict[str, pathlib.Path]:
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         found[name.removesuffix(".__init__") if name != "__init__" else ""] = path
     return found
+
+
+def room(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def imported(name: str, path: pathlib.Path) -> set[str]:
@@ -98,26 +57,16 @@ def imported(name: str, path: pathlib.Path) -> set[str]:
     return found
 
 
-def test_every_module_has_its_layer() -> None:
-    listed = [name for layer in LAYERS for name in layer] + TOP
-    assert sorted(listed) == sorted(name for name in modules() if name)
+def test_every_room_imports_only_what_stands_below_it() -> None:
+    for name, path in modules().items():
+        below = ROOMS[: ROOMS.index(room(name))] if name else ROOMS
+        # The root has the version, and loads the router when it is asked for.
+        assert {room(each) for each in imported(name, path)} <= {"", room(name), *below}, name
 
 
-def test_modules_import_from_lower_layers_only() -> None:
-    below: set[str] = set()
-    for layer in LAYERS:
-        for name in layer:
-            assert imported(name, modules()[name]) <= below, name
-        below |= set(layer)
-
-
-def test_the_top_is_built_on_what_is_public() -> None:
-    public = {
-        *("", "channel", "clock", "conn", "deadlines", "errors", "kinds", "periodic", "proto"),
-        *("router", "settings", "site", "stats", *TOP),
-    }
-    for name in TOP:
-        assert imported(name, modules()[name]) <= public, name
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {name: imported(name, path) - {""} for name, path in modules().items() if name}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
 
 
 def test_only_the_router_knows_klein() -> None:

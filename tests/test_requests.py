@@ -15,8 +15,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from txsockjs import ConnectionInfo, SockJSRouter
-from txsockjs.http import exchange
 from txsockjs.http.exchange import REASONS
+from txsockjs.server import web
 from txsockjs.site import SockJSSite
 
 from .memory import Echo
@@ -456,9 +456,9 @@ def test_a_stream_with_many_arguments_keeps_its_query_string_and_no_more(way: Wa
 
 def test_header_names_are_not_remembered_without_bound() -> None:
     for number in range(1000):
-        exchange._lower(b"X-%d" % number)
-    assert exchange._lower.cache_info().currsize <= 256
-    assert exchange._lower(b"User-Agent") is exchange._lower(b"User-Agent")
+        web._lower(b"X-%d" % number)
+    assert web._lower.cache_info().currsize <= 256
+    assert web._lower(b"User-Agent") is web._lower(b"User-Agent")
 
 
 @pytest.mark.parametrize("name", ["web", "front"])

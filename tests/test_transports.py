@@ -285,7 +285,7 @@ def test_a_body_over_its_limit_is_not_read_at_all(monkeypatch: pytest.MonkeyPatc
     lab = Lab(max_message_size=1000, max_body_size=1000)
     lab.xhr()
     monkeypatch.setattr(
-        "txsockjs.http.exchange.WebExchange.take_body", lambda self: pytest.fail("read")
+        "txsockjs.server.web.WebExchange.take_body", lambda self: pytest.fail("read")
     )
     for path in ("/000/abc/xhr_send", "/000/abc/jsonp_send"):
         assert lab.send(b"x" * 1001, path).status == 413

@@ -28,7 +28,8 @@ from .actors.mailbox import Scheduler
 from .actors.registry import SessionContainer
 from .actors.session import BaseSession, Sendable, Session, broadcast
 from .errors import Overloaded, SettingsError
-from .http.page import Nowhere, Page, PageResource, accept_absolute
+from .http.page import Page
+from .server.web import Nowhere, PageResource, accept_absolute
 from .settings import Settings
 from .stats import StatsCollector
 from .transports.urls import Url, Urls

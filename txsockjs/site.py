@@ -27,9 +27,10 @@ from twisted.web.server import Request, Site
 from .actors.deadlines import Patience, Sweep
 from .errors import BodyTooLarge
 from .http.headers import NEVER_CACHED, TEXT, shared_with
-from .http.page import Nowhere, Page, PageResource
+from .http.page import Page
 from .server.front import Front
 from .server.timeouts import Timeouts
+from .server.web import Nowhere, PageResource
 from .server.web_channel import DISCARD_LIMIT, Channel, Negotiated, end_writing
 from .settings import Settings
 from .wire.request_head import origin_form

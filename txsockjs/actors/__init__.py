@@ -1,1 +1,1 @@
-"""."""
+"""Actors: sessions and what runs them."""

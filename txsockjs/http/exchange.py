@@ -8,21 +8,15 @@ static answers.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Callable
 
 from twisted.internet import interfaces
-from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, HTTPChannel, Request
+from twisted.web.http import RESPONSES
 from zope.interface import implementer
 
 from ..errors import Header
-from ..server.sockopts import tune
-from ..server.takeover import take_over
-from ..server.tcp import shared
 
 Callback = Callable[[], None]
 
@@ -195,132 +189,3 @@ class Exchange(ABC):
 
     def stopProducing(self) -> None:
         self.ready = False
-
-
-class WebExchange(Exchange):
-    """An exchange over a request of twisted.web."""
-
-    __slots__ = ("_request", "_watched", "method", "path", "query")
-
-    def __init__(self, request: Request) -> None:
-        super().__init__()
-        self._request = request
-        self._watched = False
-        self.method = request.method
-        self.path = request.path.decode("latin-1")
-        self.query = request.uri.partition(b"?")[2]
-        request.args = {}  # what may be made of a form; nobody reads it, and a body may wait long
-        request.notifyFinish().addErrback(self._lost)
-
-    @property
-    def is_http_1_0(self) -> bool:  # type: ignore[override]
-        """Whether the client speaks HTTP/1.0 or older."""
-        return self._request.clientproto != b"HTTP/1.1"
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether it came over TLS to this process."""
-        return bool(self._request.isSecure())
-
-    @property
-    def address(self) -> Any:
-        """The address at the other end of the connection."""
-        return self._request.getClientAddress()
-
-    @property
-    def server_address(self) -> interfaces.IAddress:
-        """The address at this end, the same object for all connections of a port."""
-        return shared(self._request.getHost())
-
-    def header(self, name: str) -> str | None:
-        """Return a request header, or None; several of one name are joined by commas."""
-        values = self._request.requestHeaders.getRawHeaders(name.encode("ascii"))
-        if not values:
-            return None
-        return b", ".join(values).decode("latin-1")
-
-    def headers(self) -> Mapping[str, str]:
-        """Return all request headers; the names are in lower case."""
-        return {
-            _lower(name): b", ".join(values).decode("latin-1")
-            for name, values in self._request.requestHeaders.getAllRawHeaders()
-        }
-
-    def body_size(self) -> int:
-        """Return how many bytes the body has, which may be in a file."""
-        content: Any = self._request.content
-        if content is None:  # it is not here yet
-            return int(self.header("content-length") or 0)
-        size: int = content.seek(0, os.SEEK_END)
-        return size
-
-    def take_body(self) -> bytes:
-        """Return the whole body, and let go of it."""
-        content: Any = self._request.content
-        content.seek(0)
-        body: bytes = content.read()
-        content.seek(0)
-        content.truncate()
-        return body
-
-    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
-        """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
-        super().watch(gone, drained)
-        if not self.over and not self._watched:
-            self._watched = True
-            self._request.registerProducer(self, True)
-
-    def expect_life(self, silence: float) -> None:
-        """Let the kernel end the connection if its peer is silent for so many seconds."""
-        tune(self._request.channel, silence)
-
-    def start(self, status: int, headers: Iterable[Header]) -> None:
-        """Set the status and the headers; they leave with the first write or the end."""
-        if self.over:
-            return
-        self._request.setResponseCode(status, REASONS[status])
-        for name, value in headers:
-            self._request.responseHeaders.addRawHeader(name, value)
-
-    def write(self, data: bytes) -> None:
-        """Write a part of the body, as one chunk."""
-        if not self.over and data:
-            self._request.write(data)
-
-    def close_connection(self) -> None:
-        """Let the connection end with this response."""
-        if isinstance(self._request.channel, HTTPChannel):
-            self._request.channel.persistent = False
-            self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
-
-    def abort(self) -> None:
-        """Drop the connection; ``gone`` is not called."""
-        if self.over:
-            return
-        self._gone = self._drained = None
-        channel = self._request.channel
-        # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
-        if isinstance(channel, HTTPChannel):
-            channel.forceAbortClient()
-        else:
-            self._request.loseConnection()
-
-    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
-        """Give the connection to ``protocol``."""
-        self._ended = None
-        take_over(self._request, protocol, silence, nagle)
-
-    def _end(self) -> None:
-        if self._watched:
-            self._request.unregisterProducer()
-        # May parse the next pipelined request, so nothing comes after it.
-        self._request.finish()
-
-    def _lost(self, failure: Failure) -> None:
-        self.lost()
-
-
-@lru_cache(maxsize=256)
-def _lower(name: bytes) -> str:
-    """Return a header's name in lower case, the same object for all requests that bring it."""
-    return name.decode("latin-1").lower()

@@ -10,21 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Callable, Protocol
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
 from ..actors.interfaces import Server
-from ..errors import HeadTooLarge, NotFound, OriginRefused, RequestError, TargetTooLong
-from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS, origin_form
-from .exchange import Exchange, WebExchange
+from ..errors import OriginRefused, RequestError
+from .exchange import Exchange
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
-from .snapshot import check_origin, page_origin
+from .origins import check_origin, page_origin
 
 _log = Logger()
 
@@ -145,87 +140,6 @@ class Page:
             # A proxy that saw an upgrade fail must not think that it succeeded.
             exchange.close_connection()
         exchange.answer(error.status, headers, error.wording.encode("utf-8"))
-
-
-class PageResource(Resource):
-    """A page, with the arguments from a URL, as a resource of twisted.web."""
-
-    isLeaf = True
-
-    def __init__(self, page: Page, *arguments: str) -> None:
-        # A leaf has no children, which is all that Resource.__init__ would prepare.
-        self._page = page
-        self._arguments = arguments
-
-    def refuses(self, request: Request) -> bool:
-        """Tell whether a request is refused whatever its body, which is not here yet."""
-        path: bytes = request.path
-        return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
-
-    def render(self, request: Request) -> int:
-        """Answer a request, now or later."""
-        if b"//" in request.path:  # Klein takes two slashes for one
-            return Nowhere().render(request)
-        # What nobody asks for here: made of 16 KiB, each can be most of a MiB while a stream lives.
-        request.args = {}
-        request.received_cookies = {}
-        exchange = WebExchange(request)
-        try:
-            check_head(request)
-        except RequestError as error:
-            self._page.refuse(exchange, error)
-        else:
-            self._page.serve(exchange, *self._arguments)
-        return NOT_DONE_YET
-
-
-def check_head(request: Request) -> None:
-    """Raise a `RequestError` if there is too much before the body.
-
-    A `SockJSSite` refuses that before; others don't, and HTTP/2 has no lines.
-    """
-    if len(request.uri) > LONGEST_HEAD:
-        raise TargetTooLong()
-    fields = [
-        len(name) + len(value)
-        for name, values in request.requestHeaders.getAllRawHeaders()
-        for value in values
-    ]
-    if len(fields) > MOST_HEADERS or sum(fields) > LONGEST_HEAD:
-        raise HeadTooLarge()
-
-
-def accept_absolute(request: Any) -> None:
-    """Let a request whose target is in absolute form be one for its path and its host.
-
-    A `SockJSSite` does that for all its resources. With another Site it is possible only in the
-    resource that gets all requests: twisted.web would look for a child named like the URL.
-    """
-    absolute = None if request.prepath else origin_form(request.uri)
-    if absolute is not None:
-        host, request.uri = absolute
-        request.requestHeaders.setRawHeaders(b"host", [host])
-        request.path = request.uri.partition(b"?")[0]
-        request.postpath = [unquote_to_bytes(part) for part in request.path[1:].split(b"/")]
-
-
-class Nowhere(Resource):
-    """The answer to paths that are not in the table of URLs."""
-
-    isLeaf = True
-
-    def __init__(self) -> None:
-        """Hold nothing, not even children."""
-
-    def refuses(self, request: Request) -> bool:
-        """Tell whether a request is refused whatever its body: it is."""
-        return True
-
-    def render(self, request: Request) -> int:
-        """Answer 404."""
-        body = NotFound.wording.encode("utf-8")
-        WebExchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
-        return NOT_DONE_YET
 
 
 def with_head(handler: Handler) -> dict[bytes, Handler]:

@@ -26,7 +26,7 @@ from .headers import (
     cached_for_a_year,
     cors,
 )
-from .snapshot import is_named, referer_origin
+from .origins import is_named, referer_origin
 
 # A longer list of embedders, in bytes, is not sent: a proxy takes 4 KiB of headers, or 8.
 _LONGEST_LIST = 2048

@@ -1,1 +1,1 @@
-"""."""
+"""Protocols: ordinary Twisted protocols over sessions."""

@@ -1,7 +1,6 @@
 """`serving`: the connection class that serves an ordinary Twisted protocol factory.
 
-Rules: each session is a connection to the factory, its protocol has a `SockJSTransport`. Called
-by all that takes a factory: `txsockjs.resource`, `txsockjs.multiplex`, `txsockjs.protocols.gateway`.
+Rules: each session is a connection to the factory, its protocol has a `SockJSTransport`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ from twisted.web.resource import Resource
 from ..actors.session import BaseSession, Session
 from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
 from ..http import static
+from ..http.addresses import client_address
 from ..http.exchange import Exchange
-from ..http.page import Handler, Host, Nowhere, Page, PageResource, with_head, with_preflight
-from ..http.snapshot import client_address
+from ..http.page import Handler, Host, Page, with_head, with_preflight
+from ..server.web import Nowhere, PageResource
 from ..settings import Settings
 from ..stats import TRANSPORTS
 from ..wire.proto import is_callback

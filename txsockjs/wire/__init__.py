@@ -1,1 +1,1 @@
-"""."""
+"""The wire: bytes to values and back, without I/O."""

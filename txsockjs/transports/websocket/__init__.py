@@ -1,1 +1,1 @@
-"""."""
+"""The websocket transports: framed and raw."""

@@ -1,0 +1,237 @@
+"""`WebExchange` and `PageResource`: requests that twisted.web brings, answered by pages.
+
+Rules: all that is known here of `twisted.web.http.Request` is public.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet import interfaces
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ..errors import Header, HeadTooLarge, NotFound, RequestError, TargetTooLong
+from ..http.exchange import REASONS, Callback, Exchange
+from ..http.headers import NEVER_CACHED, TEXT
+from ..http.page import Page
+from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS, origin_form
+from .sockopts import tune
+from .takeover import take_over
+from .tcp import shared
+
+
+class WebExchange(Exchange):
+    """An exchange over a request of twisted.web."""
+
+    __slots__ = ("_request", "_watched", "method", "path", "query")
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self._request = request
+        self._watched = False
+        self.method = request.method
+        self.path = request.path.decode("latin-1")
+        self.query = request.uri.partition(b"?")[2]
+        request.args = {}  # what may be made of a form; nobody reads it, and a body may wait long
+        request.notifyFinish().addErrback(self._lost)
+
+    @property
+    def is_http_1_0(self) -> bool:  # type: ignore[override]
+        """Whether the client speaks HTTP/1.0 or older."""
+        return self._request.clientproto != b"HTTP/1.1"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it came over TLS to this process."""
+        return bool(self._request.isSecure())
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end of the connection."""
+        return self._request.getClientAddress()
+
+    @property
+    def server_address(self) -> interfaces.IAddress:
+        """The address at this end, the same object for all connections of a port."""
+        return shared(self._request.getHost())
+
+    def header(self, name: str) -> str | None:
+        """Return a request header, or None; several of one name are joined by commas."""
+        values = self._request.requestHeaders.getRawHeaders(name.encode("ascii"))
+        if not values:
+            return None
+        return b", ".join(values).decode("latin-1")
+
+    def headers(self) -> Mapping[str, str]:
+        """Return all request headers; the names are in lower case."""
+        return {
+            _lower(name): b", ".join(values).decode("latin-1")
+            for name, values in self._request.requestHeaders.getAllRawHeaders()
+        }
+
+    def body_size(self) -> int:
+        """Return how many bytes the body has, which may be in a file."""
+        content: Any = self._request.content
+        if content is None:  # it is not here yet
+            return int(self.header("content-length") or 0)
+        size: int = content.seek(0, os.SEEK_END)
+        return size
+
+    def take_body(self) -> bytes:
+        """Return the whole body, and let go of it."""
+        content: Any = self._request.content
+        content.seek(0)
+        body: bytes = content.read()
+        content.seek(0)
+        content.truncate()
+        return body
+
+    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
+        """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
+        super().watch(gone, drained)
+        if not self.over and not self._watched:
+            self._watched = True
+            self._request.registerProducer(self, True)
+
+    def expect_life(self, silence: float) -> None:
+        """Let the kernel end the connection if its peer is silent for so many seconds."""
+        tune(self._request.channel, silence)
+
+    def start(self, status: int, headers: Iterable[Header]) -> None:
+        """Set the status and the headers; they leave with the first write or the end."""
+        if self.over:
+            return
+        self._request.setResponseCode(status, REASONS[status])
+        for name, value in headers:
+            self._request.responseHeaders.addRawHeader(name, value)
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the body, as one chunk."""
+        if not self.over and data:
+            self._request.write(data)
+
+    def close_connection(self) -> None:
+        """Let the connection end with this response."""
+        if isinstance(self._request.channel, HTTPChannel):
+            self._request.channel.persistent = False
+            self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+
+    def abort(self) -> None:
+        """Drop the connection; ``gone`` is not called."""
+        if self.over:
+            return
+        self._gone = self._drained = None
+        channel = self._request.channel
+        # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
+        if isinstance(channel, HTTPChannel):
+            channel.forceAbortClient()
+        else:
+            self._request.loseConnection()
+
+    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
+        """Give the connection to ``protocol``."""
+        self._ended = None
+        take_over(self._request, protocol, silence, nagle)
+
+    def _end(self) -> None:
+        if self._watched:
+            self._request.unregisterProducer()
+        # May parse the next pipelined request, so nothing comes after it.
+        self._request.finish()
+
+    def _lost(self, failure: Failure) -> None:
+        self.lost()
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    """Return a header's name in lower case, the same object for all requests that bring it."""
+    return name.decode("latin-1").lower()
+
+
+class PageResource(Resource):
+    """A page, with the arguments from a URL, as a resource of twisted.web."""
+
+    isLeaf = True
+
+    def __init__(self, page: Page, *arguments: str) -> None:
+        # A leaf has no children, which is all that Resource.__init__ would prepare.
+        self._page = page
+        self._arguments = arguments
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body, which is not here yet."""
+        path: bytes = request.path
+        return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
+
+    def render(self, request: Request) -> int:
+        """Answer a request, now or later."""
+        if b"//" in request.path:  # Klein takes two slashes for one
+            return Nowhere().render(request)
+        # What nobody asks for here: made of 16 KiB, each can be most of a MiB while a stream lives.
+        request.args = {}
+        request.received_cookies = {}
+        exchange = WebExchange(request)
+        try:
+            check_head(request)
+        except RequestError as error:
+            self._page.refuse(exchange, error)
+        else:
+            self._page.serve(exchange, *self._arguments)
+        return NOT_DONE_YET
+
+
+def check_head(request: Request) -> None:
+    """Raise a `RequestError` if there is too much before the body.
+
+    A `SockJSSite` refuses that before; others don't, and HTTP/2 has no lines.
+    """
+    if len(request.uri) > LONGEST_HEAD:
+        raise TargetTooLong()
+    fields = [
+        len(name) + len(value)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    ]
+    if len(fields) > MOST_HEADERS or sum(fields) > LONGEST_HEAD:
+        raise HeadTooLarge()
+
+
+def accept_absolute(request: Any) -> None:
+    """Let a request whose target is in absolute form be one for its path and its host.
+
+    A `SockJSSite` does that for all its resources. With another Site it is possible only in the
+    resource that gets all requests: twisted.web would look for a child named like the URL.
+    """
+    absolute = None if request.prepath else origin_form(request.uri)
+    if absolute is not None:
+        host, request.uri = absolute
+        request.requestHeaders.setRawHeaders(b"host", [host])
+        request.path = request.uri.partition(b"?")[0]
+        request.postpath = [unquote_to_bytes(part) for part in request.path[1:].split(b"/")]
+
+
+class Nowhere(Resource):
+    """The answer to paths that are not in the table of URLs."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        """Hold nothing, not even children."""
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request is refused whatever its body: it is."""
+        return True
+
+    def render(self, request: Request) -> int:
+        """Answer 404."""
+        body = NotFound.wording.encode("utf-8")
+        WebExchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
+        return NOT_DONE_YET
