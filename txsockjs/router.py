@@ -24,8 +24,8 @@ from .actors.connection import SockJSConnection, check_class
 from .actors.deadlines import Deadline, Sweep
 from .actors.heartbeat import Seldom, Starter
 from .actors.interfaces import GO_AWAY, Ending
-from .actors.mailbox import Scheduler
 from .actors.registry import SessionContainer
+from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Sendable, Session, broadcast
 from .errors import Overloaded, SettingsError
 from .http.page import Page

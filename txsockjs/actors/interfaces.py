@@ -15,8 +15,8 @@ from ..settings import Settings
 from ..stats import StatsCollector
 from .connection import ConnectionInfo
 from .heartbeat import Starter
-from .mailbox import Scheduler
 from .registry import SessionContainer
+from .scheduler import Scheduler
 
 Reason = tuple[int, str]
 

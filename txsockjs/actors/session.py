@@ -43,9 +43,9 @@ from .interfaces import (
     Server,
     State,
 )
-from .mailbox import Scheduler
 from .outbox import Production
 from .registry import SessionMixin
+from .scheduler import Scheduler
 
 _log = Logger()
 

@@ -25,8 +25,8 @@ from ..actors.interfaces import (
     Reason,
     Server,
 )
-from ..actors.mailbox import Scheduler
 from ..actors.registry import SessionContainer
+from ..actors.scheduler import Scheduler
 from ..actors.session import BaseSession
 from ..settings import Settings
 from ..stats import MovingAverage, StatsCollector

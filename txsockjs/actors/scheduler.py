@@ -1,0 +1,180 @@
+"""`Scheduler`: the run queue that the actors of one router share.
+
+Rules: nothing runs inside something else; what happens meanwhile queues and keeps its order. A
+turn starts with the first `tell`, runs until nothing is left and then flushes what it changed,
+all in the caller's stack.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextvars import copy_context
+from threading import get_ident
+from typing import Any, Callable, TypeVar
+
+from twisted.logger import Logger
+
+from ..errors import WrongThread
+
+_log = Logger()
+
+_T = TypeVar("_T")
+_Step = tuple[Callable[..., None], tuple[Any, ...]]
+
+# Actors that keep telling each other must not starve the reactor: after so many steps the turn
+# is flushed and goes on in the reactor's next iteration.
+_STEPS_PER_TURN = 2048
+# Nor must one that has more to send whenever it is flushed.
+_FLUSHES_PER_TURN = 256
+
+
+class Scheduler:
+    """The run queue shared by the actors of one router, in one thread.
+
+    ``thread`` is the identity of that thread, or None before the first turn. ``context`` is what
+    each actor's own begins as a copy of: that of the program, not that of whoever comes first.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_flushes",
+        "_immediate",
+        "_next",
+        "_running",
+        "_steps",
+        "_wake",
+        "context",
+        "thread",
+    )
+
+    def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
+        self._clock = clock
+        self._immediate = immediate_flush
+        self._steps: deque[_Step] = deque()
+        self._next: list[_Step] = []
+        self._flushes: list[Callable[[], None]] = []
+        self._running = False
+        self._wake: Any | None = None
+        self.context = copy_context()
+        self.thread: int | None = None
+
+    def check_thread(self) -> None:
+        """Raise `WrongThread` outside of the thread in which the first turn ran."""
+        if self.thread != get_ident():
+            if self.thread is not None:
+                raise WrongThread(
+                    "a session may be used in the reactor's thread only; "
+                    "use reactor.callFromThread to get there"
+                )
+            self.thread = get_ident()
+
+    def begin(self) -> bool:
+        """Begin a turn, which `end` must end, if none is running and nothing waits for one."""
+        if self.thread != get_ident():
+            self.check_thread()
+        if self._running or self._steps:
+            return False
+        self._running = True
+        return True
+
+    def end(self) -> None:
+        """Do what was told in the turn that began, flush, and end it."""
+        try:
+            if self._flushes and self._immediate and not self._steps:
+                self._flush()  # nothing else happens in most turns
+        finally:
+            self._running = False
+        if self._steps or self._flushes:
+            self._run(self._immediate)
+
+    def tell(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` after all that was told before: now, if no turn is running."""
+        if self.begin():
+            try:
+                step(*arguments)
+            except BaseException:  # noqa: BLE001
+                _report(step)
+            finally:
+                self.end()
+        else:
+            self._steps.append((step, arguments))
+            if not self._running:
+                self._run(self._immediate)
+
+    def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
+        self.check_thread()
+        if self._running:
+            self._steps.append((step, arguments))
+        else:
+            self.tell_next(step, *arguments)
+
+    def tell_next(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Run ``step`` in the reactor's next iteration."""
+        self._next.append((step, arguments))
+        self._wake_up()
+
+    def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        """Return ``call(*arguments)``, made in the running turn or in one of its own."""
+        self.check_thread()
+        if self._running:
+            return call(*arguments)
+        self._running = True
+        try:
+            return call(*arguments)
+        finally:
+            self.end()
+
+    def flush(self, flush: Callable[[], None]) -> None:
+        """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
+        self._flushes.append(flush)
+        if not self._running:
+            self._run(self._immediate)
+
+    def _run(self, flushing: bool) -> None:
+        steps = self._steps
+        budget = _STEPS_PER_TURN
+        rounds = _FLUSHES_PER_TURN if flushing else 0
+        self._running = True
+        try:
+            while True:
+                while steps and budget:
+                    budget -= 1
+                    step, arguments = steps.popleft()
+                    try:
+                        step(*arguments)
+                    except BaseException:  # noqa: BLE001
+                        _report(step)
+                if not (rounds and self._flushes):
+                    break
+                rounds -= 1
+                self._flush()
+        finally:
+            self._running = False
+            if steps or self._flushes:
+                self._wake_up()
+
+    def _flush(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        for flush in flushes:
+            try:
+                flush()
+            except BaseException:  # noqa: BLE001
+                _report(flush)
+
+    def _wake_up(self) -> None:
+        if self._wake is None:
+            self._wake = self._clock.callLater(0, self._awake)
+
+    def _awake(self) -> None:
+        self._wake = None
+        self._steps.extend(self._next)
+        self._next.clear()
+        self._run(True)
+
+
+def _report(step: Callable[..., None]) -> None:
+    # Applications are caught in their mailbox: what comes here is a defect of a producer, of a
+    # transport or of this package, and must not take the other sessions with it. SystemExit and
+    # KeyboardInterrupt are no exception: the reactor handles SIGINT, so that code raised them.
+    _log.failure("a step of {step} failed", step=step)
