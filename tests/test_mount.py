@@ -6,8 +6,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from txsockjs.actors.connection import SockJSConnection
-from txsockjs.cli.mount import Mount, check_prefix, find_connection
+from txsockjs.cli.mount import Mount, find_connection
 from txsockjs.errors import SettingsError
+from txsockjs.http.prefix import check_prefix
 from txsockjs.protocols.gateway import Upstream
 
 

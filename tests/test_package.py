@@ -19,9 +19,8 @@ ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
     *("actors", "http", "server", "transports"),
     *("clock", "site", "router", "migrate"),
-    *("protocols", "cli", "utils"),
-    *("resource", "factory", "endpoints", "multiplex", "service"),
-    *("testing", "tornado"),
+    *("protocols", "utils", "resource", "factory", "endpoints", "multiplex"),
+    *("service", "testing", "cli", "tornado"),
 ]
 
 

@@ -98,7 +98,7 @@ def test_a_server_starts_where_warnings_are_errors(tmp_path, arguments, path):
 def test_the_demo_is_read_only_to_be_shown(tmp_path):
     (tmp_path / "some_app.py").write_text(APP)
     program = (
-        "import sys; from txsockjs.service import Options, makeService; options = Options(); "
+        "import sys; from txsockjs.cli.process import Options, makeService; options = Options(); "
         "options.parseOptions(['--app', 'some_app.App']); makeService(options); "
         "sys.exit('txsockjs.cli.demo' in sys.modules)"
     )

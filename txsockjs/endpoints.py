@@ -20,8 +20,8 @@ from twisted.internet.interfaces import (
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from .cli.mount import check_prefix
 from .errors import SettingsError
+from .http.prefix import check_prefix
 from .protocols.connection import encoding_from
 from .protocols.options_1x import parsed
 

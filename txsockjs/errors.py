@@ -4,7 +4,7 @@
 
     SockJSError
      +-- SettingsError        also a ValueError: a wrong option
-     +-- StartError           also a SystemExit: a server that can't start
+     +-- ListenError          also an OSError: a port that can't be opened
      +-- WrongThread          also a RuntimeError: a call from outside the reactor thread
      +-- Refused              raised by an application: end this session with a code and a reason
      +-- RequestError         a request that breaks the protocol; carries its HTTP answer
@@ -32,12 +32,8 @@ class SettingsError(SockJSError, ValueError):
     """A setting is unknown or its value breaks a rule; the message names both."""
 
 
-class StartError(SockJSError, SystemExit):
-    """A server can't start; uncaught, it ends the process with its one line, not a traceback."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.code = message  # what Python prints when a SystemExit ends it
+class ListenError(SockJSError, OSError):
+    """An endpoint can't be listened on; the message names it and says why."""
 
 
 class WrongThread(SockJSError, RuntimeError):

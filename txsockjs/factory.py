@@ -15,7 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from .cli.mount import check_prefix
+from .http.prefix import check_prefix
 from .resource import Given, SockJSResource, make_router
 from .router import SockJSRouter
 from .server.root import Root

@@ -2,8 +2,7 @@
 
 Ports are opened with privileges, so that low ones work and one in use ends the start. Stopping is
 orderly: no new sessions; every session gets its close frame and ``on_close``; then ports close and
-the connections that are left are dropped. Each step has a bounded time. `makeService` and
-`Options` are what ``twistd sockjs`` runs. Calls the router and the demo; nothing of ours calls it.
+the connections that are left are dropped. Each step has a bounded time.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -12,29 +11,24 @@ the connections that are left are dropped. Each step has a bounded time. `makeSe
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Iterable
 from typing import Any, Union
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from .actors.deadlines import Deadline
-from .cli.options import Options as PlainOptions
-from .clock import use_monotonic_time
-from .errors import SettingsError, StartError
+from .errors import SettingsError
 from .router import SockJSRouter
 from .server.ports import Endpoint, Ports
 from .server.root import Directory, Root
 from .site import SockJSSite
 
-__all__ = ["Options", "SockJSService", "makeService"]
+__all__ = ["SockJSService"]
 
 Static = Union[None, str, "os.PathLike[str]", IResource]
 
@@ -84,7 +78,7 @@ class SockJSService(Service):
         self._stopped: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
-        """Listen. Raises `StartError` if an endpoint fails at once."""
+        """Listen. Raises `ListenError` if an endpoint fails at once."""
         super().privilegedStartService()
         self._started = True
         self.ports.open(self.site)
@@ -137,74 +131,6 @@ class SockJSService(Service):
         for succeeded, result in await waiting:
             if not succeeded:
                 self._log.failure("a part of the service did not stop", result)
-
-
-class _Process(SockJSService):
-    """The service as a whole twistd process: its last words and its exit code."""
-
-    def privilegedStartService(self) -> None:
-        """Listen, or end with one line on the standard error that twistd has redirected."""
-        # In time: what is called first now runs before the ports are announced.
-        self._reactor.callWhenRunning(self._handle_signals)
-        try:
-            super().privilegedStartService()
-        except StartError:
-            sys.stderr = sys.__stderr__
-            raise
-
-    def _handle_signals(self) -> None:
-        # After an orderly shutdown twistd kills itself with the signal that it got. To what
-        # supervises it, an orderly shutdown is exit code 0.
-        if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
-            return
-        signal.signal(signal.SIGTERM, self._stop_on_signal)
-        # The end of a terminal, and nothing under nohup.
-        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
-        if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
-            signal.signal(hangup, self._stop_on_signal)
-
-    def _stop_on_signal(self, number: int, frame: object) -> None:
-        self._log.info("received {name}, shutting down", name=signal.Signals(number).name)
-        self._reactor.callFromThread(self._stop_reactor)
-
-    def _stop_reactor(self) -> None:
-        try:
-            self._reactor.stop()
-        except ReactorNotRunning:
-            self._log.debug("shutting down already")
-
-
-class Options(PlainOptions):
-    """The command line under twistd, where the process has the reactor for itself."""
-
-    def parseOptions(self, options: list[str] | None = None) -> None:
-        """Let time be monotonic before an application is imported, which may schedule calls."""
-        if self.parent is not None:
-            try:
-                use_monotonic_time(global_reactor)
-            except RuntimeError as error:
-                Logger().warn("steps of the wall clock will be felt: {error}", error=error)
-        super().parseOptions(options)
-
-
-def makeService(options: PlainOptions) -> SockJSService:
-    """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
-    plan, reactor = options.plan, global_reactor
-    try:
-        if plan.mounts:
-            routers = [
-                SockJSRouter(
-                    mount.connection_on(reactor), mount.prefix, plan.settings_of(mount), reactor
-                )
-                for mount in plan.mounts
-            ]
-            return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
-        from .cli.demo import Demo  # noqa: PLC0415  # only a server without an application shows it
-
-        demo = Demo(plan.settings, reactor)
-        return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
-    except SettingsError as error:
-        raise StartError(f"sockjs: {error}") from error
 
 
 def _listed(value: Any) -> list[Any]:

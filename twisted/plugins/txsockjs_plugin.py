@@ -4,5 +4,5 @@ from twisted.application.service import ServiceMaker
 
 from txsockjs.endpoints import SockJSEndpointParser
 
-sockjs = ServiceMaker("SockJS", "txsockjs.service", "A SockJS server.", "sockjs")
+sockjs = ServiceMaker("SockJS", "txsockjs.cli.process", "A SockJS server.", "sockjs")
 sockjs_endpoint = SockJSEndpointParser()

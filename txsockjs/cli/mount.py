@@ -22,6 +22,7 @@ from twisted.python import reflect
 
 from ..actors.connection import SockJSConnection, check_class
 from ..errors import SettingsError
+from ..http.prefix import check_prefix
 from ..protocols.gateway import Upstream
 
 ENDPOINT = "endpoint:"
@@ -61,18 +62,6 @@ def find_app(text: str) -> type[SockJSConnection] | Upstream:
     if text.startswith(ENDPOINT):
         return Upstream(text[len(ENDPOINT) :])
     return find_connection(text)
-
-
-def check_prefix(text: str) -> str:
-    """Give the prefix as routers have it: ``/a/b``, or nothing for the root."""
-    if not isinstance(text, str):
-        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
-    if text in ("", "/"):
-        return ""
-    parts = (text[:-1] if text.endswith("/") else text).split("/")
-    if parts[0] or not all(parts[1:]) or {".", ".."} & set(parts) or {"?", "#"} & set(text):
-        raise SettingsError(f"a prefix must be / or a path such as /chat, not {text!r}")
-    return "/".join(parts)
 
 
 def find_connection(name: str) -> type[SockJSConnection]:

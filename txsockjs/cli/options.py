@@ -22,10 +22,11 @@ from twisted.python import usage
 
 from .. import __version__
 from ..errors import SettingsError
+from ..http.prefix import check_prefix
 from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
-from .mount import Mount, check_prefix, find_app
+from .mount import Mount, find_app
 from .plan import Plan
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"

@@ -35,10 +35,11 @@ from typing import Any, TypeVar
 from .._kinds import SECONDS, Unfit
 from ..actors.connection import SockJSConnection
 from ..errors import SettingsError
+from ..http.prefix import check_prefix
 from ..protocols.connection import checked_encoding
 from ..protocols.gateway import Upstream
 from ..settings import Settings
-from .mount import Mount, check_prefix, find_app
+from .mount import Mount, find_app
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -1,7 +1,7 @@
 """`Ports`: the endpoints that a service listens on, opened together and closed together.
 
-An endpoint that fails at once ends the start with `StartError`, in words without a traceback; one
-that fails later, or is cancelled by closing, is logged. Called by `txsockjs.service`.
+An endpoint that fails at once ends the start with `ListenError`, in words without a traceback; one
+that fails later, or is cancelled by closing, is logged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..errors import SettingsError, StartError
+from ..errors import ListenError, SettingsError
 
 Endpoint = Union[str, IStreamServerEndpoint]
 
@@ -35,10 +35,10 @@ class Ports:
         self._reactor = reactor
         self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
         self._listening: list[Deferred[Any]] = []
-        self._error: StartError | None = None
+        self._error: ListenError | None = None
 
     def open(self, factory: IProtocolFactory) -> None:
-        """Listen on all of them, or on none and raise `StartError`."""
+        """Listen on all of them, or on none and raise `ListenError`."""
         for name, endpoint in self._endpoints:
             listening = endpoint.listen(factory)
             listening.addCallback(self._opened, endpoint)
@@ -63,7 +63,7 @@ class Ports:
 
     def _failed(self, failure: Failure, name: str) -> None:
         if not failure.check(CancelledError):
-            self._error = StartError(f"cannot listen on {name}: {_why(failure.value)}")
+            self._error = ListenError(f"cannot listen on {name}: {_why(failure.value)}")
             self._log.critical("{error}", error=self._error)
 
 

@@ -1,0 +1,101 @@
+"""``twistd sockjs``: its options under twistd, the service it makes, and how the process ends.
+
+Rules: what is wrong with a command line, or with a port, ends the process with one line on
+standard error and exit code 1; a signal ends it in order, with exit code 0.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from twisted.internet import reactor as global_reactor  # which Klein installs in any case
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
+from ..clock import use_monotonic_time
+from ..errors import ListenError, SettingsError, SockJSError
+from ..router import SockJSRouter
+from ..service import SockJSService
+from .options import Options as PlainOptions
+
+__all__ = ["Options", "StartError", "makeService"]
+
+
+class StartError(SockJSError, SystemExit):
+    """The server can't start; uncaught, it ends the process with its one line, not a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = message  # what Python prints when a SystemExit ends the process
+
+
+class _Process(SockJSService):
+    """The service as a whole twistd process: its last words and its exit code."""
+
+    def privilegedStartService(self) -> None:
+        """Listen; raise `StartError` if an endpoint fails at once."""
+        # Before listening: the first to be registered runs before the ports are announced.
+        self._reactor.callWhenRunning(self._handle_signals)
+        try:
+            super().privilegedStartService()
+        except ListenError as error:
+            sys.stderr = sys.__stderr__  # twistd has sent it to the log
+            raise StartError(str(error)) from error
+
+    def _handle_signals(self) -> None:
+        # After an orderly shutdown twistd kills itself with the signal that it got. To what
+        # supervises it, an orderly shutdown is exit code 0.
+        if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
+            return
+        signal.signal(signal.SIGTERM, self._stop_on_signal)
+        # The end of a terminal, and nothing under nohup.
+        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+        if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
+            signal.signal(hangup, self._stop_on_signal)
+
+    def _stop_on_signal(self, number: int, frame: object) -> None:
+        self._log.info("received {name}, shutting down", name=signal.Signals(number).name)
+        self._reactor.callFromThread(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        try:
+            self._reactor.stop()
+        except ReactorNotRunning:
+            self._log.debug("shutting down already")
+
+
+class Options(PlainOptions):
+    """The command line under twistd, where the process has the reactor for itself."""
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """Let time be monotonic before an application is imported, which may schedule calls."""
+        if self.parent is not None:
+            try:
+                use_monotonic_time(global_reactor)
+            except RuntimeError as error:
+                Logger().warn("steps of the wall clock will be felt: {error}", error=error)
+        super().parseOptions(options)
+
+
+def makeService(options: PlainOptions) -> SockJSService:
+    """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
+    plan, reactor = options.plan, global_reactor
+    try:
+        if plan.mounts:
+            routers = [
+                SockJSRouter(
+                    mount.connection_on(reactor), mount.prefix, plan.settings_of(mount), reactor
+                )
+                for mount in plan.mounts
+            ]
+            return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
+        from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+
+        demo = Demo(plan.settings, reactor)
+        return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
+    except SettingsError as error:
+        raise StartError(f"sockjs: {error}") from error
