@@ -15,10 +15,11 @@ from zope.interface import implementer
 from txsockjs import SockJSConnection
 from txsockjs.actors.connection import ConnectionInfo
 from txsockjs.actors.heartbeat import Starter
-from txsockjs.actors.interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED
+from txsockjs.actors.interfaces import INTERRUPTED
 from txsockjs.actors.registry import SessionContainer
 from txsockjs.actors.scheduler import Scheduler
 from txsockjs.actors.session import BaseSession, Session
+from txsockjs.actors.states import ATTACH, DRAINED, FULL, GONE
 from txsockjs.settings import Settings
 from txsockjs.stats import StatsCollector
 

@@ -18,8 +18,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublish
 
 from txsockjs.actors.awaiting import to_deferred
 from txsockjs.actors.connection import SockJSConnection
-from txsockjs.actors.interfaces import RECEIVED
 from txsockjs.actors.session import BaseSession
+from txsockjs.actors.states import RECEIVED
 from txsockjs.errors import Refused
 
 from .fakes import FakeReceiver, FakeServer, make_session, open_session, settle
@@ -158,7 +158,7 @@ def test_asyncio_sleeps_under_its_reactor() -> None:
         import asyncio
         from twisted.internet import reactor
         from tests.fakes import open_session
-        from txsockjs.actors.interfaces import RECEIVED
+        from txsockjs.actors.states import RECEIVED
 
         async def react(connection, message):
             await asyncio.sleep(0.001)

@@ -16,8 +16,8 @@ from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
 from txsockjs.actors.awaiting import to_deferred
-from txsockjs.actors.interfaces import RECEIVED
 from txsockjs.actors.session import Session
+from txsockjs.actors.states import RECEIVED
 
 from .fakes import FakeReceiver, FakeServer, make_session, open_session, settle
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from txsockjs import testing
 from txsockjs.actors.deadlines import GRACE, STALL, Deadline, Sweep
-from txsockjs.actors.interfaces import RECEIVED
+from txsockjs.actors.states import RECEIVED
 
 from .fakes import open_session, settle
 from .memory import Lab

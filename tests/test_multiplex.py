@@ -16,8 +16,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.basic import LineReceiver
 
 from txsockjs import Refused, SettingsError, SockJSConnection, testing
-from txsockjs.actors.interfaces import DRAINED, RECEIVED, State
 from txsockjs.actors.session import BaseSession
+from txsockjs.actors.states import DRAINED, RECEIVED, State
 from txsockjs.multiplex import MultiplexConnection, SockJSMultiplexResource
 from txsockjs.transports.channel import wire_name
 from txsockjs.utils import broadcast

@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.strategies import integers, lists, sampled_from
 from twisted.internet.defer import Deferred
 
-from txsockjs.actors.interfaces import EXPIRE, RECEIVED, State
 from txsockjs.actors.session import BaseSession, Session
+from txsockjs.actors.states import EXPIRE, RECEIVED, State
 
 from .fakes import FakeReceiver, FakeServer, make_session, settle
 
@@ -129,7 +129,8 @@ class Conversation(RuleBasedStateMachine):
             waited = self.server.reactor.seconds() - self.ended_at
             assert waited >= self.server.settings.disconnect_delay
             self.given_up = True
-        expired = self.current is None and not self.session.is_alive()
+        date = self.session.expiry_date
+        expired = date is not None and date <= self.server.reactor.seconds()
         if expired and self.session.state is not State.CLOSED:
             self.cut_off = True
         self.server.sessions.expire()

@@ -1,4 +1,4 @@
-"""Sessions: the whole state table, then each promise of the protocol's section 7."""
+"""Sessions: each promise of the protocol's section 7."""
 
 from __future__ import annotations
 
@@ -10,120 +10,18 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from txsockjs.actors.connection import SockJSConnection
-from txsockjs.actors.interfaces import (
-    ATTACH,
-    BEAT,
-    DRAINED,
-    EXPIRE,
+from txsockjs.actors.interfaces import INTERRUPTED
+from txsockjs.actors.session import BaseSession, Session
+from txsockjs.actors.states import (
     FULL,
-    GONE,
-    INTERRUPTED,
-    POSTED,
+    LEAVE,
     RECEIVED,
     State,
 )
-from txsockjs.actors.session import TRANSITIONS, BaseSession, Session
 from txsockjs.errors import Refused, WrongThread
 
 from .fakes import FakeReceiver, FakeServer, Producer, Recorder, make_session, open_session, settle
-
-EVENTS = [ATTACH, RECEIVED, POSTED, FULL, DRAINED, GONE, BEAT, EXPIRE]
-
-
-# -- the state table
-
-# What each event leads to, for a session with a receiver attached (OPEN, CLOSING while that
-# receiver is slow) or none: (state after, what the receivers heard, what the application heard).
-EXPECTED: dict[tuple[State, str], tuple[State, list[str], list[Any]]] = {
-    (State.NEW, ATTACH): (State.OPEN, ["o"], ["open"]),
-    (State.NEW, RECEIVED): (State.NEW, [], []),
-    (State.NEW, POSTED): (State.NEW, [], []),
-    (State.NEW, FULL): (State.NEW, [], []),
-    (State.NEW, DRAINED): (State.NEW, [], []),
-    (State.NEW, GONE): (State.NEW, [], []),
-    (State.NEW, BEAT): (State.NEW, [], []),
-    (State.NEW, EXPIRE): (State.CLOSED, [], []),
-    (State.OPEN, ATTACH): (State.OPEN, ["c2010 Another connection still open"], []),
-    (State.OPEN, RECEIVED): (State.OPEN, [], ["m"]),
-    (State.OPEN, POSTED): (State.OPEN, [], [("event", "e")]),
-    (State.OPEN, FULL): (State.OPEN, [], []),
-    (State.OPEN, DRAINED): (State.OPEN, [], []),
-    (State.OPEN, GONE): (State.CLOSING, [], ["close"]),
-    (State.OPEN, BEAT): (State.OPEN, ["h"], []),
-    (State.OPEN, EXPIRE): (State.CLOSED, [], ["close"]),
-    (State.CLOSING, ATTACH): (State.CLOSING, ["c3000 Go away!"], []),
-    (State.CLOSING, RECEIVED): (State.CLOSING, [], []),
-    (State.CLOSING, POSTED): (State.CLOSING, [], []),
-    (State.CLOSING, FULL): (State.CLOSING, [], []),
-    (State.CLOSING, DRAINED): (State.CLOSING, [], []),
-    (State.CLOSING, GONE): (State.CLOSING, [], []),
-    (State.CLOSING, BEAT): (State.CLOSING, [], []),
-    (State.CLOSING, EXPIRE): (State.CLOSED, [], []),
-    (State.CLOSED, ATTACH): (State.CLOSED, ["c3000 Go away!"], []),
-    (State.CLOSED, RECEIVED): (State.CLOSED, [], []),
-    (State.CLOSED, POSTED): (State.CLOSED, [], []),
-    (State.CLOSED, FULL): (State.CLOSED, [], []),
-    (State.CLOSED, DRAINED): (State.CLOSED, [], []),
-    (State.CLOSED, GONE): (State.CLOSED, [], []),
-    (State.CLOSED, BEAT): (State.CLOSED, [], []),
-    (State.CLOSED, EXPIRE): (State.CLOSED, [], []),
-}
-
-
-def in_state(state: State) -> tuple[Any, FakeServer, FakeReceiver]:
-    session, server = make_session()
-    receiver = FakeReceiver()
-    receiver.session = session
-    if state is not State.NEW:
-        receiver.attach(session)
-    if state in (State.CLOSING, State.CLOSED):
-        session.close()
-        server.reactor.advance(0)
-    if state is State.CLOSED:
-        session.tell(EXPIRE)
-    assert session.state is state
-    return session, server, receiver
-
-
-def arguments(event: str, receiver: FakeReceiver, other: FakeReceiver) -> list[Any]:
-    return {
-        ATTACH: [other],
-        RECEIVED: [["m"]],
-        POSTED: ["e"],
-        FULL: [receiver],
-        DRAINED: [receiver],
-        GONE: [receiver, INTERRUPTED],
-        BEAT: [],
-        EXPIRE: [],
-    }[event]
-
-
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", EVENTS)
-def test_every_event_does_what_the_table_says_in_every_state(state: State, event: str) -> None:
-    session, server, receiver = in_state(state)
-    recorder = getattr(server, "recorder", None)
-    heard = len(receiver.heard)
-    called = len(recorder.calls) if recorder else 0
-    other = FakeReceiver()
-    other.session = session
-
-    session.tell(event, *arguments(event, receiver, other))
-    server.reactor.advance(0)
-
-    after, heard_after, calls_after = EXPECTED[state, event]
-    recorder = getattr(server, "recorder", None)
-    assert session.state is after
-    assert receiver.heard[heard:] + other.heard == heard_after
-    assert (recorder.calls[called:] if recorder else []) == calls_after
-    settle(server)
-
-
-def test_the_table_is_whole() -> None:
-    assert set(TRANSITIONS) == set(State)
-    for row in TRANSITIONS.values():
-        assert set(row) == set(EVENTS)
-
+from .test_states import in_state
 
 # -- opening
 
@@ -384,7 +282,7 @@ def test_a_websockets_session_is_over_when_its_socket_is() -> None:
 def test_a_closed_websocket_is_kept_until_its_socket_is_gone() -> None:
     session, server, receiver = open_session(BaseSession)
     session.close()
-    assert session.state is State.CLOSING
+    assert session.state is State.LINGERING
     assert len(server.sessions) == 1
     receiver.vanish()
     assert len(server.sessions) == 0
@@ -741,7 +639,7 @@ def test_shutting_down_waits_for_no_client_that_is_gone_or_was_told() -> None:
     assert len(server.sessions) == 3
     server.closing = True
     for session in server.sessions:
-        session.leave((3000, "Go away!"))
+        session.handle(LEAVE, (3000, "Go away!"))
     assert list(server.sessions) == [waiting]
     assert FakeReceiver().attach(waiting).heard == ["c3000 Go away!"]
     assert len(server.sessions) == 0

@@ -24,9 +24,11 @@ from .actors.connection import SockJSConnection, check_class
 from .actors.deadlines import Deadline, Sweep
 from .actors.heartbeat import Seldom, Starter
 from .actors.interfaces import GO_AWAY, Ending
+from .actors.outbox import Sendable, broadcast
 from .actors.registry import SessionContainer
 from .actors.scheduler import Scheduler
-from .actors.session import BaseSession, Sendable, Session, broadcast
+from .actors.session import BaseSession, Session
+from .actors.states import LEAVE
 from .errors import Overloaded, SettingsError
 from .http.page import Page
 from .server.web import Nowhere, PageResource, accept_absolute
@@ -194,7 +196,7 @@ class SockJSRouter:
         for application in self._leaving:
             application.stay()
         for session in self.sessions:
-            session.leave((code, reason))
+            session.handle(LEAVE, (code, reason))
         give_up = Deadline(self.reactor, patience, self._give_up)
         result: Deferred[None] = Deferred()
         result.addCallback(lambda _: give_up.cancel())

@@ -73,14 +73,12 @@ class Application(Mailbox):
 
     def receive(self, messages: list[Any]) -> None:
         """Call ``on_message`` for each message."""
-        stats = self._server.stats
-        stats.packets_rcv_ps.accumulator += len(messages)
         connection = self.connection
         taken = 0
         if connection is not None:
             taken = self.put_all(connection.on_message, messages, MESSAGE_COST)
         if taken < len(messages):
-            stats.messages_dropped += len(messages) - taken
+            self._server.stats.messages_dropped += len(messages) - taken
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""

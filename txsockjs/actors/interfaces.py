@@ -6,7 +6,6 @@ heartbeat, closed) and never a frame; a receiver and the router tell a session t
 
 from __future__ import annotations
 
-import enum
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -27,28 +26,6 @@ SLOW_CONSUMER: Reason = (1008, "Slow consumer")
 INTERNAL_ERROR: Reason = (1011, "Internal error")
 TIMED_OUT: Reason = (1006, "Session timed out")
 
-# Events. Strings, because an enum member is slow to hash in older Pythons.
-ATTACH = "attach"  # (receiver): a receiver came
-RECEIVED = "received"  # (messages): the client sent
-POSTED = "posted"  # (event): another part of the program sent
-FULL = "full"  # (receiver): the receiver ended its response, as planned
-DRAINED = "drained"  # (receiver): it is ready again
-GONE = "gone"  # (receiver, reason): its peer vanished
-BEAT = "beat"  # (): nothing was sent for heartbeat_delay
-EXPIRE = "expire"  # (): no receiver came for disconnect_delay
-
-
-class State(enum.Enum):
-    """Where a session is in its life (protocol section 7)."""
-
-    NEW = "new"
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-    # There is one object for each, and the hash of an enum is slow.
-    __hash__ = object.__hash__
-
 
 class Receiver(Protocol):
     """The end of a transport at which a session's output arrives.
@@ -58,7 +35,11 @@ class Receiver(Protocol):
     """
 
     transport_name: str
-    ready: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes more now."""
+        ...
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request that brought it."""

@@ -1,16 +1,204 @@
-"""`Production`: a registered producer, paused and resumed as a session's output fills and drains.
+"""`Outbox`: what a session has for its client, and the receiver that takes it there.
 
-Rules: a push producer hears of changes only; a pull producer is asked once for each time there is
-room. Owned by a session.
+Rules: whatever is sent in a turn goes out together when the turn ends; a receiver that is not ready
+is given nothing; a client that does not read is counted against ``send_limit``, and a registered
+producer is paused before.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Union
+
+from twisted.logger import Logger
+
+from ..wire.limits import MESSAGE_COST
+from ..wire.proto import Message
+from .connection import unsendable
+from .interfaces import INTERNAL_ERROR, SLOW_CONSUMER, Reason, Receiver, Server
+from .states import CLOSE, SENT, Event
+
+if TYPE_CHECKING:
+    from .connection import SockJSConnection
+    from .scheduler import Scheduler
+
+_log = Logger()
+
+Sendable = Union[str, bytes]
+
+# A turn that sends more than this is flushed while it runs, and a producer is paused above it.
+_FLUSH_MARK = 64 * 1024
+
+
+class Outbox:
+    """The output of a session, which is made of this."""
+
+    __slots__ = (
+        "_dirty",
+        "_pending",
+        "_pending_size",
+        "_production",
+        "_receiver",
+        "close_reason",
+        "server",
+        "transport",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.transport = ""
+        self.close_reason: Reason | None = None
+        self._receiver: Receiver | None = None
+        self._pending: list[Any] = []
+        self._pending_size = 0
+        self._dirty = False  # whether a flush is under way
+        self._production: Production | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the end has come, or is coming."""
+        return self.close_reason is not None
+
+    # -- what a session makes of it
+
+    def handle(self, event: Event, *arguments: Any) -> None:
+        """Do what this event leads to."""
+        raise NotImplementedError
+
+    def count(self, received: int, sent: int) -> None:
+        """Count messages in the router's statistics."""
+        stats = self.server.stats
+        stats.packets_rcv_ps.accumulator += received
+        stats.packets_sent_ps.accumulator += sent
+
+    # -- sending
+
+    def send(self, message: Sendable) -> None:
+        """Queue a message for the client; it goes out when the turn ends."""
+        scheduler = self.server.scheduler
+        if scheduler.thread != get_ident():
+            scheduler.check_thread()
+        kind = type(message)
+        if kind is not str and kind is not Message:
+            self.check_sendable(message)
+            message = _plain(message)
+        if self.close_reason is not None:
+            self.server.stats.messages_dropped += 1
+            return
+        self._pending.append(message)
+        self._pending_size += len(message) + MESSAGE_COST
+        if self._pending_size > _FLUSH_MARK:
+            self._relieve()
+        if not self._dirty:
+            self._dirty = True
+            scheduler.flush(self._flush)
+
+    def check_sendable(self, message: object) -> None:
+        """Raise `TypeError` that says what can be sent here."""
+        if isinstance(message, str):
+            return
+        if not isinstance(message, bytes):
+            raise unsendable(message, "str or bytes")
+        if self.transport != "rawwebsocket":
+            raise TypeError("bytes can be sent on a raw websocket only; send str here")
+
+    def broadcast(self, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+        """Send one message to many connections; it is encoded once."""
+        broadcast(self.server.scheduler, clients, message)
+
+    def flush(self) -> None:
+        """Send what is queued now, if a receiver takes it, and not when the turn ends."""
+        self.server.scheduler.turn(self._flush)
+
+    # -- producing
+
+    def register_producer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``)."""
+        if self._production is not None:
+            raise RuntimeError("another producer is registered; unregister it first")
+        if self.close_reason is not None:
+            producer.stopProducing()
+        else:
+            self._production = Production(producer, streaming)
+            self._changed()
+
+    def unregister_producer(self) -> None:
+        """Forget the producer."""
+        self._production = None
+
+    # -- inside
+
+    def _changed(self) -> None:
+        if not self._dirty:
+            self._dirty = True
+            self.server.scheduler.flush(self._flush)
+
+    def _flush(self) -> None:
+        self._dirty = False
+        receiver = self._receiver
+        if receiver is None or not receiver.ready:
+            return
+        if self._pending:
+            messages, self._pending = self._pending, []
+            self._pending_size = 0
+            self.count(0, len(messages))
+            try:
+                receiver.deliver(messages)
+            except BaseException:  # noqa: BLE001
+                _log.failure("messages can't be sent, which ends {session!r}", session=self)
+                self.handle(CLOSE, INTERNAL_ERROR)
+        if self._production is not None and receiver.ready:
+            self._pause_or_resume(True)
+        if self.close_reason is not None and receiver.ready and not self._pending:
+            self.handle(SENT, receiver)
+
+    def _relieve(self) -> None:
+        """Make room in the output; if the client does not read, hold the producer or end."""
+        if self._receiver is not None and self._receiver.ready:
+            self._flush()
+        elif self._pending_size > self.server.settings.send_limit and len(self._pending) > 1:
+            self._overflow()
+        else:
+            self._pause_or_resume(False)
+
+    def _overflow(self) -> None:
+        self.server.stats.slow_consumers += 1
+        _log.warn("{session!r} does not read what it is sent, which ends it", session=self)
+        self._drop_pending()
+        receiver, self._receiver = self._receiver, None
+        self.handle(CLOSE, SLOW_CONSUMER)
+        if receiver is not None:
+            receiver.abort()
+
+    def _drop_pending(self) -> None:
+        if self._pending:
+            self.server.stats.messages_dropped += len(self._pending)
+            self._pending.clear()
+            self._pending_size = 0
+
+    def _pause_or_resume(self, room: bool) -> None:
+        if self._production is None:
+            return
+        try:
+            self._production.pause_or_resume(room)
+        except BaseException:  # noqa: BLE001
+            # Whoever sends may be another session: the failure is this one's.
+            _log.failure("a producer failed, which ends {session!r}", session=self)
+            self._production = None
+            self.handle(CLOSE, INTERNAL_ERROR)
+
+    def _stop_production(self) -> None:
+        if self._production is not None:
+            production, self._production = self._production, None
+            self.server.scheduler.tell_later(production.stop)
 
 
 class Production:
-    """A producer in the sense of Twisted's ``IConsumer.registerProducer``."""
+    """A producer in the sense of Twisted's ``IConsumer.registerProducer``.
+
+    A push producer is told of changes only; a pull producer is asked once each time there is room.
+    """
 
     __slots__ = ("_paused", "_producer", "_streaming")
 
@@ -19,8 +207,8 @@ class Production:
         self._streaming = streaming
         self._paused = False
 
-    def regulate(self, room: bool) -> None:
-        """Let it produce if there is ``room``, else hold it."""
+    def pause_or_resume(self, room: bool) -> None:
+        """Resume the producer if there is ``room`` for what it produces, else pause it."""
         if not self._streaming:
             if room:
                 self._producer.resumeProducing()
@@ -32,5 +220,26 @@ class Production:
                 self._producer.pauseProducing()
 
     def stop(self) -> None:
-        """Tell it that nobody listens any more."""
+        """Tell the producer that its output goes nowhere any more."""
         self._producer.stopProducing()
+
+
+def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+    """Send one message to many connections, in one turn, encoding it once."""
+    sessions = [client.session for client in clients]
+    if isinstance(message, str):
+        message = Message(message)
+    else:
+        for session in sessions:
+            session.check_sendable(message)
+    scheduler.turn(_send_to_all, sessions, message)
+
+
+def _send_to_all(sessions: list[Outbox], message: Sendable) -> None:
+    for session in sessions:
+        session.send(message)
+
+
+def _plain(message: Sendable) -> Sendable:
+    """Return the message without what a subclass makes of it, which may fail when it is sent."""
+    return str.__str__(message) if isinstance(message, str) else bytes(memoryview(message))

@@ -15,21 +15,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..actors.connection import ConnectionInfo, SockJSConnection, unsendable
 from ..actors.heartbeat import Starter
-from ..actors.interfaces import (
-    ATTACH,
-    GO_AWAY,
-    GONE,
-    RECEIVED,
-    SLOW_CONSUMER,
-    Ending,
-    Reason,
-    Server,
-)
+from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server
 from ..actors.registry import SessionContainer
 from ..actors.scheduler import Scheduler
 from ..actors.session import BaseSession
+from ..actors.states import ATTACH, GONE, RECEIVED
 from ..settings import Settings
-from ..stats import MovingAverage, StatsCollector
+from ..stats import StatsCollector
 from ..wire.proto import Message
 
 UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
@@ -88,34 +80,6 @@ class Service:
         return self._wrapped
 
 
-class ChannelStats:
-    """What channels count: only what they drop, in their router's statistics.
-
-    Their sessions and packets are no clients' ones.
-    """
-
-    def __init__(self, router: StatsCollector) -> None:
-        self._router = router
-        self.packets_sent_ps = MovingAverage()
-        self.packets_rcv_ps = MovingAverage()
-        self.slow_consumers = 0
-
-    @property
-    def messages_dropped(self) -> int:
-        """How many messages the channels, and the sessions that carry them, dropped."""
-        return self._router.messages_dropped
-
-    @messages_dropped.setter
-    def messages_dropped(self, number: int) -> None:
-        self._router.messages_dropped = number
-
-    def session_opened(self, transport: str) -> None:
-        """Count nothing."""
-
-    def session_closed(self) -> None:
-        """Count nothing."""
-
-
 class ChannelServer:
     """What a session needs of a router, for the channels that one router's sessions carry."""
 
@@ -126,7 +90,7 @@ class ChannelServer:
         self.reactor: IReactorTime = router.reactor
         self.starter: Starter = router.starter
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
-        self.stats: Any = ChannelStats(router.stats)
+        self.stats: StatsCollector = router.stats
         self._leaving: dict[object, Deferred[None]] = {}
 
     @property
@@ -166,12 +130,18 @@ class ChannelSession(BaseSession):
         if not isinstance(message, str):
             raise unsendable(message, "str on a channel")
 
+    def count(self, received: int, sent: int) -> None:
+        """Count nothing: a channel's messages are those of the session that carries it."""
+
+    def begin(self) -> None:
+        """Neither beat nor be counted, as the session that carries it does."""
+
     def register_producer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume ``producer`` as the client reads what its connection carries."""
         if not self.is_closed:
             self.carrier.watch()
             # Before it is asked for anything.
-            self._set_ready(not self.carrier.held)
+            self._set_held(self.carrier.held)
         super().register_producer(producer, streaming)
         if self.carrier.held:
             self.hold()
@@ -184,24 +154,23 @@ class ChannelSession(BaseSession):
     def abort(self) -> None:
         """End this channel alone, without sending what waits for the client."""
         self._drop_pending()
-        self._set_ready(True)
+        self._set_held(False)
         self.end(GO_AWAY)
 
     # -- told by the carrier, in its turn
 
     def subscribed(self, receiver: ChannelReceiver) -> None:
         """Open."""
-        self._handle(ATTACH, (receiver,))
-        self.stop_heartbeat()
+        self.handle(ATTACH, receiver)
 
     def received(self, payload: str) -> Deferred[None] | None:
         """Take a message; return a Deferred if the client has to wait before the next one."""
-        self._handle(RECEIVED, ([payload],))
+        self.handle(RECEIVED, [payload])
         return self.room()
 
     def lost(self, receiver: ChannelReceiver, reason: Reason | None = UNSUBSCRIBED) -> None:
         """End: the client unsubscribed, or its connection ended for another reason."""
-        self._handle(GONE, (receiver, reason or GO_AWAY))
+        self.handle(GONE, receiver, reason or GO_AWAY)
 
     def done(self) -> Deferred[None] | None:
         """Return what fires when its application is done; None if it is, or has not ended."""
@@ -210,17 +179,17 @@ class ChannelSession(BaseSession):
     def hold(self) -> None:
         """Hold what a producer sends; all else goes to the carrier, where it is counted."""
         if self._production is not None:
-            self._set_ready(False)
-            self._regulate(False)
+            self._set_held(True)
+            self._pause_or_resume(False)
 
     def resume(self) -> None:
         """Let everything go to the carrier."""
-        self._set_ready(True)
+        self._set_held(False)
         self._changed()
 
-    def _set_ready(self, ready: bool) -> None:
-        if self._receiver is not None and not self._told:
-            self._receiver.ready = ready
+    def _set_held(self, held: bool) -> None:
+        if isinstance(self._receiver, ChannelReceiver):
+            self._receiver.set_held(held)
 
 
 class ChannelReceiver:
@@ -252,11 +221,16 @@ class ChannelReceiver:
         for message in messages:
             self._carrier.session.send(self.service.wrap(message))
 
+    def set_held(self, held: bool) -> None:
+        """Take nothing more while ``held``."""
+        self.ready = not held
+
     def heartbeat(self) -> None:
         """Say nothing: the connection beats for all its channels."""
 
     def closed(self, reason: Reason) -> None:
         """Tell the client that the channel is over; the framing has no room for a reason."""
+        self.ready = False
         self._carrier.forget(self)
         self._carrier.session.send(f"uns,{self.service.wire_name}")
         self.session.tell(GONE, self, reason)
@@ -264,6 +238,5 @@ class ChannelReceiver:
     def abort(self) -> None:
         """Drop the connection: its client does not read what its channels send."""
         session = self._carrier.session
-        session.server.stats.slow_consumers += 1
         session.end(SLOW_CONSUMER)
         session.abort()

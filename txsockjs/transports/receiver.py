@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple
 
 from ..actors.connection import ConnectionInfo
-from ..actors.interfaces import ATTACH, DRAINED, FULL, GONE, INTERRUPTED, Reason
+from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
+from ..actors.states import ATTACH, DRAINED, FULL, GONE
 from ..http.exchange import Exchange
 from ..http.headers import NEVER_CACHED, UNBUFFERED, Headers, content_type, cors, session_cookie
 from ..http.snapshot import connection_info

@@ -18,9 +18,10 @@ from zope.interface import implementer
 
 from ...actors.connection import ConnectionInfo
 from ...actors.deadlines import Deadline
-from ...actors.interfaces import ATTACH, DRAINED, GONE, Reason
+from ...actors.interfaces import Reason
 from ...actors.pace import Pace
 from ...actors.session import BaseSession
+from ...actors.states import ATTACH, DRAINED, GONE
 from ...errors import BatchTooLarge, MessageTooLarge, RequestError
 from ...server.tcp import end_writing, lose, watch, write
 from ...server.timeouts import FLOOR
