@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import pytest
 import pytest_twisted
@@ -20,8 +21,7 @@ from twisted.web.static import Data
 from zope.interface.verify import verifyObject
 
 from txsockjs import Settings, SettingsError
-from txsockjs.factory import SHUTDOWN_PATIENCE, SockJSFactory, SockJSMultiFactory
-from txsockjs.resource import SockJSResource
+from txsockjs.factory import SHUTDOWN_PATIENCE, SockJSFactory, SockJSMultiFactory, SockJSResource
 
 from .raw import asked, frame, get, post, read_frame, read_head, upgrade
 
@@ -167,7 +167,7 @@ async def test_a_resource_stands_beside_others_in_a_tree():
 def test_a_resource_starts_its_factory_when_the_reactor_runs():
     clock, lines = MemoryReactorClock(), LinesFactory()
     hooks = []
-    clock.callWhenRunning = hooks.append
+    clock.callWhenRunning = lambda *call: hooks.append(partial(*call))
     resource = SockJSResource(lines, reactor=clock)
     assert lines.started == 0
     hooks[0]()

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsockjs import SettingsError
-from txsockjs.protocols.connection import serving
+from txsockjs.protocols.connection import connection_class
 from txsockjs.protocols.gateway import Gateway, Upstream
 
 from .memory import Lab
@@ -81,7 +81,7 @@ class Bench:
         self.endpoint = FakeEndpoint()
         self.clock = Clock()
         gateway = Gateway(self.endpoint, self.clock, connect_timeout=10)
-        self.lab = Lab(serving(gateway), **settings)
+        self.lab = Lab(connection_class(gateway), **settings)
         self.client = self.lab.connect()
         self.client.transport.slow = slow
         self.client.upgrade("/websocket" if raw else "/0/a/websocket")

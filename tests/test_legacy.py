@@ -8,9 +8,8 @@ from twisted.internet.testing import StringTransport
 
 import txsockjs.utils
 from txsockjs import Settings, SettingsError
-from txsockjs.factory import SockJSFactory, SockJSMultiFactory
-from txsockjs.protocols.options_1x import OPTIONS, PRIVATE_NETWORKS, parsed, translated
-from txsockjs.resource import SockJSResource
+from txsockjs.factory import SockJSFactory, SockJSMultiFactory, SockJSResource
+from txsockjs.protocols.options_1x import OPTIONS, parsed, translated
 
 NEVER_TO = frozenset({"websocket", "rawwebsocket"})
 
@@ -26,7 +25,6 @@ NEVER_TO = frozenset({"websocket", "rawwebsocket"})
         ("streaming_limit", 4096, "response_limit", 4096),
         ("sockjs_url", "https://a.example/s.js", "sockjs_url", "https://a.example/s.js"),
         ("proxy_header", None, "trusted_proxies", ()),
-        ("proxy_header", "X-Forwarded-For", "trusted_proxies", PRIVATE_NETWORKS),
     ],
 )
 def test_each_option_becomes_a_setting_and_says_so(name, value, setting, outcome):
@@ -85,7 +83,10 @@ def test_new_names_in_the_dictionary_are_settings_and_keywords_win():
     [
         ({"heartbeet": 3}, "unknown setting 'heartbeet', did you mean heartbeat_delay?"),
         ({"websocket": 1}, "websocket must be on or off, not 1"),
-        ({"proxy_header": "X-Real-IP"}, "proxy_header must be X-Forwarded-For or Forwarded, not"),
+        (
+            {"proxy_header": "X-Forwarded-For"},
+            "proxy_header='X-Forwarded-For' is not supported any more: name the addresses of",
+        ),
     ],
 )
 def test_what_is_no_option_is_refused_by_name(options, words):
@@ -110,12 +111,17 @@ def test_a_value_that_makes_no_sense_is_refused_by_the_name_of_the_setting():
         ("timeout", "2.5", ("disconnect_delay", 2.5)),
         ("streaming_limit", "4096", ("response_limit", 4096)),
         ("encoding", "cp1252", ("fallback_encoding", "cp1252")),
-        ("proxy_header", "x-forwarded-for", ("trusted_proxies", PRIVATE_NETWORKS)),
+        ("proxy_header", "", ("trusted_proxies", ())),
     ],
 )
 def test_each_option_is_read_from_text(name, text, outcome):
     with pytest.warns(DeprecationWarning, match=f"{name!r} .* the keyword {outcome[0]} instead"):
         assert parsed(name, text) == outcome
+
+
+def test_a_header_of_proxies_in_a_text_is_refused():
+    with pytest.raises(SettingsError, match="in trusted_proxies, such as 10"):
+        parsed("proxy_header", "forwarded")
 
 
 def test_what_is_a_setting_is_read_from_text_without_a_warning():

@@ -19,7 +19,7 @@ ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
     *("actors", "http", "server", "transports"),
     *("clock", "site", "router", "migrate"),
-    *("protocols", "utils", "resource", "factory", "endpoints", "multiplex"),
+    *("protocols", "utils", "factory", "endpoints", "multiplex"),
     *("service", "testing", "cli", "tornado"),
 ]
 

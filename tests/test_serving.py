@@ -8,20 +8,20 @@ import pytest
 from twisted.internet.protocol import Factory, Protocol
 
 from txsockjs import SettingsError
-from txsockjs.protocols.connection import serving
+from txsockjs.protocols.connection import connection_class
 
 
 @pytest.mark.parametrize("wrong", ["no-such", "hex", "undefined", "a\0b", "", 7])
 def test_a_fallback_encoding_that_is_none_is_refused(wrong: Any) -> None:
     with pytest.raises(SettingsError, match=r"fallback_encoding must be .*, not "):
-        serving(Factory(), wrong)
+        connection_class(Factory(), wrong)
 
 
 @pytest.mark.parametrize("right", ["latin-1", "replace", None])
 def test_an_encoding_replace_and_none_are_taken(right: Any) -> None:
-    assert serving(Factory(), right).fallback_encoding == right  # type: ignore[attr-defined]
+    assert connection_class(Factory(), right).fallback_encoding == right  # type: ignore[attr-defined]
 
 
 def test_what_builds_no_protocols_is_refused() -> None:
     with pytest.raises(TypeError, match=r"factory must have a buildProtocol, .* not <class"):
-        serving(Protocol)
+        connection_class(Protocol)

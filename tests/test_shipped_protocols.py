@@ -16,7 +16,7 @@ from twisted.protocols.basic import FileSender, LineOnlyReceiver, LineReceiver, 
 from twisted.protocols.policies import TimeoutMixin
 from twisted.words.service import InMemoryWordsRealm, IRCFactory
 
-from txsockjs.protocols.connection import serving
+from txsockjs.protocols.connection import connection_class
 
 from .memory import Connection, Lab
 
@@ -66,7 +66,7 @@ class Client:
 
 
 def serve(factory: Any, **settings: Any) -> Lab:
-    return Lab(serving(factory), **settings)
+    return Lab(connection_class(factory), **settings)
 
 
 def factory_for(protocol: Any) -> Any:

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 from txsockjs import SockJSConnection
 from txsockjs.cli.options import Options
 from txsockjs.cli.plan import Plan
-from txsockjs.protocols.connection import serving
+from txsockjs.protocols.connection import connection_class
 
 from .memory import Lab
 from .sites import SiteLab
@@ -97,7 +97,7 @@ def test_a_wrapped_protocol_finds_it_in_the_description_of_the_request() -> None
             transport: Any = self.transport
             found.append(transport.connection.info.subprotocol)
 
-    lab = Lab(serving(Factory.forProtocol(Stomp), None), subprotocols=OURS)
+    lab = Lab(connection_class(Factory.forProtocol(Stomp), None), subprotocols=OURS)
     lab.upgrade("/websocket", Sec_WebSocket_Protocol="v11.stomp")
     assert found == ["v11.stomp"]
     lab.settle()

@@ -14,8 +14,8 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from txsockjs.protocols.connection import serving
-from txsockjs.protocols.transport import encoded
+from txsockjs.protocols.connection import connection_class
+from txsockjs.protocols.text import encoded
 from txsockjs.utils import broadcast
 
 from .fakes import Producer
@@ -59,7 +59,7 @@ class Bench:
 
     def __init__(self, raw: bool = False, encoding: str | None = None, **settings: Any) -> None:
         self.factory = NotingFactory()
-        self.lab = Lab(serving(self.factory, encoding), **settings)
+        self.lab = Lab(connection_class(self.factory, encoding), **settings)
         self.raw = raw
         self.client = self.lab.upgrade("/websocket" if raw else "/000/abc/websocket")
         self.client.take()
@@ -428,7 +428,7 @@ def test_a_client_that_vanishes_loses_it() -> None:
 
 def test_a_poll_that_never_comes_back_loses_it() -> None:
     factory = NotingFactory()
-    lab = Lab(serving(factory))
+    lab = Lab(connection_class(factory))
     assert lab.xhr().body == b"o\n"
     lab.pass_time(10)
     assert isinstance(factory.made[0].lost[0], ConnectionLost)
@@ -461,7 +461,7 @@ def test_a_protocol_that_fails_loses_its_own_connection(monkeypatch: Any) -> Non
 def test_a_factory_may_refuse_a_client() -> None:
     factory = NotingFactory()
     factory.buildProtocol = lambda addr: None
-    lab = Lab(serving(factory))
+    lab = Lab(connection_class(factory))
     assert lab.xhr().body == b"o\n"
     assert lab.xhr().body == b'c[3000,"Go away!"]\n'
     lab.settle()
@@ -488,14 +488,14 @@ def test_addresses_are_those_of_the_connection() -> None:
 )
 def test_behind_a_trusted_proxy_the_peer_is_the_client(told: str, address: Any) -> None:
     factory = NotingFactory()
-    lab = Lab(serving(factory), trusted_proxies="192.0.2.1")
+    lab = Lab(connection_class(factory), trusted_proxies="192.0.2.1")
     lab.xhr(X_Forwarded_For=told)
     assert factory.made[0].transport.getPeer() == address
     lab.settle()
 
 
 def test_a_unix_socket_has_an_address_without_a_name() -> None:
-    lab = Lab(serving(factory := NotingFactory()))
+    lab = Lab(connection_class(factory := NotingFactory()))
     connection = lab.connect()
     connection.transport.peerAddr = UNIXAddress(b"")
     connection.request("POST", "/000/abc/xhr")
@@ -613,7 +613,7 @@ def test_a_second_producer_is_refused() -> None:
 
 def test_a_broadcast_reaches_transports_of_every_kind() -> None:
     factory = NotingFactory()
-    lab = Lab(serving(factory))
+    lab = Lab(connection_class(factory))
     text, split = lab.upgrade("/0/a/websocket"), lab.upgrade("/0/b/websocket")
     binary = lab.upgrade("/websocket")
     binary.say(b"x", opcode=2)
@@ -645,7 +645,7 @@ def test_only_text_and_bytes_can_be_broadcast(wrong: Any) -> None:
 
 def test_a_broadcast_is_encoded_once(monkeypatch: Any) -> None:
     factory = NotingFactory()
-    lab = Lab(serving(factory))
+    lab = Lab(connection_class(factory))
     connections = [lab.upgrade(f"/0/{name}/websocket") for name in "abc"]
     encoded: list[Any] = []
     encode = __import__("txsockjs.wire.proto", fromlist=["x"])._encode_strings

@@ -1,9 +1,10 @@
-"""`SockJSFactory`, `SockJSMultiFactory`: ordinary Twisted factories, served over SockJS.
+"""Ordinary Twisted factories served over SockJS: `SockJSFactory`, `SockJSResource` and others.
 
-Both are factories themselves, a twisted.web site with the endpoints on it, and can be given to
-``reactor.listenTCP`` or to an endpoint. The wrapped factories are started and stopped as if they
-were listened with; sessions outlive the port, as TCP connections do, and end with the reactor.
-Used by programs and by `txsockjs.endpoints`; calls `txsockjs.resource` and the site.
+`SockJSFactory` and `SockJSMultiFactory` are factories themselves, a twisted.web site with the
+routers on it, and can be given to ``reactor.listenTCP`` or to an endpoint. The wrapped factories
+are started and stopped as if they were listened with; sessions outlive the port, as TCP connections
+do, and end with the reactor. `SockJSResource` is for programs that have a site of their own:
+``root.putChild(b"chat", SockJSResource(factory))`` serves a factory under ``/chat``.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -11,19 +12,23 @@ Used by programs and by `txsockjs.endpoints`; calls `txsockjs.resource` and the 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Union
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.web.resource import Resource
 
 from .http.prefix import check_prefix
-from .resource import Given, SockJSResource, make_router
+from .protocols.connection import connection_class
+from .protocols.options_1x import translated
 from .router import SockJSRouter
 from .server.root import Root
 from .settings import Settings
 from .site import SockJSSite
 
-# `SockJSResource` is where txsockjs 1.x had it, too.
 __all__ = ["SockJSFactory", "SockJSMultiFactory", "SockJSResource"]
+
+Given = Union[None, Settings, Mapping[str, Any]]
 
 # How long the reactor waits, in seconds, for clients that come back for their close frame.
 SHUTDOWN_PATIENCE = 1.0
@@ -114,3 +119,75 @@ class SockJSFactory(SockJSMultiFactory):
         super().__init__(reactor=reactor)
         self.wrappedFactory = factory
         self.router = self.addFactory(factory, prefix, options, **settings)
+
+
+class RouterResource(Resource):
+    """A router as a resource, and the factories that are served through it.
+
+    ``router`` has the sessions.
+    """
+
+    isLeaf = True
+
+    def __init__(self, router: SockJSRouter) -> None:
+        super().__init__()
+        self.router = router
+        self._resource = router.resource()
+        self._started: list[Any] = []
+
+    def render(self, request: Any) -> Any:
+        """Answer a request for a URL of the router."""
+        return self._resource.render(request)
+
+    def close(self, patience: float | None = None) -> Deferred[None]:
+        """End all sessions, stop the factories, and fire when that is done."""
+        return self.router.close(patience=patience).addCallback(self._stop)
+
+    def start(self, factory: Any) -> None:
+        """Start ``factory`` as soon as the reactor runs, and stop it in `close`."""
+        # A resource is never told that it is served, and what a factory starts may need a reactor.
+        self.router.reactor.callWhenRunning(self._start, factory)
+
+    def _start(self, factory: Any) -> None:
+        if not self.router.closing:
+            self._started.append(factory)
+            factory.doStart()
+
+    def _stop(self, _: None) -> None:
+        while self._started:
+            self._started.pop().doStop()
+
+
+class SockJSResource(RouterResource):
+    """Serve ``factory`` over SockJS, wherever in a tree of resources this is put.
+
+    ``options`` is a `Settings` or a mapping, also one of the options of txsockjs 1.x; single
+    settings are passed as keywords. ``fallback_encoding`` is the encoding of bytes that are not
+    UTF-8, or ``replace``; without it such bytes end a session, except on a raw websocket. The
+    factory is started when the reactor runs and stopped by `close`. ``router`` has the sessions.
+    """
+
+    def __init__(
+        self, factory: Any, options: Given = None, *, reactor: Any = None, **settings: Any
+    ) -> None:
+        super().__init__(make_router(factory, "", options, settings, reactor))
+        self.factory = factory
+        self.start(factory)
+
+
+def make_router(
+    factory: Any, prefix: str, options: Given, settings: dict[str, Any], reactor: Any
+) -> SockJSRouter:
+    """Make the router that serves ``factory``."""
+    options, settings = merged_options(options, settings)
+    connection = connection_class(factory, settings.pop("fallback_encoding", None))
+    return SockJSRouter(connection, prefix, options, reactor, **settings)
+
+
+def merged_options(
+    options: Given, settings: dict[str, Any]
+) -> tuple[None | Settings, dict[str, Any]]:
+    """Make keywords of a mapping, its options of txsockjs 1.x translated; keywords win over it."""
+    if isinstance(options, Mapping):
+        return None, {**translated(options), **settings}
+    return options, settings

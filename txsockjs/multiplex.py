@@ -2,7 +2,6 @@
 
 The framing is that of websocket-multiplex: ``sub,name``, ``msg,name,payload`` and ``uns,name``,
 the name as JavaScript's ``escape`` writes it. What breaks it is ignored, as by the other servers.
-Used by applications; calls `txsockjs.transports.channel`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -16,14 +15,12 @@ from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
-from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from .actors.connection import SockJSConnection, check_class
 from .errors import SettingsError
-from .protocols.connection import checked_encoding, serving
-from .protocols.options_1x import translated
-from .resource import Given
+from .factory import Given, RouterResource, merged_options
+from .protocols.connection import checked_encoding, connection_class
 from .router import SockJSRouter
 from .transports.channel import ChannelReceiver, ChannelServer, Service, wire_name
 
@@ -171,28 +168,21 @@ class MultiplexConnection(SockJSConnection):
         """Do nothing: each channel stops its producer when it ends."""
 
 
-class SockJSMultiplexResource(Resource):
+class SockJSMultiplexResource(RouterResource):
     """A resource whose clients subscribe to the services that were added to it.
 
     ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
     """
 
-    isLeaf = True
-
     def __init__(self, options: Given = None, *, reactor: Any = None, **settings: Any) -> None:
-        super().__init__()
-        if isinstance(options, Mapping):
-            settings = {**translated(options), **settings}
-            options = None
+        options, settings = merged_options(options, settings)
         self._fallback = checked_encoding(settings.pop("fallback_encoding", None))
         connection = MultiplexConnection.get()
         self._services = connection._services
-        self.router = SockJSRouter(connection, "", options, reactor, **settings)
-        self._resource = self.router.resource()
-        self._started: list[Any] = []
+        super().__init__(SockJSRouter(connection, "", options, reactor, **settings))
 
     def addConnection(self, name: str, connection: type[SockJSConnection]) -> None:
-        """Serve a `SockJSConnection` class to who subscribes to ``name``."""
+        """Serve a `SockJSConnection` class to clients that subscribe to ``name``."""
         self._services.add(name, connection)
 
     def addFactory(self, name: str, factory: Any) -> None:
@@ -200,22 +190,5 @@ class SockJSMultiplexResource(Resource):
 
         The factory is started when the reactor runs and stopped by `close`.
         """
-        self._services.add(name, serving(factory, self._fallback))
-        self.router.reactor.callWhenRunning(self._start, factory)
-
-    def render(self, request: Any) -> Any:
-        """Serve whatever is below this resource."""
-        return self._resource.render(request)
-
-    def close(self, patience: float | None = None) -> Deferred[None]:
-        """End all sessions, stop the factories, and fire when that is done."""
-        return self.router.close(patience=patience).addCallback(self._stop)
-
-    def _start(self, factory: Any) -> None:
-        if not self.router.closing:
-            self._started.append(factory)
-            factory.doStart()
-
-    def _stop(self, _: None) -> None:
-        while self._started:
-            self._started.pop().doStop()
+        self._services.add(name, connection_class(factory, self._fallback))
+        self.start(factory)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .protocols.transport import Data, SockJSTransport, check_data, encoded
+from .protocols.text import Data, check_data, encoded
+from .protocols.transport import SockJSTransport
 
 __all__ = ["broadcast"]
 

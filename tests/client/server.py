@@ -24,8 +24,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
+from txsockjs.factory import SockJSResource
 from txsockjs.multiplex import MultiplexConnection
-from txsockjs.resource import SockJSResource
 
 
 class Echo(SockJSConnection):

@@ -1,4 +1,4 @@
-"""`serving`: the connection class that serves an ordinary Twisted protocol factory.
+"""`connection_class`: the connection class that serves an ordinary Twisted protocol factory.
 
 Rules: each session is a connection to the factory, its protocol has a `SockJSTransport`.
 """
@@ -9,11 +9,12 @@ from typing import Any
 
 from ..actors.connection import ConnectionInfo, SockJSConnection
 from ..errors import SettingsError
-from .transport import REPLACE, SockJSTransport
+from .text import REPLACE
+from .transport import SockJSTransport
 
 
 class ProtocolConnection(SockJSConnection):
-    """One client's connection to a protocol of ``factory``; `serving` makes the subclass."""
+    """One client's connection to a protocol of ``factory``, which a subclass has."""
 
     factory: Any
     fallback_encoding: str | None = None
@@ -40,8 +41,8 @@ class ProtocolConnection(SockJSConnection):
             transport.lost()
 
 
-def serving(factory: Any, fallback_encoding: str | None = None) -> type[SockJSConnection]:
-    """Give the connection class that serves an ordinary Twisted protocol factory."""
+def connection_class(factory: Any, fallback_encoding: str | None = None) -> type[SockJSConnection]:
+    """Make the connection class that serves an ordinary Twisted protocol factory."""
     if not callable(getattr(factory, "buildProtocol", None)):
         raise TypeError(f"factory must have a buildProtocol, as IProtocolFactory, not {factory!r}")
     name = f"{type(factory).__name__}Connection"

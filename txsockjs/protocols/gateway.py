@@ -27,7 +27,7 @@ from ..actors.connection import SockJSConnection
 from ..actors.deadlines import Deadline, Patience
 from ..errors import SettingsError
 from ..server.ports import what_is_wrong
-from .connection import serving
+from .connection import connection_class
 from .transport import Reason, SockJSTransport
 
 _log = Logger()
@@ -69,7 +69,7 @@ class Upstream:
             why = what_is_wrong(self.description, wrong)
             raise SettingsError(f"cannot bridge to {self.description!r}: {why}") from wrong
         gateway = Gateway(endpoint, reactor, self.connect_timeout, self.description)
-        return serving(gateway, self.fallback_encoding)
+        return connection_class(gateway, self.fallback_encoding)
 
 
 class Gateway(Factory):

@@ -1,7 +1,7 @@
 """The options of txsockjs 1.x as settings, each with a warning that names the setting.
 
 Rules: every documented option works or is refused with what to do instead; a name that is neither
-an option nor a setting is refused. Called by `txsockjs.resource` for option dictionaries and by
+an option nor a setting is refused. Called by `txsockjs.factory` for option dictionaries and by
 `txsockjs.endpoints` for endpoint strings; calls `txsockjs.settings`.
 """
 
@@ -17,18 +17,7 @@ from .._kinds import SWITCH, Unfit
 from ..errors import SettingsError
 from ..settings import Settings
 
-# Where proxies are. The old option believed the header of anybody, a client's own included.
-PRIVATE_NETWORKS = (
-    "127.0.0.0/8",
-    "::1/128",
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "fc00::/7",
-)
-
 _PACKAGE = __name__.partition(".")[0] + "."
-_HEADERS = ("x-forwarded-for", "forwarded")
 
 
 def _same(value: Any) -> Any:
@@ -39,15 +28,14 @@ def _disabled(websocket: Any) -> tuple[str, ...]:
     return () if _checked_switch("websocket", websocket) else ("websocket", "rawwebsocket")
 
 
-def _trusted(header: Any) -> tuple[str, ...]:
-    if header is None or header == "":
-        return ()
-    if str(header).lower() not in _HEADERS:
+def _no_proxies(header: Any) -> tuple[str, ...]:
+    # The old option believed the header of any client. Which networks to trust can't be guessed.
+    if header is not None and header != "":
         raise SettingsError(
-            f"proxy_header must be X-Forwarded-For or Forwarded, not {header!r}; "
-            "let the proxy set one of them, and name its address in trusted_proxies"
+            f"proxy_header={header!r} is not supported any more: name the addresses of the proxies "
+            "in trusted_proxies, such as 10.0.0.0/8; they must set X-Forwarded-For or Forwarded"
         )
-    return PRIVATE_NETWORKS
+    return ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ OPTIONS = {
     "streaming_limit": Option("response_limit"),
     "encoding": Option("fallback_encoding", parse=str),
     "sockjs_url": Option("sockjs_url"),
-    "proxy_header": Option("trusted_proxies", _trusted, str),
+    "proxy_header": Option("trusted_proxies", _no_proxies, str),
 }
 
 

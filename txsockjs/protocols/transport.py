@@ -9,9 +9,8 @@ Made by `txsockjs.protocols.connection` for each session; calls the connection.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
@@ -22,14 +21,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..actors.connection import ConnectionInfo, SockJSConnection
+from .text import Data, Decoder, NotText, check_data, encoded
 
 _log = Logger()
 
 Reason = tuple[int, str]
-Data = Union[bytes, bytearray, memoryview]
-
-# What stands in the place of an encoding where U+FFFD shall stand for what is no text.
-REPLACE = "replace"
 
 GO_AWAY: Reason = (3000, "Go away!")
 NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
@@ -53,12 +49,8 @@ class SockJSTransport:
         self.connected = True
         self.disconnecting = False
         self._protocol: Any | None = None
-        replaces = fallback_encoding == REPLACE
-        # A raw websocket gets the bytes instead, and the strict decoder finds them.
-        strict = not replaces or connection.session.transport == "rawwebsocket"
-        self._decoder = codecs.getincrementaldecoder("utf-8")("strict" if strict else "replace")
-        self._fallback = "utf-8" if replaces else fallback_encoding
-        self._binary = False
+        is_raw = connection.session.transport == "rawwebsocket"
+        self._decoder = Decoder(fallback_encoding, is_raw)
         self._aborted = False
         self._producer: _Registered | None = None
         self._reason = GO_AWAY
@@ -75,16 +67,13 @@ class SockJSTransport:
         check_data(data)
         if self.connection.is_closed:
             return
-        if self._binary:
-            self._send_binary(bytes(data))
-            return
         try:
-            text = self._decoder.decode(data)
-        except UnicodeDecodeError:
-            self._send_not_text(self._kept() + bytes(data))
+            message = self._decoder.decode(data)
+        except NotText as error:
+            self._refuse(error.data)
         else:
-            if text:
-                self.connection.send(text)
+            if message:
+                self.connection.send(message)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send these bytes together, as one message."""
@@ -189,7 +178,7 @@ class SockJSTransport:
         if self._paused:
             return self._receive_later(message)
         if isinstance(message, bytes):
-            self._binary = True
+            self._decoder.is_binary = True
         else:
             message = encoded(message)
         if not self.disconnecting and self._protocol is not None:
@@ -207,8 +196,8 @@ class SockJSTransport:
 
     @property
     def takes_text(self) -> bool:
-        """Whether text may be sent as it is: nothing is kept that has to go before it."""
-        return not self._binary and not self._decoder.getstate()[0]
+        """Whether text may be sent to the connection directly, as `utils.broadcast` does it."""
+        return self._decoder.is_clean
 
     @property
     def _info(self) -> ConnectionInfo:
@@ -227,41 +216,22 @@ class SockJSTransport:
             self._close()
 
     def _close(self) -> None:
-        kept = self._kept()
-        if kept and not self.connection.is_closed:
-            self._send_not_text(kept, "replace")
+        rest = self._decoder.flush()
+        if rest and not self.connection.is_closed:
+            self.connection.send(rest)
         self.connection.close(*self._reason)
 
-    def _kept(self) -> bytes:
-        """Take the beginning of a character whose rest was not written yet."""
-        kept: bytes = self._decoder.getstate()[0]
-        self._decoder.reset()
-        return kept
-
-    def _send_binary(self, data: bytes) -> None:
-        data = self._kept() + data
-        if data:
-            self.connection.send(data)
-
-    def _send_not_text(self, data: bytes, errors: str = "strict") -> None:
-        if self.connection.session.transport == "rawwebsocket":
-            self._binary = True
-            self.connection.send(data)
-        elif self._fallback is not None:
-            self.connection.send(data.decode(self._fallback, "replace"))
-        elif errors == "replace":
-            self.connection.send(data.decode("utf-8", errors))
-        else:
-            _log.warn(
-                "{protocol!r} wrote bytes that are not UTF-8 and there is no fallback_encoding, "
-                "which ends {session!r}: {data!r}",
-                protocol=self._protocol,
-                session=self.connection.session,
-                data=data[:75],
-            )
-            self.disconnecting = True
-            self._read_on()
-            self.connection.close(*NOT_TEXT)
+    def _refuse(self, data: bytes) -> None:
+        _log.warn(
+            "{protocol!r} wrote bytes that are not UTF-8 and there is no fallback_encoding, "
+            "which ends {session!r}: {data!r}",
+            protocol=self._protocol,
+            session=self.connection.session,
+            data=data[:75],
+        )
+        self.disconnecting = True
+        self._read_on()
+        self.connection.close(*NOT_TEXT)
 
     # -- messages that wait
 
@@ -307,17 +277,3 @@ class _Registered:
 
     def stopProducing(self) -> None:
         self._producer.stopProducing()
-
-
-def check_data(data: object) -> None:
-    """Raise `TypeError` that says what can be written."""
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TypeError(f"a transport writes bytes, not {data!r}")
-
-
-def encoded(text: str) -> bytes:
-    """Return text as UTF-8; what is no character (half a surrogate pair) becomes U+FFFD."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")

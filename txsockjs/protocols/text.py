@@ -1,0 +1,92 @@
+"""`Decoder`: the bytes that a protocol writes, as the messages that its client can be sent.
+
+Rules: bytes are UTF-8 and become text; a character that is split over two writes is kept until it
+is whole. What is not UTF-8 is read in the fallback encoding if there is one. A raw websocket gets
+it as binary messages instead, from then on all of them.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Union
+
+Data = Union[bytes, bytearray, memoryview]
+
+# Given in the place of a fallback encoding, it replaces what is not UTF-8 by U+FFFD.
+REPLACE = "replace"
+
+
+class NotText(ValueError):
+    """Bytes are not UTF-8 and there is no other way to send them; ``data`` has them."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(f"not UTF-8: {data[:75]!r}")
+        self.data = data
+
+
+class Decoder:
+    """Decode what one protocol writes; ``is_raw`` is whether its client takes bytes.
+
+    ``is_binary`` is whether messages are ``bytes`` from now on: bytes were written that are not
+    UTF-8, or the client has sent a binary message.
+    """
+
+    def __init__(self, fallback_encoding: str | None, is_raw: bool) -> None:
+        replaces = fallback_encoding == REPLACE
+        # On a raw websocket it must be strict, to find what has to be sent as bytes.
+        errors = "replace" if replaces and not is_raw else "strict"
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors)
+        self._fallback = "utf-8" if replaces else fallback_encoding
+        self._is_raw = is_raw
+        self.is_binary = False
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the next message is text, and no beginning of a character is kept for it."""
+        return not self.is_binary and not self._decoder.getstate()[0]
+
+    def decode(self, data: Data) -> str | bytes:
+        """Return the message to send, which may be empty; raise `NotText` if there is none."""
+        if self.is_binary:
+            return self._kept() + bytes(data)
+        try:
+            return self._decoder.decode(data)
+        except UnicodeDecodeError:
+            data = self._kept() + bytes(data)
+        other = self._otherwise(data)
+        if other is None:
+            raise NotText(data)
+        return other
+
+    def flush(self) -> str | bytes:
+        """Return the last message: the beginning of a character that was never completed."""
+        kept = self._kept()
+        other = self._otherwise(kept) if kept else ""
+        return kept.decode("utf-8", "replace") if other is None else other
+
+    def _otherwise(self, data: bytes) -> str | bytes | None:
+        """Return bytes that are not UTF-8 as a message, None if there is no way to send them."""
+        if self._is_raw:
+            self.is_binary = True
+            return data
+        return None if self._fallback is None else data.decode(self._fallback, "replace")
+
+    def _kept(self) -> bytes:
+        """Take the beginning of a character whose rest was not written yet."""
+        kept: bytes = self._decoder.getstate()[0]
+        self._decoder.reset()
+        return kept
+
+
+def check_data(data: object) -> None:
+    """Raise `TypeError` that says what can be written."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a transport writes bytes, not {data!r}")
+
+
+def encoded(text: str) -> bytes:
+    """Return text as UTF-8; what is no character (half a surrogate pair) becomes U+FFFD."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
