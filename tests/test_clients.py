@@ -29,13 +29,7 @@ class FakeExchange:
         self.path = "/echo/000/abc/xhr"
         self.is_secure = False
         self.named: bool | None = None
-        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    def header(self, name: str) -> str | None:
-        return self._headers.get(name)
-
-    def headers(self) -> dict[str, str]:
-        return self._headers
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def request(*arguments: Any, **headers: Any) -> Any:
@@ -253,11 +247,17 @@ def test_broken_cookies_are_no_cookies() -> None:
         (False, "JSESSIONID=x", []),
         (True, None, [(b"Set-Cookie", b"JSESSIONID=dummy; path=/")]),
         (True, "a=b; JSESSIONID=x.1", [(b"Set-Cookie", b"JSESSIONID=x.1; path=/")]),
-        (lambda exchange: None, None, []),
+        (lambda info: None, None, []),
         (
-            lambda exchange: "ROUTE=a; path=/; Secure",
+            lambda info: "ROUTE=a; path=/; Secure",
             None,
             [(b"Set-Cookie", b"ROUTE=a; path=/; Secure")],
+        ),
+        (lambda info: info.get_cookie("ROUTE"), "ROUTE=b", [(b"Set-Cookie", b"b")]),
+        (
+            lambda info: f"{info.ip} {info.path}",
+            None,
+            [(b"Set-Cookie", b"192.0.2.1 /echo/000/abc/xhr")],
         ),
     ],
 )

@@ -949,18 +949,19 @@ def test_a_connection_whose_address_nobody_told_is_asked_for_it() -> None:
 # -- what a program answers
 
 
-def raising(request: Any) -> str:
+def raising(info: Any) -> str:
     raise ValueError("no cookie")
 
 
 COOKIES = {
-    "of a header": lambda request: request.header("Cookie") or request.header("X-NONE"),
-    "of all headers": lambda request: "; ".join(sorted(request.headers())),
-    "of the method": lambda request: f"{request.method} {request.path} {request.query}",
-    "of the peer": lambda request: f"{request.peer} {request.address} {request.is_secure}",
-    "none": lambda request: None,
-    "two lines": lambda request: "a=b\r\nX-Evil: 1\n\rSet-Cookie: c=d\r\r\n\r\n",
-    "odd lines": lambda request: "a=b\x0bX\x0cY\x1cZ\x85W\u2028V\0",
+    "of a header": lambda info: info.get_header("Cookie") or info.get_header("X-NONE"),
+    "of all headers": lambda info: "; ".join(sorted(info.headers)),
+    "of the path": lambda info: f"{info.path} {info.arguments} {info.transport}",
+    "of the peer": lambda info: f"{info.ip} {info.port} {info.is_secure} {info.server_address}",
+    "of a cookie": lambda info: info.get_cookie("x"),
+    "none": lambda info: None,
+    "two lines": lambda info: "a=b\r\nX-Evil: 1\n\rSet-Cookie: c=d\r\r\n\r\n",
+    "odd lines": lambda info: "a=b\x0bX\x0cY\x1cZ\x85W\u2028V\0",
     "raises": raising,
 }
 

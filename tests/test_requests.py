@@ -370,7 +370,7 @@ def odd_requests(control: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("allowed", ["*", lambda origin: True], ids=["all", "function"])
-@pytest.mark.parametrize("cookie", [True, lambda exchange: f"a={exchange.header('cookie')}"])
+@pytest.mark.parametrize("cookie", [True, lambda info: f"a={info.get_header('cookie')}"])
 def test_no_control_character_of_a_request_comes_back(way: Way, allowed: Any, cookie: Any) -> None:
     other = Way(way.name, allowed_origins=allowed, jsessionid=cookie)
     with capturedLogs() as logs:

@@ -152,12 +152,18 @@ def test_max_sessions_refuses_what_is_no_count(value):
     )
 
 
+@pytest.mark.filterwarnings("ignore:the setting disable_nagle")
 @pytest.mark.parametrize("name", SWITCHES)
 def test_switches_take_booleans_only(name):
     for value in (True, False):
         assert getattr(Settings(**{name: value}), name) is value
     for value in (0, 1, None, "on", []):
         assert refusal(**{name: value}) == f"{name} must be on or off, not {value!r}"
+
+
+def test_disable_nagle_is_taken_and_does_nothing():
+    with pytest.warns(DeprecationWarning, match="disable_nagle does nothing"):
+        Settings(disable_nagle=False)
 
 
 @pytest.mark.parametrize(

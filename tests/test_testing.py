@@ -275,7 +275,7 @@ def test_a_connection_that_is_half_open_is_noticed_in_time(router: Any, transpor
     router.broadcast([log(router)[0]], "x")
     client.advance(3)
     assert len(log(router)) == 1
-    client.advance(router.settings.longest_silence * 2)
+    client.advance(router.settings.peer_timeout * 2)
     assert len(log(router)) == 2
     assert client.messages == []
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Callable
@@ -111,7 +112,9 @@ class Settings:
     immediate_flush: bool = _setting(
         True, kinds.SWITCH, "send when a turn ends, not when the reactor's iteration ends"
     )
-    disable_nagle: bool = _setting(True, kinds.SWITCH, "send small packets at once (TCP_NODELAY)")
+    disable_nagle: bool = _setting(
+        True, kinds.SWITCH, "does nothing: small packets always leave at once (TCP_NODELAY)"
+    )
 
     def __init__(self, **overrides: Any) -> None:
         table = _table()
@@ -128,8 +131,15 @@ class Settings:
                 f"{self.max_message_size}, not {self.max_body_size}"
             )
 
+        if not self.disable_nagle:
+            warnings.warn(
+                "the setting disable_nagle does nothing: small packets always leave at once",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+
     @cached_property
-    def longest_silence(self) -> float:
+    def peer_timeout(self) -> float:
         """How long a peer may acknowledge nothing, in seconds, before it is dead."""
         return self.heartbeat_delay + self.ping_timeout
 

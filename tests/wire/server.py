@@ -57,7 +57,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "based": {"base_url": "http://sessions.example/sockjs"},
     "proxied": {**LONG, "trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8"]},
     "tied": {**LONG, "verify_ip": True, "trusted_proxies": ["127.0.0.1"]},
-    "cookies": {**LONG, "jsessionid": lambda request: COOKIE},
+    "cookies": {**LONG, "jsessionid": lambda info: COOKIE},
     "no_websocket": {"disabled_transports": ["websocket"]},
     "no_rawwebsocket": {"disabled_transports": ["rawwebsocket"]},
     "no_xhr": {"disabled_transports": ["xhr"]},

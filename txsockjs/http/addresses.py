@@ -50,8 +50,8 @@ def client_address(exchange: Exchange, settings: Settings) -> str:
     chains = [
         chain
         for chain in (
-            _forwarded_for(exchange.header("x-forwarded-for")),
-            _forwarded(exchange.header("forwarded")),
+            _forwarded_for(exchange.headers.get("x-forwarded-for")),
+            _forwarded(exchange.headers.get("forwarded")),
         )
         if chain
     ]
@@ -107,5 +107,5 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
         return True
     if not is_trusted(parse_address(exchange.peer), settings):
         return False
-    proto = exchange.header("x-forwarded-proto") or ""
+    proto = exchange.headers.get("x-forwarded-proto", "")
     return proto.rpartition(",")[2].strip().lower() == "https"

@@ -1,9 +1,8 @@
 """`Exchange`: all that transports see of an HTTP request and its response.
 
-Rules: nothing is written after the end, however the end came; the response ends when its bytes
-have left, not when they were queued. `WebExchange` stands over twisted.web, `direct` has the one
-that needs none of it. Made by the resources and the front; used by the receivers, senders and
-static answers.
+Rules: nothing is written after the end, however the end came; a response ends when its bytes have
+left, not when they were queued. `server.web` has the exchange over a request of twisted.web,
+`server.direct` the one over a request that was read from the connection's bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,25 @@ from ..errors import Header
 
 Callback = Callable[[], None]
 
+
+class Head:
+    """The status and the headers of a response; ``lines`` are the headers as they are sent.
+
+    It has neither length nor date, so that one is made for many responses.
+    """
+
+    __slots__ = ("headers", "lines", "status")
+
+    def __init__(self, status: int, headers: Iterable[Header] = ()) -> None:
+        self.status = status
+        self.headers = tuple(headers)
+        self.lines = b"".join([b"%b: %b\r\n" % header for header in self.headers])
+
+    def plus(self, *headers: Header) -> Head:
+        """Return a head that has these headers, too."""
+        return Head(self.status, self.headers + headers)
+
+
 #: The words of a status line: Twisted's, and what it does not know (RFC 9110, RFC 6585).
 REASONS: dict[int, bytes] = {
     **RESPONSES,
@@ -32,27 +50,28 @@ REASONS: dict[int, bytes] = {
 class Exchange(ABC):
     """One request and its response.
 
-    ``ready`` is false while the peer reads more slowly than it is written to; ``over`` is true
-    after the end.
+    ``ready`` is false while the peer reads more slowly than it is written to; ``ended`` is true
+    after the end of the response, or of the connection.
     """
 
-    __slots__ = ("_drained", "_ended", "_ending", "_gone", "_last", "named", "over", "ready")
+    __slots__ = ("_drained", "_ending", "_last", "_lost", "_when_ended", "ended", "named", "ready")
 
     def __init__(self) -> None:
         self.ready = True
-        self.over = False
+        self.ended = False
         self.named: bool | None = None  # whether allowed_origins names its page, once that is asked
         self._ending = False
         self._last: Callback | None = None
-        self._gone: Callback | None = None
+        self._lost: Callback | None = None
         self._drained: Callback | None = None
-        self._ended: Callback | None = None
+        self._when_ended: Callback | None = None
 
     # -- the request
 
     method: bytes  # in capitals
     path: str  # as it was sent, without the query string
     query: bytes  # without its question mark
+    headers: Mapping[str, str]  # names in lower case; values of one name are joined by commas
     is_http_1_0: bool  # or older
 
     @property
@@ -76,14 +95,6 @@ class Exchange(ABC):
         """The address at this end, the same object for all connections of a port."""
 
     @abstractmethod
-    def header(self, name: str) -> str | None:
-        """Return a request header, or None; several of one name are joined by commas."""
-
-    @abstractmethod
-    def headers(self) -> Mapping[str, str]:
-        """Return all request headers; the names are in lower case."""
-
-    @abstractmethod
     def body_size(self) -> int:
         """Return how many bytes the body has, or will have as far as the head tells."""
 
@@ -93,86 +104,81 @@ class Exchange(ABC):
 
     # -- the response
 
-    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
-        """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
-        self._gone = gone
+    def watch(self, lost: Callback, drained: Callback | None = None) -> None:
+        """Call ``lost`` if the peer vanishes before the end, ``drained`` when ready again."""
+        self._lost = lost
         self._drained = drained
 
-    def when_over(self, call: Callback) -> None:
+    def when_ended(self, call: Callback) -> None:
         """Call ``call`` at the end, however it comes."""
-        self._ended = call
+        self._when_ended = call
 
     @abstractmethod
-    def expect_life(self, silence: float) -> None:
-        """Let the kernel end the connection if its peer is silent for so many seconds."""
+    def set_peer_timeout(self, seconds: float) -> None:
+        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
 
     @abstractmethod
-    def start(self, status: int, headers: Iterable[Header]) -> None:
-        """Set the status and the headers; they leave with the first write or the end."""
+    def start(self, head: Head) -> None:
+        """Begin a response in parts; the head leaves with the first part or the end."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Write a part of the body, as one chunk."""
 
-    def finish(self, last: Callback | None = None) -> None:
+    def end(self, last: Callback | None = None) -> None:
         """End the response once its bytes have left; call ``last`` just before."""
-        if self.over or self._ending:
+        if self.ended or self._ending:
             return
         self._ending = True
         self._last = last
         if self.ready:
-            self._finish()
+            self._end()
 
-    def answer(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
-        """Make the whole response at once."""
-        length = [] if status in (204, 304) else [(b"Content-Length", b"%d" % len(body))]
-        self.start(status, [*headers, *length])
-        self.write(body)
-        self.finish()
+    @abstractmethod
+    def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
+        """Make the whole response at once: with its length, and `end`."""
 
     @abstractmethod
     def close_connection(self) -> None:
-        """Let the connection end with this response."""
+        """Close the connection after this response."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Drop the connection; ``gone`` is not called."""
+        """Drop the connection; ``lost`` is not called."""
 
     @abstractmethod
-    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
-        """Give the connection to ``protocol``; this exchange is not heard of any more.
+    def take_over(self, protocol: interfaces.IProtocol, peer_timeout: float) -> None:
+        """Hand the connection over to ``protocol``; nothing more is heard of this exchange.
 
-        ``silence`` is how many seconds of nothing from the peer end the connection; with
-        ``nagle`` small packets wait for each other. Raises `UpgradeRequired` if it is shared
-        with other requests (HTTP/2).
+        ``peer_timeout`` is as in `set_peer_timeout`. Raises `UpgradeRequired` if the connection is
+        shared with other requests (HTTP/2).
         """
 
     @abstractmethod
-    def _end(self) -> None:
-        """End the response, whose bytes have left; may serve the connection's next request."""
+    def _complete(self) -> None:
+        """Complete the response, whose bytes have left; may serve the connection's next request."""
 
-    def _finish(self) -> None:
-        self.over = True
-        self._gone = self._drained = None
+    def _end(self) -> None:
+        self.ended = True
+        self._lost = self._drained = None
         last, self._last = self._last, None
         if last is not None:
             last()
-        self._tell_ended()
-        self._end()
+        call, self._when_ended = self._when_ended, None
+        if call is not None:
+            call()
+        self._complete()
 
     def lost(self) -> None:
         """Note that the connection is gone."""
-        self.over = True
-        gone, self._gone = self._gone, None
+        self.ended = True
+        lost, self._lost = self._lost, None
         self._drained = self._last = None
-        if gone is not None:
-            gone()
-        self._tell_ended()
-
-    def _tell_ended(self) -> None:
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            ended()
+        if lost is not None:
+            lost()
+        call, self._when_ended = self._when_ended, None
+        if call is not None:
+            call()
 
     # -- IPushProducer: the connection's word on whether its peer reads
 
@@ -182,8 +188,8 @@ class Exchange(ABC):
     def resumeProducing(self) -> None:
         self.ready = True
         if self._ending:
-            if not self.over:
-                self._finish()
+            if not self.ended:
+                self._end()
         elif self._drained is not None:
             self._drained()
 

@@ -14,7 +14,8 @@ from twisted.web.http import datetimeToString
 from ..actors.connection import read_cookies
 from ..errors import Header
 from ..settings import Settings
-from .exchange import Exchange
+from .exchange import Exchange, Head
+from .snapshot import request_info
 
 Headers = list[Header]
 
@@ -31,6 +32,10 @@ UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f]+")
 # RFC 6265 section 4.1.1: what an echoed value may be made of.
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+\Z")
+
+# Of how many origins the heads are kept, and how long one may be: a name has 253 characters.
+_MOST_ORIGINS = 64
+_LONGEST_ORIGIN = 280
 
 
 def content_type(value: bytes) -> Header:
@@ -71,11 +76,14 @@ def _may_come_back(value: str) -> bool:
 
 def cors(exchange: Exchange) -> Headers:
     """Return the CORS headers for a request whose origin was admitted."""
-    headers = shared_with(exchange.header("origin"))
-    requested = exchange.header("access-control-request-headers")
+    return [*shared_with(exchange.headers.get("origin")), *_requested(exchange)]
+
+
+def _requested(exchange: Exchange) -> Headers:
+    requested = exchange.headers.get("access-control-request-headers")
     if requested and _may_come_back(requested):
-        headers.append((b"Access-Control-Allow-Headers", requested.encode("ascii")))
-    return headers
+        return [(b"Access-Control-Allow-Headers", requested.encode("ascii"))]
+    return []
 
 
 def preflight(exchange: Exchange, method: bytes) -> Headers:
@@ -95,11 +103,43 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
         return []
     value: str | None
     if callable(setting):
-        value = setting(exchange)
+        value = setting(request_info(exchange, settings))
         if value is None:
             return []
     else:
-        brought = read_cookies(exchange.header("cookie") or "").get("JSESSIONID", "")
+        brought = read_cookies(exchange.headers.get("cookie", "")).get("JSESSIONID", "")
         value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
     # Made by an application, perhaps of what a client sent: it must not begin another header.
     return [(b"Set-Cookie", _CONTROL.sub(" ", value).encode("latin-1", "replace"))]
+
+
+class Heads:
+    """The heads of answers that carry a session: one for each origin, made when it first asks.
+
+    Polls are answered as often as anything; their headers differ by the origin, and by nothing
+    else unless the session cookie is on.
+    """
+
+    __slots__ = ("_headers", "_made", "_status")
+
+    def __init__(self, status: int, *headers: Header) -> None:
+        self._status = status
+        self._headers = [*headers, *NEVER_CACHED]
+        self._made: dict[str | None, Head] = {}
+
+    def of(self, exchange: Exchange, settings: Settings) -> Head:
+        """Return the head of the answer to a request, with the session cookie if that is on."""
+        headers = exchange.headers
+        origin = headers.get("origin")
+        head = self._made.get(origin) or self._make(origin)
+        if settings.jsessionid or "access-control-request-headers" in headers:
+            return head.plus(*_requested(exchange), *session_cookie(exchange, settings))
+        return head
+
+    def _make(self, origin: str | None) -> Head:
+        head = Head(self._status, [*self._headers, *shared_with(origin)])
+        if len(origin or "") <= _LONGEST_ORIGIN:
+            if len(self._made) >= _MOST_ORIGINS:  # as anybody can make up more
+                self._made.clear()
+            self._made[origin] = head
+        return head

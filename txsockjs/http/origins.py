@@ -19,12 +19,12 @@ def page_origin(exchange: Exchange) -> str | None:
 
     Scripts and iframes are loaded without an Origin header: there, it is the Referer's.
     """
-    return exchange.header("origin") or referer_origin(exchange)
+    return exchange.headers.get("origin") or referer_origin(exchange)
 
 
 def referer_origin(exchange: Exchange) -> str | None:
     """Return the origin in the Referer, "null" if that is none that a page can have."""
-    referer = exchange.header("referer")
+    referer = exchange.headers.get("referer")
     if not referer:
         return None
     try:
@@ -61,7 +61,7 @@ def check_origin(exchange: Exchange, settings: Settings) -> None:
         return
     origin = page_origin(exchange)
     if origin is None:
-        if exchange.header("sec-fetch-site") in (None, "", "none", "same-origin"):
+        if exchange.headers.get("sec-fetch-site") in (None, "", "none", "same-origin"):
             return
     elif is_page_named(exchange, settings):
         return

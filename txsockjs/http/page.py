@@ -9,7 +9,7 @@ the front.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from ..actors.interfaces import Server
 from ..errors import OriginRefused, RequestError
-from .exchange import Exchange
+from .exchange import Exchange, Head
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
 from .origins import check_origin, page_origin
 
@@ -28,6 +28,8 @@ _log = Logger()
 Handler = Callable[..., "Deferred[None] | None"]
 
 _NO_CHECKS: Mapping[bytes, Callable[..., object]] = {}
+
+_INTERNAL_ERROR = Head(500, [TEXT, *NEVER_CACHED])
 
 # How many refused origins are logged; anybody can make up more.
 _MOST_ORIGINS = 100
@@ -61,7 +63,8 @@ class Page:
         self._server = server
         self._methods = methods
         self._checks = checks
-        self._gated = gated
+        self._wrong_method = Head(405, [(b"Allow", b", ".join(sorted(methods)))])
+        self._gated = gated and server.settings.allowed_origins != "*"
         self._carries = carries
 
     def serve(self, exchange: Exchange, *arguments: str) -> None:
@@ -69,36 +72,44 @@ class Page:
         handler = self._methods.get(exchange.method)
         if handler is None:
             self._server.stats.refused("method")
-            exchange.answer(405, [(b"Allow", b", ".join(sorted(self._methods)))])
+            exchange.answer(self._wrong_method)
             return
         if self._carries:
             self._server.stats.connection_opened()
-            exchange.when_over(self._server.stats.connection_closed)
-        self._attempt(exchange, self._handle, handler, exchange, *arguments)
-
-    def _handle(self, handler: Handler, exchange: Exchange, *arguments: str) -> None:
-        if self._gated:
-            check_origin(exchange, self._server.settings)
-        later = handler(exchange, *arguments)
-        if later is not None:
-            later.addErrback(self._failed_later, exchange)
+            exchange.when_ended(self._server.stats.connection_closed)
+        try:
+            if self._gated:
+                check_origin(exchange, self._server.settings)
+            later = handler(exchange, *arguments)
+        except BaseException:  # noqa: BLE001
+            self._failed(Failure(), exchange)
+        else:
+            if later is not None:
+                later.addErrback(self._failed_later, exchange)
 
     def _failed_later(self, failure: Failure, exchange: Exchange) -> None:
-        if not exchange.over:  # else its peer vanished, which is what cancelled it
-            self._attempt(exchange, failure.raiseException)
+        if not exchange.ended:  # else its peer vanished, which is what cancelled it
+            self._failed(failure, exchange)
 
-    def _attempt(self, exchange: Exchange, call: Callable[..., None], *arguments: Any) -> None:
-        try:
+    def _failed(self, failure: Failure, exchange: Exchange) -> None:
+        """Answer a request with its error; whatever else was raised ends this request only.
+
+        That is of a function that the settings name, or of the application.
+        """
+        error = failure.value
+        if isinstance(error, RequestError):
             try:
-                call(*arguments)
-            except RequestError as error:
                 if isinstance(error, OriginRefused):
                     self._note_origin(page_origin(exchange))
                 self.refuse(exchange, error)
-        except BaseException:  # noqa: BLE001
-            # Of a function that the settings name, whatever it raised: it ends this request only.
-            _log.failure("{method!r} {path!r} failed", method=exchange.method, path=exchange.path)
-            exchange.answer(500, [TEXT, *NEVER_CACHED], b"Internal error")
+            except BaseException:  # noqa: BLE001
+                failure = Failure()
+            else:
+                return
+        _log.failure(
+            "{method!r} {path!r} failed", failure, method=exchange.method, path=exchange.path
+        )
+        exchange.answer(_INTERNAL_ERROR, b"Internal error")
 
     def refuses(self, exchange: Exchange, *arguments: str) -> bool:
         """Tell whether `serve` would refuse a request whatever its body, which is not here yet.
@@ -139,7 +150,7 @@ class Page:
         if error.status in (400, 426):
             # A proxy that saw an upgrade fail must not think that it succeeded.
             exchange.close_connection()
-        exchange.answer(error.status, headers, error.wording.encode("utf-8"))
+        exchange.answer(Head(error.status, headers), error.wording.encode("utf-8"))
 
 
 def with_head(handler: Handler) -> dict[bytes, Handler]:
@@ -151,6 +162,6 @@ def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
     """Return the methods of a URL that scripts of other origins use."""
 
     def options(exchange: Exchange, *arguments: str) -> None:
-        exchange.answer(204, preflight(exchange, method))
+        exchange.answer(Head(204, preflight(exchange, method)))
 
     return {method: handler, b"OPTIONS": options}

@@ -1,8 +1,7 @@
-"""Who asks: the page's origin, the client's address, and the snapshot an application gets.
+"""`connection_info`: a request as applications see it.
 
-Rules: one gate for all transports; an address is believed only from a trusted proxy, right to
-left; cookies reach the application only from origins that the settings name. Every check is a
-function here. Called by the router and the transports.
+Rules: an application sees the cookies of a request only if the settings name the origin of the page
+that made it; an address is believed only from a trusted proxy.
 """
 
 from __future__ import annotations
@@ -13,25 +12,35 @@ from .addresses import client_address, is_secure, normal_address
 from .exchange import Exchange
 from .origins import is_page_named
 
-# -- origins
-
-
-# -- addresses
-
-
-# -- the snapshot
-
 
 def connection_info(
     exchange: Exchange, settings: Settings, transport: str, subprotocol: str | None = None
 ) -> ConnectionInfo:
-    """Describe a request to the application."""
-    headers = dict(exchange.headers())
-    # Read by the application, if at all.
+    """Describe a request to the application whose session it opens."""
+    headers = dict(exchange.headers)
+    # Any page can have a browser send them: they prove nothing about a page that nobody named.
     if "cookie" in headers and not (
         settings.allowed_origins != "*" and is_page_named(exchange, settings)
     ):
         del headers["cookie"]
+    return _info(exchange, settings, headers, transport, subprotocol)
+
+
+def request_info(exchange: Exchange, settings: Settings) -> ConnectionInfo:
+    """Describe a request to a function of the settings: with its cookies, whoever made it.
+
+    What such a function answers goes back to the browser that sent the cookies.
+    """
+    return _info(exchange, settings, dict(exchange.headers), "", None)
+
+
+def _info(
+    exchange: Exchange,
+    settings: Settings,
+    headers: dict[str, str],
+    transport: str,
+    subprotocol: str | None,
+) -> ConnectionInfo:
     ip = normal_address(exchange.peer)
     port = getattr(exchange.address, "port", 0) or 0
     secure = exchange.is_secure

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..errors import Header
 from ..settings import Settings
 from ..wire.proto import json_encode
-from .exchange import Exchange
+from .exchange import Exchange, Head
 from .headers import (
     HTML,
     JAVASCRIPT,
@@ -27,11 +27,13 @@ from .headers import (
     cors,
 )
 from .origins import is_named, referer_origin
+from .snapshot import request_info
 
 # A longer list of embedders, in bytes, is not sent: a proxy takes 4 KiB of headers, or 8.
 _LONGEST_LIST = 2048
 
 _GREETING = b"Welcome to SockJS!\n"
+_GREETING_HEAD = Head(200, [TEXT])
 
 _IFRAME = """\
 <!DOCTYPE html>
@@ -55,7 +57,7 @@ _IFRAME = """\
 
 def greeting(exchange: Exchange) -> None:
     """Say that a SockJS server is here."""
-    exchange.answer(200, [TEXT], _GREETING)
+    exchange.answer(_GREETING_HEAD, _GREETING)
 
 
 def info(exchange: Exchange, settings: Settings) -> None:
@@ -68,9 +70,11 @@ def info(exchange: Exchange, settings: Settings) -> None:
     }
     base_url = settings.base_url
     if base_url is not None:
-        answer["base_url"] = base_url(exchange) if callable(base_url) else base_url
-    headers = [JSON, *NEVER_CACHED, *cors(exchange)]
-    exchange.answer(200, headers, json_encode(answer).encode("utf-8"))
+        answer["base_url"] = (
+            base_url(request_info(exchange, settings)) if callable(base_url) else base_url
+        )
+    head = Head(200, [JSON, *NEVER_CACHED, *cors(exchange)])
+    exchange.answer(head, json_encode(answer).encode("utf-8"))
 
 
 def iframe(exchange: Exchange, settings: Settings) -> None:
@@ -78,12 +82,12 @@ def iframe(exchange: Exchange, settings: Settings) -> None:
     page = iframe_page(settings.sockjs_url)
     etag = b'"' + hashlib.sha256(page).hexdigest()[:32].encode("ascii") + b'"'
     headers = [*cached_for_a_year(), (b"ETag", etag), *_frame_ancestors(exchange, settings)]
-    known = exchange.header("if-none-match") or ""
+    known = exchange.headers.get("if-none-match", "")
     tags = [tag.strip() for tag in known.split(",")]
     if etag.decode("ascii") in [tag[2:] if tag.startswith("W/") else tag for tag in tags]:
-        exchange.answer(304, headers)
+        exchange.answer(Head(304, headers))
     else:
-        exchange.answer(200, [HTML, *headers], page)
+        exchange.answer(Head(200, [HTML, *headers]), page)
 
 
 def iframe_page(sockjs_url: str) -> bytes:
@@ -128,15 +132,15 @@ def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
 
     def schedule() -> None:
         if not chunks:
-            exchange.finish()
-        elif not exchange.over:
+            exchange.end()
+        elif not exchange.ended:
             calls.append(reactor.callLater(chunks[0][0], send_next))
 
     def stop() -> None:
         for call in calls:
             call.cancel()
 
-    exchange.watch(gone=stop)
-    exchange.start(200, [JAVASCRIPT, UNBUFFERED, *NEVER_CACHED, *cors(exchange)])
+    exchange.watch(lost=stop)
+    exchange.start(Head(200, [JAVASCRIPT, UNBUFFERED, *NEVER_CACHED, *cors(exchange)]))
     exchange.write(b"h\n")
     schedule()

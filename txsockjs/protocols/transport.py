@@ -122,7 +122,7 @@ class SockJSTransport:
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing: the setting is ``disable_nagle``."""
+        """Do nothing: small packets always leave at once."""
 
     def getTcpKeepAlive(self) -> bool:
         """Tell that dead peers are noticed."""

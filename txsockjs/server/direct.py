@@ -7,15 +7,13 @@ never touches the connection, which belongs to the front. Made by the front.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.web.http import datetimeToString
 from twisted.web.server import version
 
-from ..errors import Header
-from ..http.exchange import REASONS, Exchange
+from ..http.exchange import REASONS, Callback, Exchange, Head
 from ..wire.request_head import Request
 from .sockopts import tune
 from .tcp import is_secure, own_address
@@ -53,11 +51,11 @@ class DirectExchange(Exchange):
     __slots__ = (
         "_body",
         "_chunked",
-        "_close",
         "_connection",
+        "_connection_line",
         "_head",
-        "_headers",
         "_size",
+        "headers",
         "method",
         "path",
         "query",
@@ -71,12 +69,12 @@ class DirectExchange(Exchange):
         self.method = request.method
         self.path = request.path
         self.query = request.query
-        self._headers = request.headers
+        self.headers = request.headers
         self._body = body
         self._size = request.end - request.start
         self._head = b""
         self._chunked = False
-        self._close = False
+        self._connection_line = b""
 
     @property
     def is_secure(self) -> bool:
@@ -93,14 +91,6 @@ class DirectExchange(Exchange):
         """The address at this end, the same object for all connections of a port."""
         return own_address(self._connection.transport)
 
-    def header(self, name: str) -> str | None:
-        """Return a request header, or None."""
-        return self._headers.get(name.lower())
-
-    def headers(self) -> Mapping[str, str]:
-        """Return all request headers; the names are in lower case."""
-        return self._headers
-
     def body_size(self) -> int:
         """Return how many bytes the body has."""
         return self._size
@@ -110,54 +100,68 @@ class DirectExchange(Exchange):
         body, self._body = self._body, b""
         return body
 
-    def expect_life(self, silence: float) -> None:
-        """Let the kernel end the connection if its peer is silent for so many seconds."""
-        if self._connection.life != silence:
-            self._connection.life = silence
-            tune(self._connection, silence)
+    def set_peer_timeout(self, seconds: float) -> None:
+        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
+        if self._connection.life != seconds:
+            self._connection.life = seconds
+            tune(self._connection, seconds)
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
-        """Set the status and the headers; they leave with the first write or the end."""
-        head = _LINES[status] + _server_and_date()
-        head += b"".join([b"%b: %b\r\n" % header for header in headers])
-        self._chunked = status not in _NO_BODY and b"\r\nContent-Length: " not in head
-        if self._chunked:
-            head += b"Transfer-Encoding: chunked\r\n"
-        if self._close:
-            head += b"Connection: close\r\n"
-        self._head = head + b"\r\n"
+    def start(self, head: Head) -> None:
+        """Begin a response in parts; the head leaves with the first part or the end."""
+        self._chunked = True
+        self._head = b"%b%b%b%bTransfer-Encoding: chunked\r\n\r\n" % (
+            _LINES[head.status],
+            _server_and_date(),
+            head.lines,
+            self._connection_line,
+        )
 
     def write(self, data: bytes) -> None:
         """Write a part of the body, as one chunk."""
-        if self.over or not data:
+        if self.ended or not data:
             return
-        if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+        data = b"%x\r\n%b\r\n" % (len(data), data)
         if self._head:
             data, self._head = self._head + data, b""
         self._connection.send(data)
 
+    def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
+        """Make the whole response at once: with its length, and `end`."""
+        if self.ended:
+            return
+        status = head.status
+        line, date, close = _LINES[status], _server_and_date(), self._connection_line
+        if status in _NO_BODY:
+            data = b"%b%b%b%b\r\n" % (line, date, head.lines, close)
+        else:
+            data = b"%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
+                *(line, date, head.lines, close),
+                len(body),
+                body,
+            )
+        self._connection.send(data)
+        self.end(last)
+
     def close_connection(self) -> None:
-        """Let the connection end with this response."""
-        self._close = True
+        """Close the connection after this response."""
+        self._connection_line = b"Connection: close\r\n"
 
     def abort(self) -> None:
-        """Drop the connection; ``gone`` is not called."""
-        if not self.over:
-            self._gone = self._drained = None
+        """Drop the connection; ``lost`` is not called."""
+        if not self.ended:
+            self._lost = self._drained = None
             self._connection.transport.abortConnection()
 
-    def take_over(self, protocol: IProtocol, silence: float, nagle: bool) -> None:
-        """Give the connection to ``protocol``."""
-        self._ended = None
-        tune(self._connection, silence, nagle)
+    def take_over(self, protocol: IProtocol, peer_timeout: float) -> None:
+        """Hand the connection over to ``protocol``."""
+        self._when_ended = None
+        tune(self._connection, peer_timeout)
         self._connection.give(protocol)
 
-    def _end(self) -> None:
-        last = self._head + b"0\r\n\r\n" if self._chunked else self._head
-        if last:
-            self._connection.send(last)
-        self._connection.done(self, self._close)
+    def _complete(self) -> None:
+        if self._chunked:
+            self._connection.send(self._head + b"0\r\n\r\n")
+        self._connection.done(self, bool(self._connection_line))
 
 
 _date = (0, b"")

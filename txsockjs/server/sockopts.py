@@ -17,18 +17,17 @@ _UNSENT = 128 * 1024
 _TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
 
 
-def tune(channel: Any, silence: float, nagle: bool = False) -> None:
+def tune(channel: Any, peer_timeout: float) -> None:
     """Set the options on the TCP socket under ``channel``, if there is one.
 
-    A peer that acknowledges nothing for ``silence`` seconds is dead, even if no packet says so:
-    as heartbeats are sent, there is always something to acknowledge. With ``nagle`` small packets
-    wait for each other.
+    The kernel drops the connection when the peer acknowledges nothing for ``peer_timeout`` seconds:
+    as heartbeats are sent, there is always something to acknowledge.
     """
     handle = getattr(getattr(channel, "transport", None), "socket", None)
     if not isinstance(handle, socket.socket):
         return
     set_option = handle.setsockopt
-    for option in _options(silence, nagle):
+    for option in _options(peer_timeout):
         try:  # noqa: SIM105
             set_option(*option)
         except OSError:  # not on every kernel, nor on UNIX sockets
@@ -36,12 +35,12 @@ def tune(channel: Any, silence: float, nagle: bool = False) -> None:
 
 
 @lru_cache(maxsize=64)
-def _options(silence: float, nagle: bool) -> list[tuple[int, int, int]]:
-    options = [(socket.TCP_NODELAY, 0 if nagle else 1)]
+def _options(peer_timeout: float) -> list[tuple[int, int, int]]:
+    options = [(socket.TCP_NODELAY, 1)]
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        options.append((socket.TCP_USER_TIMEOUT, _bounded(silence * 1000)))
+        options.append((socket.TCP_USER_TIMEOUT, _bounded(peer_timeout * 1000)))
     elif sys.platform == "darwin":
-        options.append((_TCP_RXT_CONNDROPTIME, _bounded(silence)))
+        options.append((_TCP_RXT_CONNDROPTIME, _bounded(peer_timeout)))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         options.append((socket.TCP_NOTSENT_LOWAT, _UNSENT))
     return [(socket.IPPROTO_TCP, *option) for option in options]

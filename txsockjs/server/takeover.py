@@ -17,18 +17,17 @@ from ..errors import UpgradeRequired
 from .sockopts import tune
 
 
-def take_over(request: Request, protocol: IProtocol, silence: float, nagle: bool = False) -> None:
-    """Give the request's connection to ``protocol``.
+def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> None:
+    """Hand the request's connection over to ``protocol``.
 
-    ``silence`` is how many seconds of nothing from the peer end the connection; with ``nagle``
-    small packets wait for each other.
-    Raises `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
+    The kernel drops it when the peer acknowledges nothing for ``peer_timeout`` seconds. Raises
+    `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
     """
     channel = request.channel
     if not isinstance(channel, HTTPChannel) or channel.transport is None:
         raise UpgradeRequired()
     transport: Any = channel.transport
-    tune(channel, silence, nagle)
+    tune(channel, peer_timeout)
     channel.setTimeout(None)
     leave = getattr(channel, "leave", None)
     if leave is not None:  # a site's own channel, of which the site shall hear no more

@@ -6,7 +6,7 @@ Rules: all that is known here of `twisted.web.http.Request` is public.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,8 +17,8 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import Header, HeadTooLarge, NotFound, RequestError, TargetTooLong
-from ..http.exchange import REASONS, Callback, Exchange
+from ..errors import HeadTooLarge, NotFound, RequestError, TargetTooLong
+from ..http.exchange import REASONS, Callback, Exchange, Head
 from ..http.headers import NEVER_CACHED, TEXT
 from ..http.page import Page
 from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS, origin_form
@@ -26,21 +26,24 @@ from .sockopts import tune
 from .takeover import take_over
 from .tcp import shared
 
+_NOT_FOUND = Head(NotFound.status, [TEXT, *NEVER_CACHED])
+
 
 class WebExchange(Exchange):
     """An exchange over a request of twisted.web."""
 
-    __slots__ = ("_request", "_watched", "method", "path", "query")
+    __slots__ = ("_headers", "_request", "_watched", "method", "path", "query")
 
     def __init__(self, request: Request) -> None:
         super().__init__()
         self._request = request
         self._watched = False
+        self._headers: Mapping[str, str] | None = None
         self.method = request.method
         self.path = request.path.decode("latin-1")
         self.query = request.uri.partition(b"?")[2]
         request.args = {}  # what may be made of a form; nobody reads it, and a body may wait long
-        request.notifyFinish().addErrback(self._lost)
+        request.notifyFinish().addErrback(self._failed)
 
     @property
     def is_http_1_0(self) -> bool:  # type: ignore[override]
@@ -62,25 +65,21 @@ class WebExchange(Exchange):
         """The address at this end, the same object for all connections of a port."""
         return shared(self._request.getHost())
 
-    def header(self, name: str) -> str | None:
-        """Return a request header, or None; several of one name are joined by commas."""
-        values = self._request.requestHeaders.getRawHeaders(name.encode("ascii"))
-        if not values:
-            return None
-        return b", ".join(values).decode("latin-1")
-
-    def headers(self) -> Mapping[str, str]:
-        """Return all request headers; the names are in lower case."""
-        return {
-            _lower(name): b", ".join(values).decode("latin-1")
-            for name, values in self._request.requestHeaders.getAllRawHeaders()
-        }
+    @property
+    def headers(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The request's headers; names in lower case, values of one name joined by commas."""
+        if self._headers is None:
+            self._headers = {
+                _lower(name): b", ".join(values).decode("latin-1")
+                for name, values in self._request.requestHeaders.getAllRawHeaders()
+            }
+        return self._headers
 
     def body_size(self) -> int:
         """Return how many bytes the body has, which may be in a file."""
         content: Any = self._request.content
         if content is None:  # it is not here yet
-            return int(self.header("content-length") or 0)
+            return int(self.headers.get("content-length") or 0)
         size: int = content.seek(0, os.SEEK_END)
         return size
 
@@ -93,41 +92,49 @@ class WebExchange(Exchange):
         content.truncate()
         return body
 
-    def watch(self, gone: Callback, drained: Callback | None = None) -> None:
-        """Call ``gone`` if the peer vanishes before the end, ``drained`` when ready again."""
-        super().watch(gone, drained)
-        if not self.over and not self._watched:
+    def watch(self, lost: Callback, drained: Callback | None = None) -> None:
+        """Call ``lost`` if the peer vanishes before the end, ``drained`` when ready again."""
+        super().watch(lost, drained)
+        if not self.ended and not self._watched:
             self._watched = True
             self._request.registerProducer(self, True)
 
-    def expect_life(self, silence: float) -> None:
-        """Let the kernel end the connection if its peer is silent for so many seconds."""
-        tune(self._request.channel, silence)
+    def set_peer_timeout(self, seconds: float) -> None:
+        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
+        tune(self._request.channel, seconds)
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
-        """Set the status and the headers; they leave with the first write or the end."""
-        if self.over:
+    def start(self, head: Head) -> None:
+        """Begin a response in parts; the head leaves with the first part or the end."""
+        if self.ended:
             return
-        self._request.setResponseCode(status, REASONS[status])
-        for name, value in headers:
+        self._request.setResponseCode(head.status, REASONS[head.status])
+        for name, value in head.headers:
             self._request.responseHeaders.addRawHeader(name, value)
 
     def write(self, data: bytes) -> None:
         """Write a part of the body, as one chunk."""
-        if not self.over and data:
+        if not self.ended and data:
             self._request.write(data)
 
+    def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
+        """Make the whole response at once: with its length, and `end`."""
+        self.start(head)
+        if head.status not in (204, 304):
+            self._request.responseHeaders.addRawHeader(b"content-length", b"%d" % len(body))
+        self.write(body)
+        self.end(last)
+
     def close_connection(self) -> None:
-        """Let the connection end with this response."""
+        """Close the connection after this response."""
         if isinstance(self._request.channel, HTTPChannel):
             self._request.channel.persistent = False
             self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
 
     def abort(self) -> None:
-        """Drop the connection; ``gone`` is not called."""
-        if self.over:
+        """Drop the connection; ``lost`` is not called."""
+        if self.ended:
             return
-        self._gone = self._drained = None
+        self._lost = self._drained = None
         channel = self._request.channel
         # HTTP/1 aborts its TCP connection; an HTTP/2 stream can only be reset.
         if isinstance(channel, HTTPChannel):
@@ -135,18 +142,18 @@ class WebExchange(Exchange):
         else:
             self._request.loseConnection()
 
-    def take_over(self, protocol: interfaces.IProtocol, silence: float, nagle: bool) -> None:
-        """Give the connection to ``protocol``."""
-        self._ended = None
-        take_over(self._request, protocol, silence, nagle)
+    def take_over(self, protocol: interfaces.IProtocol, peer_timeout: float) -> None:
+        """Hand the connection over to ``protocol``."""
+        self._when_ended = None
+        take_over(self._request, protocol, peer_timeout)
 
-    def _end(self) -> None:
+    def _complete(self) -> None:
         if self._watched:
             self._request.unregisterProducer()
         # May parse the next pipelined request, so nothing comes after it.
         self._request.finish()
 
-    def _lost(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure) -> None:
         self.lost()
 
 
@@ -233,5 +240,5 @@ class Nowhere(Resource):
     def render(self, request: Request) -> int:
         """Answer 404."""
         body = NotFound.wording.encode("utf-8")
-        WebExchange(request).answer(NotFound.status, [TEXT, *NEVER_CACHED], body)
+        WebExchange(request).answer(_NOT_FOUND, body)
         return NOT_DONE_YET

@@ -67,7 +67,7 @@ def settle(router: SockJSRouter) -> None:
     the clock, the application's own included. A client that has stopped reading keeps its session.
     """
     settings = router.settings
-    enough = 2 * (settings.disconnect_delay + settings.longest_silence)
+    enough = 2 * (settings.disconnect_delay + settings.peer_timeout)
     gone: list[object] = []
     router.close(patience=2 * enough).addCallback(gone.append)
     advance(router.reactor, enough)

@@ -156,7 +156,7 @@ class Client:
         """
         self._cut()
         for connection in self._connections():
-            connection.transport.half_open(self.router.settings.longest_silence)
+            connection.transport.half_open(self.router.settings.peer_timeout)
 
     def stop_reading(self) -> None:
         """Leave what the server sends in the network, so that it has to wait."""

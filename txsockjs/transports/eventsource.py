@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..http.headers import EVENT_STREAM, UNBUFFERED, Heads
 from .receiver import Framing
 
 # The stream's own syntax, and the sign that escapes it: clients decode these and nothing else.
@@ -15,4 +16,4 @@ def wrap(frame: bytes) -> bytes:
     return b"data: " + frame + b"\r\n\r\n"
 
 
-FRAMING = Framing("eventsource", b"text/event-stream", True, b"\r\n", wrap)
+FRAMING = Framing("eventsource", True, Heads(200, EVENT_STREAM, UNBUFFERED), b"\r\n", wrap)

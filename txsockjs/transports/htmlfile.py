@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..http.headers import HTML, UNBUFFERED, Heads
 from ..wire.proto import json_encode
 from .receiver import Framing
 
@@ -21,6 +22,7 @@ _PAGE = """\
 """
 # Browsers render nothing of a page before they have this much of it.
 _LEAST = 1024
+_HEADS = Heads(200, HTML, UNBUFFERED)
 
 
 def wrap(frame: bytes) -> bytes:
@@ -33,4 +35,4 @@ def framing(callback: str) -> Framing:
     """Return the framing for a callback whose name was checked."""
     page = _PAGE.replace("CALLBACK", callback).encode("ascii")
     prelude = page.ljust(_LEAST + 1) + b"\r\n\r\n"
-    return Framing("htmlfile", b"text/html; charset=UTF-8", True, prelude, wrap)
+    return Framing("htmlfile", True, _HEADS, prelude, wrap)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ..http.headers import JAVASCRIPT, UNBUFFERED, Heads
 from ..wire.proto import json_encode
 from .receiver import Framing
 
 #: A longer callback name could be a program (CVE-2014-4671).
 LONGEST_CALLBACK = 32
+_HEADS = Heads(200, JAVASCRIPT, UNBUFFERED, (b"X-Content-Type-Options", b"nosniff"))
 
 
 def framing(callback: str) -> Framing:
@@ -16,11 +18,4 @@ def framing(callback: str) -> Framing:
     def wrap(frame: bytes) -> bytes:
         return start + json_encode(frame.decode("utf-8")).encode("utf-8") + b");\r\n"
 
-    return Framing(
-        "jsonp",
-        b"application/javascript; charset=UTF-8",
-        False,
-        b"",
-        wrap,
-        [(b"X-Content-Type-Options", b"nosniff")],
-    )
+    return Framing("jsonp", False, _HEADS, b"", wrap)

@@ -1,8 +1,8 @@
 """`HTTPReceiver`: the receiver under every HTTP transport, given a `Framing`.
 
 Rules: a transport differs from the others by the values of its framing; every frame, errors
-included, goes through it (protocol section 4). A poll is a stream that is full after one frame.
-Made by the router's resource; calls the exchange and tells its session.
+included, goes through it (protocol section 4); constructing a receiver writes nothing, attaching it
+does.
 """
 
 from __future__ import annotations
@@ -14,59 +14,55 @@ from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
 from ..actors.states import ATTACH, DRAINED, FULL, GONE
 from ..http.exchange import Exchange
-from ..http.headers import NEVER_CACHED, UNBUFFERED, Headers, content_type, cors, session_cookie
+from ..http.headers import Heads
 from ..http.snapshot import connection_info
 from ..settings import Settings
 from ..wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, disconnect, messages_frame
 
 
 class Framing(NamedTuple):
-    """How one HTTP transport writes: ``wrap`` turns a frame into what is sent for it."""
+    """How one HTTP transport writes: ``wrap`` turns a frame into what is sent for it.
+
+    A stream begins with its ``prelude``, and ends when enough was sent; a poll ends with one frame.
+    """
 
     name: str
-    content_type: bytes
     streaming: bool
+    heads: Heads
     prelude: bytes
     wrap: Callable[[bytes], bytes]
-    headers: Headers = []
 
 
 class HTTPReceiver:
     """A response that carries a session's frames; ``opening`` if it may be the session's first."""
 
     __slots__ = (
-        *("_end", "_exchange", "_framing", "_headers", "_info", "_left", "_session"),
+        *("_exchange", "_framing", "_head", "_info", "_left", "_lifetime_end", "_session"),
         "ready",
     )
     _session: BaseSession
-    _end: float  # of a stream: when its time is over
+    _lifetime_end: float  # of a stream, on its session's clock
 
     def __init__(
         self, exchange: Exchange, framing: Framing, settings: Settings, opening: bool
     ) -> None:
         self._exchange = exchange
         self._framing = framing
-        self._left = settings.response_limit if framing.streaming else 1
+        self._left = settings.response_limit
         self.ready = True
         # Functions of the settings are asked for these, and may raise: before anything is done.
-        self._headers = [
-            content_type(framing.content_type),
-            UNBUFFERED,
-            *framing.headers,
-            *NEVER_CACHED,
-            *cors(exchange),
-            *session_cookie(exchange, settings),
-        ]
+        self._head = framing.heads.of(exchange, settings)
         self._info = connection_info(exchange, settings, framing.name) if opening else None
 
-    def attach(self, session: BaseSession, silence: float) -> None:
-        """Carry the frames of ``session``; the kernel may end it after so many silent seconds."""
+    def attach(self, session: BaseSession) -> None:
+        """Carry the frames of ``session`` from now on."""
         self._session = session
-        self._exchange.expect_life(silence)
-        self._exchange.watch(gone=self._gone, drained=self._drained)
+        settings = session.server.settings
+        self._exchange.set_peer_timeout(settings.peer_timeout)
+        self._exchange.watch(self._lost, self._drained)
         if self._framing.streaming:
-            self._end = session.clock() + session.server.settings.response_lifetime
-            self._start([])
+            self._lifetime_end = session.clock() + settings.response_lifetime
+            self._exchange.start(self._head)
             self._exchange.write(self._framing.prelude)
             self.ready = self._exchange.ready
         session.tell(ATTACH, self)
@@ -95,42 +91,40 @@ class HTTPReceiver:
         """Write a heartbeat; a stream ends with it if the next one would come too late."""
         if self._framing.streaming:
             session = self._session
-            if session.clock() + session.server.settings.heartbeat_delay > self._end:
+            if session.clock() + session.server.settings.heartbeat_delay > self._lifetime_end:
                 self._left = 0
         self._send(HEARTBEAT_FRAME)
 
     def closed(self, reason: Reason) -> None:
         """Write the close frame and end the response."""
         self.ready = False
-        self._write(disconnect(*reason).encode("utf-8"))
-        self._exchange.finish()
+        data = self._framing.wrap(disconnect(*reason).encode("utf-8"))
+        if self._framing.streaming:
+            self._exchange.write(data)
+            self._exchange.end()
+        else:
+            self._exchange.answer(self._head, data)
 
     def abort(self) -> None:
         """Drop the connection."""
         self.ready = False
         self._exchange.abort()
 
-    # -- writing
-
-    def _start(self, more: Headers) -> None:
-        headers, self._headers = self._headers, []
-        self._exchange.start(200, [*headers, *more])
-
     def _send(self, frame: bytes) -> None:
-        self._left -= self._write(frame)
+        data = self._framing.wrap(frame)
+        exchange = self._exchange
+        if not self._framing.streaming:
+            self.ready = False
+            # The whole body is known, which is what an HTTP/1.0 client needs.
+            exchange.answer(self._head, data, self._full)
+            return
+        exchange.write(data)
+        self._left -= len(data)
         if self._left <= 0:
             self.ready = False
-            self._exchange.finish(self._full)
+            exchange.end(self._full)
         else:
-            self.ready = self._exchange.ready
-
-    def _write(self, frame: bytes) -> int:
-        data = self._framing.wrap(frame)
-        if not self._framing.streaming:
-            # The whole body is known, which is what an HTTP/1.0 client needs.
-            self._start([(b"Content-Length", b"%d" % len(data))])
-        self._exchange.write(data)
-        return len(data)
+            self.ready = exchange.ready
 
     # -- told by the exchange
 
@@ -141,6 +135,6 @@ class HTTPReceiver:
         self.ready = True
         self._session.tell(DRAINED, self)
 
-    def _gone(self) -> None:
+    def _lost(self) -> None:
         self.ready = False
         self._session.tell(GONE, self, INTERRUPTED)

@@ -15,19 +15,19 @@ from urllib.parse import parse_qs
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
-from ..actors.session import BaseSession, Session
+from ..actors.session import Session
 from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
 from ..http import static
 from ..http.addresses import client_address
 from ..http.exchange import Exchange
 from ..http.page import Handler, Host, Page, with_head, with_preflight
 from ..server.web import Nowhere, PageResource
-from ..settings import Settings
 from ..stats import TRANSPORTS
 from ..wire.proto import is_callback
 from ..wire.request_head import LONGEST_ID
 from . import eventsource, htmlfile, jsonp, senders, xhr
 from .receiver import Framing, HTTPReceiver
+from .senders import Sender
 from .websocket.handshake import check_handshake
 from .websocket.raw import RawWebSocketReceiver
 from .websocket.receiver import WebSocketReceiver
@@ -36,8 +36,6 @@ from .websocket.upgrade import Sockets
 _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
 # A path segment that names a server or a session.
 _SEGMENT = re.compile(r"[^/.]+\Z")
-
-Take = Callable[[Exchange, Settings, BaseSession], "Deferred[None] | None"]
 
 
 class Url(NamedTuple):
@@ -121,13 +119,13 @@ class Urls:
             on.add("xhr_send")
         methods: dict[str, dict[bytes, Handler]] = {
             "websocket": {b"GET": partial(self._upgrade, WebSocketReceiver)},
-            "xhr": with_preflight(b"POST", partial(self._receive, xhr.POLLING)),
-            "xhr_streaming": with_preflight(b"POST", partial(self._receive, xhr.STREAMING)),
-            "eventsource": {b"GET": partial(self._receive, eventsource.FRAMING)},
-            "htmlfile": {b"GET": partial(self._receive_script, htmlfile.framing, None)},
-            "jsonp": {b"GET": partial(self._receive_script, jsonp.framing, jsonp.LONGEST_CALLBACK)},
-            "xhr_send": with_preflight(b"POST", partial(self._send, senders.xhr_send)),
-            "jsonp_send": {b"POST": partial(self._send, senders.jsonp_send)},
+            "xhr": with_preflight(b"POST", partial(self._attach, xhr.POLLING)),
+            "xhr_streaming": with_preflight(b"POST", partial(self._attach, xhr.STREAMING)),
+            "eventsource": {b"GET": partial(self._attach, eventsource.FRAMING)},
+            "htmlfile": {b"GET": partial(self._attach_script, htmlfile.framing, None)},
+            "jsonp": {b"GET": partial(self._attach_script, jsonp.framing, jsonp.LONGEST_CALLBACK)},
+            "xhr_send": with_preflight(b"POST", partial(self._send, senders.XHR_SEND)),
+            "jsonp_send": {b"POST": partial(self._send, senders.JSONP_SEND)},
         }
         return {name: handlers for name, handlers in methods.items() if name in on}
 
@@ -139,20 +137,20 @@ class Urls:
         check_handshake(exchange)
         self._endpoint.admit()
         receiver = self._endpoint.sockets.build(exchange, receiver_class)
-        settings = self._settings
-        exchange.take_over(receiver, settings.longest_silence, not settings.disable_nagle)
+        exchange.take_over(receiver, self._settings.peer_timeout)
 
-    def _receive(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
-        session = self._attachable(exchange, session_id)
-        settings = self._settings
+    def _attach(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
+        session = self._find(session_id, exchange)
+        if session is None:
+            self._endpoint.admit()
         # Before there is a session that it could leave half made: a setting's function may raise.
-        opening = session is None or not session.verify_state()
-        receiver = HTTPReceiver(exchange, framing, settings, opening)
+        opening = session is None or session.info is None
+        receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
             session = self._endpoint.make_session(session_id)
-        receiver.attach(session, settings.longest_silence)
+        receiver.attach(session)
 
-    def _receive_script(
+    def _attach_script(
         self,
         framing: Callable[[str], Framing],
         longest: int | None,
@@ -164,20 +162,18 @@ class Urls:
             raise CallbackRequired()
         if not is_callback(callback, longest):
             raise InvalidCallback()
-        self._receive(framing(callback), exchange, session_id)
+        self._attach(framing(callback), exchange, session_id)
 
-    def _send(self, take: Take, exchange: Exchange, session_id: str) -> Deferred[None] | None:
+    def _send(self, sender: Sender, exchange: Exchange, session_id: str) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
         if session is None:
             raise NotFound()
-        return take(exchange, self._settings, session)
+        return sender.send(exchange, self._settings, session)
 
-    def _attachable(self, exchange: Exchange, session_id: str) -> Session | None:
-        """Return the session that a receiver may attach to; None is a new one."""
-        session = self._find(session_id, exchange)
-        if session is None:
+    def _check_receiver(self, exchange: Exchange, session_id: str) -> None:
+        """Raise what `_attach` would raise whatever the body is."""
+        if self._find(session_id, exchange) is None:
             self._endpoint.admit()
-        return session
 
     def _check_sender(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_send` would raise whatever the body is."""
@@ -188,7 +184,7 @@ class Urls:
             raise BodyTooLarge()
 
     def _check_of(self, name: str) -> Callable[[Exchange, str], object]:
-        return self._check_sender if name.endswith("_send") else self._attachable
+        return self._check_sender if name.endswith("_send") else self._check_receiver
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
         session = self._endpoint.sessions.get(session_id)

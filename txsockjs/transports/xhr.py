@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..http.headers import JAVASCRIPT, UNBUFFERED, Heads
 from .receiver import Framing
 
-_TYPE = b"application/javascript; charset=UTF-8"
+_HEADS = Heads(200, JAVASCRIPT, UNBUFFERED)
 
 
 def wrap(frame: bytes) -> bytes:
@@ -12,6 +13,6 @@ def wrap(frame: bytes) -> bytes:
     return frame + b"\n"
 
 
-POLLING = Framing("xhr", _TYPE, False, b"", wrap)
+POLLING = Framing("xhr", False, _HEADS, b"", wrap)
 # Browsers hand the first bytes of a response to a script only when there are many of them.
-STREAMING = Framing("xhr_streaming", _TYPE, True, b"h" * 2048 + b"\n", wrap)
+STREAMING = Framing("xhr_streaming", True, _HEADS, b"h" * 2048 + b"\n", wrap)

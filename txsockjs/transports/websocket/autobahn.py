@@ -54,7 +54,7 @@ class CarefulFactory(WebSocketServerFactory):
             closeHandshakeTimeout=0,
             autoPingInterval=0,
             autoPingTimeout=0,
-            tcpNoDelay=settings.disable_nagle,
+            tcpNoDelay=True,
             perMessageCompressionAccept=lambda offers: None,
         )
 

@@ -24,7 +24,7 @@ _KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
 
 def check_handshake(exchange: Exchange) -> None:
     """Raise the `RequestError` that tells what keeps this request from being an upgrade."""
-    header = exchange.headers().get
+    header = exchange.headers.get
     if "websocket" not in _tokens(header("upgrade", "")):
         raise NotWebSocket()
     if "upgrade" not in _tokens(header("connection", "")):
@@ -44,14 +44,14 @@ def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
     """Return the first of ours that the client offers, or None (RFC 6455 section 4.2.2)."""
     if not settings.subprotocols:
         return None
-    offered = exchange.headers().get("sec-websocket-protocol", "").split(",")
+    offered = exchange.headers.get("sec-websocket-protocol", "").split(",")
     names = {name.strip(" \t") for name in offered}
     return next((name for name in settings.subprotocols if name in names), None)
 
 
 def upgraded(exchange: Exchange, settings: Settings, subprotocol: str | None) -> bytes:
     """Return the answer to a request that passed: all that is written before the first frame."""
-    key = (exchange.header("sec-websocket-key") or "").strip().encode("latin-1")
+    key = exchange.headers.get("sec-websocket-key", "").strip().encode("latin-1")
     digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
     head = (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
