@@ -111,6 +111,7 @@ async def test_a_plugin_of_twistd_serves_it_with_no_code():
     await upstream.stopListening()
 
 
+@pytest.mark.filterwarnings("ignore:the setting disable_nagle")
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
 def test_every_setting_has_its_name(name):
     text = text_for(name)

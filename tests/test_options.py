@@ -97,6 +97,7 @@ def text_for(name):
     return "https://example.com" if name.endswith(("_url", "_origins")) else "7"
 
 
+@pytest.mark.filterwarnings("ignore:the setting disable_nagle")
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
 def test_every_setting_is_an_option(name):
     text = text_for(name)
