@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from txsockjs import SockJSConnection
-from txsockjs.actors.connection import ConnectionInfo
 from txsockjs.actors.heartbeat import Starter
+from txsockjs.actors.info import ConnectionInfo
 from txsockjs.actors.interfaces import INTERRUPTED
 from txsockjs.actors.registry import SessionContainer
 from txsockjs.actors.scheduler import Scheduler

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
-from txsockjs.actors.connection import read_cookies
+from txsockjs.actors.info import read_cookies
 from txsockjs.errors import OriginRefused
 from txsockjs.http.addresses import client_address, parse_address
 from txsockjs.http.headers import cors, session_cookie

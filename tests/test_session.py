@@ -12,12 +12,7 @@ from twisted.logger import globalLogPublisher
 from txsockjs.actors.connection import SockJSConnection
 from txsockjs.actors.interfaces import INTERRUPTED
 from txsockjs.actors.session import BaseSession, Session
-from txsockjs.actors.states import (
-    FULL,
-    LEAVE,
-    RECEIVED,
-    State,
-)
+from txsockjs.actors.states import FULL, LEAVE, RECEIVED, State
 from txsockjs.errors import Refused, WrongThread
 
 from .fakes import FakeReceiver, FakeServer, Producer, Recorder, make_session, open_session, settle

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .actors.connection import ConnectionInfo, SockJSConnection
+from .actors.connection import SockJSConnection
+from .actors.info import ConnectionInfo
 from .errors import Refused, SettingsError, SockJSError
 from .settings import Settings
 

@@ -13,8 +13,9 @@ from typing import Any, Callable
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
-from .actors.connection import ConnectionInfo, SockJSConnection
+from .actors.connection import SockJSConnection
 from .actors.heartbeat import Callback
+from .actors.info import ConnectionInfo
 from .errors import Refused
 from .wire.proto import json_encode
 

@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from ..errors import Refused
 from ..wire.limits import MESSAGE_COST
 from .awaiting import in_context, is_asyncio
-from .connection import ConnectionInfo, SockJSConnection
+from .connection import SockJSConnection
 from .deadlines import Deadline
+from .info import ConnectionInfo
 from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
 from .mailbox import Mailbox
 

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..settings import Settings
 from ..stats import StatsCollector
-from .connection import ConnectionInfo
 from .heartbeat import Starter
+from .info import ConnectionInfo
 from .registry import SessionContainer
 from .scheduler import Scheduler
 

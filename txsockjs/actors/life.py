@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, Callable, ClassVar
 
 from .application import Application
-from .connection import ConnectionInfo, SockJSConnection
+from .connection import SockJSConnection
 from .heartbeat import Callback
+from .info import ConnectionInfo
 from .interfaces import ANOTHER_RECEIVER, GO_AWAY, TIMED_OUT, Reason, Receiver, Server
 from .outbox import Outbox
 from .states import ATTACH, CLOSE, CLOSING, EXPIRE, GONE, NEW, TABLE, Event, State

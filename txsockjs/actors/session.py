@@ -21,19 +21,7 @@ from .heartbeat import Callback
 from .interfaces import GO_AWAY, INTERRUPTED, Reason, Receiver, Server
 from .life import Life
 from .outbox import Sendable
-from .states import (
-    ABORT,
-    ATTACH,
-    BEAT,
-    EXPIRE,
-    FULL,
-    GONE,
-    NEW,
-    OPEN,
-    POSTED,
-    RECEIVED,
-    Event,
-)
+from .states import ABORT, ATTACH, BEAT, EXPIRE, FULL, GONE, NEW, OPEN, POSTED, RECEIVED, Event
 
 # Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))

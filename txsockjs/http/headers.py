@@ -11,7 +11,7 @@ import time
 
 from twisted.web.http import datetimeToString
 
-from ..actors.connection import read_cookies
+from ..actors.info import read_cookies
 from ..errors import Header
 from ..settings import Settings
 from .exchange import Exchange, Head

@@ -6,7 +6,7 @@ that made it; an address is believed only from a trusted proxy.
 
 from __future__ import annotations
 
-from ..actors.connection import ConnectionInfo
+from ..actors.info import ConnectionInfo
 from ..settings import Settings
 from .addresses import client_address, is_secure, normal_address
 from .exchange import Exchange

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
 from ..errors import SettingsError
 from .text import REPLACE
 from .transport import SockJSTransport

@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
 from .text import Data, Decoder, NotText, check_data, encoded
 
 _log = Logger()

@@ -1,5 +1,6 @@
 """`sockjs.tornado.conn`."""
 
-from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
 
 __all__ = ["ConnectionInfo", "SockJSConnection"]

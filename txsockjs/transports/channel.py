@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..actors.connection import ConnectionInfo, SockJSConnection, unsendable
+from ..actors.connection import SockJSConnection, unsendable
 from ..actors.heartbeat import Starter
+from ..actors.info import ConnectionInfo
 from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server
 from ..actors.registry import SessionContainer
 from ..actors.scheduler import Scheduler

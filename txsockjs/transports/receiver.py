@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
-from ..actors.connection import ConnectionInfo
+from ..actors.info import ConnectionInfo
 from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
 from ..actors.states import ATTACH, DRAINED, FULL, GONE

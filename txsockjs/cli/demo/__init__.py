@@ -22,7 +22,8 @@ from twisted.logger import Logger
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 
-from ...actors.connection import ConnectionInfo, SockJSConnection
+from ...actors.connection import SockJSConnection
+from ...actors.info import ConnectionInfo
 from ...router import SockJSRouter
 from ...server.root import Data, File
 from ...settings import Settings

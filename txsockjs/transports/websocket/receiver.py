@@ -16,8 +16,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ...actors.connection import ConnectionInfo
 from ...actors.deadlines import Deadline
+from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Reason
 from ...actors.pace import Pace
 from ...actors.session import BaseSession

@@ -1,0 +1,140 @@
+"""`ConnectionInfo`: a snapshot of the request that opened a session, for applications to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from twisted.internet.interfaces import IAddress
+
+
+class ConnectionInfo:
+    """An immutable snapshot of the request that opened a session.
+
+    ``ip`` is the client's address behind the trusted proxies; ``headers`` has lower-case names;
+    ``origin`` is None if the client sent none. ``port`` is the client's, 0 if a proxy is between;
+    ``server_address`` is where the request arrived, as Twisted's addresses. ``query`` is the query
+    string, without its question mark. ``subprotocol`` is what was agreed on for a raw websocket
+    (RFC 6455 section 1.9), one of the setting ``subprotocols``, or None.
+
+    `arguments` and `cookies` are read when they are first asked for, the first hundred of each:
+    from ``query`` and from the header ``cookie``, unless they were given. So a snapshot keeps what
+    the request brought, of which there are 16 KiB and 100 headers at the most, and little more.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_cookies",
+        "_query",
+        "headers",
+        "ip",
+        "is_secure",
+        "origin",
+        "path",
+        "port",
+        "server_address",
+        "subprotocol",
+        "transport",
+    )
+    ip: str
+    headers: Mapping[str, str]
+    path: str
+    transport: str
+    origin: str | None
+    _arguments: Mapping[str, Sequence[str]] | None
+    _cookies: Mapping[str, str] | None
+    _query: bytes
+    is_secure: bool
+    port: int
+    server_address: IAddress | None
+    subprotocol: str | None
+
+    def __init__(
+        self,
+        ip: str,
+        cookies: Mapping[str, str] | None,
+        arguments: Mapping[str, Sequence[str]] | None,
+        headers: Mapping[str, str],
+        path: str,
+        transport: str = "",
+        origin: str | None = None,
+        is_secure: bool = False,
+        port: int = 0,
+        server_address: IAddress | None = None,
+        query: bytes = b"",
+        subprotocol: str | None = None,
+    ) -> None:
+        values = (arguments, cookies, query, headers, ip, is_secure, origin, path, port)
+        for set_value, value in zip(_SETTERS, (*values, server_address, subprotocol, transport)):
+            set_value(self, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a ConnectionInfo can't be changed")
+
+    def __repr__(self) -> str:
+        # A client chose it, and this may stand in logs.
+        path = self.path if self.path.isprintable() else ascii(self.path)
+        return f"<ConnectionInfo {self.ip} {self.transport} {path}>"
+
+    @property
+    def arguments(self) -> Mapping[str, Sequence[str]]:
+        """The values of each name in the query string."""
+        found = self._arguments
+        if found is None:
+            found = read_arguments(self._query)
+            _SET_ARGUMENTS(self, found)
+        return found
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The values by name; empty unless ``allowed_origins`` names the page's origin."""
+        found = self._cookies
+        if found is None:
+            found = read_cookies(self.headers.get("cookie", ""))
+            _SET_COOKIES(self, found)
+        return found
+
+    def get_argument(self, name: str) -> str | None:
+        """Return the first value of an argument of the query string, or None."""
+        values = self.arguments.get(name)
+        return values[0] if values else None
+
+    def get_cookie(self, name: str) -> str | None:
+        """Return a cookie's value, or None."""
+        return self.cookies.get(name)
+
+    def get_header(self, name: str) -> str | None:
+        """Return a header's value by its name in any case, or None."""
+        return self.headers.get(name.lower())
+
+
+# What `ConnectionInfo.__setattr__` forbids to everybody else.
+_SETTERS = [getattr(ConnectionInfo, name).__set__ for name in ConnectionInfo.__slots__]
+_SET_ARGUMENTS, _SET_COOKIES = _SETTERS[:2]
+
+# How many arguments, and how many cookies, are read: more than any application has, and a bound to
+# what a client can make of 16 KiB.
+_MOST = 100
+
+
+def read_arguments(query: bytes) -> dict[str, list[str]]:
+    """Return the values of each name in a query string."""
+    first = b"&".join(query.split(b"&", _MOST)[:_MOST])
+    return parse_qs(first.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """Return the cookies of a header: each value as it came, less the quotes around it.
+
+    Whatever is odd in one of them (RFC 6265 section 5.4 lets servers expect anything), the others
+    are there.
+    """
+    found: dict[str, str] = {}
+    for pair in header.split(";", _MOST)[:_MOST]:
+        name, equals, value = pair.partition("=")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        if equals and name.strip():
+            found.setdefault(name.strip(), value)
+    return found
