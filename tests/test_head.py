@@ -51,7 +51,7 @@ def test_all_parts_of_a_request_are_read() -> None:
         ("/v1.0/s/i/websocket", "/v1.0", "i", "websocket"),
         ("/xhr/xhr/xhr/xhr", "/xhr", "xhr", "xhr"),
         ("/a/s/$(i)/xhr", "/a", "$(i)", "xhr"),
-        ("/../s/i/xhr", "/..", "i", "xhr"),
+        ("/..a/.b./s/i/xhr", "/..a/.b.", "i", "xhr"),
     ],
 )
 def test_a_path_has_a_prefix_a_server_a_session_and_a_name(

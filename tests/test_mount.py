@@ -8,7 +8,6 @@ from twisted.internet.task import Clock
 from txsockjs.actors.connection import SockJSConnection
 from txsockjs.cli.mount import Mount, find_connection
 from txsockjs.errors import SettingsError
-from txsockjs.http.prefix import check_prefix
 from txsockjs.protocols.gateway import Upstream
 
 
@@ -30,31 +29,6 @@ CHAT = (
 
 def chat(method):
     return CHAT.replace("pass", f"\n    def {method}: pass")
-
-
-@pytest.mark.parametrize(
-    ("text", "prefix"),
-    [
-        ("", ""),
-        ("/", ""),
-        ("/chat", "/chat"),
-        ("/chat/", "/chat"),
-        ("/a/b/c", "/a/b/c"),
-        ("/a.b-c_d~e+f", "/a.b-c_d~e+f"),
-        ("/\u0447\u0430\u0442", "/\u0447\u0430\u0442"),
-    ],
-)
-def test_a_prefix_is_a_path_without_a_slash_at_its_end(text, prefix):
-    assert check_prefix(text) == prefix
-
-
-@pytest.mark.parametrize(
-    "text", ["chat", "//", "/a//b", "//a", "/a/./b", "/a/..", "/a?b", "/a#b", " /a", "a/b"]
-)
-def test_a_prefix_that_no_path_can_have_is_refused(text):
-    with pytest.raises(SettingsError) as caught:
-        check_prefix(text)
-    assert str(caught.value) == f"a prefix must be / or a path such as /chat, not {text!r}"
 
 
 def test_a_mount_is_a_prefix_and_a_class_from_the_current_directory(here):

@@ -136,7 +136,7 @@ def test_the_demo_is_read_only_to_be_shown(tmp_path):
         ),
         (
             ["--app", "txsockjs.SockJSConnection", "--prefix", "/a%b"],
-            "sockjs: prefix must be a path such as /chat, with no slash at its end, not '/a%b'",
+            "sockjs: a prefix must be / or a path such as /chat, not '/a%b'",
         ),
     ],
 )

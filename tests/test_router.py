@@ -22,7 +22,7 @@ from .memory import Connection, Echo, Lab
 # -- composition
 
 
-@pytest.mark.parametrize("prefix", ["chat", "/chat/", "//", "/a//b", "/<x>", "/a b", 5, "/a?b"])
+@pytest.mark.parametrize("prefix", ["chat", "/chat//", "//", "/a//b", "/<x>", "/a b", 5, "/a?b"])
 def test_a_prefix_that_is_no_path_is_refused(prefix: Any) -> None:
     with pytest.raises(SettingsError, match="prefix must be"):
         SockJSRouter(Echo, prefix, reactor=object())

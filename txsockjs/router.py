@@ -6,7 +6,6 @@ the reactor that it is given. Used by applications and services; calls everythin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote
@@ -29,8 +28,9 @@ from .actors.registry import SessionContainer
 from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
 from .actors.states import LEAVE
-from .errors import Overloaded, SettingsError
+from .errors import Overloaded
 from .http.page import Page
+from .http.prefix import check_prefix
 from .server.web import Nowhere, PageResource, accept_absolute
 from .settings import Settings
 from .stats import StatsCollector
@@ -39,9 +39,7 @@ from .transports.websocket.upgrade import Sockets
 
 _log = Logger()
 
-# What a path may hold (RFC 3986 section 3.3), less what Klein would take for a pattern.
 _ENDPOINT = "sockjs "
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*\Z")
 
 
 class SockJSRouter:
@@ -64,7 +62,7 @@ class SockJSRouter:
             # Klein has installed one by now, if the program had not.
             from twisted.internet import reactor  # noqa: PLC0415
         check_class(connection)
-        self.prefix = _checked_prefix(prefix)
+        self.prefix = check_prefix(prefix)
         self.settings = Settings.merged(settings, overrides)
         self.reactor = reactor
         self.stats = StatsCollector(reactor)
@@ -238,15 +236,6 @@ class SockJSRouter:
             waiting, self._gone = self._gone, []
             for waiter in waiting:
                 waiter.callback(None)
-
-
-def _checked_prefix(prefix: str) -> str:
-    prefix = "" if prefix == "/" else prefix
-    if not isinstance(prefix, str) or not _PREFIX.match(prefix):
-        raise SettingsError(
-            f"prefix must be a path such as /chat, with no slash at its end, not {prefix!r}"
-        )
-    return prefix
 
 
 def _apply(app: Klein, prefix: str, url: Url) -> None:

@@ -24,9 +24,12 @@ _NO_FIELD = ("", "")
 
 _CHARACTER = r"[A-Za-z0-9_~!$&'()*+,;=:@-]"
 _SEGMENT = f"{_CHARACTER}+"
+#: A pattern of one segment of a prefix, after its slash: what a path may hold (RFC 3986 section
+#: 3.3), but for escapes, and for ``.`` and ``..``, which browsers resolve.
+PREFIX_SEGMENT = r"/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+"
 _LINE = re.compile(
     r"(GET|POST|OPTIONS) "
-    rf"(((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*?)/{_SEGMENT}/({_CHARACTER}{{1,{LONGEST_ID}}})/([a-z_]+))"
+    rf"(((?:{PREFIX_SEGMENT})*?)/{_SEGMENT}/({_CHARACTER}{{1,{LONGEST_ID}}})/([a-z_]+))"
     r"(?:\?([!-~]*))? HTTP/1\.1\Z"
 )
 # RFC 9112 section 3.2.2; some websocket clients write ws.
