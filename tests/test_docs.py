@@ -324,7 +324,7 @@ def test_a_server_with_tls(reader: Reader) -> None:
     (command,) = commands("howto/tls.md", "sh", "twistd -n")
     command[-1] = command[-1].replace("ssl:8443", "ssl:0:interface=127.0.0.1")
     with running(TWISTD, "--pidfile=", *command[1:], cwd=str(reader.folder)) as server:
-        trusting = ssl.create_default_context(cafile=reader.folder / "cert.pem")
+        trusting = ssl.create_default_context(cafile=str(reader.folder / "cert.pem"))
         trusting.check_hostname = False  # the page's certificate has a common name only
         plain = socket.create_connection(("127.0.0.1", server.port), 20)
         with trusting.wrap_socket(plain) as secure:

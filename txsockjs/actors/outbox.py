@@ -242,4 +242,5 @@ def _send_to_all(sessions: list[Outbox], message: Sendable) -> None:
 
 def _plain(message: Sendable) -> Sendable:
     """Return the message without what a subclass makes of it, which may fail when it is sent."""
-    return str.__str__(message) if isinstance(message, str) else bytes(memoryview(message))
+    # Not str.__str__, which PyPy looks up in the subclass.
+    return "".join((message,)) if isinstance(message, str) else bytes(memoryview(message))
