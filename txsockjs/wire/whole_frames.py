@@ -23,6 +23,10 @@ Decoders = Mapping[int, Callable[[bytes], list[Any]]]
 
 _Utf8 = codecs.getincrementaldecoder("utf-8")
 
+# Pieces of up to so many bytes share an object: a message may come a byte at a time. A larger one
+# is kept as it came, for a copy of 64 KiB is felt.
+_SMALL = 1024
+
 _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 
 
@@ -67,10 +71,11 @@ class PartialFrame:
     ``head`` is all before its payload, ``length`` the size of that in bytes.
     """
 
-    __slots__ = ("_data", "_mask", "_missing", "_utf8")
+    __slots__ = ("_mask", "_missing", "_pieces", "_size", "_utf8")
 
     def __init__(self, head: bytes, length: int) -> None:
-        self._data = bytearray(head)
+        self._pieces: list[bytes | bytearray] = [head]
+        self._size = len(head)
         self._missing = length
         self._mask = head[-4:]
         self._utf8 = _Utf8() if head[0] & 0x0F == TEXT else None
@@ -90,16 +95,23 @@ class PartialFrame:
             turn = len(data) % 4
             self._mask = self._mask[turn:] + self._mask[:turn]
         self._missing -= len(data)
-        self._data += data
+        self._size += len(data)
+        last = self._pieces[-1]
+        if len(data) > _SMALL:
+            self._pieces.append(data)
+        elif type(last) is bytearray:
+            last += data
+        else:
+            self._pieces.append(bytearray(data))
         return True
 
     def joined(self, data: bytes) -> bytes:
         """Return all that was taken, and ``data`` behind it."""
-        return b"".join((self._data, data))
+        return b"".join((*self._pieces, data))
 
     def __len__(self) -> int:
         """How many bytes came."""
-        return len(self._data)
+        return self._size
 
 
 def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame | None:
