@@ -7,7 +7,7 @@ installs a reactor and the rest does not.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .actors.connection import SockJSConnection
 from .actors.info import ConnectionInfo
@@ -28,12 +28,16 @@ __all__ = [
 __version__ = "2.0.0"
 
 
-def __getattr__(name: str) -> Any:
-    if name == "SockJSRouter":
-        from .router import SockJSRouter  # noqa: PLC0415
+if TYPE_CHECKING:
+    from .router import SockJSRouter
+else:
 
-        return SockJSRouter
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name == "SockJSRouter":
+            from .router import SockJSRouter  # noqa: PLC0415
+
+            return SockJSRouter
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

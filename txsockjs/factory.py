@@ -13,7 +13,7 @@ do, and end with the reactor. `SockJSResource` is for programs that have a site 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
@@ -23,12 +23,22 @@ from .protocols.connection import connection_class
 from .protocols.options_1x import translated
 from .router import SockJSRouter
 from .server.root import Root
-from .settings import Settings
+from .settings import Settings, SettingsKeywords
 from .site import SockJSSite
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["SockJSFactory", "SockJSMultiFactory", "SockJSResource"]
 
 Given = Union[None, Settings, Mapping[str, Any]]
+
+
+class Keywords(SettingsKeywords, total=False):
+    """What type checkers know of the keywords of factories."""
+
+    fallback_encoding: str | None
+
 
 # How long the reactor waits, in seconds, for clients that come back for their close frame.
 SHUTDOWN_PATIENCE = 1.0
@@ -51,7 +61,7 @@ class SockJSMultiFactory(SockJSSite):
         self._trigger: Any | None = None
 
     def addFactory(
-        self, factory: Any, prefix: str, options: Given = None, **settings: Any
+        self, factory: Any, prefix: str, options: Given = None, **settings: Unpack[Keywords]
     ) -> SockJSRouter:
         """Serve ``factory`` at ``prefix``, such as ``/chat``, and return its endpoint.
 
@@ -114,7 +124,7 @@ class SockJSFactory(SockJSMultiFactory):
         *,
         prefix: str = "",
         reactor: Any = None,
-        **settings: Any,
+        **settings: Unpack[Keywords],
     ) -> None:
         super().__init__(reactor=reactor)
         self.wrappedFactory = factory
@@ -168,7 +178,12 @@ class SockJSResource(RouterResource):
     """
 
     def __init__(
-        self, factory: Any, options: Given = None, *, reactor: Any = None, **settings: Any
+        self,
+        factory: Any,
+        options: Given = None,
+        *,
+        reactor: Any = None,
+        **settings: Unpack[Keywords],
     ) -> None:
         super().__init__(make_router(factory, "", options, settings, reactor))
         self.factory = factory
@@ -176,18 +191,16 @@ class SockJSResource(RouterResource):
 
 
 def make_router(
-    factory: Any, prefix: str, options: Given, settings: dict[str, Any], reactor: Any
+    factory: Any, prefix: str, options: Given, keywords: Keywords, reactor: Any
 ) -> SockJSRouter:
     """Make the router that serves ``factory``."""
-    options, settings = merged_options(options, settings)
+    options, settings = merged_options(options, keywords)
     connection = connection_class(factory, settings.pop("fallback_encoding", None))
     return SockJSRouter(connection, prefix, options, reactor, **settings)
 
 
-def merged_options(
-    options: Given, settings: dict[str, Any]
-) -> tuple[None | Settings, dict[str, Any]]:
+def merged_options(options: Given, keywords: Keywords) -> tuple[None | Settings, dict[str, Any]]:
     """Make keywords of a mapping, its options of txsockjs 1.x translated; keywords win over it."""
     if isinstance(options, Mapping):
-        return None, {**translated(options), **settings}
-    return options, settings
+        return None, {**translated(options), **keywords}
+    return options, {**keywords}

@@ -10,7 +10,7 @@ the name as JavaScript's ``escape`` writes it. What breaks it is ignored, as by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred
@@ -19,10 +19,13 @@ from zope.interface import implementer
 
 from .actors.connection import SockJSConnection, check_class
 from .errors import SettingsError
-from .factory import Given, RouterResource, merged_options
+from .factory import Given, Keywords, RouterResource, merged_options
 from .protocols.connection import checked_encoding, connection_class
 from .router import SockJSRouter
 from .transports.channel import ChannelReceiver, ChannelServer, Service, wire_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Services:
@@ -174,8 +177,10 @@ class SockJSMultiplexResource(RouterResource):
     ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
     """
 
-    def __init__(self, options: Given = None, *, reactor: Any = None, **settings: Any) -> None:
-        options, settings = merged_options(options, settings)
+    def __init__(
+        self, options: Given = None, *, reactor: Any = None, **keywords: Unpack[Keywords]
+    ) -> None:
+        options, settings = merged_options(options, keywords)
         self._fallback = checked_encoding(settings.pop("fallback_encoding", None))
         connection = MultiplexConnection.get()
         self._services = connection._services

@@ -7,7 +7,7 @@ the reactor that it is given. Used by applications and services; calls everythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from klein import Klein
@@ -22,8 +22,8 @@ from werkzeug.exceptions import HTTPException
 from .actors.connection import SockJSConnection, check_class
 from .actors.deadlines import Deadline, Sweep
 from .actors.heartbeat import Seldom, Starter
-from .actors.interfaces import GO_AWAY, Ending
-from .actors.outbox import Sendable, broadcast
+from .actors.interfaces import GO_AWAY, Client, Ending, Sendable
+from .actors.outbox import broadcast
 from .actors.registry import SessionContainer
 from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
@@ -32,10 +32,13 @@ from .errors import Overloaded
 from .http.page import Page
 from .http.prefix import check_prefix
 from .server.web import Nowhere, PageResource, accept_absolute
-from .settings import Settings
+from .settings import Settings, SettingsKeywords
 from .stats import StatsCollector
 from .transports.urls import Url, Urls
 from .transports.websocket.upgrade import Sockets
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _log = Logger()
 
@@ -55,8 +58,8 @@ class SockJSRouter:
         connection: type[SockJSConnection],
         prefix: str = "",
         settings: None | Settings | Mapping[str, Any] = None,
-        reactor: Any = None,
-        **overrides: Any,
+        reactor: Any = None,  # to type checkers, the global one is a module
+        **overrides: Unpack[SettingsKeywords],
     ) -> None:
         if reactor is None:
             # Klein has installed one by now, if the program had not.
@@ -124,7 +127,7 @@ class SockJSRouter:
         """
         return self.sessions.get(session_id)
 
-    def broadcast(self, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+    def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
         """Send one message to many connections; it is encoded once."""
         broadcast(self.scheduler, clients, message)
 

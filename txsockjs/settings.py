@@ -11,15 +11,22 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypedDict, Union
 
 from . import _kinds as kinds
 from ._kinds import Kind, Network
 from .errors import SettingsError
 from .stats import CLIENT_NAMES, TRANSPORTS
 from .wire.limits import Limits
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from typing_extensions import Unpack  # which every type checker brings
+
+    _Networks = Union[str, Network, IPv4Address, IPv6Address]
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -34,6 +41,34 @@ _FORMER = {
 
 def _setting(default: object, kind: Kind, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
+
+
+class SettingsKeywords(TypedDict, total=False):
+    """What each setting may be given as, for type checkers; `Settings` has it in its final form."""
+
+    heartbeat_delay: float
+    disconnect_delay: float
+    session_check_interval: float
+    response_limit: int
+    response_lifetime: float
+    disabled_transports: str | Iterable[str]
+    jsessionid: bool | Callable[[Any], str | None]
+    sockjs_url: str
+    base_url: str | Callable[[Any], str] | None
+    allowed_origins: str | Iterable[str] | Callable[[str], bool]
+    verify_ip: bool
+    trusted_proxies: _Networks | Iterable[_Networks]
+    subprotocols: str | Sequence[str]
+    max_message_size: int
+    max_body_size: int
+    mailbox_limit: int
+    send_limit: int
+    max_sessions: int | None
+    ping_timeout: float
+    idle_timeout: float
+    request_timeout: float
+    immediate_flush: bool
+    disable_nagle: bool
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -116,7 +151,7 @@ class Settings:
         True, kinds.SWITCH, "does nothing: small packets always leave at once (TCP_NODELAY)"
     )
 
-    def __init__(self, **overrides: Any) -> None:
+    def __init__(self, **overrides: Unpack[SettingsKeywords]) -> None:
         table = _table()
         for name in overrides:
             if name not in table:

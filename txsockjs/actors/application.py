@@ -142,7 +142,8 @@ class Application(Mailbox):
     # -- the calls, made by the mailbox
 
     def _on_open(self, info: ConnectionInfo) -> Any:
-        self.connection = self._class(self._owner)
+        session: Any = self._owner  # all of it, of which little is needed here
+        self.connection = self._class(session)
         self._opened = True
         answer = self.connection.on_open(info)
         if answer is None:

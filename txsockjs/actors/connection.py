@@ -11,12 +11,13 @@ import inspect
 from collections.abc import Iterable
 from functools import cached_property
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from twisted.python.failure import Failure
 
 from ..errors import SettingsError
 from .info import ConnectionInfo
+from .interfaces import Client, SessionForConnection
 
 
 class SockJSConnection:
@@ -29,30 +30,31 @@ class SockJSConnection:
     and pass it on.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: SessionForConnection) -> None:
         self.session = session
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self.session!r}>"
 
-    # -- callbacks
+    # -- callbacks: what they return may be awaitable, else it is looked at by on_open and on_error
 
-    def on_open(self, info: ConnectionInfo) -> Any:
+    def on_open(self, info: ConnectionInfo) -> object:
         """Handle the new connection.
 
         Return False, or raise `errors.Refused`, to reject it.
         """
 
-    def on_message(self, message: str | bytes) -> Any:
-        """Handle a message; ``bytes`` come from binary frames of raw websockets only."""
+    # `Any`, so that a subclass may write ``message: str``, as most of them only get text.
+    def on_message(self, message: Any) -> object:
+        """Handle a message: ``str``, or ``bytes`` from a binary frame of a raw websocket."""
 
-    def on_close(self) -> Any:
+    def on_close(self) -> object:
         """Handle the end, whatever caused it; ``close_reason`` tells."""
 
-    def on_event(self, event: Any) -> Any:
+    def on_event(self, event: Any) -> object:
         """Handle what `post` delivered."""
 
-    def on_error(self, failure: Failure) -> Any:
+    def on_error(self, failure: Failure) -> object:
         """Decide about an exception that a callback let out.
 
         Return True if it is dealt with and the session shall go on. Otherwise it is logged, and
@@ -62,19 +64,19 @@ class SockJSConnection:
     # -- what to do with it
 
     @cached_property  # which can be set, as it may be meant to be: self.info = info
-    def info(self) -> ConnectionInfo | None:
-        """The request that opened the session; None before it is open."""
-        return self.session.info  # type: ignore[no-any-return]
+    def info(self) -> ConnectionInfo:
+        """The request that opened the session."""
+        return cast(ConnectionInfo, self.session.info)  # there before the connection is
 
     @property
     def is_closed(self) -> bool:
         """Whether the session ended or is about to; `send` does nothing then."""
-        return self.session.is_closed  # type: ignore[no-any-return]
+        return self.session.is_closed
 
     @property
     def close_reason(self) -> tuple[int, str] | None:
         """The code and reason of the end, or None while the session is open."""
-        return self.session.close_reason  # type: ignore[no-any-return]
+        return self.session.close_reason
 
     def send(self, message: str | bytes, binary: bool = False) -> None:
         """Send a message: ``str``, or ``bytes`` on a raw websocket; ``binary`` makes them of it.
@@ -83,12 +85,11 @@ class SockJSConnection:
         dropped silently and counted. Raises `TypeError` for anything else and `WrongThread`
         outside the reactor's thread.
         """
-        if binary:
-            self.session.send_message(message, binary=True)
-        else:
-            self.session.send(message)
+        if binary and isinstance(message, str):
+            message = message.encode("utf-8", "replace")
+        self.session.send(message)
 
-    def broadcast(self, clients: Iterable[SockJSConnection], message: str | bytes) -> None:
+    def broadcast(self, clients: Iterable[Client], message: str | bytes) -> None:
         """Send one message to many connections, encoding it once."""
         self.session.broadcast(clients, message)
 
@@ -99,7 +100,7 @@ class SockJSConnection:
         """
         self.session.close(code, reason)
 
-    def post(self, event: Any) -> None:
+    def post(self, event: object) -> None:
         """Deliver any object to `on_event`, in order with the messages.
 
         This is how other parts of the program talk to a connection.

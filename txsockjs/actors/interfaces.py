@@ -6,7 +6,8 @@ heartbeat, closed) and never a frame; a receiver and the router tell a session t
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol, Union
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -18,6 +19,7 @@ from .registry import SessionContainer
 from .scheduler import Scheduler
 
 Reason = tuple[int, str]
+Sendable = Union[str, bytes]
 
 GO_AWAY: Reason = (3000, "Go away!")
 INTERRUPTED: Reason = (1002, "Connection interrupted")
@@ -95,3 +97,61 @@ class Server(Protocol):
 
     def leave(self, application: Ending) -> None:
         """Note that this application's last callback is done."""
+
+
+class SessionForConnection(Protocol):
+    """What a connection, and so an application, sees of its session.
+
+    ``session_id`` can't be guessed; ``transport`` is the name of the transport that opened the
+    session, such as ``xhr_streaming``; ``server`` is the router.
+    """
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def server(self) -> Server: ...
+    @property
+    def info(self) -> ConnectionInfo | None: ...
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def is_closed(self) -> bool: ...
+    @property
+    def close_reason(self) -> Reason | None: ...
+
+    def check_sendable(self, message: object) -> None:
+        """Raise `TypeError` that says what can be sent here."""
+
+    def send(self, message: Sendable) -> None:
+        """Queue a message for the client; it goes out when the turn ends."""
+
+    def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
+        """Send one message to many connections; it is encoded once."""
+
+    def close(self, code: int = ..., message: str = ...) -> None:
+        """Send what is queued, then the close frame, and end."""
+
+    def abort(self) -> None:
+        """Drop the connection without sending what is queued."""
+
+    def post(self, event: object) -> None:
+        """Deliver an object to the application, in order with the messages."""
+
+    # `Any`, as classes that implement Twisted's IPullProducer or IPushProducer are recognized
+    # only by checkers that know zope.interface.
+    def register_producer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``)."""
+
+    def unregister_producer(self) -> None:
+        """Forget the producer."""
+
+
+class Client(Protocol):
+    """A connection, as one of those that a message is sent to."""
+
+    @property
+    def session(self) -> SessionForConnection:
+        """The session of the connection."""
+        ...

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
 from ..wire.limits import MESSAGE_COST
 from ..wire.proto import Message
 from .connection import unsendable
-from .interfaces import INTERNAL_ERROR, SLOW_CONSUMER, Reason, Receiver, Server
+from .interfaces import (
+    INTERNAL_ERROR,
+    SLOW_CONSUMER,
+    Client,
+    Reason,
+    Receiver,
+    Sendable,
+    Server,
+    SessionForConnection,
+)
 from .states import CLOSE, SENT, Event
 
 if TYPE_CHECKING:
-    from .connection import SockJSConnection
     from .scheduler import Scheduler
 
 _log = Logger()
-
-Sendable = Union[str, bytes]
 
 # A turn that sends more than this is flushed while it runs, and a producer is paused above it.
 _FLUSH_MARK = 64 * 1024
@@ -103,7 +109,7 @@ class Outbox:
         if self.transport != "rawwebsocket":
             raise TypeError("bytes can be sent on a raw websocket only; send str here")
 
-    def broadcast(self, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+    def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
         """Send one message to many connections; it is encoded once."""
         broadcast(self.server.scheduler, clients, message)
 
@@ -224,7 +230,7 @@ class Production:
         self._producer.stopProducing()
 
 
-def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], message: Sendable) -> None:
+def broadcast(scheduler: Scheduler, clients: Iterable[Client], message: Sendable) -> None:
     """Send one message to many connections, in one turn, encoding it once."""
     sessions = [client.session for client in clients]
     if isinstance(message, str):
@@ -235,7 +241,7 @@ def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], message
     scheduler.turn(_send_to_all, sessions, message)
 
 
-def _send_to_all(sessions: list[Outbox], message: Sendable) -> None:
+def _send_to_all(sessions: list[SessionForConnection], message: Sendable) -> None:
     for session in sessions:
         session.send(message)
 

@@ -18,9 +18,8 @@ from ..errors import NotFound
 from ..wire.proto import decode_string
 from .connection import SockJSConnection
 from .heartbeat import Callback
-from .interfaces import GO_AWAY, INTERRUPTED, Reason, Receiver, Server
+from .interfaces import GO_AWAY, INTERRUPTED, Reason, Receiver, Sendable, Server
 from .life import Life
-from .outbox import Sendable
 from .states import ABORT, ATTACH, BEAT, EXPIRE, FULL, GONE, NEW, OPEN, POSTED, RECEIVED, Event
 
 # Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
@@ -79,7 +78,7 @@ class BaseSession(Life):
             raise TypeError(f"a close reason must be str, not {message!r}")
         self.end((code, message))
 
-    def post(self, event: Any) -> None:
+    def post(self, event: object) -> None:
         """Put any object into the mailbox, for ``on_event``."""
         self.tell(POSTED, event)
 

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..actors.connection import SockJSConnection, unsendable
 from ..actors.heartbeat import Starter
 from ..actors.info import ConnectionInfo
-from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server
+from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server, SessionForConnection
 from ..actors.registry import SessionContainer
 from ..actors.scheduler import Scheduler
 from ..actors.session import BaseSession
@@ -47,7 +47,10 @@ def _escape(match: re.Match[str]) -> str:
 class Carrier(Protocol):
     """What a channel needs of the connection that carries it."""
 
-    session: Any
+    @property
+    def session(self) -> SessionForConnection:
+        """The session of the whole connection."""
+        ...
 
     @property
     def held(self) -> bool:
@@ -211,7 +214,8 @@ class ChannelReceiver:
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request that opened the connection."""
-        info: ConnectionInfo = self._carrier.session.info
+        info = self._carrier.session.info
+        assert info is not None, "a channel is subscribed to over an open connection"
         return info
 
     def opened(self) -> None:
@@ -239,5 +243,5 @@ class ChannelReceiver:
     def abort(self) -> None:
         """Drop the connection: its client does not read what its channels send."""
         session = self._carrier.session
-        session.end(SLOW_CONSUMER)
+        session.close(*SLOW_CONSUMER)
         session.abort()
