@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, LoopingCall
 
 from txsockjs import Refused, SockJSConnection, SockJSRouter, testing
+from txsockjs.server.front import Front
 from txsockjs.testing.http import FRAMINGS, Response
 
 from .pages import blocks
@@ -70,6 +72,13 @@ def make_router(**settings: Any) -> Any:
     return SockJSRouter(connection, "/echo", reactor=Clock(), **settings)
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["site", "plain"])
+def plain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Go both ways that a server may have its requests from."""
+    monkeypatch.setattr(testing, "connect", partial(testing.connect, plain=request.param))
+    return bool(request.param)
+
+
 @pytest.fixture
 def router() -> Iterator[Any]:
     router = make_router()
@@ -95,6 +104,12 @@ def test_messages_come_back_in_order(router: Any, transport: str) -> None:
     assert client.take() == []
     assert client.messages == ["one", "two", "three"]
     assert log(router)[0].info.transport == transport
+
+
+def test_a_plain_client_is_served_by_twisted_web_alone(router: Any, plain: bool) -> None:
+    client = testing.connect(router, "xhr_streaming")
+    (connection,) = client._connections()
+    assert isinstance(connection.transport.protocol, Front) is not plain
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,15 @@ def connect(
     query: str = "",
     headers: Mapping[str, str] | None = None,
     session_id: str | None = None,
+    plain: bool = False,
 ) -> Client:
     """Connect a client to ``router``, whose reactor must be a `Clock`.
 
     ``transport`` is one of `TRANSPORTS`, or the name that sockjs-client has for it.
-    ``query`` (such as ``token=abc``) and ``headers`` go with each request; ``session_id`` is
-    anything fresh unless given. Raises `BadAnswer` if the server does not take the client.
+    ``query`` (such as ``token=abc``) and ``headers`` are sent with each request; ``session_id`` is
+    a new one unless given. The client speaks to a `SockJSSite` that knows the router, as under
+    ``twistd sockjs``; if ``plain`` is true, to a site of twisted.web with the router's resource.
+    Raises `BadAnswer` if the server refuses the client.
     """
     transport = CLIENT_NAMES.get(transport, transport)
     if transport not in TRANSPORTS:
@@ -51,11 +54,11 @@ def connect(
         raise TypeError(f"the router's reactor must be a Clock, not {router.reactor!r}")
     client: Client
     if transport == "websocket":
-        client = WebSocketClient(router, transport, ip, query, headers, session_id)
+        client = WebSocketClient(router, transport, ip, query, headers, session_id, plain)
     elif transport == "rawwebsocket":
-        client = RawWebSocketClient(router, transport, ip, query, headers, session_id)
+        client = RawWebSocketClient(router, transport, ip, query, headers, session_id, plain)
     else:
-        client = HTTPClient(router, transport, ip, query, headers, session_id)
+        client = HTTPClient(router, transport, ip, query, headers, session_id, plain)
     client.start()
     return client
 

@@ -14,9 +14,11 @@ from typing import Any, Callable, Union
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
+from twisted.web.server import Site
 
 from ..errors import SockJSError
 from ..router import SockJSRouter
+from ..site import SockJSSite
 from .network import Connection
 
 Message = Union[str, bytes]
@@ -54,6 +56,7 @@ class Client:
         query: str,
         headers: Mapping[str, str] | None,
         session_id: str | None,
+        plain: bool,
     ) -> None:
         self.router = router
         self.transport = transport
@@ -65,7 +68,7 @@ class Client:
         self._query = query
         self._headers = {name.replace("-", "_"): value for name, value in (headers or {}).items()}
         self._clock: Clock = router.reactor
-        self._resource = router.resource()
+        self._site = _site(router, plain)
         self._messages: list[Any] = []
         self._taken = 0
         self._over = False
@@ -194,7 +197,7 @@ class Client:
 
     def _connect(self, reader: Callable[[bytes], object], lost: Callable[[], object]) -> Connection:
         """Open a connection; the callbacks hear of it when the client reads."""
-        connection = Connection(self._resource, self._clock, self._ip)
+        connection = Connection(self._site, self._clock, self._ip)
         transport = connection.transport
         transport.slow = not self._reading
         transport.reader = lambda data: self._read(lambda: reader(data))
@@ -275,3 +278,15 @@ class Client:
                 self._todo.popleft()()
         finally:
             self._acting = False
+
+
+def _site(router: SockJSRouter, plain: bool) -> Site:
+    site: Site
+    if plain:
+        site = Site(router.resource(), reactor=router.reactor)
+        site.timeOut = None
+    else:
+        limit = router.settings.max_body_size
+        routers = {router.prefix: router}
+        site = SockJSSite(router.resource(), limit, routers, reactor=router.reactor)
+    return site

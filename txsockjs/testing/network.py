@@ -1,4 +1,4 @@
-"""`Connection`: a client's end of one HTTP connection to a resource, in memory.
+"""`Connection`: a client's end of one HTTP connection to a site or a resource, in memory.
 
 What is sent to it can be read whole (``received``) or as it comes (``take``, ``reader``).
 `Transport` is the server's end, at which the network's faults are felt. Used by the clients here,
@@ -19,6 +19,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
+from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 
@@ -124,11 +125,17 @@ class Transport(StringTransportWithDisconnection):
 
 
 class Connection:
-    """One connection of a client, at the address ``peer``, to a `twisted.web` resource."""
+    """One connection of a client, at the address ``peer``, to a site or to a resource.
 
-    def __init__(self, resource: Any, clock: Clock, peer: str = "192.0.2.1") -> None:
-        site = Site(resource, reactor=clock)
-        site.timeOut = None
+    A resource is served by a plain site of `twisted.web`, without time-outs.
+    """
+
+    def __init__(self, served: Site | IResource, clock: Clock, peer: str = "192.0.2.1") -> None:
+        if isinstance(served, Site):
+            site = served
+        else:
+            site = Site(served, reactor=clock)
+            site.timeOut = None
         self.transport = Transport(clock, peer)
         protocol: Any = site.buildProtocol(self.transport.getPeer())
         self.transport.protocol = protocol
