@@ -155,8 +155,8 @@ def test_what_is_wrong_is_refused_when_the_string_is_read(string, words):
         serverFromString(MemoryReactorClock(), string)
 
 
-def test_what_only_the_router_refuses_fails_the_listening():
-    endpoint = serverFromString(MemoryReactorClock(), "sockjs:tcp\\:80:prefix=/a%b")
+def test_settings_that_do_not_go_together_fail_the_listening():
+    endpoint = serverFromString(MemoryReactorClock(), "sockjs:tcp\\:80:max_body_size=1")
     failures = []
     endpoint.listen(Factory.forProtocol(Echo)).addErrback(failures.append)
     assert failures[0].check(SettingsError)
