@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, NoReturn, Union
+from typing import Callable, NoReturn, Union
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -41,8 +41,8 @@ class Kind:
     """A rule in words that completes "must be ...", its check, and its parser."""
 
     rule: str
-    check: Callable[[Any], Any]
-    parse: Callable[[str], Any]
+    check: Callable[[object], object]
+    parse: Callable[[str], object]
 
 
 def optional(kind: Kind) -> Kind:
@@ -108,7 +108,7 @@ def _parse_switch(text: str) -> bool:
         _refuse_text(text)
 
 
-def _switch_or_function(value: object) -> Any:
+def _switch_or_function(value: object) -> object:
     return value if callable(value) else _switch(value)
 
 
@@ -118,11 +118,11 @@ def _url(value: object) -> str:
     return value
 
 
-def _url_or_function(value: object) -> Any:
+def _url_or_function(value: object) -> object:
     return value if callable(value) else _url(value)
 
 
-def _items(value: object) -> list[Any]:
+def _items(value: object) -> list[object]:
     """Spread a collection; one string stands for itself, not for its characters."""
     if isinstance(value, str):
         return [value]
@@ -155,7 +155,7 @@ def origin(value: object) -> str:
     return f"{scheme}://{host}:{int(port)}"
 
 
-def _origins(value: object) -> Any:
+def _origins(value: object) -> object:
     if callable(value):
         return value
     items = _items(value)
@@ -179,25 +179,28 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(map(_network, [value] if single else _items(value)))
 
 
+def _token(value: object) -> str:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise Unfit(value)
+    return value
+
+
 def _tokens(value: object) -> tuple[str, ...]:
     if isinstance(value, (set, frozenset)):  # which has no order
         raise Unfit(value)
-    items = _items(value)
-    for item in items:
-        if not isinstance(item, str) or not _TOKEN.fullmatch(item):
-            raise Unfit(item)
-    return tuple(items)
+    return tuple(map(_token, _items(value)))
 
 
 def names(known: tuple[str, ...], aliases: Mapping[str, str]) -> Kind:
     """Accept any of the known names, in any number; an alias stands for one of them."""
 
+    def named(value: object) -> str:
+        if not isinstance(value, str) or (value not in known and value not in aliases):
+            raise Unfit(value)
+        return aliases.get(value, value)
+
     def check(value: object) -> frozenset[str]:
-        items = _items(value)
-        for item in items:
-            if item not in known and item not in tuple(aliases):
-                raise Unfit(item)
-        return frozenset(aliases.get(item, item) for item in items)
+        return frozenset(map(named, _items(value)))
 
     return Kind(f"names among {', '.join(known)}", check, _parse_list)
 

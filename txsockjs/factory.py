@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
 
 from .http.prefix import check_prefix
-from .protocols.connection import connection_class
+from .protocols.connection import ProtocolFactory, connection_class
 from .protocols.options_1x import translated
 from .router import SockJSRouter
 from .server.root import Root
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SockJSFactory", "SockJSMultiFactory", "SockJSResource"]
 
-Given = Union[None, Settings, Mapping[str, Any]]
+Given = Union[None, Settings, Mapping[str, object]]
 
 
 class Keywords(SettingsKeywords, total=False):
@@ -56,12 +56,16 @@ class SockJSMultiFactory(SockJSSite):
         self._root = Root()
         super().__init__(self._root, Settings().max_body_size, reactor=reactor)
         self.routers: list[SockJSRouter] = []
-        self._factories: list[Any] = []
+        self._factories: list[ProtocolFactory] = []
         self._clock = reactor
         self._trigger: Any | None = None
 
     def addFactory(
-        self, factory: Any, prefix: str, options: Given = None, **settings: Unpack[Keywords]
+        self,
+        factory: ProtocolFactory,
+        prefix: str,
+        options: Given = None,
+        **settings: Unpack[Keywords],
     ) -> SockJSRouter:
         """Serve ``factory`` at ``prefix``, such as ``/chat``, and return its endpoint.
 
@@ -119,7 +123,7 @@ class SockJSFactory(SockJSMultiFactory):
 
     def __init__(
         self,
-        factory: Any,
+        factory: ProtocolFactory,
         options: Given = None,
         *,
         prefix: str = "",
@@ -143,7 +147,7 @@ class RouterResource(Resource):
         super().__init__()
         self.router = router
         self._resource = router.resource()
-        self._started: list[Any] = []
+        self._started: list[ProtocolFactory] = []
 
     def render(self, request: Any) -> Any:
         """Answer a request for a URL of the router."""
@@ -153,12 +157,12 @@ class RouterResource(Resource):
         """End all sessions, stop the factories, and fire when that is done."""
         return self.router.close(patience=patience).addCallback(self._stop)
 
-    def start(self, factory: Any) -> None:
+    def start(self, factory: ProtocolFactory) -> None:
         """Start ``factory`` as soon as the reactor runs, and stop it in `close`."""
         # A resource is never told that it is served, and what a factory starts may need a reactor.
         self.router.reactor.callWhenRunning(self._start, factory)
 
-    def _start(self, factory: Any) -> None:
+    def _start(self, factory: ProtocolFactory) -> None:
         if not self.router.closing:
             self._started.append(factory)
             factory.doStart()
@@ -179,7 +183,7 @@ class SockJSResource(RouterResource):
 
     def __init__(
         self,
-        factory: Any,
+        factory: ProtocolFactory,
         options: Given = None,
         *,
         reactor: Any = None,
@@ -191,7 +195,7 @@ class SockJSResource(RouterResource):
 
 
 def make_router(
-    factory: Any, prefix: str, options: Given, keywords: Keywords, reactor: Any
+    factory: ProtocolFactory, prefix: str, options: Given, keywords: Keywords, reactor: Any
 ) -> SockJSRouter:
     """Make the router that serves ``factory``."""
     options, settings = merged_options(options, keywords)

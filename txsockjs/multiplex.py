@@ -18,9 +18,10 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from .actors.connection import SockJSConnection, check_class
+from .actors.interfaces import SessionForConnection
 from .errors import SettingsError
 from .factory import Given, Keywords, RouterResource, merged_options
-from .protocols.connection import checked_encoding, connection_class
+from .protocols.connection import ProtocolFactory, checked_encoding, connection_class
 from .router import SockJSRouter
 from .transports.channel import ChannelReceiver, ChannelServer, Service, wire_name
 
@@ -85,7 +86,7 @@ class MultiplexConnection(SockJSConnection):
         """Make a subclass with these channels."""
         return type(cls.__name__, (cls,), {"channels": channels})
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: SessionForConnection) -> None:
         super().__init__(session)
         self._server = self._services.server_for(session.server)
         self._subscribed: dict[str, ChannelReceiver] = {}
@@ -190,7 +191,7 @@ class SockJSMultiplexResource(RouterResource):
         """Serve a `SockJSConnection` class to clients that subscribe to ``name``."""
         self._services.add(name, connection)
 
-    def addFactory(self, name: str, factory: Any) -> None:
+    def addFactory(self, name: str, factory: ProtocolFactory) -> None:
         """Serve an ordinary Twisted factory: each subscription is a connection to it.
 
         The factory is started when the reactor runs and stopped by `close`.

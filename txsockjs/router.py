@@ -57,7 +57,7 @@ class SockJSRouter:
         self,
         connection: type[SockJSConnection],
         prefix: str = "",
-        settings: None | Settings | Mapping[str, Any] = None,
+        settings: None | Settings | Mapping[str, object] = None,
         reactor: Any = None,  # to type checkers, the global one is a module
         **overrides: Unpack[SettingsKeywords],
     ) -> None:

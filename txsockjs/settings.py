@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack  # which every type checker brings
 
+    _Field = dataclasses.Field[Any]  # each setting has a type of its own
     _Networks = Union[str, Network, IPv4Address, IPv6Address]
 
 KIB, MIB = 1024, 1024 * 1024
@@ -186,8 +187,8 @@ class Settings:
     @classmethod
     def merged(
         cls,
-        base: Settings | Mapping[str, Any] | None,
-        overrides: Mapping[str, Any],
+        base: Settings | Mapping[str, object] | None,
+        overrides: Mapping[str, object],
     ) -> Settings:
         """Give ``base`` with ``overrides`` laid over it."""
         if isinstance(base, Settings):
@@ -220,18 +221,18 @@ def unknown(name: object) -> SettingsError:
     return SettingsError(f"unknown setting {name!r}{hint}")
 
 
-def _table() -> dict[str, dataclasses.Field[Any]]:
+def _table() -> dict[str, _Field]:
     return {field.name: field for field in dataclasses.fields(Settings)}
 
 
-def _named(values: Mapping[Any, Any]) -> dict[str, Any]:
+def _named(values: Mapping[Any, object]) -> dict[str, Any]:
     for name in values:
         if not isinstance(name, str):
             raise unknown(name)
     return dict(values)
 
 
-def _checked(field: dataclasses.Field[Any], value: object) -> Any:
+def _checked(field: _Field, value: object) -> object:
     kind: Kind = field.metadata["kind"]
     try:
         return kind.check(value)
@@ -239,6 +240,6 @@ def _checked(field: dataclasses.Field[Any], value: object) -> Any:
         raise _misfit(field, unfit) from None
 
 
-def _misfit(field: dataclasses.Field[Any], unfit: kinds.Unfit) -> SettingsError:
+def _misfit(field: _Field, unfit: kinds.Unfit) -> SettingsError:
     kind: Kind = field.metadata["kind"]
     return SettingsError(f"{field.name} must be {kind.rule}, not {unfit.culprit!r}")

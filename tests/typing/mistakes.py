@@ -28,6 +28,7 @@ Settings(disable_nagle=None)  # is an error
 Settings(max_sessions="many")  # is an error
 Settings().heartbeat_delay = 1  # is an error
 SockJSFactory(Factory(), heartbeat_delai=1)  # is an error
+SockJSFactory(Chat)  # is an error
 SockJSResource(Factory(), fallback_encoding=1)  # is an error
 SockJSMultiFactory().addFactory(Factory(), "/a", heartbeat_delai=1)  # is an error
 SockJSMultiplexResource(heartbeat_delai=1)  # is an error

@@ -5,7 +5,7 @@ Rules: each session is a connection to the factory, its protocol has a `SockJSTr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
@@ -14,14 +14,27 @@ from .text import REPLACE
 from .transport import SockJSTransport
 
 
+class ProtocolFactory(Protocol):
+    """`IProtocolFactory`, for type checkers that do not know zope.interface."""
+
+    def buildProtocol(self, addr: Any, /) -> Any:
+        """Make a protocol for a connection, or return None to refuse it."""
+
+    def doStart(self) -> None:
+        """Note that one more port or resource serves the factory."""
+
+    def doStop(self) -> None:
+        """Note that one of them is gone."""
+
+
 class ProtocolConnection(SockJSConnection):
     """One client's connection to a protocol of ``factory``, which a subclass has."""
 
-    factory: Any
+    factory: ProtocolFactory
     fallback_encoding: str | None = None
     transport: SockJSTransport | None = None
 
-    def on_open(self, info: ConnectionInfo) -> Any:
+    def on_open(self, info: ConnectionInfo) -> object:
         """Build the protocol and connect it; refuse the client if there is none."""
         transport = SockJSTransport(self, self.fallback_encoding)
         protocol = self.factory.buildProtocol(transport.getPeer())
@@ -31,7 +44,7 @@ class ProtocolConnection(SockJSConnection):
         transport.opened(protocol)
         return None
 
-    def on_message(self, message: str | bytes) -> Any:
+    def on_message(self, message: str | bytes) -> object:
         """Give the message to the protocol."""
         return None if self.transport is None else self.transport.received(message)
 
@@ -42,7 +55,9 @@ class ProtocolConnection(SockJSConnection):
             transport.lost()
 
 
-def connection_class(factory: Any, fallback_encoding: str | None = None) -> type[SockJSConnection]:
+def connection_class(
+    factory: ProtocolFactory, fallback_encoding: str | None = None
+) -> type[SockJSConnection]:
     """Make the connection class that serves an ordinary Twisted protocol factory."""
     if not callable(getattr(factory, "buildProtocol", None)):
         raise TypeError(f"factory must have a buildProtocol, as IProtocolFactory, not {factory!r}")
@@ -52,21 +67,26 @@ def connection_class(factory: Any, fallback_encoding: str | None = None) -> type
     return type(name, (ProtocolConnection,), namespace)
 
 
-def checked_encoding(name: Any) -> str | None:
+def checked_encoding(name: object) -> str | None:
     """Return the name of a text encoding, ``replace`` or None.
 
     Raises `SettingsError` for anything else.
     """
     if name is None or name == REPLACE:
         return REPLACE if name else None
+    if isinstance(name, str) and _is_encoding(name):
+        return name
+    raise SettingsError(
+        f"fallback_encoding must be a text encoding such as latin-1, replace or none, not {name!r}"
+    )
+
+
+def _is_encoding(name: str) -> bool:
     try:
-        b"x".decode(name, "replace")  # an empty one is not even looked at
-    except (LookupError, TypeError, ValueError):
-        raise SettingsError(
-            "fallback_encoding must be a text encoding such as latin-1, replace or none, "
-            f"not {name!r}"
-        ) from None
-    return str(name)
+        b"x".decode(name, "replace")  # no bytes would not be looked at
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def encoding_from(text: str) -> str | None:

@@ -20,15 +20,15 @@ from ..settings import Settings
 _PACKAGE = __name__.partition(".")[0] + "."
 
 
-def _same(value: Any) -> Any:
+def _same(value: object) -> object:
     return value
 
 
-def _disabled(websocket: Any) -> tuple[str, ...]:
+def _disabled(websocket: object) -> tuple[str, ...]:
     return () if _checked_switch("websocket", websocket) else ("websocket", "rawwebsocket")
 
 
-def _no_proxies(header: Any) -> tuple[str, ...]:
+def _no_proxies(header: object) -> tuple[str, ...]:
     # The old option believed the header of any client. Which networks to trust can't be guessed.
     if header is not None and header != "":
         raise SettingsError(
@@ -43,8 +43,8 @@ class Option:
     """The setting that took an option's place, and how a value or its text becomes one."""
 
     setting: str
-    convert: Callable[[Any], Any] = _same
-    parse: Callable[[str], Any] | None = None
+    convert: Callable[[object], object] = _same
+    parse: Callable[[str], object] | None = None
 
 
 OPTIONS = {
@@ -59,9 +59,9 @@ OPTIONS = {
 }
 
 
-def translated(options: Mapping[str, Any]) -> dict[str, Any]:
+def translated(options: Mapping[str, object]) -> dict[str, Any]:
     """Give the settings that a dictionary of options, or of settings, stands for."""
-    settings = {}
+    settings: dict[str, Any] = {}
     for name, value in options.items():
         option = OPTIONS.get(name)
         if option is None:
@@ -82,7 +82,7 @@ def parsed(name: str, text: str) -> tuple[str, Any]:
     return option.setting, value
 
 
-def _parser(setting: str) -> Callable[[str], Any]:
+def _parser(setting: str) -> Callable[[str], object]:
     return lambda text: Settings.parse(setting, text)
 
 
@@ -93,7 +93,7 @@ def _switch(name: str, text: str) -> bool:
         raise SettingsError(f"{name} must be {SWITCH.rule}, not {text!r}") from None
 
 
-def _checked_switch(name: str, value: Any) -> bool:
+def _checked_switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise SettingsError(f"{name} must be {SWITCH.rule}, not {value!r}")
     return value

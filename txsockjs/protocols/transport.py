@@ -174,7 +174,7 @@ class SockJSTransport:
         self._protocol = protocol
         protocol.makeConnection(self)
 
-    def received(self, message: str | bytes) -> Any:
+    def received(self, message: str | bytes) -> object:
         """Give a message to the protocol; return an awaitable if it has to wait."""
         if self._paused:
             return self._receive_later(message)
