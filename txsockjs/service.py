@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Union
+from typing import Any, TypeVar, Union, cast
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
@@ -29,6 +29,10 @@ from .server.root import Directory, Root
 from .site import SockJSSite
 
 __all__ = ["SockJSService"]
+
+_T = TypeVar("_T")
+# Of a DeferredList: whether each succeeded, and its result or Failure.
+_Results = list[tuple[bool, Any]]
 
 Static = Union[None, str, "os.PathLike[str]", IResource]
 
@@ -57,7 +61,7 @@ class SockJSService(Service):
         stop_timeout: float = 10.0,
     ) -> None:
         reactor = reactor or global_reactor
-        self.routers: list[SockJSRouter] = _listed(routers)
+        self.routers = _listed(routers)
         if not self.routers:
             raise SettingsError("a service must have at least one router, not none")
         root = Root(_fallback(static))
@@ -115,13 +119,13 @@ class SockJSService(Service):
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all is over, but for no longer than the service has to stop."""
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[_Results] = Deferred()
 
         def give_up() -> None:
             self._log.warn("not all had ended after {seconds} s", seconds=self._stop_timeout)
             waiting.callback([])
 
-        def finish(results: Any) -> None:
+        def finish(results: _Results) -> None:
             if timer.active():
                 timer.cancel()
                 waiting.callback(results)
@@ -133,9 +137,9 @@ class SockJSService(Service):
                 self._log.failure("a part of the service did not stop", result)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: _T | Iterable[_T]) -> list[_T]:
     several = isinstance(value, Iterable) and not isinstance(value, str)
-    return list(value) if several else [value]
+    return list(cast("Iterable[_T]", value)) if several else [cast("_T", value)]
 
 
 def _fallback(static: Static) -> IResource | None:

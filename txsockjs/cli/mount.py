@@ -37,7 +37,7 @@ class Mount:
 
     prefix: str
     connection: type[SockJSConnection] | Upstream
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Mount:

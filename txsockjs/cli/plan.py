@@ -58,10 +58,10 @@ class Plan:
 
     listen: list[str] = field(default_factory=list)
     static: str | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
     mounts: list[Mount] = field(default_factory=list)
 
-    def override(self, settings: dict[str, Any]) -> None:
+    def override(self, settings: dict[str, object]) -> None:
         """Let these settings hold for every mount, whatever the file says."""
         self.settings.update(settings)
         self.mounts = [
@@ -89,12 +89,13 @@ class Plan:
             raise SettingsError(f"{path}: {error}") from error
 
     @classmethod
-    def _from(cls, table: dict[str, Any], directory: str) -> Plan:
+    def _from(cls, table: dict[str, object], directory: str) -> Plan:
         _refuse_unknown(table, ("listen", "static", "settings", "mount"))
         listen = table.get("listen", [])
-        plan = cls([listen] if isinstance(listen, str) else listen)
-        if not (isinstance(listen, (str, list)) and all(isinstance(one, str) for one in listen)):
+        endpoints: list[Any] = listen if isinstance(listen, list) else [listen]
+        if not all(isinstance(endpoint, str) for endpoint in endpoints):
             raise SettingsError(f"listen must be an endpoint or a list of them, not {listen!r}")
+        plan = cls(endpoints)
         if "static" in table:
             plan.static = os.path.join(directory, _typed(table, "static", str, "a directory"))
         plan.settings = _typed(table, "settings", dict, "a table", {})
@@ -104,7 +105,7 @@ class Plan:
         return plan
 
 
-def _mount(table: Any) -> Mount:
+def _mount(table: object) -> Mount:
     if not isinstance(table, dict):
         raise SettingsError(f"a mount must be a table, not {table!r}")
     _refuse_unknown(table, ("prefix", "app", "settings", *_BRIDGE))
@@ -115,9 +116,11 @@ def _mount(table: Any) -> Mount:
     return Mount(prefix, _app(name, table), settings)
 
 
-def _app(name: str, table: dict[str, Any]) -> type[SockJSConnection] | Upstream:
+def _app(name: str, table: dict[str, object]) -> type[SockJSConnection] | Upstream:
     app = find_app(name)
-    given = {key: check(table[key]) for key, check in _BRIDGE.items() if key in table}
+    given: dict[str, Any] = {
+        key: check(table[key]) for key, check in _BRIDGE.items() if key in table
+    }
     if isinstance(app, Upstream):
         return dataclasses.replace(app, **given)
     for key in given:
@@ -125,7 +128,7 @@ def _app(name: str, table: dict[str, Any]) -> type[SockJSConnection] | Upstream:
     return app
 
 
-def _checked_timeout(value: object) -> Any:
+def _checked_timeout(value: object) -> object:
     try:
         return SECONDS.check(value)
     except Unfit:
@@ -136,7 +139,7 @@ def _checked_timeout(value: object) -> Any:
 _BRIDGE = {"connect_timeout": _checked_timeout, "fallback_encoding": checked_encoding}
 
 
-def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...]) -> None:
+def _refuse_unknown(table: dict[str, object], known: tuple[str, ...]) -> None:
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -145,7 +148,7 @@ def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...]) -> None:
 
 
 def _typed(
-    table: dict[str, Any], name: str, kind: type[_T], wanted: str, default: _T | None = None
+    table: dict[str, object], name: str, kind: type[_T], wanted: str, default: _T | None = None
 ) -> _T:
     value = table.get(name, default)
     if not isinstance(value, kind):

@@ -69,7 +69,7 @@ class Client:
         self._headers = {name.replace("-", "_"): value for name, value in (headers or {}).items()}
         self._clock: Clock = router.reactor
         self._site = _site(router, plain)
-        self._messages: list[Any] = []
+        self._messages: list[Message] = []
         self._taken = 0
         self._over = False
         self._reading = True
@@ -88,7 +88,7 @@ class Client:
     # -- what a test sees
 
     @property
-    def messages(self) -> list[Any]:
+    def messages(self) -> list[Message]:
         """All messages that came, in order."""
         self._act()
         return self._messages
@@ -116,7 +116,7 @@ class Client:
         """Whether what the client sent waits for the server to take it."""
         raise NotImplementedError
 
-    def take(self) -> list[Any]:
+    def take(self) -> list[Message]:
         """Return the messages that came since the last call."""
         new = self.messages[self._taken :]
         self._taken += len(new)
@@ -186,7 +186,7 @@ class Client:
     def _start(self) -> None:
         raise NotImplementedError
 
-    def _send(self, messages: list[Any]) -> None:
+    def _send(self, messages: list[Message]) -> None:
         raise NotImplementedError
 
     def _close(self) -> None:

@@ -10,7 +10,7 @@ import json
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote_plus, unquote
 
-from .client import Client
+from .client import Client, Message
 from .network import Connection
 
 _CALLBACK = "callback"
@@ -118,7 +118,7 @@ class HTTPClient(Client):
         self._framing = FRAMINGS[self.transport]
         self._receiver: Connection | None = None
         self._sender: Connection | None = None
-        self._unsent: list[str] = []
+        self._unsent: list[Message] = []
 
     @property
     def is_held(self) -> bool:
@@ -156,7 +156,7 @@ class HTTPClient(Client):
         for frame in frames:
             self._frame(frame.encode("latin-1").decode("utf-8"))
 
-    def _send(self, messages: list[Any]) -> None:
+    def _send(self, messages: list[Message]) -> None:
         self._unsent.extend(messages)
         if self._sender is None and self._unsent and not self._over:
             body, self._unsent = json.dumps(self._unsent), []

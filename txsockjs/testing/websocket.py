@@ -10,7 +10,7 @@ import json
 import struct
 from typing import Any
 
-from .client import Client
+from .client import Client, Message
 from .network import Connection
 
 # RFC 6455 section 5.2.
@@ -99,7 +99,7 @@ class WebSocketClient(Client):
 
     # -- out
 
-    def _send(self, messages: list[Any]) -> None:
+    def _send(self, messages: list[Message]) -> None:
         self._say(_TEXT, json.dumps(messages).encode())
 
     def _say(self, opcode: int, payload: bytes) -> None:
@@ -129,7 +129,7 @@ class RawWebSocketClient(WebSocketClient):
     def _message(self, opcode: int, payload: bytes) -> None:
         self._messages.append(payload if opcode == _BINARY else payload.decode())
 
-    def _send(self, messages: list[Any]) -> None:
+    def _send(self, messages: list[Message]) -> None:
         for message in messages:
             if isinstance(message, bytes):
                 self._say(_BINARY, message)
