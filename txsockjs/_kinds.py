@@ -1,8 +1,8 @@
 """The kinds of value a setting can take: what is accepted, and how text becomes one.
 
-A kind knows its rule as words (``> 0 seconds``), a check that gives the value in its final form
-or raises `Unfit`, and a parser for text from a command line. It does not know the setting's name:
-`txsockjs.settings`, its only caller, puts name, rule and culprit into one message. Pure values.
+A kind has a rule in words (``> 0 seconds``), a check that returns the value in its final form or
+raises `Unfit`, and a parser for text from a command line. It does not know the setting's name:
+`txsockjs.settings` puts name, rule and culprit into one message.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _url_or_function(value: object) -> object:
 
 
 def _items(value: object) -> list[object]:
-    """Spread a collection; one string stands for itself, not for its characters."""
+    """Return the items of a collection; a string is one item."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):

@@ -1,7 +1,7 @@
-"""`use_monotonic_time`: a reactor whose time goes by evenly, whatever is done to the wall clock.
+"""`use_monotonic_time`: a reactor whose time does not jump when the wall clock is set.
 
-Rules: it is the program's to decide, before anything is scheduled; ``twistd sockjs`` does, nothing
-else here. What needs the time of day asks `time.time` for it, and never the reactor.
+Rules: a program decides on it, before anything is scheduled; here only ``twistd sockjs`` does. Code
+that needs the time of day calls `time.time`, never the reactor.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from twisted.python.runtime import seconds as wall_clock
 
 
 def use_monotonic_time(reactor: Any = None) -> None:
-    """Let a reactor count by `time.monotonic`, where Twisted's count by the wall clock.
+    """Make a reactor use `time.monotonic`, where Twisted's reactors use the wall clock.
 
-    Else a clock that is set forward by an hour ends every time-out at once, and one that is set
-    back stops all timers, heartbeats among them, for that hour. ``reactor`` is the global one
-    unless given; one that has a time of its own, such as a `Clock`, is left alone.
+    Otherwise setting the clock forward by an hour ends every time-out at once, and setting it back
+    stops all timers, heartbeats among them, for that hour. ``reactor`` is the global one
+    unless given; one with a time of its own, such as a `Clock`, is not changed.
 
-    Call it first of all. Raises `RuntimeError` if calls are pending: they would come at the wrong
-    time. Afterwards ``reactor.seconds()`` is no time of day.
+    Call it before anything else. Raises `RuntimeError` if calls are pending, as they would run at
+    the wrong time. Afterwards ``reactor.seconds()`` is not the time of day.
     """
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415

@@ -2,7 +2,7 @@ r"""The endpoint ``sockjs:``, which wraps another: ``sockjs:tcp\:8080:prefix=/ch
 
 Rules: the wrapped endpoint is the one positional part, its ``:`` and ``=`` escaped; every setting
 is a name after it; what is wrong is refused by name when the string is read. It imports no
-reactor, as twistd reads plugins before it chooses one. Found by Twisted through the plugin.
+reactor, as twistd reads plugins before it chooses one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SockJSServerEndpoint:
         return maybeDeferred(self._listen, protocolFactory)
 
     def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        # It knows Klein, which installs a reactor.
+        # Imports Klein, which installs a reactor; twistd has chosen one by now.
         from .factory import SockJSFactory  # noqa: PLC0415
 
         return self._endpoint.listen(SockJSFactory(factory, reactor=self._reactor, **self._options))
@@ -55,7 +55,7 @@ class SockJSEndpointParser:
 
     prefix = "sockjs"
 
-    # A string may use any name, those of the first two included.
+    # Positional, as a string may use any name: those of the two arguments, too.
     def parseStreamServer(  # type: ignore[override]
         self, reactor: Any, /, *args: Any, **kwargs: Any
     ) -> SockJSServerEndpoint:

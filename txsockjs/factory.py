@@ -47,7 +47,7 @@ SHUTDOWN_PATIENCE = 1.0
 class SockJSMultiFactory(SockJSSite):
     """Serve several factories, each at a prefix of its own.
 
-    ``routers`` are their endpoints.
+    ``routers`` are their routers, which have the sessions.
     """
 
     def __init__(self, *, reactor: Any = None) -> None:
@@ -67,7 +67,7 @@ class SockJSMultiFactory(SockJSSite):
         options: Given = None,
         **settings: Unpack[Keywords],
     ) -> SockJSRouter:
-        """Serve ``factory`` at ``prefix``, such as ``/chat``, and return its endpoint.
+        """Serve ``factory`` at ``prefix``, such as ``/chat``, and return its router.
 
         ``options`` and the keywords are those of `SockJSResource`.
         """
@@ -76,7 +76,7 @@ class SockJSMultiFactory(SockJSSite):
         prefix = check_prefix(prefix)
         router = make_router(factory, prefix, options, settings, self._clock)
         self._root.mount(prefix, router.resource())
-        # The site does not know the endpoint yet when a body comes; each has its own limit too.
+        # A body is read before the site knows whose it is; each router checks its own limit later.
         largest = [one.settings.max_body_size for one in (*self.routers, router)]
         self.max_body_size = max(largest)
         self.routers.append(router)
@@ -101,7 +101,7 @@ class SockJSMultiFactory(SockJSSite):
         super().stopFactory()
 
     def close(self, patience: float | None = None) -> Deferred[Any]:
-        """Refuse new sessions, end all there are, and fire when none is left.
+        """Refuse new sessions, close all there are, and fire when none is left.
 
         Clients that do not come for their close frame are dropped after ``patience`` seconds.
         """
@@ -116,9 +116,9 @@ class SockJSMultiFactory(SockJSSite):
 
 
 class SockJSFactory(SockJSMultiFactory):
-    """Serve one factory; ``prefix`` is where, by default at the root.
+    """Serve one factory; ``prefix`` is its path, the root by default.
 
-    ``options`` and the keywords are those of `SockJSResource`. ``router`` is its endpoint.
+    ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ def make_router(
 
 
 def merged_options(options: Given, keywords: Keywords) -> tuple[None | Settings, dict[str, Any]]:
-    """Make keywords of a mapping, its options of txsockjs 1.x translated; keywords win over it."""
+    """Merge a mapping, in which options of txsockjs 1.x are translated, into the keywords."""
     if isinstance(options, Mapping):
         return None, {**translated(options), **keywords}
     return options, {**keywords}

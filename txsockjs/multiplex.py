@@ -1,7 +1,7 @@
-"""`MultiplexConnection`: many services over one connection, as the clients of the field do it.
+"""`MultiplexConnection`: many services over one connection, for clients of websocket-multiplex.
 
-The framing is that of websocket-multiplex: ``sub,name``, ``msg,name,payload`` and ``uns,name``,
-the name as JavaScript's ``escape`` writes it. What breaks it is ignored, as by the other servers.
+The framing is ``sub,name``, ``msg,name,payload`` and ``uns,name``, the name as JavaScript's
+``escape`` writes it. Other messages are ignored, as by other servers of this framing.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -34,13 +34,13 @@ class Services:
 
     def __init__(self, channels: Mapping[str, type[SockJSConnection]]) -> None:
         self._services: dict[str, Service] = {}
-        # By the id of their router, which they keep alive; they live as long as they carry.
+        # By the id of their router. A server keeps its router alive, and sessions their server.
         self._servers: WeakValueDictionary[int, ChannelServer] = WeakValueDictionary()
         for name, connection in channels.items():
             self.add(name, connection)
 
     def add(self, name: str, connection: type[SockJSConnection]) -> None:
-        """Serve ``connection``, a `SockJSConnection` class, to who subscribes to ``name``."""
+        """Serve a `SockJSConnection` class to clients that subscribe to ``name``."""
         if not isinstance(name, str) or not name:
             raise SettingsError(f"a channel's name must be a str that is not empty, not {name!r}")
         if not (isinstance(connection, type) and issubclass(connection, SockJSConnection)):
@@ -58,7 +58,7 @@ class Services:
         return self._services.get(name)
 
     def server_for(self, router: Any) -> ChannelServer:
-        """Return what the channels of a router's sessions have for a server."""
+        """Return the server of the channels that a router's sessions carry."""
         server = self._servers.get(id(router))
         if server is None:
             server = self._servers[id(router)] = ChannelServer(router)
@@ -126,12 +126,12 @@ class MultiplexConnection(SockJSConnection):
     def _subscribe(self, name: str) -> Deferred[None] | None:
         service = self._services.get(name)
         if service is None:
-            # A client would wait for ever otherwise.
+            # The client would wait for ever otherwise: the framing has no other refusal.
             self.send(f"uns,{name}")
             return None
         leaving = self._leaving.pop(name, None)
         if leaving is not None:
-            # Or one client could leave any number of them behind, each with what it has to handle.
+            # Otherwise a client could leave any number of channels with unhandled messages behind.
             return leaving.addCallback(lambda _: self._subscribe(name))
         channel = self._subscribed[name] = ChannelReceiver(service, self._server, self)
         channel.session.subscribed(channel)
@@ -140,7 +140,7 @@ class MultiplexConnection(SockJSConnection):
     # -- told by the channels
 
     def watch(self) -> None:
-        """Hold the channels' producers from now on, while the client is slower than they are."""
+        """Pause the channels' producers from now on whenever the client reads too slowly."""
         if not self._watching:
             self._watching = True
             self.register_producer(self, True)
@@ -157,13 +157,13 @@ class MultiplexConnection(SockJSConnection):
     # -- told by the session, as a producer
 
     def pauseProducing(self) -> None:
-        """Hold the channels' producers."""
+        """Pause the channels' producers."""
         self.held = True
         for channel in list(self._subscribed.values()):
             channel.session.hold()
 
     def resumeProducing(self) -> None:
-        """Let the channels' producers go on."""
+        """Resume the channels' producers."""
         self.held = False
         for channel in list(self._subscribed.values()):
             channel.session.resume()

@@ -1,8 +1,9 @@
 """`SockJSService`: routers on one Site, listening on endpoints, as part of an `Application`.
 
-Ports are opened with privileges, so that low ones work and one in use ends the start. Stopping is
-orderly: no new sessions; every session gets its close frame and ``on_close``; then ports close and
-the connections that are left are dropped. Each step has a bounded time.
+Rules: ports are opened in `privilegedStartService`, so that ports below 1024 work and one that is
+in use ends the start. Stopping is orderly: new sessions are refused; every session gets its close
+frame and ``on_close``; then ports are closed and the connections that are left dropped. Each step
+has a bounded time.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -36,7 +37,7 @@ _Results = list[tuple[bool, Any]]
 
 Static = Union[None, str, "os.PathLike[str]", IResource]
 
-# How long connections may take to send what is left for them, once their sessions are over.
+# How long connections may take, in seconds, to send their last bytes once all sessions are over.
 DROP_DELAY = 2.0
 POLL_INTERVAL = 0.05
 
@@ -72,7 +73,7 @@ class SockJSService(Service):
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
         routed = {router.prefix: router for router in self.routers}
-        # The Site does not know the router yet when a body comes; the router has its own limit.
+        # A body is read before the site knows whose it is; the router checks its own limit later.
         largest = max(router.settings.max_body_size for router in self.routers)
         self.site = SockJSSite(root, largest, routed, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))
@@ -101,8 +102,8 @@ class SockJSService(Service):
         return self._stopped
 
     async def _stop(self) -> None:
-        # The ports stay open meanwhile: between two polls a client has no connection, and it
-        # must come back once more for its close frame. New sessions are refused by the routers.
+        # The ports stay open meanwhile: between two polls a client has no connection, and it has to
+        # poll once more to get its close frame. The routers refuse new sessions.
         await self._bounded(
             [maybeDeferred(router.close, patience=self._stop_timeout) for router in self.routers]
         )
@@ -110,7 +111,9 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
             transport.loseConnection()
-        polls = round(DROP_DELAY / POLL_INTERVAL)  # counted, as a stall sends nothing
+        polls = round(
+            DROP_DELAY / POLL_INTERVAL
+        )  # counted, not timed: nothing is sent while the process is stopped
         while self.site.connections() and polls:
             polls -= 1
             await deferLater(self._reactor, POLL_INTERVAL)
@@ -118,7 +121,7 @@ class SockJSService(Service):
             transport.abortConnection()
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
-        """Wait until all is over, but for no longer than the service has to stop."""
+        """Wait until all of these fired, for ``stop_timeout`` at most."""
         waiting: Deferred[_Results] = Deferred()
 
         def give_up() -> None:

@@ -3,7 +3,7 @@
 Each field holds its default, its kind (what is accepted) and its help line, so that defaults,
 errors, command-line options and documentation come from one place. A `Settings` is checked when
 it is made and never changes after that; `dataclasses.replace` makes a checked copy. Unknown names
-and nonsense values raise `SettingsError`. Calls `txsockjs._kinds`; called by everything above.
+and wrong values raise `SettingsError`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 KIB, MIB = 1024, 1024 * 1024
 
-# Names that sockjs-tornado has, and what they are here. None is translated: hosts that could open
-# websockets from a page are not origins that may use every transport.
+# Names that sockjs-tornado has, and what they are here. None is translated: a host that may open
+# websockets is not the same as an origin that may use every transport.
 _FORMER = {
     "websocket_allow_origin": "allowed_origins, a list of origins such as https://example.com",
     "user_settings": "the argument settings",
@@ -85,7 +85,7 @@ class Settings:
     session_check_interval: float = _setting(
         1.0,
         kinds.SECONDS,
-        "how often expired sessions are looked for and new ones get their timer, in seconds",
+        "how often expired sessions are removed and heartbeats of new ones started, in seconds",
     )
     response_limit: int = _setting(
         128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"
@@ -190,7 +190,7 @@ class Settings:
         base: Settings | Mapping[str, object] | None,
         overrides: Mapping[str, object],
     ) -> Settings:
-        """Give ``base`` with ``overrides`` laid over it."""
+        """Return ``base`` with ``overrides`` in place of its own values."""
         if isinstance(base, Settings):
             return dataclasses.replace(base, **_named(overrides))
         if base is None or isinstance(base, Mapping):
@@ -212,7 +212,7 @@ class Settings:
 
 
 def unknown(name: object) -> SettingsError:
-    """Give the error for a name that is no setting, with the one that was probably meant."""
+    """Return the error for an unknown setting, with the name that was probably meant."""
     written = str(name).replace("-", "_")
     if written in _FORMER:
         return SettingsError(f"unknown setting {name!r}, it is {_FORMER[written]} now")

@@ -1,4 +1,4 @@
-"""``broadcast(data, transports)``, where txsockjs 1.x had it. Used by programs."""
+"""``broadcast(data, transports)``, where txsockjs 1.x had it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["broadcast"]
 
 
 def broadcast(data: str | Data, transports: Iterable[Any]) -> None:
-    """Write the same data to many transports; what is text is encoded for them all at once."""
+    """Write the same data to many transports; text is encoded once for all of them."""
     if isinstance(data, str):
         data = encoded(data)
     else:

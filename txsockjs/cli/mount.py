@@ -3,8 +3,8 @@
 The application is the dotted name of a `SockJSConnection`, or ``endpoint:`` and the client
 endpoint that its sessions are bridged to.
 
-Text is checked here, before anything is started; what is wrong raises `SettingsError` in one line.
-Called by `txsockjs.cli.options` and `txsockjs.cli.plan`.
+Rules: text is checked here, before anything is started; what is wrong raises `SettingsError` in one
+line.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ..protocols.gateway import Upstream
 
 ENDPOINT = "endpoint:"
 _CLIENTS = ("tcp", "tls", "ssl", "unix")
-# A prefix may have an equals sign in it, and so may an endpoint that was meant.
+# A prefix may contain an equals sign. So may an endpoint that lacks its ``endpoint:``.
 _MOUNT = re.compile(rf"(.*?)=((?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Mount:
-    """What is served, the prefix it is served at, and the settings it has of its own."""
+    """What is served, its prefix, and the settings that hold for it alone."""
 
     prefix: str
     connection: type[SockJSConnection] | Upstream
@@ -51,14 +51,14 @@ class Mount:
         return cls(check_prefix(match[1]), find_connection(match[2]))
 
     def connection_on(self, reactor: Any) -> type[SockJSConnection]:
-        """Give the connection class; raise `SettingsError` for an endpoint that is none."""
+        """Return the connection class; raise `SettingsError` if an endpoint can't be parsed."""
         if isinstance(self.connection, Upstream):
             return self.connection.connection(reactor)
         return self.connection
 
 
 def find_app(text: str) -> type[SockJSConnection] | Upstream:
-    """Give what ``dotted.Name`` or ``endpoint:DESCRIPTION`` stands for."""
+    """Return what ``dotted.Name`` or ``endpoint:DESCRIPTION`` names."""
     if text.startswith(ENDPOINT):
         return Upstream(text[len(ENDPOINT) :])
     return find_connection(text)
@@ -89,7 +89,7 @@ def find_connection(name: str) -> type[SockJSConnection]:
 
 
 def _hint(name: str, found: object = None) -> str:
-    """Guess what was meant."""
+    """Return words that suggest what was probably meant, or nothing."""
     meant = re.sub(r"\.py\b", "", name).replace("/", ".").replace(":", ".").strip(".")
     if name.partition(":")[0] in _CLIENTS:
         meant = ENDPOINT + name
@@ -109,11 +109,11 @@ def _is_connection_of(module: ModuleType, value: object) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    """Say what went wrong, and where, if that was in the module that was imported."""
+    """Describe an error of an import, and where it happened if that was in the imported module."""
     words = " ".join(str(error).split())
     place = traceback.extract_tb(error.__traceback__)[-1]
     if place.filename == reflect.__file__:
-        # Nothing was imported but the look-up itself failed, or the module can't be compiled.
+        # Raised by the look-up itself: an attribute is missing, or the module can't be compiled.
         return f"SyntaxError: {words}" if isinstance(error, SyntaxError) else words
     return (
         f"{type(error).__name__}: {words} ({os.path.basename(place.filename)}, line {place.lineno})"

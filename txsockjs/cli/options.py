@@ -1,9 +1,8 @@
 """`Options`: the command line of ``twistd sockjs``, which ends in a `Plan`.
 
-Every setting is an option, made from the settings table. The command line wins over the file that
-``--config`` names; mounts of both are served. Wrong options raise `usage.UsageError`, or end the
-process with that one line when twistd itself reads them: it would print all its help before it.
-Called by `txsockjs.service`; calls `txsockjs.cli.plan`, `txsockjs.cli.mount`, `txsockjs.settings`.
+Rules: every setting is an option, made from the settings table. The command line overrides the file
+that ``--config`` names; mounts of both are served. Wrong options raise `usage.UsageError`; under
+twistd they end the process with one line instead, as twistd would print all of its help before it.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -41,7 +40,7 @@ def _in_words(default: object) -> str:
 
 
 def _read_as(mounts: list[Mount], text: str) -> None:
-    """Give the mounts that bridge to an endpoint this encoding, whatever the file says."""
+    """Set the encoding of all mounts that bridge to an endpoint, in place of the file's."""
     encoding = encoding_from(text)
     bridges = [mount for mount in mounts if isinstance(mount.connection, Upstream)]
     if not bridges:
@@ -52,12 +51,12 @@ def _read_as(mounts: list[Mount], text: str) -> None:
             mounts[number] = dataclasses.replace(mount, connection=upstream)
 
 
-# Each setting by the name of its option; what is given stays text until all of it is checked.
+# Each setting by the name of its option; values stay text until all options are parsed.
 SETTINGS = {field.name.replace("_", "-"): field for field in dataclasses.fields(Settings)}
 
 
 class Options(usage.Options):
-    """What to serve, and how. ``plan`` holds the outcome once the options are parsed."""
+    """What to serve, and how. ``plan`` is there once the options are parsed."""
 
     synopsis = "[options]"
     longdesc = (
@@ -80,7 +79,7 @@ class Options(usage.Options):
             "fallback-encoding",
             None,
             None,
-            "What an endpoint: says that is no UTF-8 is read as, or replace. [default: none]",
+            "Encoding of what an endpoint: sends that is not UTF-8, or replace. [default: none]",
         ],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
         *(
@@ -111,7 +110,7 @@ class Options(usage.Options):
         super().opt_version()
 
     def parseOptions(self, options: list[str] | None = None) -> None:
-        """Parse a command line; under twistd, what is wrong ends the process with one line."""
+        """Parse a command line; under twistd, an error ends the process with one line."""
         try:
             super().parseOptions(options)
         except (usage.UsageError, SettingsError) as error:
@@ -121,7 +120,7 @@ class Options(usage.Options):
             sys.exit(f"sockjs: {message}")
 
     def _hint(self, cause: BaseException | None) -> str:
-        """Guess which option was meant; no guess unless ``cause`` says that there is none."""
+        """Suggest an option if ``cause`` is that the given one does not exist."""
         if not isinstance(cause, getopt.GetoptError):
             return ""
         known = [name.rstrip("=") for name in self.longOpt]
@@ -133,12 +132,12 @@ class Options(usage.Options):
         return f", did you mean {' or '.join(f'--{name}' for name in near)}?" if near else ""
 
     def parseArgs(self, *rest: str) -> None:
-        """Refuse what belongs to no option."""
+        """Refuse arguments that belong to no option."""
         if rest:
             raise usage.UsageError(f"unexpected {rest[0]!r}; an application is named with --app")
 
     def postOptions(self) -> None:
-        """Lay the command line over the file, if there is one."""
+        """Override the settings of the file, if there is one, by those of the command line."""
         plan = Plan.read(self["config"]) if self["config"] is not None else Plan()
         plan.listen = self._listen or plan.listen or [DEFAULT_LISTEN]
         if self["static"] is not None:

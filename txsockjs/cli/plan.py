@@ -1,4 +1,4 @@
-"""`Plan`: everything ``twistd sockjs`` shall serve, and how a TOML file describes it.
+"""`Plan`: everything that ``twistd sockjs`` is to serve, and how a TOML file describes it.
 
 ::
 
@@ -19,8 +19,8 @@
     connect_timeout = 5
     fallback_encoding = "latin-1"
 
-A file is checked when it is read; what is wrong raises `SettingsError` in one line that names the
-file. Called by `txsockjs.cli.options`; calls `txsockjs.cli.mount` and `txsockjs.settings`.
+Rules: a file is checked when it is read; what is wrong raises `SettingsError` in one line, with the
+name of the file.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Plan:
     mounts: list[Mount] = field(default_factory=list)
 
     def override(self, settings: dict[str, object]) -> None:
-        """Let these settings hold for every mount, whatever the file says."""
+        """Set these settings for every mount, in place of those of the file."""
         self.settings.update(settings)
         self.mounts = [
             dataclasses.replace(mount, settings={**mount.settings, **settings})
@@ -70,7 +70,7 @@ class Plan:
         ]
 
     def settings_of(self, mount: Mount) -> Settings:
-        """Give the settings of one mount: its own where it has them, else those of the plan."""
+        """Return the settings of one mount: its own where it has them, else those of the plan."""
         return Settings.merged(self.settings, mount.settings)
 
     @classmethod
@@ -135,7 +135,7 @@ def _checked_timeout(value: object) -> object:
         raise SettingsError(f"connect_timeout must be {SECONDS.rule}, not {value!r}") from None
 
 
-# What can be said about a mount that bridges to an endpoint, and the check of each.
+# The keys that only a mount that bridges to an endpoint may have, and the check of each.
 _BRIDGE = {"connect_timeout": _checked_timeout, "fallback_encoding": checked_encoding}
 
 

@@ -34,7 +34,7 @@ class StartError(SockJSError, SystemExit):
 
 
 class _Process(SockJSService):
-    """The service as a whole twistd process: its last words and its exit code."""
+    """The service as a process of its own, which ends with a message and an exit code."""
 
     def privilegedStartService(self) -> None:
         """Listen; raise `StartError` if an endpoint fails at once."""
@@ -52,7 +52,7 @@ class _Process(SockJSService):
         if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
             return
         signal.signal(signal.SIGTERM, self._stop_on_signal)
-        # The end of a terminal, and nothing under nohup.
+        # Sent when a terminal is closed; nohup has set it to be ignored.
         hangup = getattr(signal, "SIGHUP", None)  # not on Windows
         if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
             signal.signal(hangup, self._stop_on_signal)
@@ -72,7 +72,7 @@ class Options(PlainOptions):
     """The command line under twistd, where the process has the reactor for itself."""
 
     def parseOptions(self, options: list[str] | None = None) -> None:
-        """Let time be monotonic before an application is imported, which may schedule calls."""
+        """Make time monotonic first: importing an application may schedule calls."""
         if self.parent is not None:
             try:
                 use_monotonic_time(global_reactor)
@@ -82,7 +82,7 @@ class Options(PlainOptions):
 
 
 def makeService(options: PlainOptions) -> SockJSService:
-    """Make what a parsed command line asks for: its mounts, or the demo if there are none."""
+    """Make the service of a parsed command line: its mounts, or the demo if there are none."""
     plan, reactor = options.plan, global_reactor
     try:
         if plan.mounts:

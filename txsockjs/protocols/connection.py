@@ -45,11 +45,11 @@ class ProtocolConnection(SockJSConnection):
         return None
 
     def on_message(self, message: str | bytes) -> object:
-        """Give the message to the protocol."""
+        """Pass the message to the protocol, as bytes."""
         return None if self.transport is None else self.transport.received(message)
 
     def on_close(self) -> None:
-        """Tell the protocol."""
+        """Tell the protocol that its connection is lost."""
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.lost()

@@ -1,9 +1,8 @@
 """`Upstream`: a client endpoint that sessions are bridged to, with no application between.
 
-Rules: each session has one connection of its own; bytes go through as they are, text or binary;
-the slower side holds the faster one; whoever ends, the other side is ended and the browser hears
-why. Clients get fixed words, the log the details. It is an ordinary protocol, served as any other
-by `txsockjs.protocols.connection`. Called by `txsockjs.cli.mount` and `txsockjs.service`.
+Rules: each session has a connection of its own; bytes pass unchanged, text or binary; the faster
+side is paused while the slower one does not read. When one side ends, the other is closed, and the
+browser is told why: in fixed words, while details go to the log.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -34,7 +33,7 @@ _log = Logger()
 
 CONNECT_TIMEOUT = 30.0
 
-# How long an upstream has, in seconds, to read what a browser that left had sent.
+# How long an upstream has, in seconds, to read what a browser sent before it left.
 CLOSE_TIMEOUT = 30.0
 
 UPSTREAM_CLOSED: Reason = (3000, "Upstream closed the connection")
@@ -50,8 +49,8 @@ _TIMEOUTS = (error.TimeoutError, defer.TimeoutError)
 class Upstream:
     """A client endpoint as text, such as ``tcp:irc.example.net:6667``, and how to bridge to it.
 
-    ``connect_timeout`` is in seconds; ``fallback_encoding`` is what bytes that are no UTF-8 are
-    read as, where a browser can only be sent text (see `SockJSTransport`).
+    ``connect_timeout`` is in seconds; ``fallback_encoding`` is the encoding of bytes that are not
+    UTF-8, where a browser can only be sent text (see `SockJSTransport`).
     """
 
     description: str
@@ -59,7 +58,7 @@ class Upstream:
     fallback_encoding: str | None = None
 
     def connection(self, reactor: Any) -> type[SockJSConnection]:
-        """Give the connection class that bridges to it.
+        """Make the connection class that bridges to it.
 
         Raises `SettingsError` if the text describes no endpoint.
         """
@@ -98,7 +97,7 @@ class Gateway(Factory):
 class Bridge(Protocol):
     """The browser's end: it connects upstream and passes on what the browser sends.
 
-    It is the producer of the upstream connection, which so holds the browser.
+    It is the producer of the upstream connection, so that a slow upstream pauses the browser.
     """
 
     transport: SockJSTransport
@@ -113,7 +112,7 @@ class Bridge(Protocol):
     # -- the browser
 
     def connectionMade(self) -> None:
-        """Connect upstream; the browser waits meanwhile."""
+        """Connect upstream; what the browser sends waits until that is done."""
         self.transport.pauseProducing()
         gateway = self._gateway
         self._connecting = gateway.endpoint.connect(_UpstreamFactory(self))
@@ -127,7 +126,7 @@ class Bridge(Protocol):
             self._upstream.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Let what the browser sent arrive, if the upstream reads it, and close upstream."""
+        """Close upstream, once it has read what the browser sent, for `CLOSE_TIMEOUT` at most."""
         self._over = True
         if self._upstream is not None:
             upstream, self._upstream = self._upstream, None
@@ -141,7 +140,7 @@ class Bridge(Protocol):
     # -- the upstream connection
 
     def connected_upstream(self, end: _UpstreamEnd) -> None:
-        """Let both sides talk, each as fast as the other reads."""
+        """Pass bytes on both ways, each as fast as the other side reads."""
         upstream: Any = end.transport
         if self._over:
             upstream.loseConnection()
@@ -152,7 +151,7 @@ class Bridge(Protocol):
         self.transport.resumeProducing()
 
     def lost_upstream(self, reason: Failure) -> None:
-        """Tell the browser that, and how, the upstream ended."""
+        """Close the browser's session, with a code that tells how the upstream ended."""
         self._upstream = None
         if self._closing is not None:
             closing, self._closing = self._closing, None
@@ -180,15 +179,15 @@ class Bridge(Protocol):
     # -- IPushProducer: whether the upstream reads
 
     def pauseProducing(self) -> None:
-        """Hold the browser."""
+        """Pause the browser."""
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Let the browser send."""
+        """Resume the browser."""
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Do nothing: the upstream's end is told with its reason."""
+        """Do nothing: `lost_upstream` is called with the reason."""
 
 
 class _UpstreamFactory(Factory):
@@ -222,12 +221,12 @@ class _UpstreamEnd(Protocol):
         self._bridge.lost_upstream(reason)
 
     def pauseProducing(self) -> None:
-        """Hold the upstream."""
+        """Pause the upstream."""
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Let the upstream send."""
+        """Resume the upstream."""
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Do nothing: the bridge closes the upstream, after what the browser had sent."""
+        """Do nothing: `Bridge.connectionLost` closes the upstream, after what the browser sent."""

@@ -1,8 +1,7 @@
 """The options of txsockjs 1.x as settings, each with a warning that names the setting.
 
-Rules: every documented option works or is refused with what to do instead; a name that is neither
-an option nor a setting is refused. Called by `txsockjs.factory` for option dictionaries and by
-`txsockjs.endpoints` for endpoint strings; calls `txsockjs.settings`.
+Rules: every documented option works, or is refused with an error that says what to do instead; a
+name that is neither an option nor a setting is refused.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def _no_proxies(header: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Option:
-    """The setting that took an option's place, and how a value or its text becomes one."""
+    """The setting that replaces an option, and how a value, or its text, is converted."""
 
     setting: str
     convert: Callable[[object], object] = _same
@@ -60,7 +59,7 @@ OPTIONS = {
 
 
 def translated(options: Mapping[str, object]) -> dict[str, Any]:
-    """Give the settings that a dictionary of options, or of settings, stands for."""
+    """Return a dictionary of options, or of settings, as settings."""
     settings: dict[str, Any] = {}
     for name, value in options.items():
         option = OPTIONS.get(name)
@@ -73,7 +72,7 @@ def translated(options: Mapping[str, object]) -> dict[str, Any]:
 
 
 def parsed(name: str, text: str) -> tuple[str, Any]:
-    """Read a setting, or an option that stands for one, from text; give its name and value."""
+    """Parse a setting, or an option, from text; return the name and value of the setting."""
     option = OPTIONS.get(name)
     if option is None or option.setting == name:
         return name, Settings.parse(name, text)

@@ -12,7 +12,7 @@ from typing import Union
 
 Data = Union[bytes, bytearray, memoryview]
 
-# Given in the place of a fallback encoding, it replaces what is not UTF-8 by U+FFFD.
+# In place of an encoding: bytes that are not UTF-8 become U+FFFD.
 REPLACE = "replace"
 
 
@@ -85,7 +85,7 @@ def check_data(data: object) -> None:
 
 
 def encoded(text: str) -> bytes:
-    """Return text as UTF-8; what is no character (half a surrogate pair) becomes U+FFFD."""
+    """Return text as UTF-8; half of a surrogate pair becomes U+FFFD."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

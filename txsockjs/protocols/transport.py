@@ -1,10 +1,7 @@
 """`SockJSTransport`: a session as the transport of a protocol that knows nothing of SockJS.
 
-Rules: a protocol writes bytes, a browser gets text: UTF-8, one message for each write, a character
-split over two writes kept until it is whole. Bytes that are no text end a SockJS session with
-1003, unless it is said what to read them as; a raw websocket carries them as binary messages, and
-is answered in binary once it sent any.
-Made by `txsockjs.protocols.connection` for each session; calls the connection.
+Rules: each write is one message, decoded as `text` says. Bytes that are not UTF-8 end a SockJS
+session with 1003 unless there is a fallback encoding; a raw websocket gets them as binary messages.
 """
 
 from __future__ import annotations
@@ -41,8 +38,8 @@ class SockJSTransport:
     """What a wrapped protocol has as its ``transport``.
 
     ``connection`` is the `SockJSConnection` below it; ``connection.info`` describes the request.
-    ``fallback_encoding`` is what bytes that are no UTF-8 are read as, instead of being refused;
-    with ``replace`` what is no character becomes U+FFFD.
+    ``fallback_encoding`` is the encoding of bytes that are not UTF-8; with ``replace`` they become
+    U+FFFD. Without it such bytes end the session.
     """
 
     def __init__(self, connection: SockJSConnection, fallback_encoding: str | None = None) -> None:
@@ -64,7 +61,7 @@ class SockJSTransport:
     # -- ITransport
 
     def write(self, data: Data) -> None:
-        """Send these bytes as one message; after the end they are dropped."""
+        """Send these bytes as one message; they are dropped once the session is closed."""
         check_data(data)
         if self.connection.is_closed:
             return
@@ -83,8 +80,8 @@ class SockJSTransport:
     def loseConnection(self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]) -> None:
         """Close once all that was written is sent; nothing more is received.
 
-        As with TCP, a producer that is pulled, or is paused, is waited for: until it unregisters,
-        or can go on. The client is told ``code`` and ``reason``.
+        As with TCP, a pull producer is waited for until it unregisters, and a paused push producer
+        until it unregisters or is resumed. The client is told ``code`` and ``reason``.
         """
         if not self.disconnecting and not self.connection.is_closed:
             self._reason = (code, reason)
@@ -103,8 +100,8 @@ class SockJSTransport:
     def getPeer(self) -> IAddress:
         """Return the client's address, the true one behind trusted proxies.
 
-        Its port is 0 if a proxy told the address; it is a UNIX address without a name if the
-        connection came over a UNIX socket whose proxy is not trusted.
+        Its port is 0 if the address comes from a proxy; it is a UNIX address without a name if the
+        connection came over a UNIX socket and no trusted proxy told an address.
         """
         info = self._info
         if not info.ip:
@@ -119,14 +116,14 @@ class SockJSTransport:
     # -- what protocols set on TCP; the connections below have settings of their own
 
     def getTcpNoDelay(self) -> bool:
-        """Tell that small packets are sent at once."""
+        """Return True: small packets are sent at once."""
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Do nothing: small packets always leave at once."""
 
     def getTcpKeepAlive(self) -> bool:
-        """Tell that dead peers are noticed."""
+        """Return True: dead peers are noticed."""
         return True
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
@@ -150,11 +147,11 @@ class SockJSTransport:
         self.connection.unregister_producer()
         self._close_if_free()
 
-    # -- IPushProducer: the protocol's way to hold its client back
+    # -- IPushProducer: how the protocol pauses its client
 
     def pauseProducing(self) -> None:
-        """Receive nothing until `resumeProducing`; in time the client can't send more."""
-        # When closing nothing is received anyway, and what is held would delay the end.
+        """Receive nothing until `resumeProducing`; when the mailbox is full the client waits."""
+        # While closing nothing is received anyway, and a held message would delay the end.
         self._paused = not self.disconnecting
 
     def resumeProducing(self) -> None:
@@ -175,7 +172,7 @@ class SockJSTransport:
         protocol.makeConnection(self)
 
     def received(self, message: str | bytes) -> object:
-        """Give a message to the protocol; return an awaitable if it has to wait."""
+        """Pass a message to the protocol; return an awaitable if it is paused."""
         if self._paused:
             return self._receive_later(message)
         if isinstance(message, bytes):
@@ -187,7 +184,7 @@ class SockJSTransport:
         return None
 
     def lost(self) -> None:
-        """Tell the protocol that the connection is over; once."""
+        """Tell the protocol that the connection is lost."""
         self.connected = False
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
@@ -246,7 +243,7 @@ class SockJSTransport:
         self._held = None
 
     def _read_on(self) -> None:
-        # Not now, as with TCP: the protocol may be in the middle of something.
+        # Not now: TCP, too, delivers after the protocol's method has returned.
         if self.disconnecting:
             self._paused = False
         if self._held is not None:

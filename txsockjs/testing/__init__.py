@@ -64,10 +64,10 @@ def connect(
 
 
 def settle(router: SockJSRouter) -> None:
-    """Close the router, let time pass, and raise `AssertionError` if it leaves anything behind.
+    """Close the router, advance its clock, and raise `AssertionError` if anything is left.
 
-    What counts: sessions, applications that are not done with ``on_close``, and delayed calls on
-    the clock, the application's own included. A client that has stopped reading keeps its session.
+    That is: sessions, connections whose ``on_close`` is not done, and delayed calls on the clock,
+    the application's own included. A client that has stopped reading keeps its session.
     """
     settings = router.settings
     enough = 2 * (settings.disconnect_delay + settings.peer_timeout)

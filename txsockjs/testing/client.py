@@ -1,7 +1,7 @@
 """`Client`: what a test does and sees, whatever the transport below it.
 
 Rules: a client reacts (polls again, answers a ping) when the test next looks at it or acts, or in
-the clock's next iteration; never inside the server's call. Subclassed by the transports.
+the clock's next iteration; never inside the server's call.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BadAnswer(SockJSError):
 
 
 def advance(clock: Clock, seconds: float) -> None:
-    """Let time pass, stopping wherever something is due."""
+    """Advance ``clock``, stopping wherever something is due."""
     end = clock.seconds() + seconds
     while True:
         due = [call.getTime() for call in clock.getDelayedCalls() if call.getTime() <= end]
@@ -134,12 +134,12 @@ class Client:
         self._act(lambda: self._send(list(messages)))
 
     def close(self) -> None:
-        """Close, as a page does that is done."""
+        """Close, as a page does when it calls ``close()``."""
         if not self._over:
             self._act(self._close)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, for everything on the router's clock."""
+        """Advance the router's clock, stopping wherever something is due."""
         self._act()
         advance(self._clock, seconds)
         self._act()
@@ -153,7 +153,7 @@ class Client:
             connection.vanish(ConnectionLost())
 
     def half_open(self) -> None:
-        """Vanish without a word: nothing arrives any more, in neither direction.
+        """Vanish: nothing arrives any more, in either direction.
 
         The server notices by its ping, or when the kernel would tell it.
         """
@@ -168,7 +168,7 @@ class Client:
             connection.transport.slow = True
 
     def read_on(self) -> None:
-        """Read what waited, and go on."""
+        """Read again, what has arrived meanwhile first."""
         self._reading = True
         unread, self._unread = self._unread, []
         for read in unread:

@@ -1,7 +1,7 @@
 """The clients of the HTTP transports: they poll, or read a stream, and post what they send.
 
 Rules: a transport differs from the others by a `Framing`; as in a browser, a response that ends is
-followed by the next request, and one post waits for the one before. Made by `connect`.
+followed by the next request, and one post waits for the one before.
 """
 
 from __future__ import annotations

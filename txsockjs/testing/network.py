@@ -1,8 +1,7 @@
 """`Connection`: a client's end of one HTTP connection to a site or a resource, in memory.
 
 What is sent to it can be read whole (``received``) or as it comes (``take``, ``reader``).
-`Transport` is the server's end, at which the network's faults are felt. Used by the clients here,
-and by tests that care about bytes.
+`Transport` is the server's end; faults of the network are simulated there.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -91,18 +90,18 @@ class Transport(StringTransportWithDisconnection):
             self.lost()
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Be a TCP transport."""
+        """Do nothing: there are no packets here."""
 
     # -- called by the client
 
     def drain(self) -> None:
-        """Let the peer read again."""
+        """Make the peer read again."""
         self.slow = False
         if self.producer is not None:
             self.producer.resumeProducing()
 
     def half_open(self, patience: float) -> None:
-        """Let the peer vanish without a word.
+        """Make the peer vanish, without an end of the connection.
 
         What is written gets lost from now on, and ``patience`` seconds after the first of it the
         connection ends, as the kernel ends one whose peer acknowledges nothing.

@@ -1,7 +1,7 @@
 """The clients of the websocket transports.
 
 Rules: a ping is answered and a close frame too, when the client next acts; what the server does
-not read waits. Made by `connect`.
+not read waits.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `Demo` holds its routers (``/chat``, ``/echo``, ``/stats``) and its page. The client script is that
 of the npm package ``sockjs-client`` installed in the current directory or above it, else the one
-that the settings name. Called by `txsockjs.service`; calls the router.
+that the settings name.
 """
 
 # Twisted has no annotations for much of what is called here.
