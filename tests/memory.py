@@ -39,11 +39,13 @@ class Echo(SockJSConnection):
 class Lab:
     """A router on a clock, its connections, and what its application heard."""
 
+    router_class = SockJSRouter
+
     def __init__(self, base: type[SockJSConnection] = Echo, **settings: Any) -> None:
         self.clock = Clock()
         self.log: list[Any] = []
         connection = type(base.__name__, (base,), {"log": self.log})
-        self.router = SockJSRouter(connection, reactor=self.clock, **settings)
+        self.router = self.router_class(connection, reactor=self.clock, **settings)
         self.resource = self.router.resource()
 
     def connect(self, peer: str = "192.0.2.1") -> Connection:

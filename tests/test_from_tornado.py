@@ -10,21 +10,27 @@ from functools import partial
 import pytest
 from twisted.internet.task import Clock
 
-from txsockjs import SockJSRouter
-from txsockjs.migrate import PeriodicCallback
+from txsockjs.tornado import SockJSRouter
+from txsockjs.tornado.migrate import PeriodicCallback
 
 from .memory import Connection, Lab
 from .running import ROOT, running
 from .test_examples import Socket
 
 FOLDER = os.path.join(ROOT, "examples", "from_tornado")
-NAMES = ["chat", "multiplex", "stats"]
+NAMES = ["auth", "chat", "multiplex", "stats"]
 LISTEN = "tcp:0:interface=127.0.0.1"
 
 # What the bodies may take from outside: the names of sockjs-tornado and of Tornado.
-IMPORTED = {"SockJSConnection", "PeriodicCallback", "json"}
-# And what of a connection, its information and its router.
-INHERITED = {"send", "broadcast", "close", "is_closed", "session", "ip", "stats", "dump"}
+IMPORTED = {
+    *("SockJSConnection", "BaseSession", "BaseTransportMixin"),
+    *("PeriodicCallback", "json"),
+}
+# And what of a connection, its session, its information and its router.
+INHERITED = {
+    *("send", "broadcast", "close", "is_closed", "session", "ip", "get_argument", "stats", "dump"),
+    *("conn", "server", "send_message", "set_handler", "verify_state"),
+}
 
 
 def path(name):
@@ -46,21 +52,27 @@ def body(name):
 class Client:
     """A client in memory that polls one session."""
 
-    def __init__(self, lab, session):
+    def __init__(self, lab, session, query=""):
         self._lab = lab
         self._base = f"/000/{session}"
-        assert self.poll() == "o"
+        assert self.poll(query) == "o"
 
-    def poll(self):
-        answer = self._lab.xhr(self._base + "/xhr").body.decode()
+    def poll(self, query=""):
+        answer = self._lab.xhr(self._base + "/xhr" + query).body.decode()
         return json.loads(answer[1:]) if answer[0] == "a" else answer.strip()
 
     def say(self, *messages):
         assert self._lab.send(json.dumps(messages).encode(), self._base + "/xhr_send").status == 204
 
 
+class TornadoLab(Lab):
+    """A lab whose router is that of `txsockjs.tornado`."""
+
+    router_class = SockJSRouter
+
+
 def make_lab(name, connection):
-    lab = Lab(runpy.run_path(path(name))[connection])
+    lab = TornadoLab(runpy.run_path(path(name))[connection])
     return lab, Client(lab, "ann"), Client(lab, "bob")
 
 
@@ -101,9 +113,9 @@ def test_chat():
 
 def test_stats():
     module = runpy.run_path(path("stats"))
-    lab = Lab(module["BroadcastConnection"])
+    lab = TornadoLab(module["BroadcastConnection"])
     ann, bob = Client(lab, "ann"), Client(lab, "bob")
-    reporting = Lab(module["StatsConnection"])
+    reporting = TornadoLab(module["StatsConnection"])
     # The globals of a module that was run: filled as its last lines do, but on this clock.
     names = module["StatsConnection"].report.__globals__
     names["BroadcastRouter"] = lab.router
@@ -122,21 +134,41 @@ def test_stats():
     lab.settle()
 
 
+def test_authentication():
+    lab, ann, bob = make_lab("auth", "AuthConnection")
+    ann.say("who", "auth,1234", "who")
+    assert ann.poll() == [{"error": "say who you are"}, ["ann"]]
+    bob.say("auth,5678", "say,hello", "who")
+    assert ann.poll() == [{"from": "bob", "text": "hello"}]
+    assert bob.poll() == [{"from": "bob", "text": "hello"}, ["ann", "bob"]]
+    bob.say("auth,0000")
+    assert bob.poll() == 'c[4001,"Unknown token"]'
+    ann.say("who")
+    assert ann.poll() == [["ann"]]
+    assert Client(lab, "eve", "?banned=1").poll() == 'c[3000,"Go away!"]'
+    lab.settle()
+
+
 def test_multiplex():
     lab, ann, bob = make_lab("multiplex", "Services")
-    ann.say("sub,red", "sub,red", "sub,green")
-    assert ann.poll() == ["msg,red,1 here"]
-    bob.say("sub,red", "msg,red,a,b", "msg,blue,c", "nonsense", "sub,echo", "msg,echo,1,2")
-    assert ann.poll() == ["msg,red,2 here", "msg,red,a,b"]
-    assert bob.poll() == ["msg,red,2 here", "msg,red,a,b", "msg,echo,1,2"]
-    bob.say("msg,red,bye", "msg,red,late", "uns,red", "sub,blue")
-    assert bob.poll() == ["uns,red", "msg,blue,1 here"]
-    assert ann.poll() == ["msg,red,1 here"]
-    ann.say("sub,blue")
-    assert bob.poll() == ["msg,blue,2 here"]
+    ann.say("sub,room", "sub,room", "sub,green")
+    assert ann.poll() == ["msg,room,1 here"]
+    bob.say("sub,room", "msg,room,a,b", "msg,blue,c", "nonsense", "sub,echo", "msg,echo,1,2")
+    assert ann.poll() == ["msg,room,2 here", "msg,room,a,b"]
+    assert bob.poll() == ["msg,room,2 here", "msg,room,a,b", "msg,echo,1,2"]
+    bob.say("sub,address", "msg,address,late", "sub,address", "msg,echo,on")
+    assert bob.poll() == [
+        *("msg,address,192.0.2.1", "uns,address", "msg,address,192.0.2.1", "uns,address"),
+        "msg,echo,on",
+    ]
+    bob.say("msg,room,bye", "msg,room,late", "uns,room", "uns,echo", "msg,echo,late")
+    assert bob.poll() == ["uns,room"]
+    assert ann.poll() == ["msg,room,1 here"]
+    bob.say("sub,room")
+    assert ann.poll() == bob.poll() == ["msg,room,2 here"]
     lab.router.get_session("ann").close()
     lab.pass_time(1)
-    assert bob.poll() == ["msg,blue,1 here"]
+    assert bob.poll() == ["msg,room,1 here"]
     lab.settle()
 
 
@@ -169,6 +201,16 @@ def test_stats_run():
             for _ in range(2):
                 (report,) = reader.messages()
                 assert json.loads(report)["transp_websocket"] == 1
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
+
+
+def test_authentication_runs():
+    with running(path("auth"), LISTEN) as server:
+        with Socket(server, "/auth") as client:
+            client.send("auth,1234")
+            client.send("who")
+            assert client.messages() == [["ann"]]
         assert server.stop() == 0
         assert "Traceback" not in server.output
 

@@ -53,6 +53,9 @@ class SockJSRouter:
     raise `SettingsError`. ``reactor`` is the global one unless given.
     """
 
+    session_class: type[Session] = Session
+    socket_session_class: type[BaseSession] = BaseSession
+
     def __init__(
         self,
         connection: type[SockJSConnection],
@@ -152,12 +155,13 @@ class SockJSRouter:
 
     def make_session(self, session_id: str) -> Session:
         """Make and register the session of an HTTP transport."""
-        session = Session(self._connection, self, session_id, self.settings.disconnect_delay)
+        expiry = self.settings.disconnect_delay
+        session = self.session_class(self._connection, self, session_id, expiry)
         self._add(session)
         return session
 
     def _make_socket_session(self) -> BaseSession:
-        session = BaseSession(self._connection, self)
+        session = self.socket_session_class(self._connection, self)
         self._add(session)
         return session
 

@@ -111,7 +111,7 @@ class StatsCollector:
     def session_opened(self, transport: str) -> None:
         """Count a session that opened over this transport."""
         self.sessions_active += 1
-        self.transports[transport] += 1
+        self.transports[transport] = self.transports.get(transport, 0) + 1
 
     def session_closed(self) -> None:
         """Count the end of an opened session."""

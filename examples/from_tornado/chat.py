@@ -9,8 +9,8 @@ import sys
 from twisted.internet import reactor
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.service import SockJSService
+from txsockjs.tornado import SockJSConnection, SockJSRouter
 
 
 class ChatConnection(SockJSConnection):

@@ -1,4 +1,4 @@
-"""Many channels over one connection, written for sockjs-tornado with a multiplexer of its own.
+"""Many services over one connection, written for sockjs-tornado with a multiplexer of its own.
 
 A client says ``sub,name`` to open a channel, ``msg,name,payload`` in it and ``uns,name`` to leave
 it. Only the imports and what is under ``__main__`` were changed for txsockjs.
@@ -10,84 +10,87 @@ import sys
 from twisted.internet import reactor
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.service import SockJSService
+from txsockjs.tornado import SockJSConnection, SockJSRouter
+from txsockjs.tornado.session import BaseSession
+from txsockjs.tornado.transports.base import BaseTransportMixin
 
 
-class Channel(SockJSConnection):
-    """A connection inside another one, with the same methods."""
+class ChannelSession(BaseSession):
+    """The session of one channel, carried by the session of ``base``."""
 
-    def __init__(self, base, name):
-        super().__init__(base.session)
+    def __init__(self, conn, server, base, name):
+        super().__init__(conn, server)
         self.base = base
         self.name = name
 
-    @property
-    def is_closed(self):
-        return self.base.is_closed or self.base.channels.get(self.name) is not self
+    def send_message(self, msg, stats=True, binary=False):
+        self.base.session.send_message(f"msg,{self.name},{msg}", stats, binary)
 
-    def send(self, message, binary=False):
-        if not self.is_closed:
-            self.base.send(f"msg,{self.name},{message}")
+    def on_message(self, msg):
+        self.conn.on_message(msg)
 
-    def broadcast(self, clients, message):
-        for client in clients:
-            client.send(message)
-
-    def close(self):
+    def close(self, code=3000, message="Go away!"):
         if not self.is_closed:
             self.base.send(f"uns,{self.name}")
-            self.base.leave(self.name)
+            self.base.channels.pop(self.name, None)
+            self.end(code, message)
+
+    def end(self, code=3000, message="Go away!"):
+        """Close without a word to the client."""
+        super().close(code, message)
+
+
+class ChannelTransport(BaseTransportMixin):
+    name = "multiplex"
+
+    def __init__(self, info):
+        self.info = info
+
+    def get_conn_info(self):
+        return self.info
 
 
 class MultiplexConnection(SockJSConnection):
-    classes = {}
+    services = {}
 
     @classmethod
-    def get(cls, **classes):
-        """Return a connection class that has these channels."""
-        return type("Multiplex", (cls,), {"classes": classes})
+    def get(cls, **services):
+        """Return a connection class that has these services."""
+        return type("Multiplex", (cls,), {"services": services})
 
     def on_open(self, info):
-        self.info = info
         self.channels = {}
+        self.transport = ChannelTransport(info)
 
     def on_message(self, message):
         verb, _, rest = message.partition(",")
         name, _, payload = rest.partition(",")
-        if verb == "sub":
-            self.enter(name)
-        elif verb == "uns":
-            self.leave(name)
-        elif verb == "msg" and name in self.channels:
-            self.channels[name].on_message(payload)
+        if name in self.channels:
+            if verb == "msg":
+                self.channels[name].on_message(payload)
+            elif verb == "uns":
+                self.channels.pop(name).end()
+        elif verb == "sub" and name in self.services:
+            session = ChannelSession(self.services[name], self.session.server, self, name)
+            session.set_handler(self.transport)
+            self.channels[name] = session
+            session.verify_state()
 
     def on_close(self):
-        for name in list(self.channels):
-            self.leave(name)
-
-    def enter(self, name):
-        if name in self.classes and name not in self.channels:
-            channel = self.channels[name] = self.classes[name](self, name)
-            if channel.on_open(self.info) is False:
-                channel.close()
-
-    def leave(self, name):
-        channel = self.channels.pop(name, None)
-        if channel is not None:
-            channel.on_close()
+        for session in self.channels.values():
+            session.end()
 
 
-class Echo(Channel):
+class Echo(SockJSConnection):
     def on_message(self, message):
         self.send(message)
 
 
-class Room(Channel):
-    rooms = {}
+class Room(SockJSConnection):
+    people = set()
 
     def on_open(self, info):
-        self.people = self.rooms.setdefault(self.name, set())
         self.people.add(self)
         self.broadcast(self.people, f"{len(self.people)} here")
 
@@ -102,7 +105,15 @@ class Room(Channel):
         self.broadcast(self.people, f"{len(self.people)} here")
 
 
-Services = MultiplexConnection.get(echo=Echo, red=Room, blue=Room)
+class Address(SockJSConnection):
+    """Says where the client is, and goes."""
+
+    def on_open(self, info):
+        self.send(info.ip)
+        self.close()
+
+
+Services = MultiplexConnection.get(echo=Echo, room=Room, address=Address)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import sys
 from twisted.internet import reactor
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txsockjs import SockJSConnection, SockJSRouter
-from txsockjs.migrate import PeriodicCallback
 from txsockjs.service import SockJSService
+from txsockjs.tornado import SockJSConnection, SockJSRouter
+from txsockjs.tornado.migrate import PeriodicCallback
 
 
 class BroadcastConnection(SockJSConnection):

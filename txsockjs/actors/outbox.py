@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from ..wire.limits import MESSAGE_COST
-from ..wire.proto import Message
+from ..wire.proto import JSONMessage, Message
 from .connection import unsendable
 from .interfaces import (
     INTERNAL_ERROR,
@@ -86,7 +86,7 @@ class Outbox:
         if scheduler.thread != get_ident():
             scheduler.check_thread()
         kind = type(message)
-        if kind is not str and kind is not Message:
+        if kind is not str and kind is not Message and kind is not JSONMessage:
             self.check_sendable(message)
             message = _plain(message)
         if self.close_reason is not None:

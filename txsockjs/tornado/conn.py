@@ -1,6 +1,75 @@
-"""`sockjs.tornado.conn`."""
+"""`sockjs.tornado.conn`: the connection that applications subclass."""
 
-from ..actors.connection import SockJSConnection
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..actors import connection
 from ..actors.info import ConnectionInfo
+from .basesession import BaseSession, broadcast
+from .messages import outgoing
 
-__all__ = ["ConnectionInfo", "SockJSConnection"]
+__all__ = ["SockJSConnection"]
+
+_log = Logger()
+
+
+class SockJSConnection(connection.SockJSConnection):
+    """`txsockjs.SockJSConnection`, which sends whatever sockjs-tornado's does.
+
+    It can be served by `txsockjs.SockJSRouter` too, and then its ``session`` has the methods of
+    that one.
+    """
+
+    def on_open(self, request: ConnectionInfo) -> Any:
+        """Handle the new connection.
+
+        Return False, or raise Tornado's ``HTTPError`` or `txsockjs.Refused`, to reject it.
+        """
+
+    def on_error(self, failure: Failure) -> Any:
+        """Take an ``HTTPError`` for a rejection; everything else is a failure."""
+        if not is_http_error(failure.value):
+            return False
+        _log.info(
+            "{connection!r} rejects its client: {error}", connection=self, error=failure.value
+        )
+        self.close()
+        return True
+
+    def send(self, message: Any, binary: bool = False) -> None:
+        """Send a message: text, or anything that has a JSON encoding, which the client gets parsed.
+
+        ``binary`` sends it as bytes on a raw websocket, and changes nothing elsewhere.
+        """
+        session = self.session
+        if not isinstance(session, BaseSession):
+            session.send(outgoing(message, session.transport, binary))
+        elif session.is_closed:
+            session.server.stats.messages_dropped += 1
+        elif binary:
+            session.send_message(message, binary=True)
+        else:
+            # A subclass of BaseSession need not know of binary messages.
+            session.send_message(message)
+
+    def broadcast(self, clients: Iterable[connection.SockJSConnection], message: Any) -> None:
+        """Send one message to many connections, encoding it once."""
+        if isinstance(self.session, BaseSession):
+            self.session.broadcast(clients, message)
+        else:
+            broadcast(self.session.server.scheduler, clients, message)
+
+
+def is_http_error(error: object) -> bool:
+    """Tell whether this is Tornado's ``HTTPError`` or a class of one's own like it.
+
+    By its name, as Tornado is not imported here, and by ``status_code``, as clients of HTTP have
+    exceptions of that name too.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "HTTPError" in names and hasattr(error, "status_code")

@@ -1,5 +1,86 @@
-"""`sockjs.tornado.periodic`."""
+"""`sockjs.tornado.periodic`: calls at intervals that can be put off."""
 
-from ..actors.heartbeat import Callback
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Callable
+
+from twisted.logger import Logger
+
+from .loop import reactor_of
 
 __all__ = ["Callback"]
+
+_log = Logger()
+
+
+class Callback:
+    """Call ``callback`` every ``callback_time`` milliseconds, counted anew from each `delay`.
+
+    ``io_loop`` may be a reactor, and else is the global one. What ``callback`` raises is logged,
+    and the next call comes as if nothing had happened.
+    """
+
+    def __init__(
+        self, callback: Callable[[], object], callback_time: float, io_loop: Any = None
+    ) -> None:
+        if not callback_time > 0:
+            raise ValueError(f"callback_time must be > 0 milliseconds, not {callback_time!r}")
+        self.callback = callback
+        self.callback_time = callback_time
+        self._reactor = reactor_of(io_loop)
+        self._next_run = 0.0
+        self._timer: Any = None
+
+    def calculate_next_run(self) -> float:
+        """Return when ``callback_time`` from now is, in seconds on the reactor's clock."""
+        now: float = self._reactor.seconds()
+        return now + self.callback_time / 1000
+
+    def start(self, timeout: float | timedelta | None = None) -> None:
+        """Start, if it is not running.
+
+        ``timeout`` is when the first call comes, as for Tornado's ``add_timeout``: a time in
+        seconds on the reactor's clock, or a `timedelta` from now; without it, after one
+        ``callback_time``.
+        """
+        if self._timer is not None:
+            return
+        if timeout is None:
+            self._next_run = self.calculate_next_run()
+        elif isinstance(timeout, timedelta):
+            self._next_run = self._reactor.seconds() + timeout.total_seconds()
+        else:
+            self._next_run = timeout
+        self._wait()
+
+    def stop(self) -> None:
+        """Stop; harmless if it is not running."""
+        if self._timer is not None:
+            timer, self._timer = self._timer, None
+            timer.cancel()
+
+    def delay(self) -> None:
+        """Put the next call off to one ``callback_time`` from now."""
+        # The timer stays as it is and looks at this time when it fires.
+        self._next_run = self.calculate_next_run()
+
+    def _wait(self) -> None:
+        left = max(0.0, self._next_run - self._reactor.seconds())
+        self._timer = self._reactor.callLater(left, self._fired)
+
+    def _fired(self) -> None:
+        self._timer = None
+        if self._reactor.seconds() >= self._next_run:
+            self._next_run = self.calculate_next_run()
+            # Before the call, so that the callback may stop it.
+            self._wait()
+            self._call()
+        else:
+            self._wait()
+
+    def _call(self) -> None:
+        try:
+            self.callback()
+        except Exception:  # noqa: BLE001
+            _log.failure("{callback!r} failed", callback=self.callback)

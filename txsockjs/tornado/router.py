@@ -1,5 +1,64 @@
-"""`sockjs.tornado.router`."""
+"""`sockjs.tornado.router`: the router, whose sessions have the methods of sockjs-tornado's."""
 
-from ..router import SockJSRouter
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import router
+from ..actors.connection import SockJSConnection
+from ..settings import Settings
+from .basesession import broadcast
+from .loop import reactor_of
+from .session import Session, SocketSession
 
 __all__ = ["SockJSRouter"]
+
+# The defaults of sockjs-tornado that are not those of `txsockjs.Settings`: the cookie that load
+# balancers go by is set, and a session is bound to its address.
+DEFAULTS: Mapping[str, Any] = {"jsessionid": True, "verify_ip": True}
+
+
+class SockJSRouter(router.SockJSRouter):
+    """`txsockjs.SockJSRouter`, made as sockjs-tornado's is.
+
+    ``user_settings`` are merged with the defaults of sockjs-tornado; unknown ones raise
+    `SettingsError`. ``io_loop`` may be a reactor; a loop of Tornado's is not used, the global
+    reactor is. Further keywords are single settings, and ``reactor``.
+    """
+
+    session_class = Session
+    socket_session_class = SocketSession
+
+    def __init__(
+        self,
+        connection: type[SockJSConnection],
+        prefix: str = "",
+        user_settings: None | Settings | Mapping[str, Any] = None,
+        io_loop: Any = None,
+        reactor: Any = None,
+        **overrides: Any,
+    ) -> None:
+        if not isinstance(user_settings, Settings):
+            user_settings = {**DEFAULTS, **_translated(user_settings or {})}
+        reactor = io_loop if reactor is None else reactor
+        super().__init__(connection, prefix, user_settings, reactor_of(reactor), **overrides)
+
+    def apply_routes(self, routes: Any) -> Any:
+        """Add the URLs to a list, or to a Klein application, and return it."""
+        if isinstance(routes, list):
+            routes.extend(self.urls)
+            return routes
+        return super().apply_routes(routes)
+
+    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+        """Send one message to many connections; it is encoded once."""
+        broadcast(self.scheduler, clients, msg)
+
+
+def _translated(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without the origins that may open websockets, if those are all."""
+    found = dict(settings)
+    if found.get("websocket_allow_origin") == "*":
+        del found["websocket_allow_origin"]
+    return found

@@ -1,5 +1,172 @@
-"""`sockjs.tornado.session`."""
+"""`sockjs.tornado.session`: sessions, those of clients and those that applications make.
 
-from ..actors.session import BaseSession, Session
+Rules: a `Session` is a client's, an actor of `txsockjs.actors`, and has only its names from here.
+"""
 
-__all__ = ["BaseSession", "Session"]
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..actors import session as actors
+from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..actors.interfaces import (
+    ANOTHER_RECEIVER,
+    ATTACH,
+    FULL,
+    GO_AWAY,
+    GONE,
+    INTERRUPTED,
+    RECEIVED,
+    Reason,
+    State,
+)
+from ..wire.proto import json_decode
+from .basesession import BaseSession, broadcast
+from .handler import HandlerReceiver
+from .messages import outgoing
+from .sessioncontainer import SessionMixin
+
+__all__ = ["BaseSession", "ConnectionInfo", "Session"]
+
+
+class _Client(actors.BaseSession):
+    """The names of sockjs-tornado for what a client's session does."""
+
+    def __init__(
+        self,
+        conn: type[SockJSConnection],
+        server: Any,
+        session_id: str | None = None,
+        expiry: float | None = None,
+    ) -> None:
+        super().__init__(conn, server, session_id, expiry)
+        self._handler: HandlerReceiver | None = None
+        self._wants_heartbeat = True
+
+    @property
+    def conn(self) -> Any:
+        """The connection; None before the session opens and after ``on_close``."""
+        return self.connection
+
+    @property
+    def conn_info(self) -> ConnectionInfo | None:
+        """The request that opened the session; None before."""
+        return self.info
+
+    @property
+    def stats(self) -> Any:
+        """The statistics of its router."""
+        return self.server.stats
+
+    # -- handlers
+
+    def set_handler(  # type: ignore[override]
+        self, handler: Any, start_heartbeat: bool = True
+    ) -> bool:
+        """Attach a handler, which has ``send_pack`` besides what a `BaseTransportMixin` has.
+
+        A new session waits for `verify_state`. Return False if another handler is attached, or the
+        session is over: the handler is told so.
+        """
+        self.server.scheduler.check_thread()
+        taken = self._receiver is None and self._handler is None and not self.is_closed
+        receiver = HandlerReceiver(handler)
+        if taken:
+            self._handler = receiver
+            self._wants_heartbeat = start_heartbeat
+        if self.state is not State.NEW or not taken:
+            self._attach_handler(receiver)
+        return taken
+
+    def verify_state(self) -> None:  # type: ignore[override]
+        """Open the session with the handler that was set, unless it is open."""
+        if self._handler is not None and self.state is State.NEW:
+            self._attach_handler(self._handler)
+
+    def _attach_handler(self, receiver: HandlerReceiver) -> None:
+        if self.state is State.NEW and receiver is not self._handler:
+            receiver.closed(ANOTHER_RECEIVER)
+            return
+        self.tell(ATTACH, receiver)
+        if receiver is self._handler and not self._wants_heartbeat:
+            self.server.scheduler.tell(self.stop_heartbeat)
+
+    def remove_handler(self, handler: Any) -> None:
+        """Detach a handler, if it is the attached one."""
+        receiver = self._handler
+        if receiver is not None and receiver.handler is handler:
+            self._handler = None
+            self._detach_handler(receiver)
+
+    def _detach_handler(self, receiver: HandlerReceiver) -> None:
+        self.tell(GONE, receiver, INTERRUPTED)
+
+    # -- messages
+
+    def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
+        """Send a message: text, or anything that has a JSON encoding.
+
+        ``binary`` sends bytes on a raw websocket. ``stats`` changes nothing: all is counted.
+        """
+        self.send(outgoing(msg, self.transport, binary))
+
+    def send_jsonified(self, msg: Any, stats: bool = True) -> None:
+        """Send a message that comes as JSON; raise `txsockjs.errors.BrokenJSON` if it is none."""
+        self.send_message(json_decode(msg), stats)
+
+    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+        """Send one message to many connections, encoding it once."""
+        broadcast(self.server.scheduler, clients, msg)
+
+    def on_messages(self, msg_list: Iterable[Any]) -> None:
+        """Hand messages of the client over to the application."""
+        if isinstance(msg_list, (str, bytes)):
+            raise TypeError(f"messages must come in a list, not as {msg_list!r}")
+        self.tell(RECEIVED, list(msg_list))
+
+    def flush(self) -> None:
+        """Send what is queued now, if a handler takes it, and not when the turn ends."""
+        self.server.scheduler.turn(self._flush)
+
+    # -- the end
+
+    def delayed_close(self) -> None:
+        """Close when what is going on now is done."""
+        self.server.scheduler.tell_later(self.close)
+
+    def get_close_reason(self) -> Reason:
+        """Return the code and the reason of the end, those of a plain ``close`` before it."""
+        return self.close_reason or GO_AWAY
+
+    # -- heartbeats
+
+    def start_heartbeat(self) -> None:
+        """Start heartbeats, the next one ``heartbeat_delay`` from now, if the session is open."""
+        self.server.scheduler.check_thread()
+        if self._heartbeat is not None:
+            self._heartbeat.start()
+            self._heartbeat.delay()
+
+    def stop_heartbeat(self) -> None:
+        """Send no heartbeats, and on websockets no pings, until `start_heartbeat`."""
+        self.server.scheduler.check_thread()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
+    def delay_heartbeat(self) -> None:
+        """Put the next heartbeat off to ``heartbeat_delay`` from now."""
+        self.server.scheduler.check_thread()
+        if self._heartbeat is not None:
+            self._heartbeat.delay()
+
+
+class Session(_Client, actors.Session, SessionMixin, BaseSession):
+    """The session of a client that reaches it by its id: one that outlives its handlers."""
+
+    def _detach_handler(self, receiver: HandlerReceiver) -> None:
+        self.tell(FULL, receiver)
+
+
+class SocketSession(_Client, BaseSession):
+    """The session of a websocket, which ends with it."""

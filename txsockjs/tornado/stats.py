@@ -1,5 +1,21 @@
-"""`sockjs.tornado.stats`."""
+"""`sockjs.tornado.stats`: the counters of a router."""
 
-from ..stats import MovingAverage, StatsCollector
+from __future__ import annotations
+
+from typing import Any
+
+from .. import stats
+from ..stats import MovingAverage
+from .loop import reactor_of
 
 __all__ = ["MovingAverage", "StatsCollector"]
+
+
+class StatsCollector(stats.StatsCollector):
+    """`txsockjs.stats.StatsCollector`; ``io_loop`` may be a reactor, and else is the global one.
+
+    The averages of one that you make yourself move from ``start()`` to ``stop()``.
+    """
+
+    def __init__(self, io_loop: Any = None) -> None:
+        super().__init__(reactor_of(io_loop))

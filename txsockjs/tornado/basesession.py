@@ -1,0 +1,204 @@
+"""`BaseSession`: a session that an application makes and subclasses, as multiplexers do.
+
+Rules: it calls its connection where it is called itself, as a multiplexer calls ``conn.on_message``
+in the same way; only ``on_close`` waits until the running turn has nothing else to do. A callback
+that fails ends this session, not the one that carries it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..actors.awaiting import to_deferred
+from ..actors.connection import ConnectionInfo, SockJSConnection
+from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Reason
+from ..actors.scheduler import Scheduler
+from ..errors import Refused
+from ..wire.proto import json_decode
+from .messages import outgoing, shared
+
+_log = Logger()
+
+
+class BaseSession:
+    """A session without a transport, to be subclassed: ``send_message`` says where messages go.
+
+    ``conn`` is a connection class, of which an instance is made at once; ``server`` is the router
+    of the connection that this session is carried by. Its connection has no producers: for channels
+    that have, and whose callbacks take turns, there is `txsockjs.multiplex`.
+    """
+
+    conn: Any
+    conn_info: Any
+    info: ConnectionInfo | None
+    server: Any
+    stats: Any
+    close_reason: Reason | None
+
+    def __init__(self, conn: type[SockJSConnection], server: Any) -> None:
+        self.server = server
+        self.stats = server.stats
+        self.close_reason = None
+        self.handler: Any = None
+        # What the first handler says of the request that brought it.
+        self.conn_info = self.info = None
+        self._opened = False
+        self._context = copy_context()
+        self.conn = conn(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the end has come."""
+        return self.close_reason is not None
+
+    # -- handlers
+
+    def set_handler(self, handler: Any) -> bool:
+        """Take a handler, a `BaseTransportMixin`; raise `RuntimeError` if there is one already."""
+        if self.handler is not None:
+            raise RuntimeError(f"{self!r} has a handler already")
+        self.handler = handler
+        if self.conn_info is None:
+            self.conn_info = self.info = handler.get_conn_info()
+        return True
+
+    def verify_state(self) -> None:
+        """Open the session, which calls ``on_open`` now, unless that was done before."""
+        if not self._opened and not self.is_closed:
+            self._opened = True
+            self._supervise(self._call_on_open)
+
+    def remove_handler(self, handler: Any) -> None:
+        """Forget the handler; raise `RuntimeError` if it is another one."""
+        if self.handler is not handler:
+            raise RuntimeError(f"{handler!r} is not the handler of {self!r}")
+        self.handler = None
+
+    # -- messages
+
+    def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
+        """Send a message; to be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} must override send_message")
+
+    def send_jsonified(self, msg: Any, stats: bool = True) -> None:
+        """Send a message that comes as JSON."""
+        self.send_message(json_decode(msg), stats)
+
+    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+        """Send one message to many connections, encoding it once."""
+        broadcast(self.server.scheduler, clients, msg)
+
+    def post(self, event: Any) -> None:
+        """Deliver any object to ``on_event``."""
+        if self._opened and not self.is_closed:
+            call = partial(self.conn.on_event, event)
+            self.server.scheduler.tell(self._supervise, call)
+
+    # -- the end
+
+    def close(self, code: int = GO_AWAY[0], message: str = GO_AWAY[1]) -> None:
+        """End the session: the handler is told now, ``on_close`` is called later in this turn."""
+        if self.is_closed:
+            return
+        self.close_reason = (code, message)
+        if self._opened:
+            last = LastCall(self.server)
+            self.server.scheduler.tell_later(last.make, self._end)
+        if self.handler is not None:
+            self.handler.session_closed()
+
+    def delayed_close(self) -> None:
+        """Close when what is going on now is done."""
+        self.server.scheduler.tell_later(self.close)
+
+    def get_close_reason(self) -> Reason:
+        """Return the code and the reason of the end, those of a plain `close` before it."""
+        return self.close_reason or GO_AWAY
+
+    # -- the calls
+
+    def _call_on_open(self) -> Any:
+        answer = self.conn.on_open(self.conn_info)
+        if isinstance(answer, Deferred):
+            return answer.addCallback(self._answered)
+        if hasattr(answer, "__await__"):
+            return self._await_answer(answer)
+        return self._answered(answer)
+
+    async def _await_answer(self, answer: Any) -> None:
+        self._answered(await answer)
+
+    def _answered(self, answer: object) -> None:
+        if answer is False:
+            self.close()
+
+    def _end(self) -> Deferred[Any] | None:
+        return self._supervise(self.conn.on_close)
+
+    def _supervise(self, call: Callable[[], Any]) -> Deferred[Any] | None:
+        """Make a call whose failure ends this session alone, not the one that carries it."""
+        try:
+            awaited = to_deferred(call(), self.server.scheduler.turn, self._context)
+        except BaseException:  # noqa: BLE001
+            self._failed(Failure())
+            return None
+        return None if awaited is None else awaited.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        if isinstance(failure.value, Refused):
+            self.close(failure.value.code, failure.value.reason)
+        elif self.is_closed and failure.check(CancelledError, asyncio.CancelledError):
+            pass  # it was given up
+        elif self.conn.on_error(failure) is not True:
+            _log.failure("an application failed, which ends {session!r}", failure, session=self)
+            self.close(*INTERNAL_ERROR)
+
+
+class LastCall:
+    """An ``on_close`` that a router, when it closes, waits for."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._awaited: Deferred[Any] | None = None
+        server.enter(self)
+
+    def make(self, call: Callable[[], Deferred[Any] | None]) -> None:
+        """Make the call, and let the router know when it is done."""
+        self._awaited = call()
+        if self._awaited is None:
+            self._server.leave(self)
+        else:
+            self._awaited.addBoth(lambda _: self._server.leave(self))
+
+    def stay(self) -> None:
+        """Go on, as there is no time limit."""
+
+    def give_up(self) -> int:
+        """Cancel what is awaited; no messages are dropped by that."""
+        if self._awaited is not None:
+            self._awaited.cancel()
+        return 0
+
+
+def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], msg: Any) -> None:
+    """Send one message to many connections, in one turn, encoding it once."""
+    sessions = [client.session for client in clients]
+    scheduler.turn(_send_to_all, sessions, shared(msg))
+
+
+def _send_to_all(sessions: list[Any], message: str) -> None:
+    for session in sessions:
+        if not isinstance(session, BaseSession):
+            session.send(outgoing(message, session.transport))
+        elif not session.is_closed:
+            session.send_message(message)
+        else:
+            session.server.stats.messages_dropped += 1

@@ -1,0 +1,57 @@
+"""`HandlerReceiver`: a handler in the sense of sockjs-tornado as the receiver of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..actors.connection import ConnectionInfo
+from ..actors.interfaces import Reason
+from ..wire.proto import CONNECT, HEARTBEAT, disconnect, messages_frame
+
+
+class HandlerReceiver:
+    """Gives each frame to ``handler.send_pack``; the handler's ``active`` tells if it takes more.
+
+    A handler without ``active`` always does.
+    """
+
+    def __init__(self, handler: Any) -> None:
+        self.handler = handler
+        self.ready = bool(getattr(handler, "active", True))
+
+    @property
+    def transport_name(self) -> str:
+        """What its session is counted under."""
+        name: str = self.handler.name
+        return name
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request that brought it."""
+        info: ConnectionInfo = self.handler.get_conn_info()
+        return info
+
+    def opened(self) -> None:
+        """Send the open frame."""
+        self._send(CONNECT)
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send one frame with these messages."""
+        self._send(messages_frame(messages).decode("utf-8"))
+
+    def heartbeat(self) -> None:
+        """Send a heartbeat."""
+        self._send(HEARTBEAT)
+
+    def closed(self, reason: Reason) -> None:
+        """Send the close frame, and let the handler know."""
+        self.handler.send_pack(disconnect(*reason))
+        self.abort()
+
+    def abort(self) -> None:
+        """Let the handler know of the end."""
+        self.ready = False
+        self.handler.session_closed()
+
+    def _send(self, frame: str) -> None:
+        self.handler.send_pack(frame)
+        self.ready = bool(getattr(self.handler, "active", True))

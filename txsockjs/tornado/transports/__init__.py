@@ -1,0 +1,1 @@
+"""`sockjs.tornado.transports`: the base class of handlers; the transports are the server's own."""
