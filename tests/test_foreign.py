@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
 from txsockjs import SockJSConnection
+from txsockjs.actors.states import RECEIVED
 from txsockjs.errors import NotFound
 from txsockjs.wire.proto import Message
 
@@ -332,7 +333,7 @@ def test_a_connection_that_raises_ends_its_session(
     with capturedLogs() as logged:
         client = ask(lab, OPENING[transport])
         for session in lab.router.sessions:
-            session.post("event") if place == "on_event" else session.on_messages(["a"])
+            session.post("event") if place == "on_event" else session.tell(RECEIVED, ["a"])
         lab.clock.advance(0)
     end = b"Internal error" if place != "on_close" else b"as told"
     assert (b"c[3001," if place == "on_close" else b"c[1011,") in client.received

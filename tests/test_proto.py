@@ -196,17 +196,14 @@ def test_nothing_is_ignored_on_websockets_and_refused_elsewhere() -> None:
         proto.decode_messages(b"")
 
 
-@pytest.mark.parametrize("data", ['"x\\n\\ud800"', b'"x\\n\\ud800"', ' "x\\u000a\\ud800"\n'])
-def test_the_json_of_a_string_is_a_message(data: str | bytes, library: str) -> None:
-    assert proto.decode_string(data) == "x\n\ud800"
-
-
-@pytest.mark.parametrize("data", ["", "x", "5", '{"a": 1}', '["a"]', '"a"]', b"\xff", None, {}])
-def test_no_other_json_is_a_message(data: str, library: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"the JSON of a string is wanted, such as '\"hello\"', not "
-    ):
-        proto.decode_string(data)
+def test_what_is_no_string_stands_in_a_frame_as_it_is() -> None:
+    value = proto.JSONMessage('{"a":[1,null]}')
+    assert value.json == '{"a":[1,null]}'
+    assert proto.messages_frame([value]) == b'a[{"a":[1,null]}]'
+    assert proto.messages_frame(["x", value, "\ud800", proto.Message("y")]) == (
+        b'a["x",{"a":[1,null]},"\\ud800","y"]'
+    )
+    assert proto.messages_frame(["x", "y\n"]) == b'a["x","y\\n"]'
 
 
 @given(text)

@@ -202,7 +202,7 @@ class Flushing(Slow):
 
     def on_message(self, message: Any) -> Deferred[None]:
         self.send(message)
-        self.session.flush()
+        self.session._flush()  # as a turn does that sends much
         return super().on_message(message)
 
 

@@ -16,7 +16,6 @@ from txsockjs.actors.states import FULL, LEAVE, RECEIVED, State
 from txsockjs.errors import Refused, WrongThread
 
 from .fakes import FakeReceiver, FakeServer, Producer, Recorder, make_session, open_session, settle
-from .test_states import in_state
 
 # -- opening
 
@@ -653,227 +652,20 @@ def test_abort_drops_everything_at_once() -> None:
         settle(server)
 
 
-# -- by the names of sockjs-tornado
-
-
-def test_a_handler_opens_a_session_and_leaves_it_waiting_for_the_next() -> None:
-    session, server = make_session()
-    assert session.verify_state() is False
-    first, second = FakeReceiver(), FakeReceiver()
-    session.set_handler(first)
-    assert session.verify_state() is True
-    session.set_handler(second)
-    session.remove_handler(second)
-    session.send_message("a")
-    session.remove_handler(first)
-    session.send_message("b")
-    third = FakeReceiver()
-    session.set_handler(third)
-    assert first.heard == ["o", "aa"]
-    assert second.heard == ["c2010 Another connection still open"]
-    assert third.heard == ["ab"]
-    assert server.recorder.calls == ["open"]
-    settle(server)
-
-
-def test_a_websockets_session_ends_with_its_handler() -> None:
-    session, server = make_session(BaseSession)
-    receiver = FakeReceiver()
-    session.set_handler(receiver)
-    session.remove_handler(FakeReceiver())
-    assert session.state is State.OPEN
-    session.remove_handler(receiver)
-    server.reactor.advance(0)
-    assert session.state is State.CLOSED
-    assert session.get_close_reason() == INTERRUPTED
-    assert server.recorder.calls == ["open", "close"]
-    settle(server)
-
-
-def test_a_handler_can_do_without_heartbeats_until_they_are_started() -> None:
-    session, server = make_session(heartbeat_delay=10)
-    receiver = FakeReceiver()
-    session.set_handler(receiver, start_heartbeat=False)
-    session.set_handler(FakeReceiver())  # refused: it changes nothing for the first
-    server.reactor.pump([1] * 30)
-    assert receiver.heard == ["o"]
-    session.start_heartbeat()
-    server.reactor.pump([1] * 10)
-    assert receiver.heard == ["o", "h"]
-    session.remove_handler(receiver)
-    session.stop_heartbeat()
-    following = FakeReceiver()
-    session.set_handler(following)
-    server.reactor.pump([1] * 10)
-    assert following.heard == ["h"]
-    settle(server)
-
-
-def test_heartbeats_are_put_off_and_started_anew_and_stopped() -> None:
-    session, server, receiver = open_session(heartbeat_delay=10)
-    for put_off in (session.delay_heartbeat, session.start_heartbeat):
-        server.reactor.pump([1] * 9)
-        put_off()
-    server.reactor.pump([1] * 9)
-    assert receiver.heard == ["o"]
-    server.reactor.advance(1)
-    assert receiver.heard == ["o", "h"]
-    session.stop_heartbeat()
-    server.reactor.pump([1] * 30)
-    assert receiver.heard == ["o", "h"]
-    settle(server)
-
-
-@pytest.mark.parametrize("state", [State.NEW, State.CLOSING, State.CLOSED])
-def test_no_heartbeat_can_be_started_but_in_an_open_session(state: State) -> None:
-    session, server, _ = in_state(state)
-    server.reactor.advance(0)
-    waiting = server.reactor.getDelayedCalls()
-    session.start_heartbeat()
-    assert server.reactor.getDelayedCalls() == waiting
-    settle(server)
-
-
-def test_a_message_is_sent_by_every_name_in_order_and_counted() -> None:
-    session, server, receiver = open_session()
-    server.on_message = lambda connection, message: (
-        connection.send("a")
-        or session.send_message("b", False)
-        or session.send_jsonified('"c\\u0064"', False)
-        or session.send_jsonified(b'"e"')
-    )
-    session.on_messages(["go"])
-    assert receiver.heard == ["o", "aa,b,cd,e"]
-    assert server.stats.packets_sent_ps.accumulator == 4
-    settle(server)
-
-
-def test_json_that_is_no_message_is_refused_and_not_sent() -> None:
-    session, server, receiver = open_session()
-    with pytest.raises(ValueError, match="the JSON of a string is wanted"):
-        session.send_jsonified('{"a": 1}')
-    assert receiver.heard == ["o"]
-    settle(server)
-
-
 def test_text_is_sent_as_bytes_if_told_where_there_are_bytes() -> None:
     session, server = make_session(BaseSession)
     receiver = FakeReceiver()
     receiver.transport_name = "rawwebsocket"
-    session.set_handler(receiver)
+    receiver.attach(session)
     session.connection.send("é", binary=True)
     session.connection.send(b"\xff", True)
     session.connection.send("é", False)
-    session.send_message("\ud800", binary=True)
+    session.connection.send("\ud800", binary=True)
     assert receiver.delivered == ["é".encode(), b"\xff", "é", b"?"]
     settle(server)
 
     session, server, receiver = open_session()
     with pytest.raises(TypeError, match="raw websocket"):
         session.connection.send("é", binary=True)
-    assert receiver.heard == ["o"]
-    settle(server)
-
-
-def test_what_the_client_sent_reaches_the_application_in_order() -> None:
-    session, server, _ = open_session()
-    session.on_messages(iter(["a", "b"]))
-    with pytest.raises(TypeError, match="must come in a list, not as 'ab'"):
-        session.on_messages("ab")
-    assert server.recorder.calls == ["open", "a", "b"]
-    settle(server)
-
-
-def test_a_flush_does_not_wait_for_the_end_of_the_turn() -> None:
-    session, server, receiver = open_session()
-
-    def react(connection: SockJSConnection, message: str) -> None:
-        connection.send("a")
-        connection.session.flush()
-        assert receiver.heard == ["o", "aa"]
-        connection.session.flush()
-        connection.send("b")
-
-    server.on_message = react
-    session.on_messages(["go"])
-    assert receiver.heard == ["o", "aa", "ab"]
-    settle(server)
-
-
-def test_a_flush_does_not_wait_for_the_reactor_and_needs_a_receiver() -> None:
-    session, server, receiver = open_session(immediate_flush=False)
-    session.send("a")
-    session.flush()
-    assert receiver.heard == ["o", "aa"]
-    session.remove_handler(receiver)
-    session.send("b")
-    session.flush()
-    assert receiver.heard == ["o", "aa"]
-    following = FakeReceiver(1)
-    following.session = session
-    session.set_handler(following)
-    session.flush()
-    assert following.heard == ["ab"]
-    settle(server)
-
-
-def test_a_delayed_close_comes_after_what_goes_on() -> None:
-    session, server, receiver = open_session()
-
-    def react(connection: SockJSConnection, message: str) -> None:
-        connection.session.delayed_close()
-        assert not connection.is_closed
-        connection.send(message)
-
-    server.on_message = react
-    session.on_messages(["bye"])
-    server.reactor.advance(0)
-    assert receiver.heard == ["o", "abye", "c3000 Go away!"]
-    session.delayed_close()
-    assert session.get_close_reason() == (3000, "Go away!")
-    server.reactor.advance(0)
-    assert server.recorder.calls == ["open", "bye", "close"]
-    settle(server)
-
-
-def test_outside_of_a_turn_a_delayed_close_comes_with_the_next_iteration() -> None:
-    session, server, receiver = open_session()
-    session.delayed_close()
-    assert session.get_close_reason() is None
-    assert receiver.heard == ["o"]
-    server.reactor.advance(0)
-    assert receiver.heard == ["o", "c3000 Go away!"]
-    settle(server)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda session: session.start_heartbeat(),
-        lambda session: session.stop_heartbeat(),
-        lambda session: session.delay_heartbeat(),
-        lambda session: session.flush(),
-        lambda session: session.delayed_close(),
-        lambda session: session.on_messages(["a"]),
-        lambda session: session.set_handler(FakeReceiver()),
-        lambda session: session.remove_handler(FakeReceiver()),
-        lambda session: session.send_message("a"),
-        lambda session: session.send_jsonified('"a"'),
-    ],
-)
-def test_none_of_them_may_be_called_from_another_thread(call: Any) -> None:
-    session, server, receiver = open_session()
-    caught: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            call(session)
-        except WrongThread as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    assert len(caught) == 1
     assert receiver.heard == ["o"]
     settle(server)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from txsockjs.actors.registry import SessionContainer, SessionMixin
+from txsockjs.tornado.sessioncontainer import SessionContainer, SessionMixin
 
 
 class Item(SessionMixin):

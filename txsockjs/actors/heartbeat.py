@@ -82,10 +82,6 @@ class Callback:
         """Count ``callback_time`` from now, instead of from the last run."""
         self._last = self._reactor.seconds()
 
-    def calculate_next_run(self) -> float:
-        """Return when the next run is due, on the reactor's clock."""
-        return self._last + self.callback_time
-
     def _left(self, now: float) -> float:
         # A float's rounding must not turn a due run into a wait of nothing.
         return max(self._last + self.callback_time - now, _AT_ONCE)

@@ -113,10 +113,6 @@ class Outbox:
         """Send one message to many connections; it is encoded once."""
         broadcast(self.server.scheduler, clients, message)
 
-    def flush(self) -> None:
-        """Send what is queued now, if a receiver takes it, and not when the turn ends."""
-        self.server.scheduler.turn(self._flush)
-
     # -- producing
 
     def register_producer(self, producer: Any, streaming: bool) -> None:

@@ -8,19 +8,25 @@ is in `states` and `life`, what is sent in `outbox`; here is what others call.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from functools import partial
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 
 from ..errors import NotFound
-from ..wire.proto import decode_string
 from .connection import SockJSConnection
 from .heartbeat import Callback
-from .interfaces import GO_AWAY, INTERRUPTED, Reason, Receiver, Sendable, Server
+from .interfaces import GO_AWAY, Receiver, Server
 from .life import Life
-from .states import ABORT, ATTACH, BEAT, EXPIRE, FULL, GONE, NEW, OPEN, POSTED, RECEIVED, Event
+from .states import (
+    ABORT,
+    BEAT,
+    EXPIRE,
+    OPEN,
+    POSTED,
+    RECEIVED,
+    Event,
+)
 
 # Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
@@ -181,75 +187,6 @@ class BaseSession(Life):
         if self.close_reason is not None and self._receiver is None:
             self.handle(EXPIRE)
 
-    # -- the same and some more, by the names that sockjs-tornado has for it
-
-    def send_message(self, msg: Sendable, stats: bool = True, binary: bool = False) -> None:
-        """Send a message; text is sent as bytes if ``binary``, which a raw websocket can do.
-
-        ``stats`` changes nothing: whatever leaves is counted.
-        """
-        self.send(msg.encode("utf-8", "replace") if binary and isinstance(msg, str) else msg)
-
-    def send_jsonified(self, msg: str | bytes, stats: bool = True) -> None:
-        """Send a message that comes as JSON, which must be that of one string.
-
-        ``stats`` changes nothing. Raises `ValueError` for other JSON and for what is none.
-        """
-        self.send(decode_string(msg))
-
-    def get_close_reason(self) -> Reason | None:
-        """Return the code and reason of the end, or None while there is none."""
-        return self.close_reason
-
-    def delayed_close(self) -> None:
-        """Close when what is going on now is done."""
-        self.server.scheduler.tell_later(self.close)
-
-    def start_heartbeat(self) -> None:
-        """Let heartbeats come, the next one ``heartbeat_delay`` from now; only while open."""
-        self.server.scheduler.check_thread()
-        if self._heartbeat is not None:
-            self._heartbeat.start()
-            self._heartbeat.delay()
-
-    def stop_heartbeat(self) -> None:
-        """Send no heartbeats, and on websockets no pings, until `start_heartbeat`."""
-        self.server.scheduler.check_thread()
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-
-    def delay_heartbeat(self) -> None:
-        """Let the next heartbeat come ``heartbeat_delay`` from now."""
-        self.server.scheduler.check_thread()
-        if self._heartbeat is not None:
-            self._heartbeat.delay()
-
-    def set_handler(self, handler: Receiver, start_heartbeat: bool = True) -> None:
-        """Attach a receiver, which opens a new session; beside another one it gets 2010."""
-        self.tell(ATTACH, handler)
-        self.server.scheduler.tell(self._set_heartbeat, handler, start_heartbeat)
-
-    def _set_heartbeat(self, receiver: Receiver, wanted: bool) -> None:
-        if receiver is self._receiver:
-            if wanted:
-                self.start_heartbeat()
-            else:
-                self.stop_heartbeat()
-
-    def verify_state(self) -> bool:
-        """Return whether the session was opened: its first receiver does that, nothing else."""
-        return self.state is not NEW
-
-    def remove_handler(self, handler: Receiver) -> None:
-        """Detach a receiver, if it is the attached one: this session ends with it."""
-        self.tell(GONE, handler, INTERRUPTED)
-
-    def on_messages(self, msg_list: Iterable[Sendable]) -> None:
-        """Give messages of the client to the application."""
-        if isinstance(msg_list, (str, bytes)):
-            raise TypeError(f"messages must come in a list, not as {msg_list!r}")
-        self.tell(RECEIVED, list(msg_list))
-
 
 class Session(BaseSession):
     """A session that is reached by its id and outlives its receivers: an HTTP transport's."""
@@ -266,10 +203,6 @@ class Session(BaseSession):
         """As usual, but a response ends with a heartbeat when its time is over."""
         settings = self.server.settings
         return min(settings.heartbeat_delay, settings.response_lifetime)
-
-    def remove_handler(self, handler: Receiver) -> None:
-        """Detach a receiver, if it is the attached one: the session waits for the next."""
-        self.tell(FULL, handler)
 
     def do_tell(self, receiver: Receiver) -> None:
         """Tell the client that the session is over."""

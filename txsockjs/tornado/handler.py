@@ -17,13 +17,8 @@ class HandlerReceiver:
 
     def __init__(self, handler: Any) -> None:
         self.handler = handler
+        self.transport_name: str = handler.name
         self.ready = bool(getattr(handler, "active", True))
-
-    @property
-    def transport_name(self) -> str:
-        """What its session is counted under."""
-        name: str = self.handler.name
-        return name
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request that brought it."""

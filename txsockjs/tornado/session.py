@@ -10,17 +10,8 @@ from typing import Any
 
 from ..actors import session as actors
 from ..actors.connection import ConnectionInfo, SockJSConnection
-from ..actors.interfaces import (
-    ANOTHER_RECEIVER,
-    ATTACH,
-    FULL,
-    GO_AWAY,
-    GONE,
-    INTERRUPTED,
-    RECEIVED,
-    Reason,
-    State,
-)
+from ..actors.interfaces import ANOTHER_RECEIVER, GO_AWAY, INTERRUPTED, Reason
+from ..actors.states import ATTACH, FULL, GONE, NEW, RECEIVED
 from ..wire.proto import json_decode
 from .basesession import BaseSession, broadcast
 from .handler import HandlerReceiver
@@ -61,39 +52,45 @@ class _Client(actors.BaseSession):
 
     # -- handlers
 
-    def set_handler(  # type: ignore[override]
-        self, handler: Any, start_heartbeat: bool = True
-    ) -> bool:
+    def set_handler(self, handler: Any, start_heartbeat: bool = True) -> bool:
         """Attach a handler, which has ``send_pack`` besides what a `BaseTransportMixin` has.
 
         A new session waits for `verify_state`. Return False if another handler is attached, or the
         session is over: the handler is told so.
         """
         self.server.scheduler.check_thread()
-        taken = self._receiver is None and self._handler is None and not self.is_closed
         receiver = HandlerReceiver(handler)
+        if self.state is not NEW:
+            taken = self._receiver is None and not self.is_closed
+            self._attach_handler(receiver, start_heartbeat)
+        else:
+            taken = self._handler is None
+            if not taken:
+                receiver.closed(ANOTHER_RECEIVER)
         if taken:
             self._handler = receiver
             self._wants_heartbeat = start_heartbeat
-        if self.state is not State.NEW or not taken:
-            self._attach_handler(receiver)
         return taken
 
-    def verify_state(self) -> None:  # type: ignore[override]
+    def verify_state(self) -> None:
         """Open the session with the handler that was set, unless it is open."""
-        if self._handler is not None and self.state is State.NEW:
-            self._attach_handler(self._handler)
+        if self._handler is not None and self.state is NEW:
+            self._attach_handler(self._handler, self._wants_heartbeat)
 
-    def _attach_handler(self, receiver: HandlerReceiver) -> None:
-        if self.state is State.NEW and receiver is not self._handler:
-            receiver.closed(ANOTHER_RECEIVER)
-            return
+    def _attach_handler(self, receiver: HandlerReceiver, start_heartbeat: bool) -> None:
         self.tell(ATTACH, receiver)
-        if receiver is self._handler and not self._wants_heartbeat:
-            self.server.scheduler.tell(self.stop_heartbeat)
+        self.server.scheduler.tell(self._set_heartbeat, receiver, start_heartbeat)
+
+    def _set_heartbeat(self, receiver: HandlerReceiver, wanted: bool) -> None:
+        if receiver is self._receiver:  # and was not refused
+            if wanted:
+                self.start_heartbeat()
+            else:
+                self.stop_heartbeat()
 
     def remove_handler(self, handler: Any) -> None:
         """Detach a handler, if it is the attached one."""
+        self.server.scheduler.check_thread()
         receiver = self._handler
         if receiver is not None and receiver.handler is handler:
             self._handler = None

@@ -179,17 +179,6 @@ def decode_frame(data: str | bytes) -> list[str]:
     return _checked(messages)
 
 
-def decode_string(data: str | bytes) -> str:
-    """Decode the JSON of one string; raise `ValueError` for anything else."""
-    try:
-        message = json_decode(data) if isinstance(data, (str, bytes)) else None
-    except BrokenJSON:
-        message = None
-    if type(message) is not str:
-        raise ValueError(f"the JSON of a string is wanted, such as '\"hello\"', not {data!r}")
-    return message
-
-
 def _checked(messages: Any) -> list[str]:
     if type(messages) is not list:
         raise PayloadExpected()
