@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..actors.awaiting import to_deferred
-from ..actors.connection import ConnectionInfo, SockJSConnection
-from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Reason
+from ..actors.info import ConnectionInfo
+from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Client, Reason
 from ..actors.scheduler import Scheduler
 from ..errors import Refused
 from ..wire.proto import json_decode
@@ -43,7 +43,7 @@ class BaseSession:
     stats: Any
     close_reason: Reason | None
 
-    def __init__(self, conn: type[SockJSConnection], server: Any) -> None:
+    def __init__(self, conn: type[Any], server: Any) -> None:
         self.server = server
         self.stats = server.stats
         self.close_reason = None
@@ -92,7 +92,7 @@ class BaseSession:
         """Send a message that comes as JSON."""
         self.send_message(json_decode(msg), stats)
 
-    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
         """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, msg)
 
@@ -188,7 +188,7 @@ class LastCall:
         return 0
 
 
-def broadcast(scheduler: Scheduler, clients: Iterable[SockJSConnection], msg: Any) -> None:
+def broadcast(scheduler: Scheduler, clients: Iterable[Client], msg: Any) -> None:
     """Send one message to many connections, in one turn, encoding it once."""
     sessions = [client.session for client in clients]
     scheduler.turn(_send_to_all, sessions, shared(msg))

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from ..actors import connection
 from ..actors.info import ConnectionInfo
+from ..actors.interfaces import Client
 from .basesession import BaseSession, broadcast
 from .messages import outgoing
 
@@ -57,7 +58,7 @@ class SockJSConnection(connection.SockJSConnection):
             # A subclass of BaseSession need not know of binary messages.
             session.send_message(message)
 
-    def broadcast(self, clients: Iterable[connection.SockJSConnection], message: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], message: Any) -> None:
         """Send one message to many connections, encoding it once."""
         if isinstance(self.session, BaseSession):
             self.session.broadcast(clients, message)

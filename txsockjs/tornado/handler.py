@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..actors.connection import ConnectionInfo
+from ..actors.info import ConnectionInfo
 from ..actors.interfaces import Reason
 from ..wire.proto import CONNECT, HEARTBEAT, disconnect, messages_frame
 

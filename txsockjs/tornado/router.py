@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import router
 from ..actors.connection import SockJSConnection
+from ..actors.interfaces import Client
 from ..settings import Settings
 from .basesession import broadcast
 from .loop import reactor_of
@@ -51,7 +52,7 @@ class SockJSRouter(router.SockJSRouter):
             return routes
         return super().apply_routes(routes)
 
-    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
         """Send one message to many connections; it is encoded once."""
         broadcast(self.scheduler, clients, msg)
 

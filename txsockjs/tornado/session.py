@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..actors import session as actors
-from ..actors.connection import ConnectionInfo, SockJSConnection
-from ..actors.interfaces import ANOTHER_RECEIVER, GO_AWAY, INTERRUPTED, Reason
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
+from ..actors.interfaces import ANOTHER_RECEIVER, GO_AWAY, INTERRUPTED, Client, Reason
 from ..actors.states import ATTACH, FULL, GONE, NEW, RECEIVED
 from ..wire.proto import json_decode
 from .basesession import BaseSession, broadcast
@@ -112,7 +113,7 @@ class _Client(actors.BaseSession):
         """Send a message that comes as JSON; raise `txsockjs.errors.BrokenJSON` if it is none."""
         self.send_message(json_decode(msg), stats)
 
-    def broadcast(self, clients: Iterable[SockJSConnection], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
         """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, msg)
 

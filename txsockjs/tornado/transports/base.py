@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...actors.connection import ConnectionInfo
+from ...actors.info import ConnectionInfo
 
 __all__ = ["BaseTransportMixin"]
 
