@@ -7,7 +7,7 @@ heartbeat, closed) and never a frame; a receiver and the router tell a session t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, Union
+from typing import Any, Callable, Protocol, Union
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -141,8 +141,15 @@ class SessionForConnection(Protocol):
 
     # `Any`, as classes that implement Twisted's IPullProducer or IPushProducer are recognized
     # only by checkers that know zope.interface.
-    def register_producer(self, producer: Any, streaming: bool) -> None:
+    def register_producer(
+        self, producer: Any, streaming: bool, resumed: Callable[[], object] | None = ...
+    ) -> None:
         """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``)."""
+
+    @property
+    def producer_waits(self) -> bool:
+        """Whether there is a producer, and it waits for the client to read."""
+        ...
 
     def unregister_producer(self) -> None:
         """Forget the producer."""

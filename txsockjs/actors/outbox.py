@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.logger import Logger
 
@@ -115,15 +115,25 @@ class Outbox:
 
     # -- producing
 
-    def register_producer(self, producer: Any, streaming: bool) -> None:
-        """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``)."""
+    def register_producer(
+        self, producer: Any, streaming: bool, resumed: Callable[[], object] | None = None
+    ) -> None:
+        """Pause and resume ``producer`` as the client reads (Twisted's ``IConsumer``).
+
+        ``resumed`` is called after each ``resumeProducing``.
+        """
         if self._production is not None:
             raise RuntimeError("another producer is registered; unregister it first")
         if self.close_reason is not None:
             producer.stopProducing()
         else:
-            self._production = Production(producer, streaming)
+            self._production = Production(producer, streaming, resumed)
             self._changed()
+
+    @property
+    def producer_waits(self) -> bool:
+        """Whether there is a producer, and it waits for the client to read."""
+        return self._production is not None and self._production.is_waiting
 
     def unregister_producer(self) -> None:
         """Forget the producer."""
@@ -202,24 +212,37 @@ class Production:
     A push producer is told of changes only; a pull producer is asked once each time there is room.
     """
 
-    __slots__ = ("_paused", "_producer", "_streaming")
+    __slots__ = ("_paused", "_producer", "_resumed", "_streaming")
 
-    def __init__(self, producer: Any, streaming: bool) -> None:
+    def __init__(
+        self, producer: Any, streaming: bool, resumed: Callable[[], object] | None
+    ) -> None:
         self._producer = producer
         self._streaming = streaming
+        self._resumed = resumed
         self._paused = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is a pull producer, or a push producer that is paused."""
+        return self._paused or not self._streaming
 
     def pause_or_resume(self, room: bool) -> None:
         """Resume the producer if there is ``room`` for what it produces, else pause it."""
         if not self._streaming:
             if room:
-                self._producer.resumeProducing()
+                self._resume()
         elif room is self._paused:
             self._paused = not room
             if room:
-                self._producer.resumeProducing()
+                self._resume()
             else:
                 self._producer.pauseProducing()
+
+    def _resume(self) -> None:
+        self._producer.resumeProducing()
+        if self._resumed is not None:
+            self._resumed()
 
     def stop(self) -> None:
         """Tell the producer that its output goes nowhere any more."""

@@ -7,7 +7,7 @@ session with 1003 unless there is a fallback encoding; a raw websocket gets them
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Callable
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
@@ -50,7 +50,6 @@ class SockJSTransport:
         is_raw = connection.session.transport == "rawwebsocket"
         self._decoder = Decoder(fallback_encoding, is_raw)
         self._aborted = False
-        self._producer: _Registered | None = None
         self._reason = GO_AWAY
         self._paused = False
         self._held: Deferred[None] | None = None
@@ -85,7 +84,7 @@ class SockJSTransport:
         """
         if not self.disconnecting and not self.connection.is_closed:
             self._reason = (code, reason)
-            if self._producer is None or not self._producer.is_waiting:
+            if not self.connection.session.producer_waits:
                 self._close()
             self.disconnecting = True
             self._read_on()
@@ -136,14 +135,10 @@ class SockJSTransport:
         if self.connection.is_closed:
             producer.stopProducing()
             return
-        if self._producer is not None:
-            raise RuntimeError("another producer is registered; unregister it first")
-        self._producer = _Registered(producer, streaming, self._close_if_free)
-        self.connection.register_producer(self._producer, streaming)
+        self.connection.session.register_producer(producer, streaming, self._close_if_free)
 
     def unregisterProducer(self) -> None:
         """Forget the producer, and close if that only waited for it."""
-        self._producer = None
         self.connection.unregister_producer()
         self._close_if_free()
 
@@ -210,7 +205,7 @@ class SockJSTransport:
         return ConnectionLost("aborted" if self._aborted else f"{code} {reason}")
 
     def _close_if_free(self) -> None:
-        if self.disconnecting and (self._producer is None or not self._producer.is_waiting):
+        if self.disconnecting and not self.connection.session.producer_waits:
             self._close()
 
     def _close(self) -> None:
@@ -253,25 +248,3 @@ class SockJSTransport:
         held, self._held = self._held, None
         if held is not None:
             held.callback(None)
-
-
-class _Registered:
-    """A registered producer, and whether it waits for the client."""
-
-    def __init__(self, producer: Any, streaming: bool, resumed: Callable[[], None]) -> None:
-        self._producer = producer
-        self._resumed = resumed
-        self._streaming = streaming
-        self.is_waiting = not streaming
-
-    def pauseProducing(self) -> None:
-        self.is_waiting = True
-        self._producer.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.is_waiting = not self._streaming
-        self._producer.resumeProducing()
-        self._resumed()
-
-    def stopProducing(self) -> None:
-        self._producer.stopProducing()

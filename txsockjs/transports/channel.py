@@ -8,7 +8,7 @@ Made by `txsockjs.multiplex`; calls the carrier.
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -140,13 +140,15 @@ class ChannelSession(BaseSession):
     def begin(self) -> None:
         """Neither beat nor be counted, as the session that carries it does."""
 
-    def register_producer(self, producer: Any, streaming: bool) -> None:
+    def register_producer(
+        self, producer: Any, streaming: bool, resumed: Callable[[], object] | None = None
+    ) -> None:
         """Pause and resume ``producer`` as the client reads what its connection carries."""
         if not self.is_closed:
             self.carrier.watch()
             # Before it is asked for anything.
             self._set_held(self.carrier.held)
-        super().register_producer(producer, streaming)
+        super().register_producer(producer, streaming, resumed)
         if self.carrier.held:
             self.hold()
 
