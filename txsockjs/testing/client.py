@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import deque
 from collections.abc import Mapping
-from typing import Any, Callable, Union
+from typing import Callable, Union
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
@@ -19,6 +18,7 @@ from twisted.web.server import Site
 from ..errors import SockJSError
 from ..router import SockJSRouter
 from ..site import SockJSSite
+from .agenda import Agenda, Unread
 from .network import Connection
 
 Message = Union[str, bytes]
@@ -66,18 +66,15 @@ class Client:
         self._close_reason: tuple[int, str] | None = None
         self._ip = ip
         self._query = query
+        self._base = f"{router.prefix}/000/{self.session_id}"
         self._headers = {name.replace("-", "_"): value for name, value in (headers or {}).items()}
         self._clock: Clock = router.reactor
         self._site = _site(router, plain)
         self._messages: list[Message] = []
         self._taken = 0
         self._over = False
-        self._reading = True
-        self._unread: list[Callable[[], object]] = []
-        self._problem: BadAnswer | None = None
-        self._todo: deque[Callable[[], object]] = deque()
-        self._acting = False
-        self._wake: Any | None = None
+        self._unread = Unread()
+        self._agenda = Agenda(self._clock)
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
@@ -90,25 +87,25 @@ class Client:
     @property
     def messages(self) -> list[Message]:
         """All messages that came, in order."""
-        self._act()
+        self._agenda.do()
         return self._messages
 
     @property
     def heartbeats(self) -> int:
         """How many heartbeats came."""
-        self._act()
+        self._agenda.do()
         return self._heartbeats
 
     @property
     def close_reason(self) -> tuple[int, str] | None:
         """The code and reason with which the server closed, None if it did not."""
-        self._act()
+        self._agenda.do()
         return self._close_reason
 
     @property
     def is_open(self) -> bool:
         """Whether the session is open, as far as the client knows."""
-        self._act()
+        self._agenda.do()
         return self.opened and not self._over
 
     @property
@@ -131,18 +128,18 @@ class Client:
         for message in messages:
             if not isinstance(message, str) and self.transport != "rawwebsocket":
                 raise TypeError(f"a message must be str, not {message!r}")
-        self._act(lambda: self._send(list(messages)))
+        self._agenda.do(lambda: self._send(list(messages)))
 
     def close(self) -> None:
         """Close, as a page does when it calls ``close()``."""
         if not self._over:
-            self._act(self._close)
+            self._agenda.do(self._close)
 
     def advance(self, seconds: float) -> None:
         """Advance the router's clock, stopping wherever something is due."""
-        self._act()
+        self._agenda.do()
         advance(self._clock, seconds)
-        self._act()
+        self._agenda.do()
 
     # -- what the network does
 
@@ -163,25 +160,22 @@ class Client:
 
     def stop_reading(self) -> None:
         """Leave what the server sends in the network, so that it has to wait."""
-        self._reading = False
+        self._unread.reading = False
         for connection in self._connections():
             connection.transport.slow = True
 
     def read_on(self) -> None:
         """Read again, what has arrived meanwhile first."""
-        self._reading = True
-        unread, self._unread = self._unread, []
-        for read in unread:
-            read()
+        self._unread.read_on()
         for connection in self._connections():
             connection.transport.drain()
-        self._act()
+        self._agenda.do()
 
     # -- for the transports
 
     def start(self) -> None:
         """Connect."""
-        self._act(self._start)
+        self._agenda.do(self._start)
 
     def _start(self) -> None:
         raise NotImplementedError
@@ -199,21 +193,10 @@ class Client:
         """Open a connection; the callbacks hear of it when the client reads."""
         connection = Connection(self._site, self._clock, self._ip)
         transport = connection.transport
-        transport.slow = not self._reading
-        transport.reader = lambda data: self._read(lambda: reader(data))
-        transport.lost = lambda: self._read(lost)
+        transport.slow = not self._unread.reading
+        transport.reader = lambda data: self._unread.read(lambda: reader(data))
+        transport.lost = lambda: self._unread.read(lost)
         return connection
-
-    def _read(self, read: Callable[[], object]) -> None:
-        if self._reading:
-            read()
-        else:
-            self._unread.append(read)
-
-    def _path(self, last: str, query: str = "") -> str:
-        path = f"{self.router.prefix}/000/{self.session_id}/{last}"
-        queries = "&".join(part for part in (query, self._query) if part)
-        return f"{path}?{queries}" if queries else path
 
     def _frame(self, frame: str) -> None:
         """Take a SockJS frame."""
@@ -230,7 +213,7 @@ class Client:
             self._end()
 
     def _refused(self, path: str, status: int, body: bytes) -> None:
-        self._problem = BadAnswer(path, status, body)
+        self._agenda.fail(BadAnswer(path, status, body))
         self._end()
 
     def _end(self) -> None:
@@ -240,44 +223,14 @@ class Client:
     def _cut(self) -> None:
         """Do nothing more."""
         self._end()
-        self._todo.clear()
+        self._agenda.clear()
         self._unread.clear()
-        self._stop_waiting()
 
-    # -- acting: never inside a call of the server
 
-    def _act(self, action: Callable[[], object] | None = None) -> None:
-        if action is not None:
-            self._todo.append(action)
-        self._pump()
-        if self._problem is not None:
-            problem, self._problem = self._problem, None
-            raise problem
-
-    def _later(self, action: Callable[[], object]) -> None:
-        self._todo.append(action)
-        if not self._acting and self._wake is None:
-            self._wake = self._clock.callLater(0, self._awake)
-
-    def _awake(self) -> None:
-        self._wake = None
-        self._pump()
-
-    def _stop_waiting(self) -> None:
-        if self._wake is not None:
-            wake, self._wake = self._wake, None
-            wake.cancel()
-
-    def _pump(self) -> None:
-        if self._acting:
-            return
-        self._stop_waiting()
-        self._acting = True
-        try:
-            while self._todo:
-                self._todo.popleft()()
-        finally:
-            self._acting = False
+def with_queries(path: str, *queries: str) -> str:
+    """Return a path with those of the queries that are not empty."""
+    query = "&".join(filter(None, queries))
+    return f"{path}?{query}" if query else path
 
 
 def _site(router: SockJSRouter, plain: bool) -> Site:

@@ -10,7 +10,7 @@ import json
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote_plus, unquote
 
-from .client import Client, Message
+from .client import Client, Message, with_queries
 from .network import Connection
 
 _CALLBACK = "callback"
@@ -123,14 +123,14 @@ class HTTPClient(Client):
     @property
     def is_held(self) -> bool:
         """Whether a post waits for its answer."""
-        self._act()
+        self._agenda.do()
         return self._sender is not None
 
     def _start(self) -> None:
         if self._over:
             return
         framing = self._framing
-        path = self._path(self.transport, framing.query)
+        path = with_queries(f"{self._base}/{self.transport}", framing.query, self._query)
         response = Response()
 
         def read(data: bytes) -> None:
@@ -139,9 +139,9 @@ class HTTPClient(Client):
                 self._read_frames(response)
             if response.is_done:
                 connection.transport.lost = _ignore
-                self._later(connection.vanish)
+                self._agenda.later(connection.vanish)
                 if response.status == 200:
-                    self._later(self._start)
+                    self._agenda.later(self._start)
                 else:
                     self._refused(path, response.status, response.body)
 
@@ -163,7 +163,7 @@ class HTTPClient(Client):
             self._post(body)
 
     def _post(self, body: str) -> None:
-        path = self._path(self._framing.sender)
+        path = with_queries(f"{self._base}/{self._framing.sender}", self._query)
         headers = {"Content_Type": "text/plain"}
         if self._framing.sender == "jsonp_send":
             headers = {"Content_Type": "application/x-www-form-urlencoded"}
@@ -176,7 +176,7 @@ class HTTPClient(Client):
                 self._sender = None
                 connection.transport.lost = _ignore
                 if response.status in (200, 204):
-                    self._later(lambda: self._send([]))
+                    self._agenda.later(lambda: self._send([]))
                 else:
                     self._refused(path, response.status, response.body)
 

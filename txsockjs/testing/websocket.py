@@ -10,7 +10,7 @@ import json
 import struct
 from typing import Any
 
-from .client import Client, Message
+from .client import Client, Message, with_queries
 from .network import Connection
 
 # RFC 6455 section 5.2.
@@ -31,17 +31,17 @@ class WebSocketClient(Client):
     @property
     def is_held(self) -> bool:
         """Whether the server has stopped reading."""
-        self._act()
+        self._agenda.do()
         return self._connection.transport.producerState == "paused"
 
     def _start(self) -> None:
         self._connection = self._connect(self._read_bytes, self._end)
         transport = self._connection.transport
-        transport.resumed = lambda: self._later(self._say_on)
+        transport.resumed = lambda: self._agenda.later(self._say_on)
         self._connection.upgrade(self._url(), **self._headers)
 
     def _url(self) -> str:
-        return self._path("websocket")
+        return with_queries(f"{self._base}/websocket", self._query)
 
     def _connections(self) -> list[Connection]:
         return [self._connection]
@@ -82,11 +82,11 @@ class WebSocketClient(Client):
 
     def _take_frame(self, opcode: int, payload: bytes) -> None:
         if opcode == _PING:
-            self._later(lambda: self._say(_PONG, payload))
+            self._agenda.later(lambda: self._say(_PONG, payload))
         elif opcode == _CLOSE:
             if self._close_reason is None and len(payload) >= 2:
                 self._close_reason = (struct.unpack("!H", payload[:2])[0], payload[2:].decode())
-            self._later(lambda: self._reply_to_close(payload))
+            self._agenda.later(lambda: self._reply_to_close(payload))
         else:
             self._message(opcode, payload)
 
@@ -121,7 +121,7 @@ class RawWebSocketClient(WebSocketClient):
     """A client of the raw websocket: messages without frames around them."""
 
     def _url(self) -> str:
-        return f"{self.router.prefix}/websocket" + (f"?{self._query}" if self._query else "")
+        return with_queries(f"{self.router.prefix}/websocket", self._query)
 
     def _connected(self) -> None:
         self.opened = True
