@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Callable
 
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
+from ..actors.connection import SockJSConnection
 from ..clock import use_monotonic_time
 from ..errors import ListenError, SettingsError, SockJSError
 from ..router import SockJSRouter
 from ..service import SockJSService
+from ..settings import Settings
 from .options import Options as PlainOptions
 
 __all__ = ["Options", "StartError", "makeService"]
@@ -87,9 +90,7 @@ def makeService(options: PlainOptions) -> SockJSService:
     try:
         if plan.mounts:
             routers = [
-                SockJSRouter(
-                    mount.connection_on(reactor), mount.prefix, plan.settings_of(mount), reactor
-                )
+                _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))
                 for mount in plan.mounts
             ]
             return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
@@ -99,3 +100,13 @@ def makeService(options: PlainOptions) -> SockJSService:
         return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
     except SettingsError as error:
         raise StartError(f"sockjs: {error}") from error
+
+
+def _make_router(
+    connection: type[SockJSConnection], prefix: str, settings: Settings
+) -> SockJSRouter:
+    # Classes of txsockjs.tornado bring a router of their own, whose sessions have more methods.
+    make: Callable[..., SockJSRouter] | None = getattr(connection, "make_router", None)
+    if make is None:
+        return SockJSRouter(connection, prefix, settings, global_reactor)
+    return make(prefix, settings, global_reactor)

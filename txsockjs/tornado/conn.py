@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from ..actors import connection
 from ..actors.info import ConnectionInfo
 from ..actors.interfaces import Client
+from ..settings import Settings
 from .basesession import BaseSession, broadcast
 from .messages import outgoing
 
@@ -22,9 +23,16 @@ _log = Logger()
 class SockJSConnection(connection.SockJSConnection):
     """`txsockjs.SockJSConnection`, which sends whatever sockjs-tornado's does.
 
-    It can be served by `txsockjs.SockJSRouter` too, and then its ``session`` has the methods of
-    that one.
+    `txsockjs.SockJSRouter` can serve it, too; its ``session`` lacks sockjs-tornado's methods then.
     """
+
+    @classmethod
+    def make_router(cls, prefix: str, settings: Settings, reactor: Any) -> Any:
+        """Make the router with which ``twistd sockjs`` serves this class."""
+        # Not before: it installs a reactor.
+        from .router import SockJSRouter  # noqa: PLC0415
+
+        return SockJSRouter(cls, prefix, settings, reactor)
 
     def on_open(self, request: ConnectionInfo) -> Any:
         """Handle the new connection.
