@@ -1,8 +1,7 @@
-"""Stand-ins for what applications take from Tornado besides sockjs-tornado.
+"""Replacements for what applications take from Tornado itself.
 
-Rules: a handler written for ``tornado.websocket`` or `sockjs.tornado.migrate` runs unchanged where
-its base class and its imports are changed; what has no counterpart is said to be gone in
-``docs/migrating.md``. Used by applications; calls `conn` and `periodic`.
+Rules: a handler written for ``tornado.websocket`` runs unchanged but for its base class and its
+imports. ``docs/migrating.md`` lists what has no counterpart here.
 """
 
 from __future__ import annotations
@@ -28,10 +27,9 @@ _MISSING = 1008
 
 
 class Request:
-    """What is left of Tornado's request: address, cookies and the arguments of the query.
+    """The part of Tornado's request that a session has: address, cookies, arguments of the query.
 
-    As there, ``arguments`` are lists by name; unlike there, their items are ``str``, and a cookie
-    is its value.
+    ``arguments`` are lists by name, as in Tornado, but of ``str``; cookies are plain values.
     """
 
     __slots__ = ("arguments", "cookies", "headers", "path", "remote_ip")
@@ -53,7 +51,7 @@ class WebsocketHandler(SockJSConnection):
     request: Request
 
     def open(self) -> Any:
-        """Handle the new connection; what it returns rejects nothing."""
+        """Handle the new connection; returning False does not reject it."""
 
     def on_open(self, info: ConnectionInfo) -> Any:
         """Keep the request and call `open`."""
