@@ -175,6 +175,7 @@ class HTTPClient(Client):
             if response.is_done:
                 self._sender = None
                 connection.transport.lost = _ignore
+                self._agenda.later(connection.vanish)
                 if response.status in (200, 204):
                     self._agenda.later(lambda: self._send([]))
                 else:
