@@ -10,9 +10,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
+from txsockjs.server.body_limit import SockJSRequest
 from txsockjs.server.front import Front
 from txsockjs.server.root import Root
-from txsockjs.site import SockJSRequest, SockJSSite
+from txsockjs.site import SockJSSite
 from txsockjs.testing.network import Connection, Transport
 
 from .memory import Echo

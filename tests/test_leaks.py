@@ -16,8 +16,8 @@ from txsockjs.actors.application import Application
 from txsockjs.actors.mailbox import Mailbox
 from txsockjs.actors.session import BaseSession
 from txsockjs.http.exchange import Exchange
+from txsockjs.server.body_limit import SockJSRequest
 from txsockjs.server.front import Front
-from txsockjs.site import SockJSRequest
 from txsockjs.transports.receiver import HTTPReceiver
 from txsockjs.transports.websocket.receiver import WebSocketReceiver
 

@@ -15,8 +15,9 @@ from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
 
 from txsockjs import SockJSConnection, SockJSRouter
+from txsockjs.server.body_limit import MEMORY_LIMIT, REFUSAL, SockJSRequest
 from txsockjs.server.web_channel import DISCARD_LIMIT
-from txsockjs.site import MEMORY_LIMIT, REFUSAL, SockJSRequest, SockJSSite
+from txsockjs.site import SockJSSite
 
 LIMIT = 1000
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 1)

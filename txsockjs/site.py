@@ -11,7 +11,6 @@ Called by `txsockjs.service` and by programs that build their own Site.
 
 from __future__ import annotations
 
-import io
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Protocol
@@ -20,159 +19,23 @@ from urllib.parse import unquote_to_bytes
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.web.http import HTTPChannel, combinedLogFormatter, datetimeToLogString
+from twisted.web.http import combinedLogFormatter, datetimeToLogString
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from .actors.deadlines import Patience, Sweep
-from .errors import BodyTooLarge
-from .http.headers import NEVER_CACHED, TEXT, shared_with
 from .http.page import Page
+from .server.body_limit import SockJSRequest
 from .server.front import Front
 from .server.timeouts import Timeouts
 from .server.web import Nowhere, PageResource
-from .server.web_channel import DISCARD_LIMIT, Channel, Negotiated, end_writing
+from .server.web_channel import Channel, Negotiated
 from .settings import Settings
-from .wire.request_head import origin_form
 
 _log = Logger()
 
 _NO_PAGES: Mapping[str, Page] = {}
 _NO_ROUTERS: Mapping[str, Routed] = {}
-
-REFUSAL = BodyTooLarge.wording.encode()
-# Bodies that may grow over this are left to twisted.web, which puts them into files.
-MEMORY_LIMIT = 4 * 1024 * 1024
-
-
-class SockJSRequest(Request):
-    """A request whose body may not be larger than its site's ``max_body_size``.
-
-    One that a router refuses whatever its body is answered when its head is here; the body is
-    thrown away.
-    """
-
-    channel: Any
-    transport: Any
-    content: Any
-    received = 0  # bytes of the body
-    _refused = False
-    # While the body of a request that was answered before is thrown away; then what ends that.
-    _is_early = False
-    _finish: Callable[[], None] | None = None
-
-    def gotLength(self, length: int | None) -> None:
-        """Refuse a body that is announced as too large, or that is of no use to anybody."""
-        self._limit: int = self.channel.site.max_body_size
-        if length is not None and length > self._limit:
-            self.content = io.BytesIO()
-            # Or the channel would invite the client to send the body all the same.
-            self.requestHeaders.removeHeader(b"expect")
-            self._refuse(f"{length} bytes announced")
-        elif length != 0 and isinstance(self.channel, Channel) and self._is_useless():
-            self._answer_early(length)
-        elif self._limit <= MEMORY_LIMIT:
-            self.content = io.BytesIO()
-        else:
-            super().gotLength(length)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Keep a part of the body, or refuse it all when it has become too large."""
-        before = self.received
-        self.received += len(data)
-        if self._refused or self._is_early:
-            most = DISCARD_LIMIT + (self._limit if self._refused else 0)
-            if before <= most < self.received:
-                self._drop()
-        elif self.received > self._limit:
-            self._refuse(f"{self.received} bytes so far")
-        else:
-            super().handleContentChunk(data)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Process the request, unless its body was refused."""
-        if self._is_early:
-            self._is_early = False
-            if self._finish is not None:
-                self._finish()
-        elif not self._refused:
-            super().requestReceived(command, self._path_of(path), version)
-        elif isinstance(self.channel, HTTPChannel):
-            self.channel.loseConnection()
-        else:
-            self._answer()
-            self.finish()
-
-    def finish(self) -> None:
-        """End the answer; the request ends with its body."""
-        if not self._is_early:
-            super().finish()
-            return
-        self._finish = super().finish
-        if not self.startedWriting:
-            self.write(b"")
-        if not self.channel.persistent:
-            end_writing(self.transport)
-
-    def _path_of(self, target: bytes) -> bytes:
-        absolute = origin_form(target)
-        if absolute is None:
-            return target
-        self.requestHeaders.setRawHeaders(b"host", [absolute[0]])  # whatever the header says
-        return absolute[1]
-
-    def _is_useless(self) -> bool:
-        """Tell whether a router refuses the request whatever its body is."""
-        self.method, self.uri, self.clientproto = self.channel.request_line
-        self.uri = self._path_of(self.uri)
-        self.path = self.uri.partition(b"?")[0]
-        self.host = self.channel.getHost()
-        resource = self.channel.site.resource_of(self.path)
-        return resource is not None and resource.refuses(self)
-
-    def _answer_early(self, length: int | None) -> None:
-        self._is_early = True
-        self.requestHeaders.removeHeader(b"expect")
-        if length is not None and length > DISCARD_LIMIT:
-            self.channel.persistent = False
-            self.setHeader(b"connection", b"close")
-        self.process()
-
-    def _refuse(self, size: str) -> None:
-        self._refused = True
-        self.channel.site.refused += 1
-        _log.debug(
-            "refused a body from {peer}: {size}, {limit} allowed",
-            peer=self.client,
-            size=size,
-            limit=self._limit,
-        )
-        self.content.truncate(0)
-        if not isinstance(self.channel, HTTPChannel):
-            # An HTTP/2 stream can't outlive its answer in Twisted: answer when it ends.
-            return
-        self.clientproto = b"HTTP/1.1"
-        self.setHeader(b"connection", b"close")
-        self._answer()
-        # The answer is complete and the client is told so, while the rest of the body may come
-        # and is discarded. The channel's time-out ends a client that does neither.
-        end_writing(self.transport)
-
-    def _drop(self) -> None:
-        self._finish = None
-        stream = self.transport if isinstance(self.channel, HTTPChannel) else self.channel
-        if stream is not None:
-            stream.abortConnection()
-
-    def _answer(self) -> None:
-        self.setResponseCode(BodyTooLarge.status)
-        self.setHeader(b"content-length", b"%d" % len(REFUSAL))
-        # Or a page of another origin would take it for an error of the network (protocol section
-        # 2). There is nothing in it to keep from any.
-        origin = (self.getHeader(b"origin") or b"").decode("latin-1")
-        for name, value in (TEXT, *NEVER_CACHED, *shared_with(origin)):
-            self.setHeader(name, value)
-        self.write(REFUSAL)
 
 
 def _connected(transport: Any) -> bool:

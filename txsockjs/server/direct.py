@@ -15,8 +15,7 @@ from twisted.web.server import version
 
 from ..http.exchange import REASONS, Callback, Exchange, Head
 from ..wire.request_head import Request
-from .sockopts import tune
-from .tcp import is_secure, own_address
+from .tcp import is_secure, own_address, tune
 
 _LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, words) for status, words in REASONS.items()}
 _NO_BODY = (204, 304)

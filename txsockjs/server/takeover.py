@@ -14,7 +14,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel, Request
 
 from ..errors import UpgradeRequired
-from .sockopts import tune
+from .tcp import tune
 
 
 def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> None:

@@ -1,13 +1,15 @@
-"""Shortcuts through Twisted's TCP transport: to write, to end, to learn what it is.
+"""TCP connections: direct writes, their ends, their addresses, and the options of their sockets.
 
-Rules: bytes keep their order, so it is written directly only while nothing waits in the transport's
-buffer; what the kernel does not take, and every error, is left to the transport's ordinary
-``write``. All that depends on the inside of that transport is here. Called by the front, the
-exchanges and the websocket receiver.
+Rules: data is written to the socket directly only while the transport's own buffer is empty, so
+that bytes keep their order; what the kernel does not take, and every error, is left to the
+transport's ordinary ``write``. Options are best effort, as not every platform has each. Only this
+module depends on the internals of Twisted's transports.
 """
 
 from __future__ import annotations
 
+import socket
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +21,11 @@ _DONE = Failure(main.CONNECTION_DONE)
 # More addresses of this end than any server has ports.
 _MOST_ADDRESSES = 64
 _addresses: dict[Any, interfaces.IAddress] = {}
+
+# How many unsent bytes the kernel may hold: few, so that backpressure is felt here.
+_UNSENT = 128 * 1024
+
+_TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
 
 
 def watch(transport: Any, producer: interfaces.IPushProducer) -> None:
@@ -108,3 +115,37 @@ def own_address(transport: Any) -> interfaces.IAddress:
 def shared(address: interfaces.IAddress) -> interfaces.IAddress:
     """Return one object for equal addresses."""
     return address
+
+
+def tune(channel: Any, peer_timeout: float) -> None:
+    """Set the options of a long-lived connection on the TCP socket under ``channel``, if any.
+
+    The kernel drops the connection when the peer acknowledges nothing for ``peer_timeout`` seconds:
+    as heartbeats are sent, there is always something to acknowledge.
+    """
+    handle = getattr(getattr(channel, "transport", None), "socket", None)
+    if not isinstance(handle, socket.socket):
+        return
+    set_option = handle.setsockopt
+    for option in _options(peer_timeout):
+        try:  # noqa: SIM105
+            set_option(*option)
+        except OSError:  # not on every kernel, nor on UNIX sockets
+            pass
+
+
+@lru_cache(maxsize=64)
+def _options(peer_timeout: float) -> list[tuple[int, int, int]]:
+    options = [(socket.TCP_NODELAY, 1)]
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        options.append((socket.TCP_USER_TIMEOUT, _bounded(peer_timeout * 1000)))
+    elif sys.platform == "darwin":
+        options.append((_TCP_RXT_CONNDROPTIME, _bounded(peer_timeout)))
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        options.append((socket.TCP_NOTSENT_LOWAT, _UNSENT))
+    return [(socket.IPPROTO_TCP, *option) for option in options]
+
+
+def _bounded(value: float) -> int:
+    """Return what a C int can hold: a heartbeat that never comes may be set as a huge delay."""
+    return max(1, int(min(value, 2**31 - 1)))

@@ -22,9 +22,8 @@ from ..http.exchange import REASONS, Callback, Exchange, Head
 from ..http.headers import NEVER_CACHED, TEXT
 from ..http.page import Page
 from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS, origin_form
-from .sockopts import tune
 from .takeover import take_over
-from .tcp import shared
+from .tcp import shared, tune
 
 _NOT_FOUND = Head(NotFound.status, [TEXT, *NEVER_CACHED])
 

@@ -1,4 +1,4 @@
-"""The shortcuts, with real sockets under Twisted's own transport."""
+"""Direct writes and socket options, with real sockets under Twisted's own transport."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
 from txsockjs.server import tcp as shortcuts
-from txsockjs.server.tcp import is_secure, lose, own_address, unsent, watch, write
+from txsockjs.server.tcp import is_secure, lose, own_address, tune, unsent, watch, write
 
 from .fakes import Producer, Reactor
 
@@ -221,3 +221,12 @@ def test_what_waits_in_a_transport_or_under_it_is_told_as_far_as_it_tells() -> N
     wrapper.transport = Waiting()
     assert unsent(Waiting()) == unsent(wrapper) == 77
     assert unsent(object()) == 0
+
+
+@pytest.mark.parametrize("silence", [0.0001, 45, 1e7, 1e300])
+def test_any_silence_is_an_option_that_the_kernel_takes(silence: float) -> None:
+    with socket.socket() as handle:
+        tune(types.SimpleNamespace(transport=types.SimpleNamespace(socket=handle)), silence)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            value = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert value == min(max(1, int(silence * 1000)), 2**31 - 1)
