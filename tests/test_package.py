@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -66,6 +67,17 @@ def test_every_room_imports_only_what_stands_below_it() -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {name: imported(name, path) - {""} for name, path in modules().items() if name}
     assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_every_module_stands_on_the_map() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    table = page.split("## The rooms")[1].split("\n## ")[0]
+    named = {word.strip("/") for word in re.findall(r"`([\w/]+)`", table)}
+    for name, path in modules().items():
+        module = name.split(".")[-1]
+        if name and path.name != "__init__.py" and room(name) not in ("tornado", "testing"):
+            assert module in named, name
+    assert {room(name) for name in modules() if name} <= named
 
 
 def test_only_the_router_knows_klein() -> None:
