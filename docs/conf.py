@@ -26,6 +26,9 @@ default_role = "code"
 autodoc_member_order = "bysource"
 # Defaults as they stand in the source, not as objects print.
 autodoc_preserve_defaults = True
+# A class of txsockjs.tornado has the name of the one it stands for, so that the name alone, as in
+# an annotation, has two targets.
+suppress_warnings = ["ref.python"]
 
 
 def setup(app):
