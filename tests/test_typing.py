@@ -43,6 +43,8 @@ def by_line(remarks: Iterator[tuple[str, int, str, str]]) -> Remarks:
     """What a checker says, written as the programs say it: without modules and in short."""
     found = {}
     for path, line, severity, message in remarks:
+        if (PROGRAMS / path).parent != PROGRAMS:
+            continue  # where what a mistake is about was defined
         revealed = re.search(r'(?:Revealed type is|Type of .* is) "(.*)"', message)
         said = message if revealed is None else re.sub(r"\b(?:\w+\.)+(?=\w)", "", revealed[1])
         found[Path(path).name, line] = "an error" if severity == "error" else said
