@@ -128,7 +128,8 @@ class Life(Outbox):
 
     def do_receive(self, messages: list[Any]) -> None:
         """Put the client's messages into the mailbox."""
-        self.count(len(messages), 0)
+        if self.counted:
+            self.server.stats.packets_rcv_ps.accumulator += len(messages)
         self._application.receive(messages)
 
     def do_post(self, event: Any) -> None:

@@ -6,8 +6,10 @@ wait too, and nothing else does.
 
 from __future__ import annotations
 
+import enum
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 from contextvars import Context
 from typing import Any, Callable
 
@@ -29,6 +31,46 @@ _FIRST_LOOK = 4
 
 # How many may wait in front of one mailbox with what they bring.
 MOST_WAITING = 32
+
+
+class Activity(enum.Enum):
+    """What a mailbox does.
+
+    ========  ===============================================================  ========
+    state     what happens                                                     leads to
+    ========  ===============================================================  ========
+    IDLE      something to call comes                                          RUNNING
+    RUNNING   nothing is left to call                                          IDLE
+    RUNNING   a call returned what has to be awaited                           AWAITING
+    RUNNING   the time of a turn is over and something is left to call         YIELDED
+    AWAITING  what was awaited fired, or was abandoned                         RUNNING
+    YIELDED   the reactor's next iteration came, or the mailbox was given up   RUNNING
+    ========  ===============================================================  ========
+
+    What comes meanwhile queues in all of them but IDLE.
+    """
+
+    IDLE = "idle"
+    RUNNING = "running"
+    AWAITING = "awaiting"
+    YIELDED = "yielded"
+
+
+class Intake(enum.Enum):
+    """What a mailbox still takes; each leads to those below it only."""
+
+    ANYTHING = "anything"
+    NOTHING = "nothing"  # but the last call
+    DROPPING = "dropping"  # likewise, and what was taken before is dropped
+    OVER = "over"  # the last call was taken
+
+
+# Looked up once: an enum's members are slow to find before Python 3.12.
+IDLE, RUNNING, AWAITING, YIELDED = Activity
+ANYTHING, NOTHING, DROPPING, OVER = Intake
+
+# What `Mailbox._call_each` returns when the time of a turn is over.
+_LATER = object()
 
 
 class _Batch:
@@ -60,16 +102,13 @@ class Mailbox(ABC):
 
     __slots__ = (
         "_awaited",
-        "_busy",
         "_calls",
-        "_closed",
         "_context",
-        "_dropping",
-        "_last",
+        "_intake",
         "_limit",
         "_scheduler",
-        "_suspended",
         "_waiters",
+        "activity",
         "size",
     )
 
@@ -77,12 +116,9 @@ class Mailbox(ABC):
         self._scheduler = scheduler
         self._limit = limit
         self._context: Context = scheduler.context.copy()
-        self._busy = False
-        self._suspended = False
-        self._closed = False
-        self._dropping = False
-        self._last = False
-        self._awaited: Deferred[Any] | None = None
+        self.activity = IDLE
+        self._intake = ANYTHING
+        self._awaited: Deferred[Any] | None = None  # what it awaits, or will when a call is over
         # Made when first needed: most mailboxes of most servers never hold anything.
         self._calls: deque[_Call] | None = None
         self._waiters: deque[_Waiter] | None = None
@@ -100,62 +136,77 @@ class Mailbox(ABC):
     def cancelled(self, awaited: Deferred[Any]) -> None:
         """React to a call that is cancelled and not over: `abandon` it, now or later."""
 
-    @property
-    def suspended(self) -> bool:
-        """Whether a callback's awaitable has not fired yet."""
-        return self._suspended
-
     def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
         """Call ``call(argument)`` now, or after all that came before; tell if it was taken.
 
         Nothing is taken any more once the mailbox is closed.
         """
-        if self._closed:
+        if self._intake is not ANYTHING:
             return False
         self._take(call, argument, size)
         return True
 
     def shut(self, drop: bool) -> int:
         """Take nothing more; ``drop`` what waits, and return how many that were."""
-        self._closed = True
-        self._dropping = drop
+        self._intake = DROPPING if drop else NOTHING
         self.look()
         return self._drop() if drop else 0
 
     def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
         """`put` each of these, of the size of its length and ``cost``; return how many it took."""
-        if self._closed:
+        if self._intake is not ANYTHING:
             return 0
-        if self._busy:
+        taken = len(arguments)
+        if self.activity is not IDLE:
             self._append_all(call, arguments, cost)
-            return len(arguments)
-        self._busy = True
-        run = self._context.run
-        taken = 0
-        look, began = (_FIRST_LOOK, pace.clock()) if len(arguments) > _FIRST_LOOK else (0, 0.0)
-        for argument in arguments:
-            taken += 1
-            try:
-                result = run(call, argument)
-                if result is not None:
-                    self._await(result)
-            except BaseException:  # noqa: BLE001
-                self.failed(Failure())
-            if self._suspended or self._dropping:
-                break
-            if taken == look:
-                look = pace.next_look(taken, _CALLS_PER_STEP, began)
-                if not look:
-                    self._pause()
-                    break
-        if taken < len(arguments) and not self._dropping:
-            self._append_all(call, arguments[taken:], cost)
-            taken = len(arguments)
-        if self._calls or self._suspended or self._waiters or self._last:
+            return taken
+        self.activity = RUNNING
+        each = iter(arguments)
+        result = None
+        is_done = False
+        try:
+            # The context is entered once for all of them, which saves 20 ns for each.
+            if taken == 1:
+                result = self._context.run(call, arguments[0])
+            else:
+                result = self._context.run(self._call_each, call, each)
+            if result is None:
+                is_done = self._intake is not DROPPING
+            elif result is not _LATER:
+                self._await(result)
+        except BaseException:  # noqa: BLE001
+            self.failed(Failure())
+        if taken > 1 and not is_done:
+            rest = list(each)
+            if self._intake is DROPPING:
+                taken -= len(rest)
+            elif rest:
+                self._append_all(call, rest, cost)
+                if result is _LATER:
+                    self._yield()
+        if self._calls or self._waiters or self.activity is not RUNNING or self._intake is OVER:
             self._work()
         else:
-            self._busy = False
+            self.activity = IDLE
         return taken
+
+    def _call_each(self, call: Callable[[Any], Any], each: Iterator[Any]) -> Any:
+        """Call until a call returns something, which is returned, or until the turn is over."""
+        # By hand, as enumerate() and a call of next_look() would cost a small batch a tenth more.
+        done, look, began = 0, _FIRST_LOOK, pace.clock()
+        for argument in each:
+            result = call(argument)
+            if result is not None or self._intake is DROPPING:
+                return result
+            done += 1  # noqa: SIM113
+            if done == look:
+                if done < _CALLS_PER_STEP and 4 * (pace.clock() - began) < pace.LONGEST:
+                    look = 4 * done
+                else:
+                    look = pace.next_look(done, _CALLS_PER_STEP, began)
+                if not look:
+                    return _LATER
+        return None
 
     def _append_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> None:
         batch = _Batch(arguments, cost)
@@ -163,7 +214,7 @@ class Mailbox(ABC):
 
     def close(self, call: Callable[[Any], Any]) -> None:
         """Make ``call(None)`` the last one, after what still waits; then `done` is called."""
-        self._last = True
+        self._intake = OVER
         self._take(call, None, 0)
 
     def give_up(self) -> int:
@@ -171,9 +222,10 @@ class Mailbox(ABC):
 
         Nothing happens if the last one has begun.
         """
-        if not self._suspended or (self._last and not self._calls):
+        over = self._intake is OVER
+        if self.activity not in (AWAITING, YIELDED) or (over and not self._calls):
             return 0
-        last = self._calls.pop() if self._calls and self._last else None
+        last = self._calls.pop() if self._calls and over else None
         dropped = self._drop()
         if last is not None:
             self._append(*last)
@@ -205,7 +257,7 @@ class Mailbox(ABC):
         That is for whoever brought something: it comes before those who have not yet. Whoever
         waits no longer cancels it.
         """
-        if self._closed or self.has_room(self._limit):
+        if self._intake is not ANYTHING or self.has_room(self._limit):
             return None
         waiter = _Waiter(self._forget, 0)
         self._queue().appendleft(waiter)
@@ -222,7 +274,7 @@ class Mailbox(ABC):
         if they would hold more than ``most`` together.
         """
         scheduler = self._scheduler
-        free = self._closed or (not self._waiters and self.has_room(self._limit))
+        free = self._intake is not ANYTHING or (not self._waiters and self.has_room(self._limit))
         if free and scheduler.begin():
             try:
                 return bring()
@@ -249,12 +301,12 @@ class Mailbox(ABC):
 
     def look(self) -> None:
         """Give room to those who wait for it, if there is any."""
-        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+        if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
             # By a step, as this may be one of many calls under way.
             self._scheduler.tell(self._release)
 
     def _release(self) -> None:
-        if self._waiters and (self._closed or self.has_room(self._limit // 2)):
+        if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
             waiter = self._waiters.popleft()
             if self._waiters:
                 self._scheduler.tell(self._release)  # after what this one brings
@@ -278,21 +330,21 @@ class Mailbox(ABC):
         self.size += size
 
     def _take(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
-        if self._busy:
+        if self.activity is not IDLE:
             self._append(call, argument, size)
         else:
-            self._busy = True
+            self.activity = RUNNING
             self._invoke(call, argument)
             self._work()
 
     def _work(self) -> None:
         done, look, began = 0, 1, 0.0
-        while self._calls and not self._suspended:
+        while self._calls and self.activity is RUNNING:
             if done == look:
                 began = began or pace.clock()  # most have nothing more to do after one call
                 look = pace.next_look(done, _CALLS_PER_STEP, began)
                 if not look:
-                    self._pause()
+                    self._yield()
                     break
             done += 1
             call, argument, size = self._calls[0]
@@ -307,20 +359,20 @@ class Mailbox(ABC):
                 self.size -= size
                 self._invoke(call, argument)
         self.look()
-        if not self._suspended:
-            self._busy = False
-            if self._last:
+        if self.activity is RUNNING:
+            self.activity = IDLE
+            if self._intake is OVER:
                 self._context = self._scheduler.context  # what its own holds may hold this
                 self.done()
 
-    def _pause(self) -> None:
+    def _yield(self) -> None:
         """Go on in the reactor's next iteration: others have waited long enough."""
-        self._suspended = True
+        self.activity = YIELDED
         self._scheduler.tell_next(self._go_on)
 
     def _go_on(self) -> None:
-        if self._suspended and self._awaited is None:
-            self._suspended = False
+        if self.activity is YIELDED:
+            self.activity = RUNNING
             self._work()
 
     def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
@@ -338,12 +390,13 @@ class Mailbox(ABC):
             self._awaited = awaited
             awaited.addErrback(self.failed)
             awaited.addCallback(self._fired, awaited)
-            self._suspended = self._awaited is not None
+            if self._awaited is not None:  # it may have fired by now
+                self.activity = AWAITING
 
     def _fired(self, result: object, awaited: Deferred[Any]) -> None:
         if awaited is not self._awaited:
             return  # given up meanwhile
         self._awaited = None
-        if self._suspended:
-            self._suspended = False
+        if self.activity is AWAITING:
+            self.activity = RUNNING
             self._scheduler.tell(self._work)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
 from twisted.logger import Logger
 
@@ -39,6 +39,10 @@ _FLUSH_MARK = 64 * 1024
 
 class Outbox:
     """The output of a session, which is made of this."""
+
+    #: Whether its messages are counted in the router's statistics. Not a method to override, as it
+    #: is asked for each flush.
+    counted: ClassVar[bool] = True
 
     __slots__ = (
         "_dirty",
@@ -71,12 +75,6 @@ class Outbox:
     def handle(self, event: Event, *arguments: Any) -> None:
         """Do what this event leads to."""
         raise NotImplementedError
-
-    def count(self, received: int, sent: int) -> None:
-        """Count messages in the router's statistics."""
-        stats = self.server.stats
-        stats.packets_rcv_ps.accumulator += received
-        stats.packets_sent_ps.accumulator += sent
 
     # -- sending
 
@@ -154,7 +152,8 @@ class Outbox:
         if self._pending:
             messages, self._pending = self._pending, []
             self._pending_size = 0
-            self.count(0, len(messages))
+            if self.counted:
+                self.server.stats.packets_sent_ps.accumulator += len(messages)
             try:
                 receiver.deliver(messages)
             except BaseException:  # noqa: BLE001

@@ -123,6 +123,7 @@ class ChannelSession(BaseSession):
     """The session of one subscription; ``carrier`` is the connection that carries it."""
 
     __slots__ = ("carrier",)
+    counted = False  # its messages are those of the session that carries it
     server: ChannelServer
 
     def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
@@ -133,9 +134,6 @@ class ChannelSession(BaseSession):
         """Raise `TypeError` that says what can be sent here."""
         if not isinstance(message, str):
             raise unsendable(message, "str on a channel")
-
-    def count(self, received: int, sent: int) -> None:
-        """Count nothing: a channel's messages are those of the session that carries it."""
 
     def begin(self) -> None:
         """Neither beat nor be counted, as the session that carries it does."""
