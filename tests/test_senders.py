@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from txsockjs import SockJSConnection
-from txsockjs.actors.mailbox import MOST_WAITING
+from txsockjs.actors.waiting import MOST_WAITING
 from txsockjs.transports import senders
 
 from .memory import Connection, Lab

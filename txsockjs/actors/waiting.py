@@ -1,0 +1,126 @@
+"""`WaitingRoom`: who waits in front of a mailbox, with what it brings.
+
+Rules: waiters are served in order, each after what the one before it brought was taken; what they
+hold is bounded in number and in bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+
+from ..errors import TooManySenders
+from .scheduler import Scheduler
+
+# How many may wait in front of one mailbox with what they bring.
+MOST_WAITING = 32
+
+
+class Intake(enum.Enum):
+    """What a mailbox still takes; each leads to those below it only."""
+
+    ANYTHING = "anything"
+    NOTHING = "nothing"  # but the last call
+    DROPPING = "dropping"  # likewise, and what was taken before is dropped
+    OVER = "over"  # the last call was taken
+
+
+# Looked up once: an enum's members are slow to find before Python 3.12.
+ANYTHING, NOTHING, DROPPING, OVER = Intake
+
+
+class _Waiter(Deferred[Any]):
+    """Waits in front of a mailbox, holding ``size`` bytes."""
+
+    def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
+        super().__init__(canceller)
+        self.size = size
+
+
+class WaitingRoom:
+    """The room in front of a mailbox, which is made of this.
+
+    ``limit`` is the size in bytes above which whoever brings something has to wait; ``size`` is
+    that of what was taken and not handled yet.
+    """
+
+    __slots__ = ("_intake", "_limit", "_scheduler", "_waiters", "size")
+
+    def __init__(self, scheduler: Scheduler, limit: int) -> None:
+        self._scheduler = scheduler
+        self._limit = limit
+        self._intake = ANYTHING
+        # Made when first needed: most mailboxes of most servers never keep anybody waiting.
+        self._waiters: deque[_Waiter] | None = None
+        self.size = 0
+
+    def has_room(self, mark: int) -> bool:
+        """Tell whether nothing makes those wait who bring something; ``mark`` is in bytes.
+
+        Every reason to wait belongs here; where one ends, `look` is called.
+        """
+        return self.size <= mark
+
+    def room(self) -> Deferred[None] | None:
+        """Return None if there is room, else a Deferred that fires when there is again.
+
+        That is for whoever brought something: it comes before those who have not yet. Whoever
+        waits no longer cancels it.
+        """
+        if self._intake is not ANYTHING or self.has_room(self._limit):
+            return None
+        waiter = _Waiter(self._forget, 0)
+        self._queue().appendleft(waiter)
+        return waiter
+
+    def bring(
+        self, bring: Callable[[], Deferred[None] | None], size: int, most: int
+    ) -> Deferred[None] | None:
+        """Return ``bring()``, called in a turn of its own: now, or once there is room.
+
+        Then a Deferred is returned, with what it returns or raises. Those who wait get room one at
+        a time, first in, first out, each after what the one before it brought was put here. A
+        waiting one holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or
+        if they would hold more than ``most`` together.
+        """
+        scheduler = self._scheduler
+        free = self._intake is not ANYTHING or (not self._waiters and self.has_room(self._limit))
+        if free and scheduler.begin():
+            try:
+                return bring()
+            finally:
+                scheduler.end()
+        waiters = self._queue()
+        held = sum([waiter.size for waiter in waiters])
+        if len(waiters) >= MOST_WAITING or (held and held + size > most):
+            raise TooManySenders()
+        waiter = _Waiter(self._forget, size)
+        waiter.addCallback(lambda _: bring())
+        waiters.append(waiter)
+        self.look()  # another turn may be all that it waits for
+        return waiter
+
+    def _queue(self) -> deque[_Waiter]:
+        if self._waiters is None:
+            self._waiters = deque()
+        return self._waiters
+
+    def _forget(self, waiter: Any) -> None:
+        if self._waiters and waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def look(self) -> None:
+        """Give room to those who wait for it, if there is any."""
+        if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
+            # By a step, as this may be one of many calls under way.
+            self._scheduler.tell(self._release)
+
+    def _release(self) -> None:
+        if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
+            waiter = self._waiters.popleft()
+            if self._waiters:
+                self._scheduler.tell(self._release)  # after what this one brings
+            waiter.callback(None)
