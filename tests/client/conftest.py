@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ..running import ROOT, Server, running
-from .playing import node, pages
+from ..support.playing import node, pages
+from ..support.running import ROOT, Server, running
 
 
 @pytest.fixture(scope="session")
@@ -43,5 +43,5 @@ def field_server(page_server: str) -> Iterator[Server]:
 def extra_server(page_server: str) -> Iterator[Server]:
     """The server that obeys orders."""
     client = f"{page_server}/sockjs.min.js"
-    with calmly("-m", "tests.client.server", "--sockjs-url", client) as server:
+    with calmly("-m", "tests.support.client_server", "--sockjs-url", client) as server:
         yield server

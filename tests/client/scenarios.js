@@ -4,7 +4,7 @@
 // or to what went wrong. The environment says where things are:
 //   SockJS       the client's constructor
 //   test         base URL of examples/testserver.py
-//   extra        base URL of tests/client/server.py
+//   extra        base URL of tests/support/client_server.py
 //   WebSocketMultiplex  (browser only) the constructor of the multiplex client
 //   documented   (browser only) the code of a page in docs/multiplexing.md
 //   receivers()  resolves to how many requests of this transport the client has made so far

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ..needed import program
-from ..pages import blocks
-from ..running import Server
-from .playing import MULTIPLEX_SCENARIOS, SCENARIOS, Results, play
+from ..support.needed import program
+from ..support.pages import blocks
+from ..support.playing import MULTIPLEX_SCENARIOS, SCENARIOS, Results, play
+from ..support.running import Server
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 TRANSPORTS = [

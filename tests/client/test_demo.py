@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..needed import program
-from ..running import Server
+from ..support.needed import program
+from ..support.playing import HERE, Results, node, play
+from ..support.running import Server
 from .conftest import calmly
-from .playing import HERE, Results, node, play
 from .test_chromium import BROWSERS
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..running import Server
-from .playing import SCENARIOS, Results, play
+from ..support.playing import SCENARIOS, Results, play
+from ..support.running import Server
 
 TRANSPORTS = ["websocket", "xhr-streaming", "xhr-polling", "eventsource"]
 NAMES = {transport: list(SCENARIOS) for transport in TRANSPORTS}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ..docs import Reader, found
-from ..needed import program
+from ..support.docs import Reader, found
+from ..support.needed import program
+from ..support.playing import CLIENT, HERE, node
 from .conftest import calmly
-from .playing import CLIENT, HERE, node
 from .test_chromium import BROWSERS
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..running import Server, running
-from .proxies import PROXIES
+from ..support.proxies import PROXIES
+from ..support.running import Server, running
 
 
 @pytest.fixture(scope="package")
 def servers() -> Iterator[list[Server]]:
-    command = ["-m", "tests.client.server", "--trusted-proxy", "127.0.0.1"]
+    command = ["-m", "tests.support.client_server", "--trusted-proxy", "127.0.0.1"]
     with running(*command) as first, running(*command) as second:
         yield [first, second]
     for server in (first, second):

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..client.playing import Results, play
-from ..running import Server, running
-from .proxies import haproxy_by_cookie
+from ..support.playing import Results, play
+from ..support.proxies import haproxy_by_cookie
+from ..support.running import Server, running
 
 # Only for what hangs.
 PATIENCE = 30

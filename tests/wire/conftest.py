@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..running import ROOT, Server, running
-from .site import Lab, Site
+from ..support.labs import Lab, Site
+from ..support.running import ROOT, Server, running
 
 SOCKJS_URL = "http://127.0.0.1/sockjs.min.js"
 
@@ -25,7 +25,7 @@ def field_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def lab_server() -> Iterator[Server]:
-    with running("-m", "tests.wire.server") as server:
+    with running("-m", "tests.support.lab_server") as server:
         yield server
         assert server.process.poll() is None, server.output
         assert Lab(server).forgotten() == []
@@ -50,7 +50,7 @@ def loud_lab(lab_server: Server) -> Iterator[Lab]:
 @pytest.fixture
 def own_lab() -> Iterator[Lab]:
     """A lab that no other test has used, for one that counts all that the process has."""
-    with running("-m", "tests.wire.server") as server:
+    with running("-m", "tests.support.lab_server") as server:
         lab = Lab(server)
         yield lab
         assert lab.errors() == []

@@ -2,8 +2,8 @@
 
 import json
 
-from .receivers import RECEIVERS
-from .site import fresh
+from ..support.labs import fresh
+from ..support.receivers import RECEIVERS
 
 
 def test_every_kind_of_client_gets_it(site):

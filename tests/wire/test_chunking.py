@@ -1,8 +1,8 @@
 """The streaming probe of the first clients, ``/chunking_test`` (protocol, section 3)."""
 
-from .checks import assert_cached_for_a_year, assert_open_to, assert_open_to_all
-from .receivers import JAVASCRIPT
-from .site import until
+from ..support.checks import assert_cached_for_a_year, assert_open_to, assert_open_to_all
+from ..support.labs import until
+from ..support.receivers import JAVASCRIPT
 
 PIECES = [b"h\n", b" " * 2048 + b"h\n", *[b"h\n"] * 5]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .checks import assert_no_cookie
-from .receivers import RECEIVERS
+from ..support.checks import assert_no_cookie
+from ..support.receivers import RECEIVERS
 
 PREFIX = "/cookie_needed_echo"
 

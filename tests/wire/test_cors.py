@@ -2,14 +2,14 @@
 
 import pytest
 
-from .checks import (
+from ..support.checks import (
     assert_cached_for_a_year,
     assert_never_cached,
     assert_no_cookie,
     assert_open_to,
     assert_open_to_all,
 )
-from .receivers import EVENTSOURCE, RECEIVERS, XHR, XHR_STREAMING
+from ..support.receivers import EVENTSOURCE, RECEIVERS, XHR, XHR_STREAMING
 
 ORIGIN = "http://page.example:8000"
 READABLE = (XHR, XHR_STREAMING, EVENTSOURCE)

@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ..running import ROOT, Server, running
-from .client import PATIENCE, Peer
-from .websocket import WebSocket
+from ..support.peer import PATIENCE, Peer
+from ..support.running import ROOT, Server, running
+from ..support.websocket import WebSocket
 
 PROGRAM = os.path.join(ROOT, "examples", "testserver.py")
 LARGE = "x" * 300_000

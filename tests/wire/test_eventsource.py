@@ -2,8 +2,8 @@
 
 import pytest
 
-from .client import Peer
-from .receivers import EVENTSOURCE
+from ..support.peer import Peer
+from ..support.receivers import EVENTSOURCE
 
 # As sockjs-client's decodeURISafe would have to read them: %41 must not become A.
 TEXTS = [

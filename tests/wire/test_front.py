@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ..raw import frame, read_chunk, read_frame, read_head, upgrade
-from ..running import running
+from ..support.raw import frame, read_chunk, read_frame, read_head, upgrade
+from ..support.running import running
 
 PATIENCE = 20
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .checks import PLAIN, assert_no_cookie
+from ..support.checks import PLAIN, assert_no_cookie
 
 GREETING = b"Welcome to SockJS!\n"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from .receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
-from .site import fresh
-from .websocket import PING, TEXT, Frame, WebSocket
+from ..support.labs import fresh
+from ..support.receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
+from ..support.websocket import PING, TEXT, Frame, WebSocket
 
 receivers = pytest.mark.parametrize("receiver", RECEIVERS, ids=lambda receiver: receiver.name)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .client import request
-from .websocket import upgrade
+from ..support.peer import request
+from ..support.websocket import upgrade
 
 HOSTS = [
     "127.0.0.1",

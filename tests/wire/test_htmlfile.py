@@ -2,8 +2,8 @@
 
 import pytest
 
-from .checks import assert_refused
-from .receivers import HTMLFILE, PAGE
+from ..support.checks import assert_refused
+from ..support.receivers import HTMLFILE, PAGE
 
 REQUIRED = '"callback" parameter required'
 INVALID = 'invalid "callback" parameter'

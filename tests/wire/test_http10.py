@@ -2,9 +2,9 @@
 
 import pytest
 
-from .client import Peer
-from .receivers import POLLS, STREAMS, XHR
-from .websocket import UPGRADE
+from ..support.peer import Peer
+from ..support.receivers import POLLS, STREAMS, XHR
+from ..support.websocket import UPGRADE
 
 OLD = "HTTP/1.0"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .checks import assert_cached_for_a_year, assert_no_cookie
+from ..support.checks import assert_cached_for_a_year, assert_no_cookie
 from .conftest import SOCKJS_URL
 
 PAGE = f"""<!DOCTYPE html>

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .checks import (
+from ..support.checks import (
     assert_cached_for_a_year,
     assert_never_cached,
     assert_no_cookie,

@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from .checks import PLAIN, assert_never_cached, assert_refused
-from .receivers import JAVASCRIPT, JSONP
+from ..support.checks import PLAIN, assert_never_cached, assert_refused
+from ..support.receivers import JAVASCRIPT, JSONP
 from .test_htmlfile import BAD_CALLBACKS, INVALID, REQUIRED
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -6,10 +6,10 @@ from socket import timeout as socket_timeout
 
 import pytest
 
-from .client import PATIENCE, request
-from .receivers import RECEIVERS, STREAMS, XHR, messages
-from .site import fresh, until
-from .websocket import TEXT, frame, upgrade
+from ..support.labs import fresh, until
+from ..support.peer import PATIENCE, request
+from ..support.receivers import RECEIVERS, STREAMS, XHR, messages
+from ..support.websocket import TEXT, frame, upgrade
 
 MIB = 1024 * 1024
 SENDERS = ["xhr_send", "jsonp_send"]

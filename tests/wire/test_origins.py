@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from .receivers import EVENTSOURCE, HTMLFILE, JSONP, RECEIVERS, XHR
-from .site import fresh
-from .websocket import upgrade
+from ..support.labs import fresh
+from ..support.receivers import EVENTSOURCE, HTMLFILE, JSONP, RECEIVERS, XHR
+from ..support.websocket import upgrade
 
 GOOD = "http://good.example"
 ALSO_GOOD = "https://good.example:8443"

@@ -2,10 +2,10 @@
 
 import json
 
-from .client import request
-from .receivers import RECEIVERS, XHR
-from .site import fresh
-from .websocket import TEXT, frame, upgrade
+from ..support.labs import fresh
+from ..support.peer import request
+from ..support.receivers import RECEIVERS, XHR
+from ..support.websocket import TEXT, frame, upgrade
 
 
 def pipeline(site, *requests):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .receivers import RECEIVERS
-from .websocket import WebSocket
+from ..support.receivers import RECEIVERS
+from ..support.websocket import WebSocket
 
 SELF = "127.0.0.1"
 CLIENT = "192.0.2.7"

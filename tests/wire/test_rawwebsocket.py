@@ -2,8 +2,8 @@
 
 import pytest
 
-from .site import fresh
-from .websocket import (
+from ..support.labs import fresh
+from ..support.websocket import (
     CLOSE,
     CONTINUATION,
     PING,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from .checks import PLAIN, assert_never_cached, assert_refused
-from .client import request
-from .receivers import XHR
+from ..support.checks import PLAIN, assert_never_cached, assert_refused
+from ..support.peer import request
+from ..support.receivers import XHR
 
 PAYLOAD = "Payload expected."
 BROKEN = "Broken JSON encoding."

@@ -2,9 +2,9 @@
 
 import pytest
 
-from .client import request
-from .receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
-from .site import Session, fresh
+from ..support.labs import Session, fresh
+from ..support.peer import request
+from ..support.receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
 
 STILL_OPEN = 'c[2010,"Another connection still open"]'
 INTERRUPTED = 'c[1002,"Connection interrupted"]'

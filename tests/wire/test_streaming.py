@@ -2,7 +2,7 @@
 
 import pytest
 
-from .receivers import EVENTSOURCE, HTMLFILE, STREAMS, XHR_STREAMING
+from ..support.receivers import EVENTSOURCE, HTMLFILE, STREAMS, XHR_STREAMING
 
 streams = pytest.mark.parametrize("receiver", STREAMS, ids=lambda receiver: receiver.name)
 

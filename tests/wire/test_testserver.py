@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from ..running import ROOT, running
-from .receivers import XHR, messages
-from .site import Site, until
+from ..support.labs import Site, until
+from ..support.receivers import XHR, messages
+from ..support.running import ROOT, running
 
 PROGRAM = os.path.join(ROOT, "examples", "testserver.py")
 ANY_PORT = "tcp:0:interface=127.0.0.1"

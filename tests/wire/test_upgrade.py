@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from .checks import assert_refused
-from .client import request
-from .receivers import XHR_STREAMING
-from .site import fresh
-from .websocket import ACCEPT, TEXT, UPGRADE, frame, upgrade
+from ..support.checks import assert_refused
+from ..support.labs import fresh
+from ..support.peer import request
+from ..support.receivers import XHR_STREAMING
+from ..support.websocket import ACCEPT, TEXT, UPGRADE, frame, upgrade
 
 ONLY = 'Can "Upgrade" only to "WebSocket".'
 MUST = '"Connection" must be "Upgrade".'

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .checks import assert_not_found, assert_wrong_method
-from .site import fresh
+from ..support.checks import assert_not_found, assert_wrong_method
+from ..support.labs import fresh
 
 UNKNOWN = [
     "/a",

@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from .receivers import messages
-from .websocket import (
+from ..support.receivers import messages
+from ..support.websocket import (
     BINARY,
     CLOSE,
     CONTINUATION,

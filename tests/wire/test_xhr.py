@@ -1,7 +1,7 @@
 """xhr-polling (protocol, sections 4 and 7)."""
 
-from .checks import assert_never_cached
-from .receivers import JAVASCRIPT, XHR
+from ..support.checks import assert_never_cached
+from ..support.receivers import JAVASCRIPT, XHR
 
 
 def test_the_first_poll_gets_the_open_frame(site):

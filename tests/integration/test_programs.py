@@ -1,0 +1,121 @@
+"""The programs that README, docs and examples show whole: they run, and end in order."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ..support.docs import PAGES, found
+from ..support.running import MARK, ROOT, running
+from .test_examples import Socket
+from .test_readme import FILES, README
+
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LISTENS = re.compile(r"\.(listen|listenTCP|run|startService)\(")
+
+BLOCKS = {
+    f"{page}-{number}": code
+    for page, codes in (
+        ("README.md", _BLOCK.findall(README)),
+        *((page, [code for kind, code in found(page) if kind == "python"]) for page in PAGES),
+    )
+    for number, code in enumerate(codes)
+}
+EXAMPLES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in Path(ROOT, "examples").glob("*.py")
+}
+# Those that say where they listen; the others are run in memory, by the tests of their page.
+PROGRAMS = {
+    name: code
+    for name, code in {**BLOCKS, **EXAMPLES}.items()
+    if re.search(rf'^ *print\("{MARK}', code, re.MULTILINE)
+}
+# Where each of them has its sessions.
+PREFIXES = {
+    "README.md-1": "/chat",
+    "README.md-2": "/chat",
+    "README.md-4": "/upper",
+    "existing-protocols.md-0": "/chat",
+    "migrating.md-0": "/echo",
+    "examples/existing_chat.py": "/chat",
+    "examples/klein_app.py": "/shout",
+}
+# Crochet runs the reactor there.
+IN_A_THREAD = {name for name in BLOCKS if name.startswith("howto/crochet.md")}
+
+
+def test_whoever_listens_runs_the_reactor() -> None:
+    whole = {name for name, code in BLOCKS.items() if _LISTENS.search(code)} - IN_A_THREAD
+    assert len(whole) >= 10
+    for name in whole:
+        assert re.search(r"^ *reactor\.run\(\)$", BLOCKS[name], re.MULTILINE), name
+
+
+def test_the_programs_are_found() -> None:
+    assert set(PROGRAMS) == set(PREFIXES)
+
+
+class Program:
+    """A program in a folder of its own, on ports that are free for now."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.folder = folder
+        (folder / "chat.py").write_text(FILES["chat.py"])
+        code = PROGRAMS[name]
+        for port in ("8080", "6000"):
+            with closing(socket.create_server(("127.0.0.1", 0))) as unused:
+                number = str(unused.getsockname()[1])
+            code = code.replace(port, number)
+            if port == "8080":
+                self.port = int(number)
+        (folder / "program.py").write_text(code)
+        self.catches = "CannotListenError" in code
+        self.prefix = PREFIXES[name]
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Program:
+    return Program(request.param, tmp_path)
+
+
+each = pytest.mark.parametrize("program", PROGRAMS, indirect=True)
+
+
+@each
+def test_it_serves_and_ends_its_sessions_in_order(program: Program) -> None:
+    with running("program.py", cwd=str(program.folder)) as server:
+        assert f":{program.port}" in server.url
+        with Socket(program, program.prefix) as client:
+            os.kill(server.pid, signal.SIGTERM)
+            assert client.read() == 'c[3000,"Go away!"]'
+        assert server.process.wait(30) == 0, server.output
+    assert "Traceback" not in server.output
+
+
+@each
+def test_it_ends_if_the_port_is_taken(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", program.port)):
+        done = subprocess.run(
+            [sys.executable, "program.py"],
+            cwd=program.folder,
+            env=dict(os.environ, PYTHONPATH=ROOT),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    *before, line = done.stderr.splitlines()
+    assert "Couldn't listen on " in line and "Address already in use" in line
+    assert MARK not in done.stdout
+    if program.catches:
+        assert before == []

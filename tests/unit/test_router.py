@@ -1,0 +1,673 @@
+"""The router in memory: composition, sessions by id, expiry, limits, the end."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
+from twisted.web.resource import Resource
+
+from txsockjs import SettingsError, SockJSConnection, SockJSRouter
+
+from ..support.memory import Connection, Echo, Lab
+
+# -- composition
+
+
+@pytest.mark.parametrize("prefix", ["chat", "/chat//", "//", "/a//b", "/<x>", "/a b", 5, "/a?b"])
+def test_a_prefix_that_is_no_path_is_refused(prefix: Any) -> None:
+    with pytest.raises(SettingsError, match="prefix must be"):
+        SockJSRouter(Echo, prefix, reactor=object())
+
+
+def test_what_is_no_connection_class_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a connection must be a class, not 5"):
+        SockJSRouter(5)  # type: ignore[arg-type]
+
+    class Careless(Echo):
+        def on_message(self) -> None:  # type: ignore[override]
+            pass
+
+    problem = r"Careless.on_message must take \(self, message\), not \(self\)"
+    with pytest.raises(SettingsError, match=problem):
+        SockJSRouter(Careless)
+
+
+def test_callbacks_may_be_anything_that_can_be_called() -> None:
+    def needing(call: Any) -> Any:
+        return functools.wraps(call)(lambda self, message: call(self, message, None))
+
+    class Loose(Echo):
+        on_open = on_close = print  # type: ignore[assignment]
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+
+        @needing
+        async def on_message(self, message: Any, database: Any) -> None:
+            pass
+
+    SockJSRouter(Loose, reactor=Clock())
+
+
+def test_a_wrong_setting_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="heartbeat_delay must be"):
+        SockJSRouter(Echo, heartbeat_delay=-1)
+    with pytest.raises(SettingsError, match="heartbeat_dealy"):
+        SockJSRouter(Echo, settings={"heartbeat_dealy": 1})
+
+
+@pytest.mark.parametrize("prefix", ["", "/chat", "/a/b.c/d", "/(chat)+"])
+def test_it_is_served_under_its_prefix_and_nowhere_else(prefix: str) -> None:
+    lab = Lab(prefix=prefix)
+    for path in (prefix or "/", prefix + "/", prefix + "?x=1"):
+        assert lab.connect().request("GET", path).body == b"Welcome to SockJS!\n"
+    assert lab.connect().request("GET", prefix + "/info").status == 200
+    for path in (
+        prefix + "//",
+        prefix + "/info/",
+        (prefix or "/") + "x/info",
+        "/oth",
+        prefix + "/%ff",
+    ):
+        assert lab.connect().request("GET", path).status == 404
+    lab.settle()
+
+
+def test_an_iframe_page_that_depends_on_its_embedder_says_so_to_caches() -> None:
+    lab = Lab(allowed_origins=lambda origin: origin.endswith(".example"))
+    named = lab.connect().request("GET", "/iframe.html", Referer="http://a.example/page")
+    assert b"frame-ancestors http://a.example\r\n" in named.received
+    assert b"\r\nVary: Referer\r\n" in named.received
+    lab.settle()
+    for origins in ("*", ["http://a.example"]):
+        lab = Lab(allowed_origins=origins)
+        assert b"Vary" not in lab.connect().request("GET", "/iframe.html").received
+        lab.settle()
+
+
+@pytest.mark.parametrize("count", [1, 30, 130, 5000])
+def test_headers_stay_short_however_many_origins_are_allowed(count: int) -> None:
+    origins = [f"https://customer-{number}.example.com" for number in range(count)]
+    whole = len(" ".join(origins)) <= 2048
+    lab = Lab(allowed_origins=[*origins, "null"])
+    own = {origins[-1]: origins[-1], "https://evil.example": "'none'", "": "'none'"}
+    for referer, sources in own.items():
+        page = lab.connect().request("GET", "/iframe.html", Referer=referer and referer + "/page")
+        head = page.received.partition(b"\r\n\r\n")[0].decode()
+        assert len(head) < 4096
+        assert f"frame-ancestors {' '.join(sorted(origins)) if whole else sources}\r\n" in head
+        assert ("\r\nVary: Referer\r\n" in head) is not whole
+    assert whole == (count <= 30)
+    info = lab.connect().request("GET", "/info", Origin=origins[0])
+    assert b'"origins":["*:*"]' in info.body
+    assert len(info.received) < 1024
+    lab.settle()
+
+
+def test_it_can_be_put_anywhere_in_a_tree() -> None:
+    lab = Lab()
+    root, inner = Resource(), Resource()
+    root.putChild(b"a", inner)
+    inner.putChild(b"b", lab.resource)
+    assert Connection(root, lab.clock).request("GET", "/a/b").body == b"Welcome to SockJS!\n"
+    poll = Connection(root, lab.clock).request("POST", "/a/b/000/s/xhr")
+    assert poll.body == b"o\n"
+    socket = Connection(root, lab.clock).upgrade("/a/b/000/s/websocket")
+    assert socket.received.endswith(b"\x81\x01o")
+    socket.vanish()
+    lab.settle()
+
+
+@contextmanager
+def warnings() -> Iterator[list[str]]:
+    """What the router logs meanwhile."""
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    logged: list[str] = []
+    try:
+        yield logged
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+        logged += [formatEvent(each) for each in events if each["log_level"] is LogLevel.warn]
+
+
+@pytest.mark.parametrize("prefix", ["/chat", "/v1/chat"])
+def test_a_prefix_that_stands_twice_in_the_path_is_told_once(prefix: str) -> None:
+    lab = Lab(prefix=prefix)
+    root = resource = Resource()
+    for name in ("api" + prefix).split("/")[:-1]:
+        child = Resource()
+        resource.putChild(name.encode(), child)
+        resource = child
+    resource.putChild(b"chat", lab.resource)
+
+    def status(path: str) -> int:
+        return Connection(root, lab.clock).request("GET", path).status
+
+    with warnings() as logged:
+        assert status(f"/api{prefix}/nothing") == 404
+        assert status(f"/api{prefix}/%ff") == 404
+        assert status(f"/api{prefix}{prefix}/nothing") == 404
+    assert logged == []
+    with warnings() as logged:
+        assert status(f"/api{prefix}/info") == 404
+        assert status(f"/api{prefix}/000/a/websocket") == 404
+    assert len(logged) == 1
+    assert logged[0].startswith(
+        f"nothing is served under /api{prefix}, but under /api{prefix}{prefix}: "
+    )
+    assert status(f"/api{prefix}{prefix}/info") == 200
+    lab.settle()
+
+
+def test_a_path_that_was_never_served_is_no_reason_to_warn() -> None:
+    for lab in (Lab(), Lab(prefix="/game")):
+        root = Resource()
+        root.putChild(b"chat", lab.resource)
+        with warnings() as logged:
+            assert Connection(root, lab.clock).request("GET", "/chat/chat/info").status == 404
+        assert logged == []
+        lab.settle()
+
+
+def test_it_lives_in_a_klein_application_beside_other_routes() -> None:
+    app = Klein()
+
+    @app.route("/hello")
+    def hello(request: Any) -> bytes:
+        return b"hello"
+
+    chat, game = Lab(prefix="/chat"), Lab(prefix="/game")
+    assert chat.router.apply_routes(app) is app
+    game.router.apply_routes(app)
+    for path, body in (("/hello", b"hello"), ("/chat", b"Welcome to SockJS!\n")):
+        assert Connection(app.resource(), chat.clock).request("GET", path).body == body
+    for lab, prefix in ((chat, "/chat"), (game, "/game")):
+        connection = Connection(app.resource(), lab.clock)
+        assert connection.request("POST", prefix + "/000/s/xhr").body == b"o\n"
+        assert lab.log == ["open"]
+        lab.settle()
+
+
+def test_it_lives_in_a_klein_application_that_is_a_class() -> None:
+    class Program:
+        app = Klein()
+
+    lab = Lab(prefix="/chat")
+    lab.router.apply_routes(Program.app)
+    connection = Connection(Program().app.resource(), lab.clock)
+    assert connection.request("GET", "/chat/info").status == 200
+    lab.settle()
+
+
+def test_the_same_id_at_two_routers_is_two_sessions() -> None:
+    first, second = Lab(), Lab()
+    assert first.xhr().body == b"o\n"
+    assert second.xhr().body == b"o\n"
+    assert first.send(b'["x"]').status == 204
+    assert first.log == ["open", "x"]
+    assert second.log == ["open"]
+    first.settle()
+    second.settle()
+
+
+# -- what applications ask
+
+
+def test_a_session_is_found_by_its_id() -> None:
+    lab = Lab()
+    assert lab.router.get_session("abc") is None
+    lab.xhr()
+    session = lab.router.get_session("abc")
+    assert session is not None
+    assert session.session_id == "abc"
+    assert lab.router.get_connection_class().__name__ == "Echo"
+    assert repr(lab.router) == "<SockJSRouter Echo at />"
+    lab.settle()
+
+
+def test_a_websockets_session_can_not_be_reached_by_the_id_in_its_url() -> None:
+    lab = Lab()
+    socket = lab.upgrade("/000/abc/websocket")
+    assert lab.router.get_session("abc") is None
+    (session,) = lab.router.sessions
+    assert lab.router.get_session(session.session_id) is session
+    assert lab.send(b'["x"]', f"/000/{session.session_id}/xhr_send").status == 404
+    socket.vanish()
+    lab.settle()
+
+
+def test_the_id_of_a_websockets_session_is_no_id_for_other_transports() -> None:
+    lab = Lab()
+    socket = lab.upgrade()
+    (session,) = lab.router.sessions
+    assert lab.xhr(f"/000/{session.session_id}/xhr").status == 404
+    assert lab.send(b'["x"]', f"/000/{session.session_id}/xhr_send").status == 404
+    socket.vanish()
+    lab.settle()
+
+
+def test_broadcast_reaches_every_transport() -> None:
+    lab = Lab()
+    poll = lab.connect().request("POST", "/000/p/xhr")
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    raw = lab.upgrade("/websocket")
+    people = [session.connection for session in lab.router.sessions]
+    lab.router.broadcast(people, "hé")
+    assert poll.request("POST", "/000/p/xhr").received.endswith('a["hé"]\n'.encode())
+    assert stream.body.endswith('o\na["hé"]\n'.encode())
+    assert socket.received.endswith(b"\x81\x08" + 'a["hé"]'.encode())
+    assert raw.received.endswith(b"\x81\x03" + "hé".encode())
+    socket.vanish()
+    raw.vanish()
+    lab.settle()
+
+
+# -- time and limits
+
+
+def test_sessions_expire_by_a_sweep_that_ends_when_nothing_is_left() -> None:
+    lab = Lab(disconnect_delay=5, session_check_interval=1)
+    assert lab.clock.getDelayedCalls() == []
+    lab.xhr()
+    lab.pass_time(4)
+    assert lab.log == ["open"]
+    lab.pass_time(3)
+    assert lab.log == ["open", ("close", (1006, "Session timed out"))]
+    assert lab.xhr().body == b"o\n"
+    lab.pass_time(30)
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_there_are_no_more_sessions_than_allowed() -> None:
+    lab = Lab(max_sessions=2)
+    lab.connect().request("POST", "/000/a/xhr")
+    socket = lab.upgrade()
+    assert lab.connect().request("POST", "/000/b/xhr").status == 503
+    assert lab.upgrade().status == 503
+    assert lab.connect().request("POST", "/000/a/xhr").received == b""  # it waits
+    socket.vanish()
+    assert lab.connect().request("POST", "/000/b/xhr").body == b"o\n"
+    lab.settle()
+
+
+def test_refused_sessions_are_counted_and_logged_once_a_second_with_how_many() -> None:
+    lab = Lab(max_sessions=1, prefix="/chat")
+    lab.xhr("/chat/000/only/xhr_streaming")
+    with capturedLogs() as logs:
+        for _ in range(50):
+            assert lab.xhr("/chat/000/more/xhr").status == 503
+            assert lab.upgrade("/chat/websocket").status == 503
+        lines = [formatEvent(event) for event in logs]
+        assert lines == ["<SockJSRouter Echo at /chat> refused 1 new sessions: max_sessions is 1"]
+        lab.pass_time(5)
+        lines = [formatEvent(event) for event in logs]
+        assert [line.split(" refused ")[1].split(" ")[0] for line in lines] == ["1", "99"]
+        for _ in range(2):
+            lab.xhr("/chat/000/more/xhr")
+        lab.settle()
+        lines = [formatEvent(event) for event in logs]
+        assert [line.split(" refused ")[1].split(" ")[0] for line in lines[2:]] == ["1", "1"]
+        assert lab.xhr("/chat/000/late/xhr").status == 503
+        assert len(lines) == len(logs)  # that the router is closed is no news
+    assert lab.router.stats.refusals["sessions"] == 103
+
+
+def test_a_session_can_be_bound_to_an_address() -> None:
+    lab = Lab(verify_ip=True)
+    lab.xhr()
+    other = lab.connect("192.0.2.9").request("POST", "/000/abc/xhr_send", b'["x"]')
+    assert other.status == 403
+    assert lab.connect("192.0.2.9").request("POST", "/000/abc/xhr").status == 403
+    assert lab.send(b'["x"]').status == 204
+    assert lab.log == ["open", "x"]
+    lab.settle()
+
+
+def test_each_refused_origin_is_logged_once_and_never_without_end() -> None:
+    lab = Lab(allowed_origins=["https://a.example"])
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        for number in (1, 1, 2, *range(2, 300)):
+            refused = lab.xhr(Origin=f"https://evil{number}.test")
+            assert refused.status == 403
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    warnings = [formatEvent(event) for event in events if "allowed_origins" in event["log_format"]]
+    assert len(warnings) == 100
+    assert warnings[0].startswith("'https://evil1.test' may not use <SockJSRouter Echo at />")
+    lab.settle()
+
+
+def test_a_disabled_transport_has_no_url_and_info_agrees() -> None:
+    methods = {"xhr": "POST", "xhr_streaming": "POST"}
+    for name in ("websocket", "xhr", "xhr_streaming", "eventsource", "htmlfile", "jsonp"):
+        lab = Lab(disabled_transports=[name])
+        path = f"/000/abc/{name}?c=x"
+        assert lab.connect().request(methods.get(name, "GET"), path).status == 404
+        info = lab.connect().request("GET", "/info").body
+        assert (b'"websocket":false' in info) is (name == "websocket")
+        lab.settle()
+
+
+def test_senders_go_with_the_transports_that_need_them() -> None:
+    lab = Lab(disabled_transports=["xhr", "xhr_streaming", "eventsource", "htmlfile"])
+    assert lab.connect().request("OPTIONS", "/000/abc/xhr_send").status == 404
+    assert lab.connect().request("GET", "/000/abc/jsonp_send").status == 405
+    lab.settle()
+
+
+# -- backpressure
+
+
+class Slow(SockJSConnection):
+    """An application that takes its time."""
+
+    log: list[Any]
+
+    def on_message(self, message: Any) -> Any:
+        self.log.append(message)
+        gate: Deferred[None] = Deferred()
+        self.session.server.gates = [*getattr(self.session.server, "gates", []), gate]
+        return gate
+
+
+def test_an_xhr_send_is_answered_when_there_is_room() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    lab.xhr()
+    assert lab.send(b'["first"]').status == 204
+    held = lab.send(b'["' + b"x" * 80 + b'"]')
+    assert held.received == b""
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    assert held.status == 204
+    lab.settle()
+
+
+def test_what_finds_no_room_is_not_taken_before_there_is() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    lab.xhr()
+    lab.send(b'["first"]')
+    full = lab.send(b'["' + b"x" * 80 + b'"]')
+    held = [lab.send(b'["held"]') for _ in range(3)]
+    given_up = lab.send(b'["given up"]')
+    given_up.vanish()
+    session = lab.router.get_session("abc")
+    assert session is not None
+    assert session._application.size == 80 + 64
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    # The first of them leaves no room for the next, until the application goes on.
+    assert [sent.status for sent in (full, *held)] == [204, 204, 0, 0]
+    for gate in range(1, 5):
+        lab.router.gates[gate].callback(None)  # type: ignore[attr-defined]
+    assert [sent.status for sent in held] == [204] * 3
+    assert lab.log == ["first", "x" * 80, *["held"] * 3]
+    lab.settle()
+
+
+def test_nothing_overtakes_what_waits_for_room() -> None:
+    lab = Lab(Slow, mailbox_limit=200)
+    lab.xhr()
+    for body in (b'["first"]', b'["yyyyyyyyyy"]', b'["' + b"x" * 80 + b'"]', b'["held"]'):
+        lab.send(body)
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    lab.send(b'["late"]')  # finds room, and another one before it
+    for gate in range(1, 5):
+        lab.router.gates[gate].callback(None)  # type: ignore[attr-defined]
+    assert lab.log == ["first", "y" * 10, "x" * 80, "held", "late"]
+    lab.settle()
+
+
+def test_what_waits_for_room_is_for_nobody_once_the_session_ends() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    poll = lab.xhr().request("POST", "/000/abc/xhr")
+    lab.send(b'["first"]')
+    lab.send(b'["' + b"x" * 80 + b'"]')
+    held = lab.send(b'["held"]', Origin="http://page.example")
+    poll.vanish()
+    assert (held.status, held.body) == (404, b"Not Found")
+    assert b"Access-Control-Allow-Origin: http://page.example" in held.received
+    lab.settle()
+
+
+def test_a_websocket_that_outruns_its_application_is_not_read() -> None:
+    lab = Lab(Slow, mailbox_limit=100)
+    socket = lab.upgrade()
+    socket.say(b'["first"]')
+    assert socket.transport.producerState == "producing"
+    socket.say(b'["' + b"x" * 80 + b'"]')
+    assert socket.transport.producerState == "paused"
+    lab.router.gates[0].callback(None)  # type: ignore[attr-defined]
+    assert socket.transport.producerState == "producing"
+    socket.vanish()
+    lab.settle()
+
+
+# -- the end
+
+
+def test_closing_tells_every_client_and_every_application_and_then_fires() -> None:
+    lab = Lab(disconnect_delay=5)
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    lab.connect().request("POST", "/000/p/xhr")
+    gone: list[object] = []
+    lab.router.close(3005, "restarting").addCallback(gone.append)
+    lab.clock.advance(0)
+    assert stream.body.endswith(b'o\nc[3005,"restarting"]\n')
+    assert b'c[3005,"restarting"]' in socket.received
+    assert lab.log == ["open"] * 3 + [("close", (3005, "restarting"))] * 3
+    assert lab.connect().request("POST", "/000/new/xhr").status == 503
+    assert lab.upgrade().status == 503
+    assert gone == []
+    poll = lab.connect().request("POST", "/000/p/xhr")
+    assert poll.body == b'c[3005,"restarting"]\n'
+    socket.say(b"\x03\xe8", 8)
+    assert not socket.is_open
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_closing_a_router_that_serves_nobody_fires_at_once() -> None:
+    lab = Lab()
+    gone: list[object] = []
+    lab.router.close().addCallback(gone.append)
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_closing_drops_what_does_not_end_in_time() -> None:
+    lab = Lab(Slow)
+    socket = lab.upgrade()
+    socket.say(b'["first"]')
+    gone: list[object] = []
+    lab.router.close(patience=2).addCallback(gone.append)
+    lab.pass_time(1.5)
+    assert gone == []
+    lab.pass_time(1)
+    assert gone == [None]
+    assert not socket.is_open
+    lab.pass_time(10)
+    assert lab.clock.getDelayedCalls() == []
+
+
+class Working(SockJSConnection):
+    """Takes a second for each message, and notes what it did."""
+
+    log: list[Any]
+
+    async def on_message(self, message: Any) -> None:
+        await deferLater(self.session.server.reactor, 1, lambda: None)
+        self.log.append(message)
+
+    def on_close(self) -> None:
+        self.log.append("close")
+
+
+def sent_to_working(lab: Lab) -> None:
+    """Let clients of three kinds send to it, and be told that it was taken."""
+    lab.xhr()
+    senders = [lab.send(b'["a","b"]'), lab.send(b'["c"]')]
+    socket = lab.upgrade()
+    socket.say(b'["d","e"]')
+    gone = lab.upgrade("/001/gone/websocket")
+    gone.say(b'["f","g","h"]')
+    gone.vanish()
+    assert [sender.status for sender in senders] == [204, 204]
+
+
+def test_what_was_acknowledged_is_handled_while_the_router_closes() -> None:
+    lab = Lab(Working, disconnect_delay=1)
+    sent_to_working(lab)
+    gone: list[object] = []
+    with capturedLogs() as logged:
+        lab.router.close(patience=4).addCallback(gone.append)
+        lab.pass_time(3.5)
+    assert sorted(lab.log) == ["a", "b", "c", *["close"] * 3, "d", "e", "f", "g", "h"]
+    assert lab.router.stats.messages_dropped == 0
+    assert logged == []
+    lab.pass_time(1)
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_what_is_not_handled_when_the_patience_is_over_is_counted_and_logged_once() -> None:
+    lab = Lab(Working, disconnect_delay=1)
+    sent_to_working(lab)
+    gone: list[object] = []
+    with capturedLogs() as logged:
+        lab.router.close(patience=1.5).addCallback(gone.append)
+        lab.pass_time(2)
+    assert sorted(lab.log) == ["a", *["close"] * 3, "d", "f"]
+    assert gone == [None]
+    # Of b, e and g the handling had begun.
+    assert lab.router.stats.messages_dropped == 2
+    (event,) = logged
+    assert formatEvent(event) == (
+        "<SockJSRouter Working at /> drops what is left of its sessions: "
+        "2 messages were not handled or not sent"
+    )
+    lab.pass_time(10)
+    assert lab.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("handled", [1024, 2048])
+def test_a_burst_that_is_cut_into_turns_is_given_up_at_any_of_them(handled: int) -> None:
+    lab = Lab(Working)
+    log = lab.log
+    connection = lab.router.get_connection_class()
+    connection.on_message = lambda self, message: log.append(message)  # type: ignore[assignment]
+    lab.xhr()
+    lab.send(json.dumps(["x"] * 5000).encode())
+    lab.router.close(patience=0)
+    if handled == 1024:
+        lab.router._give_up()  # before the reactor's next iteration
+    lab.clock.advance(0)
+    assert log[handled - 1 :] == ["x", "close"]
+    assert lab.router.stats.messages_dropped == 5000 - handled
+    lab.pass_time(10)
+    assert log[handled - 1 :] == ["x", "close"]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_a_callback_that_closes_the_router_gets_the_rest_of_its_batch() -> None:
+    class Last(Echo):
+        def on_message(self, message: Any) -> None:
+            super().on_message(message)
+            self.session.server.close()
+
+    lab = Lab(Last)
+    lab.xhr()
+    lab.send(b'["a","b"]')
+    lab.pass_time(30)
+    assert lab.log == ["open", "a", "b", ("close", (3000, "Go away!"))]
+    assert lab.clock.getDelayedCalls() == []
+
+
+def test_what_waits_for_a_client_that_does_not_come_back_is_counted() -> None:
+    class Pushing(SockJSConnection):
+        def on_open(self, info: Any) -> None:
+            self.session.server.pusher = self
+
+    for end in ("expire", "vanish", "close", "abort"):
+        lab = Lab(Pushing, disconnect_delay=5)
+        stream = lab.connect()
+        stream.transport.slow = end == "vanish"
+        stream.request("POST", "/000/abc/xhr_streaming" if end == "vanish" else "/000/abc/xhr")
+        for message in ("a", "b", "c"):
+            lab.router.pusher.send(message)  # type: ignore[attr-defined]
+        if end == "vanish":
+            stream.vanish()
+        elif end == "close":
+            lab.router.pusher.close()  # type: ignore[attr-defined]
+        elif end == "abort":
+            lab.router.pusher.session.abort()  # type: ignore[attr-defined]
+        lab.pass_time(20)
+        assert lab.router.stats.messages_dropped == 3, end
+        assert lab.clock.getDelayedCalls() == []
+
+
+def test_statistics_count_what_happens() -> None:
+    lab = Lab()
+    stream = lab.connect().request("POST", "/000/s/xhr_streaming")
+    socket = lab.upgrade()
+    socket.say(b'["a","b"]')
+    lab.clock.advance(1)
+    counted = lab.router.stats.dump()
+    assert counted["sessions_active"] == 2
+    assert counted["connections_active"] == 2
+    assert counted["transp_websocket"] == counted["transp_xhr_streaming"] == 1
+    assert counted["packets_rcv_ps"] == counted["packets_sent_ps"] == 2
+    assert counted["connections_ps"] == 2
+    stream.vanish()
+    socket.vanish()
+    assert lab.router.stats.dump()["connections_active"] == 0
+    assert lab.router.stats.dump()["sessions_active"] == 0
+    lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "path", "body", "headers"),
+    [
+        ("origin", "GET", "/info", b"", {"Origin": "http://evil.example"}),
+        ("session", "POST", "/000/nobody/xhr_send", b'["x"]', {}),
+        ("content", "POST", "/000/abc/xhr_send", b"no JSON", {}),
+        ("size", "POST", "/000/abc/xhr_send", b'["' + b"x" * 101 + b'"]', {}),
+        ("callback", "GET", "/000/abc/jsonp?c=alert(1)", b"", {}),
+        ("handshake", "GET", "/000/abc/websocket", b"", {}),
+        ("method", "PUT", "/000/abc/xhr", b"", {}),
+        ("sessions", "POST", "/000/another/xhr", b"", {}),
+    ],
+)
+def test_each_refusal_is_counted_by_its_kind(
+    kind: str, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    lab = Lab(allowed_origins="http://good.example", max_message_size=100, max_sessions=1)
+    lab.xhr()
+    lab.connect().request(method, path, body, **headers)
+    counted = {name: n for name, n in lab.router.stats.dump().items() if "refused" in name and n}
+    assert counted == {f"refused_{kind}": 1}
+    lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("content", b"no JSON"), ("size", b'"' + b"x" * 101 + b'"')]
+)
+def test_what_ends_a_websocket_is_counted_as_a_refusal(kind: str, message: bytes) -> None:
+    lab = Lab(max_message_size=100)
+    socket = lab.upgrade()
+    socket.say(message)
+    counted = {name: n for name, n in lab.router.stats.dump().items() if "refused" in name and n}
+    assert counted == {f"refused_{kind}": 1}
+    socket.vanish()
+    lab.settle()
