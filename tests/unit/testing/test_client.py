@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,9 +13,6 @@ from twisted.internet.task import Clock, LoopingCall
 from txsockjs import Refused, SockJSConnection, SockJSRouter, testing
 from txsockjs.server.front import Front
 from txsockjs.testing.http import FRAMINGS, Response
-
-from ...support.pages import blocks
-from ...support.running import ROOT
 
 FRAMED = [transport for transport in testing.TRANSPORTS if transport != "rawwebsocket"]
 POLLS = ["xhr", "jsonp"]
@@ -410,32 +404,3 @@ def test_a_frame_is_read_when_it_is_whole(transport: str) -> None:
     for end in range(len(body)):
         assert read(body[:end])[0] == []
     assert read(body) == (["o"], len(body))
-
-
-# -- what readers copy
-
-
-def test_the_code_of_the_documentation_passes() -> None:
-    application, *tests = blocks("testing", "python")
-    for test in tests:
-        names: dict[str, Any] = {}
-        exec(application, names)
-        exec(test, names)
-        played = [name for name in names if name.startswith("test_")]
-        assert played
-        for name in played:
-            names[name]()
-
-
-def test_the_example_passes() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chat.py"]
-    ran = subprocess.run(
-        command,
-        cwd=os.path.join(ROOT, "examples"),
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "8 passed" in ran.stdout
