@@ -67,7 +67,7 @@ def main() -> None:
     }
     for path, router in routers.items():
         root.putChild(path[1:].encode(), router.resource())
-    site = SockJSSite(root, router.settings.max_body_size, routers)
+    site = SockJSSite(root, routers.values())
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
     StandardIO(SoakControl(list(routers.values())))
     reactor.callWhenRunning(print, "listening on", port.getHost().port, flush=True)

@@ -12,7 +12,7 @@ do, and end with the reactor. `SockJSResource` is for programs that have a site 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -54,7 +54,7 @@ class SockJSMultiFactory(SockJSSite):
         if reactor is None:
             from twisted.internet import reactor  # noqa: PLC0415
         self._root = Root()
-        super().__init__(self._root, Settings().max_body_size, reactor=reactor)
+        super().__init__(self._root, reactor=reactor)
         self.routers: list[SockJSRouter] = []
         self._factories: list[ProtocolFactory] = []
         self._clock = reactor
@@ -76,11 +76,8 @@ class SockJSMultiFactory(SockJSSite):
         prefix = check_prefix(prefix)
         router = make_router(factory, prefix, options, settings, self._clock)
         self._root.mount(prefix, router.resource())
-        # A body is read before the site knows whose it is; each router checks its own limit later.
-        largest = [one.settings.max_body_size for one in (*self.routers, router)]
-        self.max_body_size = max(largest)
         self.routers.append(router)
-        self.shorten({router.prefix: router for router in self.routers})
+        self.set_routers(self.routers)
         self._factories.append(factory)
         if self.numPorts:
             factory.doStart()
@@ -152,6 +149,14 @@ class RouterResource(Resource):
     def render(self, request: Any) -> Any:
         """Answer a request for a URL of the router."""
         return self._resource.render(request)
+
+    def forwards(self, path: Sequence[bytes], more: bool) -> Resource:
+        """Return the router's resource, whatever the path."""
+        return self._resource
+
+    def behind(self) -> list[Resource]:
+        """Return the router's resource."""
+        return [self._resource]
 
     def close(self, patience: float | None = None) -> Deferred[None]:
         """End all sessions, stop the factories, and fire when that is done."""

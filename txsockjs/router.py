@@ -6,7 +6,7 @@ the reactor that it is given. Used by applications and services; calls everythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -86,7 +86,6 @@ class SockJSRouter:
         self.pages: Mapping[str, Page] = urls.pages
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
-        self._root = _Root(self.app, self.prefix)
         self._connection = connection
         self._leaving: set[Ending] = set()
         self._gone: list[Deferred[None]] = []
@@ -99,15 +98,7 @@ class SockJSRouter:
 
     def resource(self) -> KleinResource:
         """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
-        return _Root(self.app, self.prefix)
-
-    def find(self, below: Sequence[bytes]) -> PageResource | Nowhere | None:
-        """Return what serves a path, by its decoded segments after ``prefix``.
-
-        None is what a program added to the application itself.
-        """
-        path = b"/".join([self.prefix.encode(), *below])
-        return self._root.find(path or b"/")
+        return _Root(self)
 
     def apply_routes(self, app: Klein) -> Klein:
         """Add this endpoint's URLs to a Klein application, and return it."""
@@ -269,12 +260,18 @@ class _Root(KleinResource):
     and log what is no UTF-8 as an error.
     """
 
-    def __init__(self, app: Klein, prefix: str) -> None:
-        super().__init__(app)
-        self._klein = app
-        self._prefix = prefix
+    def __init__(self, router: SockJSRouter) -> None:
+        super().__init__(router.app)
+        self._router = router
+        self._klein = router.app
+        self._prefix = router.prefix
         self._warned = False
-        self._urls: Any = app.url_map.bind("localhost")
+        self._urls: Any = router.app.url_map.bind("localhost")
+
+    @property
+    def serves(self) -> SockJSRouter:
+        """The router."""
+        return self._router
 
     def render(self, request: Any) -> Any:
         accept_absolute(request)

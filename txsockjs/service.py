@@ -72,10 +72,7 @@ class SockJSService(Service):
             if static is not None and not router.prefix:
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
-        routed = {router.prefix: router for router in self.routers}
-        # A body is read before the site knows whose it is; the router checks its own limit later.
-        largest = max(router.settings.max_body_size for router in self.routers)
-        self.site = SockJSSite(root, largest, routed, reactor=reactor)
+        self.site = SockJSSite(root, self.routers, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout

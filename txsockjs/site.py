@@ -1,9 +1,7 @@
-"""`SockJSSite`: a `twisted.web` Site that bounds request bodies and knows its connections.
+"""`SockJSSite`: a `twisted.web` Site that serves sessions fast, and knows its connections.
 
-A body over the limit is refused with 413 as soon as that is known: from its Content-Length before
-a byte of it is read, else when the bytes that came are over the limit. Nothing over the limit is
-kept. twisted.web alone would store a body of any size before a resource sees the request.
-Called by `txsockjs.service` and by programs that build their own Site.
+Rules: whatever stands before a router in the tree of resources sees every request for it; what
+must be seen by `twisted.web` is. A connection ends when its time is over (`server.timeouts`).
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -12,7 +10,7 @@ Called by `txsockjs.service` and by programs that build their own Site.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -24,10 +22,13 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from .actors.deadlines import Patience, Sweep
+from .errors import SettingsError
 from .http.page import Page
 from .server.body_limit import SockJSRequest
 from .server.front import Front
+from .server.root import segments
 from .server.timeouts import Timeouts
+from .server.tree import follow, resources_in
 from .server.web import Nowhere, PageResource
 from .server.web_channel import Channel, Negotiated
 from .settings import Settings
@@ -35,7 +36,8 @@ from .settings import Settings
 _log = Logger()
 
 _NO_PAGES: Mapping[str, Page] = {}
-_NO_ROUTERS: Mapping[str, Routed] = {}
+# How many paths are remembered.
+_MOST_PATHS = 64
 
 
 def _connected(transport: Any) -> bool:
@@ -52,6 +54,8 @@ def _on_the_wall_clock(formatter: Callable[[str, Any], str | None]) -> Any:
 class Routed(Protocol):
     """What a site needs from a router."""
 
+    prefix: str
+
     @property
     def settings(self) -> Settings:
         """The settings of its sessions."""
@@ -62,19 +66,20 @@ class Routed(Protocol):
         """The pages below ``/<server>/<session>/``, by the last segment."""
         ...
 
-    def find(self, below: Sequence[bytes]) -> PageResource | Nowhere | None:
-        """Return what serves the path of these decoded segments under its own, if that is known."""
-        ...
-
 
 class SockJSSite(Site):
-    """A Site that refuses bodies over ``max_body_size`` bytes, and ends who takes too long.
+    """A Site that serves the sessions of routers fast, bounds bodies, and ends who takes too long.
 
-    ``routers`` maps paths such as ``/chat`` to the routers that ``resource`` has there: requests
-    for their sessions are then served without most of twisted.web, several times as fast, if
-    nothing forbids it (an access log, a ``requestFactory``). They do not pass what is wrapped
-    around ``resource``, such as a guard: leave such paths out. Further arguments are those of
-    `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
+    ``routers`` are those whose resources are somewhere in the tree under ``resource``. Requests for
+    their sessions are served without most of `twisted.web`, several times as fast, where the names
+    in a path alone lead to a router's resource: what is wrapped around it, such as an
+    `HTTPAuthSessionWrapper`, still sees all requests. The tree is asked when a path first brings a
+    session's request, and what it leads to is remembered: after changing resources that were
+    served, call `set_routers` again. An access log, a ``requestFactory`` or a guard takes
+    `twisted.web`; the log says so at the start.
+
+    ``max_body_size`` is in bytes, by default the largest of the routers'. Further arguments are
+    those of `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
     `SockJSRequest`. Requests are logged only if there is a ``logPath``.
 
     ``timeOut`` (the argument ``timeout``) and ``request_timeout`` are the longest ``idle_timeout``
@@ -90,21 +95,21 @@ class SockJSSite(Site):
     def __init__(
         self,
         resource: IResource,
-        max_body_size: int,
-        routers: Mapping[str, Routed] = _NO_ROUTERS,
+        routers: Iterable[Routed] = (),
+        max_body_size: int | None = None,
         **options: Any,
     ) -> None:
         formatter = options.get("logFormatter") or combinedLogFormatter
         super().__init__(resource, **{**options, "logFormatter": _on_the_wall_clock(formatter)})
-        self.max_body_size = max_body_size
+        self.max_body_size = 0
         self.request_timeout: float | None = None
         self.ended = dict.fromkeys(("idle", "request", "answer"), 0)
         self.refused = 0
+        self._body_limit = max_body_size
         self._keeps_time_out = "timeout" in options
-        self._plain = self.logPath is None and self.requestFactory is SockJSRequest
+        self._routers: list[Routed] = []
         self._pages: dict[str, Mapping[str, Page]] = {}
-        self._routers: dict[tuple[bytes, ...], Routed] = {}
-        self.shorten(routers)
+        self.set_routers(routers)
         self._open: set[Front | Channel] = set()
         self._sweep = Sweep(self.reactor, self._expire)
         self._transports: set[weakref.ref[Any]] = set()
@@ -122,35 +127,80 @@ class SockJSSite(Site):
         if self.logPath is not None:
             super().log(request)
 
-    def shorten(self, routers: Mapping[str, Routed]) -> None:
-        """Serve the sessions of these routers, and no others, without most of twisted.web.
+    def set_routers(self, routers: Iterable[Routed]) -> None:
+        """Serve the sessions of these routers, and no others, without most of `twisted.web`.
 
-        Not of one that has another one below its path: whose a request is, the resources tell.
+        The tree of resources is asked anew where they are.
         """
-        known = [router.settings for router in routers.values()] or [Settings()]
+        self._routers = list(routers)
+        for router in self._routers:
+            if not hasattr(router, "pages"):
+                raise SettingsError(f"a site serves routers, not {router!r}")
+        known = [router.settings for router in self._routers] or [Settings()]
         self.request_timeout = max(settings.request_timeout for settings in known)
         if not self._keeps_time_out:
             self.timeOut = max(settings.idle_timeout for settings in known)
-        self._routers = {tuple(path.encode().split(b"/")[1:]): routers[path] for path in routers}
-        self._depth = max(map(len, self._routers), default=0)
-        self._pages = {
-            path: router.pages
-            for path, router in routers.items()
-            if not any(other.startswith(path + "/") for other in routers)
-        }
+        # A body is read before it is known whose it is; each router checks its own limit later.
+        largest = max(settings.max_body_size for settings in known)
+        self.max_body_size = largest if self._body_limit is None else self._body_limit
+        self._pages = {}
 
     def pages(self, path: str) -> Mapping[str, Page]:
         """Return the pages of the sessions at a path, by the last segments of their URLs."""
-        return self._pages.get(path, _NO_PAGES)
+        return self._pages.get(path) or self._look_up(path)
+
+    def _look_up(self, path: str) -> Mapping[str, Page]:
+        below = tuple(path.encode().split(b"/")[1:])
+        found = follow(self.resource, below, more=True)
+        router = found and found.resource.serves
+        if found is None or router not in self._routers or segments(router.prefix) != found.path:
+            return _NO_PAGES
+        if len(self._pages) >= _MOST_PATHS:  # a tree may lead there on any number of paths
+            self._pages.clear()
+        self._pages[path] = router.pages
+        return self._pages[path]
 
     def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
         """Return what a router has at a path, as it was sent; None if no router is known there."""
-        parts = tuple(map(unquote_to_bytes, path[1:].split(b"/")))
-        for depth in range(min(self._depth, len(parts)), -1, -1):
-            router = self._routers.get(parts[:depth])
-            if router is not None:
-                return router.find(parts[depth:])
-        return None
+        if not self._goes_by_tree:
+            return None
+        found = follow(self.resource, tuple(map(unquote_to_bytes, path[1:].split(b"/"))))
+        if found is None or found.resource.serves not in self._routers:
+            return None
+        resource: PageResource | Nowhere | None = found.resource.find(b"/" + b"/".join(found.path))
+        return resource
+
+    @property
+    def _detour(self) -> str | None:
+        """What of this site must see every request, if there is something."""
+        if self.logPath is not None:
+            return "an access log (logPath)"
+        if self.requestFactory is not SockJSRequest:
+            return "a requestFactory"
+        return None if self._goes_by_tree else "a getResourceFor of its own"
+
+    @property
+    def _goes_by_tree(self) -> bool:
+        return getattr(self.getResourceFor, "__func__", None) is Site.getResourceFor
+
+    def startFactory(self) -> None:
+        """Say in the log what makes this site slower than it could be."""
+        super().startFactory()
+        detour = self._detour
+        if detour is not None and self._routers:
+            _log.info(
+                "sessions are served by twisted.web, at several times the cost, because of {what}",
+                what=detour,
+            )
+            return
+        found = [resource.serves for resource in resources_in(self.resource)]
+        for router in self._routers:
+            if router not in found:
+                _log.info(
+                    "sessions of {router!r} are served by twisted.web, at several times the cost, "
+                    "if something such as a guard is wrapped around it: it is not found by name",
+                    router=router,
+                )
 
     def web_protocol(self, address: IAddress | None) -> Any:
         """Make the protocol of twisted.web for a connection."""
@@ -164,7 +214,9 @@ class SockJSSite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Build the protocol of a connection."""
-        return Front(self, addr) if self._pages and self._plain else self.web_protocol(addr)
+        if self._routers and self._detour is None:
+            return Front(self, addr)
+        return self.web_protocol(addr)
 
     def enter(self, connection: Front | Channel) -> None:
         """Note a new connection, and ask it from time to time whether its time is over."""

@@ -293,5 +293,5 @@ async def test_a_site_of_ones_own_may_bound_bodies_too():
         with pytest.raises(urllib.error.HTTPError, match="413"):
             post(url + "/0/one/xhr_send", body)
 
-    async with listening(SockJSSite(router.resource(), 100), router) as port:
+    async with listening(SockJSSite(router.resource(), max_body_size=100), router) as port:
         await deferToThread(check, port)

@@ -111,9 +111,10 @@ class SiteLab:
             router = SockJSRouter(connection, prefix, reactor=self.clock, **settings)
             root.mount(router.prefix, router.resource())
             self.routers.append(router)
-        known = {router.prefix: router for router in self.routers}
         web = {} if fast else {"requestFactory": OwnRequest}
-        self.site = SockJSSite(root, limit, known, reactor=self.clock, **{**web, **(options or {})})
+        self.site = SockJSSite(
+            root, self.routers, limit, reactor=self.clock, **{**web, **(options or {})}
+        )
         self.site.timeOut = time_out
         self.clients: list[Client] = []
 

@@ -58,7 +58,7 @@ def connect():
     opened = []
 
     def connect(limit=LIMIT, secure=False):
-        site = SockJSSite(Echo(), limit, reactor=clock)
+        site = SockJSSite(Echo(), (), limit, reactor=clock)
         channel = site.buildProtocol(ADDRESS)
         transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
         if secure:
@@ -272,7 +272,7 @@ class Stream:
 
 
 def make_stream_request(announced):
-    stream = Stream(SockJSSite(Echo(), LIMIT, reactor=Clock()))
+    stream = Stream(SockJSSite(Echo(), (), LIMIT, reactor=Clock()))
     request = SockJSRequest(stream)
     request.gotLength(announced)
     return stream, request
@@ -310,7 +310,7 @@ def test_the_site_knows_its_connections(connect):
 
 
 def test_a_connection_in_a_wrapper_that_does_not_say_its_end_is_forgotten():
-    site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock())
     wrapper = WrappingFactory(site).buildProtocol(ADDRESS)
     transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
     wrapper.makeConnection(transport)
@@ -325,7 +325,7 @@ def test_requests_are_logged_only_to_a_file_of_their_own(tmp_path):
     with capturedLogs() as logged:
         for options in ({}, {"logPath": str(path)}):
             clock = Clock()
-            site = SockJSSite(Echo(), LIMIT, reactor=clock, **options)
+            site = SockJSSite(Echo(), (), LIMIT, reactor=clock, **options)
             site.doStart()
             channel = site.buildProtocol(ADDRESS)
             transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
@@ -342,7 +342,7 @@ def test_the_access_log_tells_the_time_of_day_and_not_the_reactors(tmp_path, mon
     path = tmp_path / "access.log"
     # Without an argument it gives the time of day.
     monkeypatch.setattr("txsockjs.site.datetimeToLogString", lambda: "[just now]")
-    site = SockJSSite(Echo(), LIMIT, reactor=Clock(), logPath=str(path))
+    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock(), logPath=str(path))
     site.doStart()
     channel = site.buildProtocol(ADDRESS)
     transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
@@ -356,7 +356,7 @@ def test_the_access_log_tells_the_time_of_day_and_not_the_reactors(tmp_path, mon
 def test_an_access_log_may_have_a_form_of_its_own(tmp_path):
     path = tmp_path / "access.log"
     formatter = lambda timestamp, request: request.method.decode()  # noqa: E731
-    site = SockJSSite(Echo(), LIMIT, reactor=Clock(), logPath=str(path), logFormatter=formatter)
+    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock(), logPath=str(path), logFormatter=formatter)
     site.doStart()
     channel = site.buildProtocol(ADDRESS)
     transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
@@ -369,7 +369,7 @@ def test_an_access_log_may_have_a_form_of_its_own(tmp_path):
 
 def test_that_it_starts_and_stops_is_left_for_the_ports_to_say():
     with capturedLogs() as logged:
-        site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+        site = SockJSSite(Echo(), (), LIMIT, reactor=Clock())
         site.doStart()
         site.doStop()
     assert logged == []
@@ -379,33 +379,33 @@ def test_that_it_starts_and_stops_is_left_for_the_ports_to_say():
 
 
 def routers(**settings):
-    return {
-        f"/{number}": SockJSRouter(SockJSConnection, f"/{number}", reactor=Clock(), **pair)
+    return [
+        SockJSRouter(SockJSConnection, f"/{number}", reactor=Clock(), **pair)
         for number, pair in enumerate(
             dict(zip(settings, values)) for values in zip(*settings.values())
         )
-    }
+    ]
 
 
 def test_the_longest_times_of_its_routers_are_a_sites():
     known = routers(idle_timeout=[5, 30], request_timeout=[40, 10])
-    site = SockJSSite(Echo(), LIMIT, known, reactor=Clock())
+    site = SockJSSite(Echo(), known, LIMIT, reactor=Clock())
     assert (site.timeOut, site.request_timeout) == (30, 40)
-    site.shorten(routers(idle_timeout=[7], request_timeout=[8]))
+    site.set_routers(routers(idle_timeout=[7], request_timeout=[8]))
     assert (site.timeOut, site.request_timeout) == (7, 8)
 
 
 def test_a_site_without_routers_has_the_default_times():
-    site = SockJSSite(Echo(), LIMIT, reactor=Clock())
+    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock())
     assert (site.timeOut, site.request_timeout) == (75, 60)
 
 
 @pytest.mark.parametrize("seconds", [9, None])
 def test_a_time_out_that_was_given_stays(seconds):
     known = routers(idle_timeout=[30])
-    site = SockJSSite(Echo(), LIMIT, known, reactor=Clock(), timeout=seconds)
+    site = SockJSSite(Echo(), known, LIMIT, reactor=Clock(), timeout=seconds)
     assert site.timeOut == seconds
-    site.shorten(known)
+    site.set_routers(known)
     assert site.timeOut == seconds
 
 

@@ -1,7 +1,7 @@
 """`Root`: the resource at the top of a service, which gives each path to one of its mounts.
 
 A mount is a literal prefix of whole segments; the longest one that fits wins, and what none fits
-goes to the fallback. Called by `txsockjs.service`; calls twisted.web only.
+goes to the fallback.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -10,6 +10,7 @@ goes to the fallback. Called by `txsockjs.service`; calls twisted.web only.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.web.pages import notFound
@@ -53,12 +54,27 @@ class Root(Resource):
 
     def render(self, request: Any) -> Any:
         """Render what is responsible for the request's path."""
-        path = request.postpath
+        resource = self._responsible(request.postpath)
+        return getChildForRequest(resource, request).render(request)
+
+    def forwards(self, path: Sequence[bytes], more: bool) -> IResource | None:
+        """Return what is responsible for a path; with ``more``, for all that begin with it."""
+        known = tuple(path)
+        below = [key for key in self._mounts if key != known and key[: len(known)] == known]
+        if more and below:
+            return None  # a longer path may belong to a mount below this one
+        return self._responsible(path)
+
+    def behind(self) -> list[IResource]:
+        """Return all that is mounted, and the fallback."""
+        return [*self._mounts.values(), self._fallback]
+
+    def _responsible(self, path: Sequence[bytes]) -> IResource:
         for depth in range(min(self._depth, len(path)), -1, -1):
             mounted = self._mounts.get(tuple(path[:depth]))
             if mounted is not None:
-                return getChildForRequest(mounted, request).render(request)
-        return getChildForRequest(self._fallback, request).render(request)
+                return mounted
+        return self._fallback
 
 
 class Directory(File):

@@ -239,7 +239,5 @@ def _site(router: SockJSRouter, plain: bool) -> Site:
         site = Site(router.resource(), reactor=router.reactor)
         site.timeOut = None
     else:
-        limit = router.settings.max_body_size
-        routers = {router.prefix: router}
-        site = SockJSSite(router.resource(), limit, routers, reactor=router.reactor)
+        site = SockJSSite(router.resource(), [router], reactor=router.reactor)
     return site

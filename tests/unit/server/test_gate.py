@@ -240,7 +240,7 @@ def test_a_router_that_is_a_child_of_the_same_or_no_name_is_found(fast: bool) ->
                 parent, child = child, Resource()
                 parent.putChild(name.encode(), child)
             parent.putChild(name.encode(), router.resource())
-        site = SockJSSite(top, 5000, {path: router}, reactor=clock)
+        site = SockJSSite(top, [router], 5000, reactor=clock)
         if not fast:
             site.requestFactory = OwnRequest
         for below, code in (

@@ -40,8 +40,8 @@ class Way:
             resource = self.router.apply_routes(Klein()).resource()
         self.site: Any = Site(resource, reactor=self.clock)
         if name in ("web", "front"):
-            routers = {"/chat": self.router} if name == "front" else {}
-            self.site = SockJSSite(resource, LIMIT, routers, reactor=self.clock)
+            routers = [self.router] if name == "front" else []
+            self.site = SockJSSite(resource, routers, LIMIT, reactor=self.clock)
         self.clients: list[Client] = []
 
     def connect(self) -> Client:

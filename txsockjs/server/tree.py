@@ -1,0 +1,111 @@
+"""Where the paths of a site lead: to which router's resource, and whether anything is in the way.
+
+Rules: a tree of resources is followed by the names in a path alone. Whatever looks at the request
+to choose a child, such as a guard that asks for credentials or a choice by the Host header, ends
+the search, and so does whatever renders in its own way: what is wrapped around a router's resource
+sees every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Forwarding(Protocol):
+    """A resource whose `render` hands requests on to others, and does nothing else.
+
+    The class that defines these two defines `render`: a subclass that renders in its own way may
+    refuse requests, and is taken for a guard.
+    """
+
+    def forwards(self, path: Sequence[bytes], more: bool) -> Any | None:
+        """Return the resource that has a path, by the decoded segments that are left of it.
+
+        With ``more``, the one that has every path that begins with it; None if there is none.
+        """
+
+    def behind(self) -> list[Any]:
+        """Return all the resources that it hands requests on to."""
+
+
+class Serving(Protocol):
+    """The resource of a router; that its class defines `serves` and `render` is what tells it."""
+
+    @property
+    def serves(self) -> Any:
+        """The router."""
+
+    def find(self, path: bytes) -> Any | None:
+        """Return what serves a path below this resource; None if the router does not know it."""
+
+
+class Found(NamedTuple):
+    """The resource of a router, and the segments of the path that it was asked for."""
+
+    resource: Serving
+    path: Sequence[bytes]
+
+
+class _Nobody:
+    """The request whose path is followed; nothing is known about it."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __getattr__(self, name: str) -> Any:
+        # Noted, too: what asks may have an answer of its own to an error.
+        self.asked = True
+        raise AttributeError(name)
+
+
+def follow(resource: Any, path: Sequence[bytes], more: bool = False) -> Found | None:
+    """Return the resource of a router that a path of decoded segments leads to, or None.
+
+    With ``more``, the one that has every path that begins with this one.
+    """
+    nobody = _Nobody()
+    at = 0
+    try:
+        while True:
+            if _renders_as(resource, "serves"):
+                return Found(resource, path[at:])
+            if _renders_as(resource, "forwards"):
+                resource = resource.forwards(path[at:], more)
+            elif resource is None or resource.isLeaf or at == len(path):
+                return None
+            else:
+                resource = resource.getChildWithDefault(path[at], nobody)
+                at += 1
+                if nobody.asked:
+                    return None
+    except Exception:  # noqa: BLE001  # of a child's own code; a request will show it
+        return None
+
+
+def resources_in(resource: Any) -> Iterator[Any]:
+    """Return the resources of routers that stand in a tree under fixed names."""
+    left, seen = [resource], set()
+    while left:
+        resource = left.pop()
+        if id(resource) in seen:
+            continue
+        seen.add(id(resource))
+        if _renders_as(resource, "serves"):
+            yield resource
+        elif _renders_as(resource, "forwards"):
+            left += resource.behind()
+        elif not getattr(resource, "isLeaf", True):
+            left += getattr(resource, "children", {}).values()
+
+
+def _renders_as(resource: Any, mark: str) -> bool:
+    """Tell whether a resource has the ``render`` of the class that defines ``mark`` in it."""
+    for each in type(resource).__mro__:
+        if mark in vars(each):
+            return "render" in vars(each) and "render" not in getattr(resource, "__dict__", ())
+        if "render" in vars(each):
+            return False
+    return False
