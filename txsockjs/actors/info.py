@@ -64,9 +64,19 @@ class ConnectionInfo:
         query: bytes = b"",
         subprotocol: str | None = None,
     ) -> None:
-        values = (arguments, cookies, query, headers, ip, is_secure, origin, path, port)
-        for set_value, value in zip(_SETTERS, (*values, server_address, subprotocol, transport)):
-            set_value(self, value)
+        set_value = object.__setattr__  # as this class has one that refuses
+        set_value(self, "ip", ip)
+        set_value(self, "headers", headers)
+        set_value(self, "path", path)
+        set_value(self, "transport", transport)
+        set_value(self, "origin", origin)
+        set_value(self, "is_secure", is_secure)
+        set_value(self, "port", port)
+        set_value(self, "server_address", server_address)
+        set_value(self, "subprotocol", subprotocol)
+        set_value(self, "_cookies", cookies)
+        set_value(self, "_arguments", arguments)
+        set_value(self, "_query", query)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a ConnectionInfo can't be changed")
@@ -82,7 +92,7 @@ class ConnectionInfo:
         found = self._arguments
         if found is None:
             found = read_arguments(self._query)
-            _SET_ARGUMENTS(self, found)
+            object.__setattr__(self, "_arguments", found)
         return found
 
     @property
@@ -91,7 +101,7 @@ class ConnectionInfo:
         found = self._cookies
         if found is None:
             found = read_cookies(self.headers.get("cookie", ""))
-            _SET_COOKIES(self, found)
+            object.__setattr__(self, "_cookies", found)
         return found
 
     def get_argument(self, name: str) -> str | None:
@@ -108,10 +118,6 @@ class ConnectionInfo:
         return self.headers.get(name.lower())
 
 
-# What `ConnectionInfo.__setattr__` forbids to everybody else.
-_SETTERS = [getattr(ConnectionInfo, name).__set__ for name in ConnectionInfo.__slots__]
-_SET_ARGUMENTS, _SET_COOKIES = _SETTERS[:2]
-
 # How many arguments, and how many cookies, are read: more than any application has, and a bound to
 # what a client can make of 16 KiB.
 _MOST = 100
@@ -126,8 +132,7 @@ def read_arguments(query: bytes) -> dict[str, list[str]]:
 def read_cookies(header: str) -> dict[str, str]:
     """Return the cookies of a header: each value as it came, less the quotes around it.
 
-    Whatever is odd in one of them (RFC 6265 section 5.4 lets servers expect anything), the others
-    are there.
+    A malformed one (RFC 6265 section 5.4 lets clients send anything) costs none of the others.
     """
     found: dict[str, str] = {}
     for pair in header.split(";", _MOST)[:_MOST]:
