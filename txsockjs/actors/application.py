@@ -1,8 +1,8 @@
 """`Application`: one session's connection object, its mailbox and its supervision.
 
 Rules: every callback goes through the mailbox, which it is; ``on_close`` is called if ``on_open``
-was, once, and after it the connection is let go; a callback's exception ends its own session and no
-other. Owned and called by the session.
+was, once, and nothing refers to the connection after it; a callback's exception ends its own
+session and no other.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class Application(Mailbox):
     def end(self, drop: bool) -> None:
         """Call ``on_close`` soon, after what waits or (``drop``) in its place.
 
-        A callback that still awaits, and what waits behind it, has ``disconnect_delay`` to be
-        done: then it is cancelled, so that ``on_close`` is called whatever it awaits. If the
-        router closes, it decides when.
+        A callback that still awaits is cancelled after ``disconnect_delay``, and what waits behind
+        it dropped, so that ``on_close`` is always called. While the router closes, it decides when
+        that happens.
         """
         self._server.stats.messages_dropped += self.shut(drop)
         self._server.enter(self)
@@ -111,7 +111,7 @@ class Application(Mailbox):
             grace.cancel()
 
     def done(self) -> None:
-        """Let everything go: the last callback is done."""
+        """Break the cycle with the session, and let the router stop: the last callback is done."""
         if not self._given_up:  # then its callback may fail yet, and the log has to say whose it is
             self._owner = _NOBODY  # as the session refers to this one, too
         self._server.leave(self)
@@ -129,9 +129,10 @@ class Application(Mailbox):
         self.give_up()
 
     def cancelled(self, awaited: Deferred[Any]) -> None:
-        """Abandon the callback; under asyncio, what is cancelled ends later: it has time for that.
+        """Abandon the callback; under asyncio only after ``disconnect_delay``.
 
-        It has none if the router is closing, which has waited already.
+        A cancelled Task ends in a later iteration of the loop, or not at all. If the router is
+        closing, it has waited for that already.
         """
         if is_asyncio() and not self._server.closing:
             delay = self._server.settings.disconnect_delay

@@ -2,7 +2,7 @@
 
 Rules: a coroutine runs at once, and goes on in turns: each stretch between two awaits is one.
 Where an asyncio loop runs, as it does under Twisted's asyncio reactor, a coroutine is an asyncio
-Task, and may await what asyncio has; Deferreds it may await anywhere. Called by mailboxes.
+Task, and may await what asyncio has; Deferreds it may await anywhere.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _NOTHING = object()
 
 
 def to_deferred(result: object, turn: Turn, context: Context) -> Deferred[Any] | None:
-    """Return what fires when ``result`` is done; None if it is, or is nothing to wait for.
+    """Return a Deferred that fires when ``result`` is done; None if there is nothing to wait for.
 
-    A coroutine runs to its first await, in a turn that has begun. What it raises there is raised.
+    A coroutine runs to its first await within the turn that is running. What it raises there is
+    raised.
     """
     if isinstance(result, Deferred):
         return result
@@ -51,9 +52,10 @@ def to_deferred(result: object, turn: Turn, context: Context) -> Deferred[Any] |
 
 
 def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T:
-    """Return ``call(*arguments)``, made in a context.
+    """Return ``call(*arguments)``, called in ``context``.
 
-    If that has been entered already, further up in the stack, it is made in a copy of it.
+    A context can't be entered twice: if that happened already, further up in the stack, a copy of
+    it is entered.
     """
     try:
         context.run(_do_nothing)
@@ -63,7 +65,7 @@ def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T
 
 
 def is_asyncio() -> bool:
-    """Tell whether an asyncio loop runs in this thread, as under Twisted's asyncio reactor."""
+    """Return whether an asyncio loop runs in this thread, as under Twisted's asyncio reactor."""
     return asyncio._get_running_loop() is not None
 
 
@@ -82,10 +84,10 @@ async def _awaiting(result: Awaitable[Any]) -> Any:
 
 
 class _Stretches(Coroutine[Any, Any, Any]):
-    """A coroutine each of whose stretches is a turn, and runs in a context.
+    """Drive ``coroutine``; each stretch between two awaits runs as one turn, in ``context``.
 
-    It is driven by a Deferred, or by a Task of ``loop``. ``awaited`` is what it awaits if its first
-    stretch is over.
+    This is driven in turn by a Deferred, or by a Task of ``loop``. ``awaited`` is what the
+    coroutine awaits if its first stretch is over.
     """
 
     __slots__ = ("_awaited", "_context", "_coroutine", "_loop", "_over", "_turn")
@@ -149,11 +151,11 @@ class _Stretches(Coroutine[Any, Any, Any]):
         try:
             return self._turn(in_context, self._context, go_on, value)
         except (KeyboardInterrupt, SystemExit):
-            # A Task would let them end the loop, and the reactor with it: its result are they.
+            # A Task would let these end the loop, and the reactor with it: return them instead.
             raise StopIteration(Failure()) from None
 
     def _awaitable(self, awaited: Any) -> Any:
-        """Return what the driver can wait for."""
+        """Return ``awaited`` as something that a Deferred, or a Task, can wait for."""
         if self._loop is not None:
             if isinstance(awaited, Deferred):
                 return next(_to_future(awaited, self._loop).__await__())
@@ -163,9 +165,9 @@ class _Stretches(Coroutine[Any, Any, Any]):
 
 
 def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Future[None]:
-    """Return a future that is done when ``deferred`` is, which is left its result.
+    """Return a future that is done when ``deferred`` is.
 
-    That is where the coroutine that awaits it finds it.
+    The result stays with ``deferred``, where the coroutine that awaits it looks for it.
     """
     future: asyncio.Future[None] = loop.create_future()
 
@@ -185,7 +187,7 @@ def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Futu
 
 
 def _as_task(stretches: _Stretches, loop: AbstractEventLoop) -> Deferred[Any] | None:
-    """Make an asyncio Task of a coroutine, whose first stretch runs now."""
+    """Run the first stretch of a coroutine now, and the others by an asyncio Task."""
     if sys.version_info >= (3, 12):
         task = asyncio.Task(stretches, loop=loop, eager_start=True)
         if not task.done():

@@ -1,8 +1,7 @@
 """`SockJSConnection`: what an application subclasses.
 
 Rules: callbacks may be plain, ``async def`` or return a Deferred; they are called one at a time,
-``on_open`` first, ``on_close`` last and exactly once. Called by the session's mailbox; calls the
-session.
+``on_open`` first, ``on_close`` last and exactly once.
 """
 
 from __future__ import annotations
@@ -57,8 +56,8 @@ class SockJSConnection:
     def on_error(self, failure: Failure) -> object:
         """Decide about an exception that a callback let out.
 
-        Return True if it is dealt with and the session shall go on. Otherwise it is logged, and
-        the session ends with 1011.
+        Return True if it is dealt with and the session should go on. Otherwise it is logged,
+        and the session ends with 1011.
         """
 
     # -- what to do with it
@@ -79,11 +78,11 @@ class SockJSConnection:
         return self.session.close_reason
 
     def send(self, message: str | bytes, binary: bool = False) -> None:
-        """Send a message: ``str``, or ``bytes`` on a raw websocket; ``binary`` makes them of it.
+        """Send a message: ``str``, or ``bytes`` on a raw websocket.
 
-        All that a callback sends goes out together when it is done. After the end, a message is
-        dropped silently and counted. Raises `TypeError` for anything else and `WrongThread`
-        outside the reactor's thread.
+        ``binary`` sends text as bytes. All that a callback sends goes out together when it is done.
+        After the end, a message is dropped silently and counted. Raises `TypeError` for anything
+        else and `WrongThread` outside the reactor's thread.
         """
         if binary and isinstance(message, str):
             message = message.encode("utf-8", "replace")
@@ -108,7 +107,7 @@ class SockJSConnection:
         self.session.post(event)
 
     def register_producer(self, producer: Any, streaming: bool) -> None:
-        """Let a producer be paused while the client is slower than it.
+        """Pause ``producer`` while the client reads more slowly than it produces.
 
         ``streaming`` is as in Twisted's ``IConsumer.registerProducer``.
         """
@@ -126,7 +125,7 @@ _CALLS = {"__init__": "session", "on_open": "info", "on_message": "message", "on
 def check_class(connection: object) -> None:
     """Raise `SettingsError` unless this is a class whose callbacks can be called.
 
-    What is wrong with them would else be seen by the first client.
+    Otherwise the first client would be the first to notice.
     """
     if not isinstance(connection, type):
         raise SettingsError(f"a connection must be a class, not {connection!r}")

@@ -1,9 +1,9 @@
-"""`Deadline`, `Sweep`: when somebody's time is over, and not because the program stood still.
+"""`Deadline`, `Sweep`: time-outs that a stall of the program does not trigger.
 
 Rules: timers run before sockets are read, so after a stall (a callback that blocked, a stopped
-process, a suspended machine) what should have come in time lies there unread. A deadline or a sweep
-that is seen more than `STALL` seconds late is therefore put off, once, by `GRACE` seconds. Whatever
-ends somebody goes by one of these; what only sends does not need to.
+process, a suspended machine) what came in time may still be unread. A deadline or a sweep that runs
+more than `STALL` seconds late is therefore put off, once, by `GRACE` seconds. Every time-out that
+ends a session or a connection is one of these; timers that only send need not be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GRACE = 1.0
 class Deadline:
     """Call ``over``, once, ``seconds`` from now, unless it is cancelled before.
 
-    It is what Twisted needs of an `IDelayedCall` for its time-outs.
+    It has what Twisted's time-outs need of an `IDelayedCall`.
     """
 
     __slots__ = ("_call", "_over", "_put_off", "_reactor")
@@ -30,7 +30,7 @@ class Deadline:
         self._call: Any = reactor.callLater(seconds, self._check)
 
     def active(self) -> bool:
-        """Tell whether it is still to come."""
+        """Return whether it is still to come."""
         return self._call is not None and bool(self._call.active())
 
     def cancel(self) -> None:
@@ -40,7 +40,7 @@ class Deadline:
         self._call = None
 
     def reset(self, seconds: float) -> None:
-        """Count anew: it comes ``seconds`` from now."""
+        """Start again: it comes ``seconds`` from now."""
         self._put_off = False
         self._call.reset(seconds)
 
@@ -54,7 +54,7 @@ class Deadline:
 
 
 class Patience:
-    """A clock for time-outs of Twisted's: what it calls later are deadlines."""
+    """A clock for Twisted's own time-outs: ``callLater`` makes deadlines."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -65,10 +65,10 @@ class Patience:
 
 
 class Sweep:
-    """Call ``sweep(until)`` periodically: whoever was due by then may be ended.
+    """Call ``sweep(until)`` periodically, to end what was due by then.
 
-    ``until`` is the present, on the reactor's clock. In a sweep that is late it is the time of the
-    one before, since when nobody else could be heard; the next one follows after `GRACE` seconds.
+    ``until`` is the present, on the reactor's clock. In a late sweep it is the time of the previous
+    one, as nothing may have been read since; the next sweep follows after `GRACE` seconds.
     """
 
     __slots__ = ("_call", "_interval", "_last", "_reactor", "_sweep")

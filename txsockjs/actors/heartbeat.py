@@ -1,8 +1,8 @@
 """`Callback`: a `LoopingCall` whose next run can be put off at no cost; `Starter` starts many.
 
 Rules: one timer, one job, one owner that stops it; putting it off stores a time and touches no
-timer, because it happens with every frame. Used for heartbeats. `Seldom` has no timer at all: it
-makes few calls of many.
+timer, because it happens with every receiver that attaches. `Seldom` has no timer: it limits how
+often something is logged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _AT_ONCE = 1e-6
 class Callback:
     """Call ``callback`` whenever ``callback_time`` seconds went by without a `delay`.
 
-    A ``starter`` makes starting and stopping cost next to nothing, if both happen in its interval.
+    With a ``starter`` no timer is made for one that is stopped within its interval.
     """
 
     __slots__ = ("_callback", "_last", "_loop", "_reactor", "_starter", "callback_time")
@@ -61,7 +61,7 @@ class Callback:
             self._starter.waiting.add(self)
 
     def start_late(self) -> None:
-        """Make the timer of what was started before; its run comes now if it is due."""
+        """Make the timer that `start` put off; run now if that is due."""
         self._start_timer(now=self._left(self._reactor.seconds()) == _AT_ONCE)
 
     def _start_timer(self, now: bool) -> None:
@@ -120,10 +120,9 @@ def _failed(failure: Failure) -> None:
 
 
 class Seldom:
-    """Call ``tell(count)`` at most once a second, with how many times it happened since the last.
+    """Call ``tell(count)`` at most once a second, with how often it happened since the last call.
 
-    The first time it is called at once; `flush` is for whoever looks in periodically, and ``last``
-    for an end.
+    The first time is reported at once. Call `flush` now and then, or the last ones are not.
     """
 
     INTERVAL = 1.0  # seconds
@@ -137,12 +136,12 @@ class Seldom:
         self._told: float | None = None
 
     def happened(self) -> None:
-        """Count it, and tell if that was not done in the last second."""
+        """Count it, and report it unless something was reported within the last second."""
         self._count += 1
         self.flush()
 
     def flush(self, last: bool = False) -> None:
-        """Tell of what was not told yet, if it is time or nothing more will come."""
+        """Report what was not reported yet, if a second is over or this is the ``last`` time."""
         now = self._clock()
         # A clock that was set back must not silence it.
         is_time = self._told is None or abs(now - self._told) >= self.INTERVAL

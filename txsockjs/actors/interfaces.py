@@ -1,7 +1,7 @@
-"""What sessions, receivers and routers know of each other: events, reasons, interfaces.
+"""What sessions, receivers and routers know of each other: reasons and interfaces.
 
 Rules: names only, no behaviour. A session tells its receiver what happened (opened, messages,
-heartbeat, closed) and never a frame; a receiver and the router tell a session the events below.
+heartbeat, closed) and never a frame; a receiver and the router tell a session events of `states`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ TIMED_OUT: Reason = (1006, "Session timed out")
 class Receiver(Protocol):
     """The end of a transport at which a session's output arrives.
 
-    ``ready`` is false while it can't take more: because it is full, or because its peer reads
-    more slowly than it is written to. It tells its session FULL, DRAINED and GONE.
+    It tells its session FULL, DRAINED and GONE. Nobody else writes its ``ready``.
     """
 
     transport_name: str
 
     @property
     def ready(self) -> bool:
-        """Whether it takes more now."""
+        """False while it is full, or its peer reads more slowly than it is written to."""
         ...
 
     def connection_info(self) -> ConnectionInfo:
@@ -54,7 +53,7 @@ class Receiver(Protocol):
         """Send these messages to the client, in order."""
 
     def heartbeat(self) -> None:
-        """Break a silence."""
+        """Send a heartbeat, so that the connection is not silent for too long."""
 
     def closed(self, reason: Reason) -> None:
         """Tell the client that the session is over, and end."""

@@ -1,7 +1,7 @@
-"""`Life`: walks the table of states, and does what it says.
+"""`Life`: the loop that walks the table of states, and the actions that the table names.
 
-Rules: the state changes here and nowhere else, before anybody is called; all of it happens in turns
-of the scheduler. A subclass overrides a ``do_`` method to do something else at an event.
+Rules: the state changes in `handle` and nowhere else, before the action runs; events are handled in
+turns of the scheduler. A subclass overrides a ``do_`` method to act differently at an event.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Row = list[tuple[Callable[..., None], State]]
 
 
 class Life(Outbox):
-    """What a session does at each event, in each state."""
+    """A session's reaction to events: ``do_<action>`` for each action of `states.TABLE`."""
 
     __slots__ = ("_application", "_heartbeat", "_row", "info", "session_id", "state")
     _rows: ClassVar[dict[State, _Row]]
@@ -45,9 +45,9 @@ class Life(Outbox):
         self._heartbeat: Callback | None = None  # while it is open
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Do what the table says for this event, in the turn that is running."""
+        """Change the state and act as the table says, in the turn that is running."""
         if event <= GONE and arguments[0] is not self._receiver:
-            return  # a receiver's last words, after another one came or the session let go of it
+            return  # said by a receiver after it was detached
         act, state = self._row[event]
         if state is not self.state:
             self.state = state
@@ -62,7 +62,7 @@ class Life(Outbox):
     # -- what differs between kinds of sessions
 
     def begin(self) -> None:
-        """Be counted as a session, and beat, until the end."""
+        """Count the session as active, and start its heartbeats."""
         raise NotImplementedError
 
     def receiver_ended(self) -> None:
@@ -72,7 +72,7 @@ class Life(Outbox):
     # -- receivers come and go
 
     def do_open(self, receiver: Receiver) -> None:
-        """Open: the first receiver came."""
+        """Open the session over its first receiver."""
         self.info = receiver.connection_info()
         self.transport = receiver.transport_name
         self._receiver = receiver
@@ -81,7 +81,7 @@ class Life(Outbox):
         self._application.open(self.info)
 
     def do_attach(self, receiver: Receiver) -> None:
-        """Send through this receiver from now on; refuse one beside another."""
+        """Attach a receiver; refuse it if one is attached."""
         if self._receiver is not None:
             receiver.closed(ANOTHER_RECEIVER)
         else:
@@ -91,9 +91,10 @@ class Life(Outbox):
             self._changed()
 
     def do_attach_late(self, receiver: Receiver) -> None:
-        """Let this receiver bring the end to the client, and what was sent before it."""
-        # One that comes in the instant of the close must not get 2010: end the first now. If it
-        # is too slow for that it is still open, and what is queued is for it.
+        """Attach a receiver that takes what is left to send, and the close frame."""
+        # A receiver that comes in the same turn as the close must not get 2010 (protocol section
+        # 7): flush first, which ends the attached one. If that is too slow, it stays attached, and
+        # what is queued belongs to it.
         self._flush()
         if self.state is CLOSING:
             self.do_attach(receiver)
@@ -101,43 +102,43 @@ class Life(Outbox):
             self.handle(ATTACH, receiver)
 
     def do_detach(self, receiver: Receiver, reason: Reason | None = None) -> None:
-        """Wait for the next receiver, if one can come."""
+        """Detach the receiver."""
         self._receiver = None
         self.receiver_ended()
 
     def do_lose(self, receiver: Receiver, reason: Reason) -> None:
-        """End: the client is gone, and what it has sent is still handled."""
+        """End because the peer vanished; what it sent before is still handled."""
         self._receiver = None
         self._drop_pending()
         self._finish(reason, drop=False)
 
     def do_tell(self, receiver: Receiver) -> None:
-        """Tell the client that the session is over."""
+        """Send the close frame."""
         receiver.closed(self.close_reason or GO_AWAY)
 
     def do_tell_again(self, receiver: Receiver) -> None:
-        """Tell a receiver that came after the end."""
+        """Send the close frame to a receiver that came after the end."""
         receiver.closed(self.close_reason or GO_AWAY)
         self.receiver_ended()
 
     def do_flush(self, receiver: Receiver) -> None:
-        """Send what waited while the receiver was not ready."""
+        """Send what waited for the receiver to become ready."""
         self._changed()
 
     # -- messages and events come
 
     def do_receive(self, messages: list[Any]) -> None:
-        """Put the client's messages into the mailbox."""
+        """Pass the client's messages to the application."""
         if self.counted:
             self.server.stats.packets_rcv_ps.accumulator += len(messages)
         self._application.receive(messages)
 
     def do_post(self, event: Any) -> None:
-        """Put an event into the mailbox."""
+        """Pass an event to the application."""
         self._application.post(event)
 
     def do_drop(self, lost: Any) -> None:
-        """Count what comes before the beginning or after the end."""
+        """Drop messages, or an event, and count them."""
         self.server.stats.messages_dropped += len(lost) if isinstance(lost, list) else 1
 
     # -- the end
@@ -147,11 +148,11 @@ class Life(Outbox):
         self._finish(reason, drop=True)
 
     def do_leave(self, reason: Reason) -> None:
-        """End because the server does: what the client sent is handled, until the server goes."""
+        """End because the server stops; what the client sent is still handled until it does."""
         self._finish(reason, drop=False)
 
     def do_hurry(self, reason: Reason) -> None:
-        """Linger for nobody any more: the server ends, and the client knows the session's end."""
+        """Stop lingering because the server stops, unless a receiver is still being ended."""
         if self._receiver is None:
             self.handle(EXPIRE)
 
@@ -166,7 +167,7 @@ class Life(Outbox):
         self.do_expire()
 
     def do_expire(self) -> None:
-        """End if that did not happen yet, and be found by nobody any more."""
+        """End if the session is still open, and remove it from the container."""
         self._drop_pending()
         if self.close_reason is None:
             self._finish(TIMED_OUT, drop=False)

@@ -1,4 +1,4 @@
-"""`Mailbox`: what waits for one application object, called one after the other.
+"""`Mailbox`: the calls to one application object, made one after the other.
 
 Rules: the application gets one message at a time: while its callback awaits, its further messages
 wait too, and nothing else does.
@@ -72,11 +72,9 @@ class _Batch:
 
 
 class Mailbox(WaitingRoom, ABC):
-    """What waits for one application object: callbacks, one at a time, in order.
+    """Calls to one application object, one at a time, in order, in one `contextvars.Context`.
 
-    ``limit`` is the size in bytes above which whoever brings something has to wait. All are called
-    in one `contextvars.Context`. What is made of it is told of a call that ``failed``, of one that
-    was ``cancelled`` and is not over, and when the last one is ``done``.
+    Above ``limit`` bytes senders have to wait.
     """
 
     __slots__ = ("_awaited", "_calls", "_context", "activity")
@@ -102,9 +100,9 @@ class Mailbox(WaitingRoom, ABC):
         """React to a call that is cancelled and not over: `abandon` it, now or later."""
 
     def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
-        """Call ``call(argument)`` now, or after all that came before; tell if it was taken.
+        """Call ``call(argument)`` now, or after all that came before; return whether it was taken.
 
-        Nothing is taken any more once the mailbox is closed.
+        Nothing is taken after `shut`.
         """
         if self._intake is not ANYTHING:
             return False
@@ -118,7 +116,7 @@ class Mailbox(WaitingRoom, ABC):
         return self._drop() if drop else 0
 
     def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
-        """`put` each of these, of the size of its length and ``cost``; return how many it took."""
+        """`put` all ``arguments``, of size ``len(argument) + cost``; return how many were taken."""
         if self._intake is not ANYTHING:
             return 0
         taken = len(arguments)
@@ -204,7 +202,7 @@ class Mailbox(WaitingRoom, ABC):
         return dropped
 
     def abandon(self, awaited: Deferred[Any]) -> None:
-        """Wait no longer for a call that ignores being cancelled."""
+        """Stop waiting for a call that ignores its cancellation."""
         self._fired(None, awaited)
 
     # -- what waits in it
@@ -257,11 +255,11 @@ class Mailbox(WaitingRoom, ABC):
         if self.activity is RUNNING:
             self.activity = IDLE
             if self._intake is OVER:
-                self._context = self._scheduler.context  # what its own holds may hold this
+                self._context = self._scheduler.context  # the own one may refer to this
                 self.done()
 
     def _yield(self) -> None:
-        """Go on in the reactor's next iteration: others have waited long enough."""
+        """Go on in the reactor's next iteration, after other connections had their turn."""
         self.activity = YIELDED
         self._scheduler.tell_next(self._go_on)
 
@@ -276,7 +274,7 @@ class Mailbox(WaitingRoom, ABC):
             if result is not None:
                 self._await(result)
         except BaseException:  # noqa: BLE001
-            # SystemExit and its like too, as in Deferreds: or the mailbox would be busy for ever.
+            # SystemExit and its like too, as in Deferreds, or the mailbox would stay RUNNING.
             self.failed(Failure())
 
     def _await(self, result: Any) -> None:

@@ -1,4 +1,4 @@
-"""`Outbox`: what a session has for its client, and the receiver that takes it there.
+"""`Outbox`: what a session sends, and the receiver that takes it to the client.
 
 Rules: whatever is sent in a turn goes out together when the turn ends; a receiver that is not ready
 is given nothing; a client that does not read is counted against ``send_limit``, and a registered
@@ -38,7 +38,7 @@ _FLUSH_MARK = 64 * 1024
 
 
 class Outbox:
-    """The output of a session, which is made of this."""
+    """The output side of a session."""
 
     #: Whether its messages are counted in the router's statistics. Not a method to override, as it
     #: is asked for each flush.
@@ -70,10 +70,10 @@ class Outbox:
         """Whether the end has come, or is coming."""
         return self.close_reason is not None
 
-    # -- what a session makes of it
+    # -- what a session adds
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Do what this event leads to."""
+        """Handle an event of the session."""
         raise NotImplementedError
 
     # -- sending
@@ -244,7 +244,7 @@ class Production:
             self._resumed()
 
     def stop(self) -> None:
-        """Tell the producer that its output goes nowhere any more."""
+        """Stop the producer: its consumer is gone."""
         self._producer.stopProducing()
 
 
@@ -265,6 +265,6 @@ def _send_to_all(sessions: list[SessionForConnection], message: Sendable) -> Non
 
 
 def _plain(message: Sendable) -> Sendable:
-    """Return the message without what a subclass makes of it, which may fail when it is sent."""
+    """Return a plain copy: the methods of a subclass could fail in a flush."""
     # Not str.__str__, which PyPy looks up in the subclass.
     return "".join((message,)) if isinstance(message, str) else bytes(memoryview(message))

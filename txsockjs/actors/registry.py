@@ -1,8 +1,8 @@
 """`SessionContainer`: sessions by id, with a sliding expiry.
 
-Rules: a session has one entry in the heap, whatever happens to it; promoting it stores a time,
-and the sweep puts an entry whose time moved back where it belongs. So a poll costs no timer.
-Called by the router; calls the sessions' ``on_delete``.
+Rules: a session has one entry in the heap, whatever happens to it. Promoting a session stores a
+time and touches no heap and no timer, because each poll does it; the sweep puts an entry whose time
+has moved back where it belongs.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class SessionContainer:
         return self._sessions.get(session_id)
 
     def remove(self, session_id: str) -> None:
-        """Remove a session and tell it so; nothing happens if there is none."""
+        """Remove a session and call its ``on_delete(True)``; nothing happens if there is none."""
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.on_delete(True)
             self._tell_if_empty()
 
     def expire(self, current_time: float | None = None) -> None:
-        """Remove the sessions whose time has come and tell them so."""
+        """Remove the sessions whose time has come and call their ``on_delete(False)``."""
         now = self._clock() if current_time is None else current_time
         while self._heap and self._heap[0][0] <= now:
             session = heapq.heappop(self._heap)[2]
@@ -76,6 +76,6 @@ class SessionContainer:
             return
         date = session.expiry_date
         if date is None:
-            # It can't expire at present: look again after its usual time.
+            # A receiver is attached, so that it can't expire now: look again after its usual time.
             date = (self._clock() if now is None else now) + session.expiry
         heapq.heappush(self._heap, (date, next(self._sequence), session))

@@ -31,8 +31,9 @@ _FLUSHES_PER_TURN = 256
 class Scheduler:
     """The run queue shared by the actors of one router, in one thread.
 
-    ``thread`` is the identity of that thread, or None before the first turn. ``context`` is what
-    each actor's own begins as a copy of: that of the program, not that of whoever comes first.
+    ``thread`` is the identity of that thread, or None before the first turn. ``context`` is the
+    program's; each connection's own begins as a copy of it, and not of the one in which its session
+    happens to open.
     """
 
     __slots__ = (
@@ -78,7 +79,7 @@ class Scheduler:
         return True
 
     def end(self) -> None:
-        """Do what was told in the turn that began, flush, and end it."""
+        """Run the steps that were told since `begin`, flush, and end the turn."""
         try:
             if self._flushes and self._immediate and not self._steps:
                 self._flush()  # nothing else happens in most turns
@@ -115,7 +116,7 @@ class Scheduler:
         self._wake_up()
 
     def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
-        """Return ``call(*arguments)``, made in the running turn or in one of its own."""
+        """Return ``call(*arguments)``, called in the running turn or in one of its own."""
         self.check_thread()
         if self._running:
             return call(*arguments)
@@ -126,7 +127,7 @@ class Scheduler:
             self.end()
 
     def flush(self, flush: Callable[[], None]) -> None:
-        """Run ``flush`` when the turn has nothing else to do: now, if no turn is running."""
+        """Call ``flush`` when the turn has no more steps: now, if no turn is running."""
         self._flushes.append(flush)
         if not self._running:
             self._run(self._immediate)
@@ -174,7 +175,7 @@ class Scheduler:
 
 
 def _report(step: Callable[..., None]) -> None:
-    # Applications are caught in their mailbox: what comes here is a defect of a producer, of a
-    # transport or of this package, and must not take the other sessions with it. SystemExit and
-    # KeyboardInterrupt are no exception: the reactor handles SIGINT, so that code raised them.
+    # An application's exceptions end in its mailbox. What comes here is a defect of a producer, of
+    # a transport or of this package, and must not take the other sessions with it. That goes for
+    # SystemExit and KeyboardInterrupt, too: the reactor handles SIGINT, so the code raised them.
     _log.failure("a step of {step} failed", step=step)

@@ -101,13 +101,13 @@ class BaseSession(Life):
         return self.state is OPEN
 
     def tell(self, event: Event, *arguments: Any) -> None:
-        """Let something happen to this session, after all that happened before."""
+        """Handle ``event`` after all that was told before: now, if no turn is running."""
         self.server.scheduler.tell(self.handle, event, *arguments)
 
     def receive(self, messages: list[Any]) -> bool:
-        """Let the client's messages happen, as `tell` would; return whether nothing waits.
+        """Handle the client's messages as ``tell(RECEIVED)`` would; return whether none waits.
 
-        Most messages find nothing else going on, and are handled here and now.
+        Most find no turn running, and take a shorter way here.
         """
         if self.state is not OPEN or not self.server.scheduler.begin():
             self.tell(RECEIVED, messages)
@@ -119,12 +119,11 @@ class BaseSession(Life):
         return not self._application.size
 
     def bring(self, read: Callable[[], list[Any]], size: int) -> Deferred[None] | None:
-        """Give the application the messages that ``read()`` returns, once there is room for them.
+        """Pass the messages that ``read()`` returns to the application, once there is room.
 
-        Return None if they were taken and there is room for more, else a Deferred that fires then.
-        Whoever waits holds ``size`` bytes, and cancels it if it does not any longer. Raises, or
-        fails with, what ``read`` raises, `NotFound` if the session is over, and `TooManySenders`
-        if too many wait already.
+        Return None if they were taken and there is room for more, else a Deferred that fires then:
+        a waiter of ``size`` bytes. Cancel it to stop waiting. Raises, or fails with, what ``read``
+        raises, `NotFound` if the session is over, and `TooManySenders` if too many wait already.
         """
         most = self.server.settings.max_body_size
         return self._application.bring(partial(self._bring, read), size, most)
@@ -154,11 +153,11 @@ class BaseSession(Life):
 
     @property
     def expiry_date(self) -> float | None:
-        """When it expires, on its clock."""
+        """When it expires, on the reactor's clock; None for never."""
         return None if self.expiry is None else self.promoted + self.expiry
 
     def promote(self) -> None:
-        """Let its expiry count from now."""
+        """Restart the time until its expiry."""
         self.promoted = self.clock()
 
     @property
@@ -167,7 +166,7 @@ class BaseSession(Life):
         return self.server.settings.heartbeat_delay
 
     def begin(self) -> None:
-        """Be counted as a session, and beat, until the end."""
+        """Count the session as active, and start its heartbeats."""
         server = self.server
         beat = Callback(self._beat, self.heartbeat_delay, server.reactor, server.starter)
         self._heartbeat = beat
@@ -178,12 +177,12 @@ class BaseSession(Life):
         self.tell(BEAT)
 
     def do_beat(self) -> None:
-        """Break the silence, if a receiver is there to do it."""
+        """Send a heartbeat, if a receiver is attached and ready."""
         if self._receiver is not None and self._receiver.ready:
             self._receiver.heartbeat()
 
     def receiver_ended(self) -> None:
-        """Go with the receiver, once the session is over: there is no next one."""
+        """Expire once the session is over: no other receiver can come."""
         if self.close_reason is not None and self._receiver is None:
             self.handle(EXPIRE)
 
@@ -200,12 +199,12 @@ class Session(BaseSession):
 
     @property
     def heartbeat_delay(self) -> float:
-        """As usual, but a response ends with a heartbeat when its time is over."""
+        """The setting, or less: it is by a heartbeat that a response ends after its lifetime."""
         settings = self.server.settings
         return min(settings.heartbeat_delay, settings.response_lifetime)
 
     def do_tell(self, receiver: Receiver) -> None:
-        """Tell the client that the session is over."""
+        """Send the close frame to the attached receiver, and detach it."""
         # Detach first: ending the response can bring the next poll at once (pipelining).
         self._receiver = None
         super().do_tell(receiver)
@@ -215,5 +214,5 @@ class Session(BaseSession):
             self.promote()
 
     def receiver_ended(self) -> None:
-        """Wait for the next receiver, which hears of the end if there was one."""
+        """Wait for the next receiver for ``disconnect_delay``, open or over."""
         self.promote()

@@ -1,6 +1,6 @@
-"""The states of a session, what happens to it, and the table of what each event does in each state.
+"""The states of a session, its events, and the table of what each event does in each state.
 
-Rules: a literal that imports nothing of this package. `life` walks it, a test does, and
+Rules: a literal that imports nothing of this package. `life` walks it, a test walks it, and
 `docs/architecture.md` prints it.
 """
 
@@ -14,9 +14,9 @@ class State(enum.Enum):
 
     NEW = "new"  # no receiver came yet
     OPEN = "open"
-    CLOSING = "closing"  # over, and its client was not told yet
-    LINGERING = "lingering"  # its client was told, or is gone: who still comes is told again
-    CLOSED = "closed"  # forgotten
+    CLOSING = "closing"  # over; what is queued and the close frame are still to be sent
+    LINGERING = "lingering"  # over; the client was told or is gone, a late receiver is told again
+    CLOSED = "closed"  # removed from the container
 
     # There is one object for each, and the hash of an enum is slow.
     __hash__ = object.__hash__
@@ -25,30 +25,30 @@ class State(enum.Enum):
 class Event(enum.IntEnum):
     """What happens to a session, with its arguments."""
 
-    # A receiver says these; said by one that is not attached, they mean nothing.
+    # Told by a receiver; ignored if it is not the attached one.
     FULL = 0  # (receiver): it ended its response, as planned
     DRAINED = 1  # (receiver): it is ready again
     GONE = 2  # (receiver, reason): its peer vanished
-    # So do these, and a session's own output and timers.
+    # Told by a new receiver, by the output, and by the timers.
     ATTACH = 3  # (receiver): a receiver came
     SENT = 4  # (receiver): all that was sent before the end went out
     BEAT = 5  # (): nothing was sent for heartbeat_delay
     EXPIRE = 6  # (): no receiver came for disconnect_delay, or none can come any more
-    # What is for the application.
+    # For the application.
     RECEIVED = 7  # (messages): the client sent
     POSTED = 8  # (event): another part of the program sent
     # The end.
-    CLOSE = 9  # (reason): the application ends it, or what went wrong in it does
-    LEAVE = 10  # (reason): the server ends all of them
-    ABORT = 11  # (): drop the connection, and wait for nothing
+    CLOSE = 9  # (reason): by the application, or because it failed
+    LEAVE = 10  # (reason): because the server stops
+    ABORT = 11  # (): drop the connection, without waiting for anything
 
 
 # Looked up once: an enum's members are slow to find before Python 3.12.
 NEW, OPEN, CLOSING, LINGERING, CLOSED = State
 FULL, DRAINED, GONE, ATTACH, SENT, BEAT, EXPIRE, RECEIVED, POSTED, CLOSE, LEAVE, ABORT = Event
 
-#: For each state and each event: what is done (the method ``do_<name>`` of a session), and the
-#: state from then on. The state changes first.
+#: For each state and each event: the action (the session's method ``do_<action>``) and the next
+#: state, which is entered before the action runs.
 TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     NEW: {
         FULL: ("nothing", NEW),

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from ..errors import TooManySenders
 from .scheduler import Scheduler
 
-# How many may wait in front of one mailbox with what they bring.
+# How many senders may wait in front of one mailbox.
 MOST_WAITING = 32
 
 
@@ -33,7 +33,7 @@ ANYTHING, NOTHING, DROPPING, OVER = Intake
 
 
 class _Waiter(Deferred[Any]):
-    """Waits in front of a mailbox, holding ``size`` bytes."""
+    """A sender that waits, holding ``size`` bytes."""
 
     def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
         super().__init__(canceller)
@@ -41,10 +41,9 @@ class _Waiter(Deferred[Any]):
 
 
 class WaitingRoom:
-    """The room in front of a mailbox, which is made of this.
+    """The part of a mailbox that makes senders wait.
 
-    ``limit`` is the size in bytes above which whoever brings something has to wait; ``size`` is
-    that of what was taken and not handled yet.
+    ``size`` is how many bytes were taken and not handled yet; above ``limit`` senders wait.
     """
 
     __slots__ = ("_intake", "_limit", "_scheduler", "_waiters", "size")
@@ -58,17 +57,17 @@ class WaitingRoom:
         self.size = 0
 
     def has_room(self, mark: int) -> bool:
-        """Tell whether nothing makes those wait who bring something; ``mark`` is in bytes.
+        """Return whether a sender need not wait: there are no more than ``mark`` bytes.
 
-        Every reason to wait belongs here; where one ends, `look` is called.
+        A subclass with another reason to wait overrides this, and calls `look` when it ends.
         """
         return self.size <= mark
 
     def room(self) -> Deferred[None] | None:
         """Return None if there is room, else a Deferred that fires when there is again.
 
-        That is for whoever brought something: it comes before those who have not yet. Whoever
-        waits no longer cancels it.
+        It is for a sender whose messages were taken, and is served before those that still wait
+        with theirs. Cancel it to stop waiting.
         """
         if self._intake is not ANYTHING or self.has_room(self._limit):
             return None
@@ -79,12 +78,12 @@ class WaitingRoom:
     def bring(
         self, bring: Callable[[], Deferred[None] | None], size: int, most: int
     ) -> Deferred[None] | None:
-        """Return ``bring()``, called in a turn of its own: now, or once there is room.
+        """Call ``bring()`` in a turn of its own, now or once there is room, and return its result.
 
-        Then a Deferred is returned, with what it returns or raises. Those who wait get room one at
-        a time, first in, first out, each after what the one before it brought was put here. A
-        waiting one holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or
-        if they would hold more than ``most`` together.
+        If it has to wait, a Deferred is returned that fires with that result; cancel it to stop
+        waiting. Waiters are served in order, each after what the one before it brought was taken.
+        A waiter holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or if
+        they would hold more than ``most`` bytes together.
         """
         scheduler = self._scheduler
         free = self._intake is not ANYTHING or (not self._waiters and self.has_room(self._limit))
@@ -113,7 +112,7 @@ class WaitingRoom:
             self._waiters.remove(waiter)
 
     def look(self) -> None:
-        """Give room to those who wait for it, if there is any."""
+        """Serve the first waiter, if there is room for it."""
         if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
             # By a step, as this may be one of many calls under way.
             self._scheduler.tell(self._release)
