@@ -28,10 +28,9 @@ from ..wire.request_head import LONGEST_ID
 from . import eventsource, htmlfile, jsonp, senders, xhr
 from .receiver import Framing, HTTPReceiver
 from .senders import Sender
-from .websocket.handshake import check_handshake
 from .websocket.raw import RawWebSocketReceiver
 from .websocket.receiver import WebSocketReceiver
-from .websocket.upgrade import Sockets
+from .websocket.upgrade import Sockets, check_handshake
 
 _IFRAME_VERSION = re.compile(r"[0-9a-z._-]*\Z")
 # A path segment that names a server or a session.

@@ -40,11 +40,15 @@ def read_messages(
     """
     messages: list[Any] = []
     harmless = limits.harmless
+    decoder_of = decoders.get
     size = len(data)
     for frames in range(most):
-        if size - position < 6 or data[position] not in decoders:
+        if size - position < 6:
             break
-        length = data[position + 1] - 0x80
+        decode = decoder_of(data[position])
+        if decode is None:
+            break
+        length = data[position + 1] - 0x80  # the whole of a short one
         start = position + 6
         if length >= 126:
             length, start = _length(data, position)
@@ -52,7 +56,7 @@ def read_messages(
         if length < 0 or length > longest or end > size:
             break
         try:
-            brought = decoders[data[position]](unmask(data[start:end], data[start - 4 : start]))
+            brought = decode(unmask(data[start:end], data[start - 4 : start]))
             if length > harmless:
                 limits.check(brought, length)
                 return messages + brought, end, frames + 1
@@ -144,13 +148,13 @@ def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | 
     ``harmless`` is the size in bytes of a payload whose messages need not be checked.
     """
     size = len(data)
-    if size <= 131:
+    if size < 132:
         start = 6
         if size < 6 or data[1] != size + 122:
             return None
     else:
-        start = 8
-        if size < 134 or data[1] != 0xFE or int.from_bytes(data[2:4], "big") != size - 8:
+        length, start = _length(data, 0)
+        if length != size - start:
             return None
     decode = decoders.get(data[0])
     if decode is not None and size - start <= harmless:
@@ -166,10 +170,9 @@ def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
     if len(data) - position < 6 or data[position] not in _CONTROLS:
         return None
     opcode = data[position] & 0x0F
-    length = data[position + 1] - 0x80
-    start = position + 6
+    length, start = _length(data, position)
     end = start + length
-    if not 0 <= length <= 125 or len(data) < end:
+    if not 0 <= length < 126 or len(data) < end:
         return None
     payload = unmask(data[start:end], data[start - 4 : start])
     if opcode == CLOSE and payload and not _is_close(payload):

@@ -9,7 +9,7 @@ import pytest
 
 from txsockjs import SockJSConnection
 from txsockjs.transports import eventsource, htmlfile, jsonp, xhr
-from txsockjs.transports.websocket.receiver import close_reason, frame
+from txsockjs.wire.frames import close_reason, frame
 
 from ...support.memory import Echo, Lab, chunks
 

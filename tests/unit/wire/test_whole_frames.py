@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from txsockjs import SockJSConnection
-from txsockjs.transports.websocket import receiver as websocket
-from txsockjs.transports.websocket.receiver import WebSocketReceiver
+from txsockjs.transports.websocket import reader, receiver
 from txsockjs.wire.limits import Limits
 from txsockjs.wire.proto import decode_frame
 from txsockjs.wire.whole_frames import _unmask, _unmask_bytewise, read_messages, unmask
@@ -165,9 +164,11 @@ def outcome(
 
 def compare(path: str, pieces: list[bytes], lingering: bool = False) -> None:
     with_lane = outcome(path, pieces, lingering)
-    no_read = mock.patch.object(WebSocketReceiver, "_read_plain", return_value=None)
-    no_message = mock.patch.object(websocket, "read_message", return_value=None)
-    with no_read, no_message:
+    no_message = mock.patch.object(receiver, "read_message", return_value=None)
+    no_messages = mock.patch.object(reader, "read_messages", return_value=([], 0, 0))
+    no_partial = mock.patch.object(reader, "read_partial", return_value=None)
+    no_control = mock.patch.object(reader, "read_control", return_value=None)
+    with no_message, no_messages, no_partial, no_control:
         alone = outcome(path, pieces, lingering)
     assert with_lane == alone
 
@@ -314,7 +315,7 @@ def test_a_frame_that_comes_in_pieces_needs_no_autobahn() -> None:
     lab = Lab(Listener)
     socket = lab.upgrade()
     data = frame(b'["echo","' + "é😀".encode() * 40_000 + b'"]')
-    with mock.patch.object(websocket.WebSocketReceiver, "received", side_effect=AssertionError):
+    with mock.patch.object(reader.Reader, "received", side_effect=AssertionError):
         for i in range(0, len(data), 65536):
             socket.send(data[i : i + 65536])
     assert lab.log[0] == "echo"

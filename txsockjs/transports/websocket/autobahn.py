@@ -11,13 +11,16 @@ from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITransport
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ...settings import Settings
 from ...wire.frames import is_close_code
 
 _PROTOCOL_ERROR = 1002
+_DONE = Failure(ConnectionDone())
 
 # The handshake is done already: this one only brings the protocol to where frames are read.
 _HANDSHAKE = (
@@ -42,7 +45,7 @@ class Listener(Protocol):
         """End the connection for a violation; nothing is read after it."""
 
 
-class CarefulFactory(WebSocketServerFactory):
+class AutobahnFactory(WebSocketServerFactory):
     """Makes the protocols of one router; all timers are off."""
 
     def __init__(self, settings: Settings, reactor: Any) -> None:
@@ -58,12 +61,12 @@ class CarefulFactory(WebSocketServerFactory):
             perMessageCompressionAccept=lambda offers: None,
         )
 
-    def build(self, listener: Listener, longest: int) -> CarefulProtocol:
+    def build(self, listener: Listener, longest: int) -> AutobahnProtocol:
         """Make the protocol of an open websocket.
 
         ``longest`` is the size in bytes of the largest message, its fragments together.
         """
-        protocol = CarefulProtocol()
+        protocol = AutobahnProtocol()
         protocol.factory = self
         protocol.makeConnection(_Nowhere())  # type: ignore[no-untyped-call]
         protocol.dataReceived(_HANDSHAKE)
@@ -92,7 +95,7 @@ class _Nowhere:
     getHost = getPeer
 
 
-class CarefulProtocol(WebSocketServerProtocol):
+class AutobahnProtocol(WebSocketServerProtocol):
     """Autobahn's protocol, telling a listener what comes; ``frames`` counts what came."""
 
     listener: Listener | None = None
@@ -109,6 +112,11 @@ class CarefulProtocol(WebSocketServerProtocol):
             and self.current_frame is None
             and not self.inside_message
         )
+
+    def leave(self) -> None:
+        """Tell nobody anything more, and be part of no cycle."""
+        self.listener = None
+        self.connectionLost(_DONE)
 
     @property
     def missing(self) -> int:

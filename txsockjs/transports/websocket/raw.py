@@ -8,6 +8,7 @@ from ...actors.interfaces import Reason
 from ...wire.frames import BINARY, TEXT
 from ...wire.whole_frames import Decoders
 from .receiver import WebSocketReceiver
+from .states import CLOSE
 
 
 class RawWebSocketReceiver(WebSocketReceiver):
@@ -25,11 +26,6 @@ class RawWebSocketReceiver(WebSocketReceiver):
     @property
     def _longest(self) -> int:
         return self._sockets.limits.message  # as it is one message
-
-    def received(self, payload: bytes, binary: bool) -> None:
-        """Tell the session: bytes of a binary message, str of a text."""
-        self._all_came()
-        self.tell_received([payload if binary else payload.decode("utf-8")])
 
     def opened(self) -> None:
         """Answer the upgrade, which says it."""
@@ -49,4 +45,4 @@ class RawWebSocketReceiver(WebSocketReceiver):
 
     def closed(self, reason: Reason) -> None:
         """Close the websocket with the session's code and reason."""
-        self.close(*reason)
+        self.handle(CLOSE, *reason)

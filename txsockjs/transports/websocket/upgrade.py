@@ -1,22 +1,33 @@
-"""`Sockets`: what the websockets of one router share.
+"""Upgrades of requests to websockets (RFC 6455 section 4.2), and what those of a router share.
 
-Rules: makes receivers for requests that passed the handshake, and Autobahn's protocols for those
-whose frames need it. Made by the router; called by the URLs and the receivers.
+Rules: a request that is refused is told why (protocol section 8), and its connection is left to
+HTTP. All of the answer that is written before the first frame is made here.
 """
 
 from __future__ import annotations
 
+import binascii
+import hashlib
+import re
+from functools import lru_cache
 from typing import Any, Callable, TypeVar
 
 from ...actors.interfaces import Server
 from ...actors.session import BaseSession
+from ...errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
 from ...http.exchange import Exchange
+from ...http.headers import session_cookie
 from ...http.snapshot import connection_info
-from .autobahn import CarefulFactory, CarefulProtocol, Listener
-from .handshake import agreed_subprotocol, upgraded
+from ...settings import Settings
+from .autobahn import AutobahnFactory
 
 # A `WebSocketReceiver`, which needs what is here.
 _R = TypeVar("_R", bound=Any)
+
+# RFC 6455 section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# Sixteen bytes in base64.
+_KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
 
 
 class Sockets:
@@ -26,7 +37,7 @@ class Sockets:
         self.server = server
         self.make_session = make_session
         self.limits = server.settings.limits
-        self._factory = CarefulFactory(server.settings, server.reactor)
+        self.autobahn = AutobahnFactory(server.settings, server.reactor)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
         """Make the receiver of a request that passed all checks."""
@@ -38,9 +49,49 @@ class Sockets:
         receiver: _R = receiver_class(self, info, upgraded(exchange, settings, subprotocol))
         return receiver
 
-    def careful(self, listener: Listener, longest: int) -> CarefulProtocol:
-        """Make Autobahn's protocol of an open websocket.
 
-        ``longest`` is the size in bytes of the largest message, its fragments together.
-        """
-        return self._factory.build(listener, longest)
+def check_handshake(exchange: Exchange) -> None:
+    """Raise the `RequestError` that tells what keeps this request from being an upgrade."""
+    header = exchange.headers.get
+    if "websocket" not in _tokens(header("upgrade", "")):
+        raise NotWebSocket()
+    if "upgrade" not in _tokens(header("connection", "")):
+        raise NotUpgrade()
+    if exchange.is_http_1_0:
+        raise BadHandshake()
+    if header("sec-websocket-version", "").strip() != "13":
+        raise UnsupportedVersion()
+    if not _KEY.match(header("sec-websocket-key", "")) or not header("host"):
+        raise BadHandshake()
+    # A body would be read as websocket frames.
+    if (header("content-length") or "0").strip() != "0" or header("transfer-encoding"):
+        raise BadHandshake()
+
+
+def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
+    """Return the first of ours that the client offers, or None (RFC 6455 section 4.2.2)."""
+    if not settings.subprotocols:
+        return None
+    offered = exchange.headers.get("sec-websocket-protocol", "").split(",")
+    names = {name.strip(" \t") for name in offered}
+    return next((name for name in settings.subprotocols if name in names), None)
+
+
+def upgraded(exchange: Exchange, settings: Settings, subprotocol: str | None) -> bytes:
+    """Return the answer to a request that passed: all that is written before the first frame."""
+    key = exchange.headers.get("sec-websocket-key", "").strip().encode("latin-1")
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    head = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
+    )
+    if subprotocol is not None:
+        head += b"Sec-WebSocket-Protocol: " + subprotocol.encode("ascii") + b"\r\n"
+    for name, value in session_cookie(exchange, settings):
+        head += name + b": " + value + b"\r\n"
+    return head + b"\r\n"
+
+
+@lru_cache(maxsize=64)
+def _tokens(header: str) -> list[str]:
+    return [token.strip().lower() for token in header.split(",")]

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from txsockjs import SockJSConnection
 from txsockjs.actors import pace
 from txsockjs.actors.mailbox import Mailbox
+from txsockjs.transports.websocket.incoming import Incoming
 from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
 from ....support.memory import Connection, Echo, Lab
@@ -70,7 +71,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         monkeypatch.setattr(owner, name, counted)
 
-    count(WebSocketReceiver, "_read_on")
+    count(Incoming, "_go_on")
     count(Mailbox, "_go_on")
     return begun
 
@@ -225,8 +226,8 @@ def test_what_has_no_room_waits_as_the_bytes_it_came_in(fragments: bool) -> None
     assert is_paused(socket)
     assert receiver.session is not None
     assert receiver.session._application.size < 2000
-    assert receiver._held is not None
-    assert len(receiver._held) > 890 * 300
+    assert receiver._incoming is not None
+    assert len(receiver._incoming._reader._data) > 890 * 300
     heard = 0
     while len(gates) > heard:
         gates[heard].callback(None)

@@ -1,0 +1,238 @@
+"""`WebSocketConnection`: what is written to one websocket, and how it ends.
+
+Rules: the state changes here and nowhere else, before anybody is called, as the table in `states`
+says. ``ready`` is written here only. No frame follows a close frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import interfaces
+from zope.interface import implementer
+
+from ...actors.deadlines import Deadline
+from ...actors.interfaces import Reason
+from ...actors.session import BaseSession
+from ...actors.states import DRAINED, GONE
+from ...server.tcp import end_writing, lose, write
+from ...wire.frames import CLOSE, PING, PONG, close_reason, frame, sendable_code
+from ...wire.whole_frames import close_code
+from . import states
+from .incoming import Incoming
+from .states import OPEN, TABLE, Event
+from .upgrade import Sockets
+
+# How long a peer that broke the protocol may take to end its side, in seconds.
+_LAST_MOMENT = 1.0
+# What violations are counted as, by their code (too large, slow); others are "content".
+_KINDS = {1009: "size", 1008: "slow"}
+_LOST: Reason = (1006, "Connection lost")
+
+
+@implementer(interfaces.IPushProducer)
+class WebSocketConnection:
+    """A websocket that carries the frames of ``session``.
+
+    ``greeting`` is the answer to the upgrade, which goes out with the first frame. ``ready`` tells
+    whether the peer reads what is written, and the connection is not about to end.
+    """
+
+    __slots__ = (
+        "_end_timer",
+        "_greeting",
+        "_incoming",
+        "_pong_timer",
+        "_sockets",
+        "_state",
+        "_unanswered",
+        "ready",
+        "session",
+        "transport",
+    )
+
+    def __init__(self, sockets: Sockets, greeting: bytes) -> None:
+        self._sockets = sockets
+        self._greeting = greeting
+        self._state = OPEN
+        self._incoming: Incoming | None = None  # made when it is first needed
+        self._pong_timer: Deadline | None = None  # while a ping is to be answered
+        self._end_timer: Deadline | None = None  # while the peer has time to end the connection
+        self._unanswered: bytes | None = None
+        self.ready = True
+        self.session: BaseSession | None = None
+        self.transport: Any | None = None
+
+    # -- writing
+
+    def write(self, opcode: int, payload: bytes) -> None:
+        """Send a frame, unless a close frame was the last."""
+        if self._state is OPEN:
+            self.write_bytes(frame(opcode, payload))
+
+    def write_bytes(self, data: bytes) -> bool:
+        """Write ``data``, after the answer to the upgrade; return whether all of it has left."""
+        if self._greeting:
+            data, self._greeting = self._greeting + data, b""
+        return self.transport is not None and write(self.transport, data, self)
+
+    def greet(self) -> None:
+        """Answer the upgrade, if no frame did that yet."""
+        if self._greeting:
+            self.write_bytes(b"")
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping; of those that come while the peer does not read, the last.
+
+        RFC 6455 section 5.5.3 allows it, and a peer must not be able to fill the memory with pongs.
+        """
+        if self.ready:
+            self.write(PONG, payload)
+        else:
+            self._unanswered = payload
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life, unless it is being asked already.
+
+        One that is not read need not answer, but its end shows only when it is written to.
+        """
+        if self._pong_timer is None:
+            self.write(PING, b"")
+            if self._incoming is None or not self._incoming.paused:
+                self._expect_pong()
+
+    def _expect_pong(self) -> None:
+        if self._state is OPEN:
+            server = self._sockets.server
+            self._pong_timer = Deadline(
+                server.reactor, server.settings.ping_timeout, self._pong_is_missing
+            )
+
+    def _pong_is_missing(self) -> None:
+        self._pong_timer = None
+        if not self.ready:
+            # The ping still waits behind other bytes in a transport that is not read fast enough:
+            # that is slow, not dead, and the peer could not answer yet.
+            self._expect_pong()
+        elif self.transport is not None:
+            self.transport.abortConnection()
+
+    def stop_pong_timer(self) -> None:
+        """Take what came as a sign of life."""
+        if self._pong_timer is not None:
+            self._pong_timer.cancel()
+            self._pong_timer = None
+
+    # -- IPushProducer: the transport's word on whether the peer reads
+
+    def pauseProducing(self) -> None:
+        self.ready = False
+
+    def resumeProducing(self) -> None:
+        if self.transport is not None and self._state is OPEN and self.session is not None:
+            self.ready = True
+            if self._unanswered is not None:
+                payload, self._unanswered = self._unanswered, None
+                self.write(PONG, payload)
+            self.session.tell(DRAINED, self)
+
+    def stopProducing(self) -> None:
+        self.ready = False
+
+    # -- the end
+
+    def handle(self, event: Event, *arguments: Any) -> None:
+        """Do what the table says for this event."""
+        action, state = TABLE[self._state][event]
+        if state is not self._state:
+            self._state = state
+            self.ready = False
+            self.stop_pong_timer()
+            if self._incoming is not None and state in (states.DISCARDING, states.GONE):
+                self._incoming.stop()
+        getattr(self, f"_do_{action}")(*arguments)
+
+    def _do_nothing(self, *_: Any) -> None:
+        """Do nothing."""
+
+    def _do_close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; the peer has ``ping_timeout`` to do its part."""
+        self._write_close(sendable_code(code), reason)
+        self._expect_end(self._sockets.server.settings.ping_timeout)
+
+    def _do_abort(self) -> None:
+        self._stop_end_timer()
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _do_answer(self, payload: bytes) -> None:
+        """Answer a close frame, and end the connection."""
+        left = self.write_bytes(frame(CLOSE, payload))
+        self._leave(close_code(payload), payload[2:].decode("utf-8"))
+        if left and self.transport is not None:
+            lose(self.transport)
+        else:
+            self._expect_end(self._sockets.server.settings.ping_timeout)
+            self._do_finish()
+
+    def _do_finish(self, *_: Any) -> None:
+        """End the connection, as both sides sent a close frame."""
+        if self.transport is not None:
+            # TLS does not end while it has a producer, nor does TCP while that is paused.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def _do_refuse(self, code: int, reason: str) -> None:
+        """End the session and the connection after a violation (RFC 6455 section 7.1.7)."""
+        self._write_close(code, reason)
+        self._do_leave_refused(code, reason)
+        self._do_end_writing()
+
+    def _do_end_writing(self, *_: Any) -> None:
+        """End our side; what the peer still sends is discarded until it ends its own.
+
+        To close at once would let the kernel answer it with a reset, which can take the close frame
+        with it.
+        """
+        self._expect_end(_LAST_MOMENT)
+        if self.transport is not None:
+            self.transport.unregisterProducer()  # as above
+            end_writing(self.transport)
+
+    def _do_drain(self) -> None:
+        """Hand over what came before the connection was lost."""
+        if self._incoming is not None:
+            self._incoming.drain()
+        else:
+            self.handle(states.DRAINED)
+
+    def _do_leave(self) -> None:
+        self._incoming = None
+        self._leave(*_LOST)
+
+    def _do_leave_refused(self, code: int, reason: str) -> None:
+        self._sockets.server.stats.refused(_KINDS.get(code, "content"))
+        self._leave(code, reason)
+
+    def _do_leave_as_told(self, payload: bytes) -> None:
+        self._leave(close_code(payload), payload[2:].decode("utf-8"))
+
+    def _leave(self, code: int, reason: str) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            session.tell(GONE, self, (code, reason))
+
+    def _write_close(self, code: int, reason: str) -> None:
+        self.write_bytes(frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason)))
+
+    def _expect_end(self, seconds: float) -> None:
+        """Give the peer so much time to end the connection, which is dropped then."""
+        self._stop_end_timer()
+        if self.transport is not None:
+            abort = self.transport.abortConnection
+            self._end_timer = Deadline(self._sockets.server.reactor, seconds, abort)
+
+    def _stop_end_timer(self) -> None:
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None

@@ -1,0 +1,207 @@
+"""`Incoming`: reads what a websocket's client sends, in turns, while there is room for it.
+
+Rules: all reasons to pause reading are here; meanwhile what was read already waits as the bytes it
+came in. A message that began has a time to come to its end.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from ...actors.deadlines import Deadline
+from ...actors.pace import Pace
+from ...server.timeouts import FLOOR
+from .reader import MESSAGES, Kind, Reader
+
+_SLOW = 1008
+# What one connection may bring before the others have their turn.
+_MOST_FRAMES = 256
+
+
+class Consumer(Protocol):
+    """The receiver that is told what came."""
+
+    @property
+    def transport(self) -> Any:
+        """What is paused; None once the connection is lost."""
+
+    def received(self, messages: list[Any]) -> None:
+        """Hand messages over to the session."""
+
+    def take(self, kind: Kind, value: Any) -> None:
+        """Do what any other item asks for."""
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection for a violation."""
+
+    def drained(self) -> None:
+        """React to the end of what came before the connection was lost."""
+
+
+class _Phase(enum.Enum):
+    IDLE = "idle"  # more must come
+    READING = "reading"
+    YIELDED = "yielded"  # others have their turn: goes on in the reactor's next iteration
+    NO_ROOM = "no room"  # goes on when the application has caught up
+    STOPPED = "stopped"
+
+
+_IDLE, _READING, _YIELDED, _NO_ROOM, _STOPPED = _Phase
+
+
+class Incoming:
+    """What comes on one websocket; ``timeout`` is the time of a message in seconds.
+
+    It is ``idle`` while nothing waits here and no message has begun, so that the next bytes need
+    not go through here, and ``paused`` while the socket is not read.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_consumer",
+        "_phase",
+        "_reactor",
+        "_reader",
+        "_slow",
+        "_timeout",
+        "_wake",
+        "idle",
+        "paused",
+    )
+
+    def __init__(self, consumer: Consumer, reader: Reader, reactor: Any, timeout: float) -> None:
+        self._consumer = consumer
+        self._reader = reader
+        self._reactor = reactor
+        self._timeout = timeout
+        self._phase = _IDLE
+        self._wake: Any | None = None
+        self._slow: Deadline | None = None  # while a message is not all here
+        self._begun = 0.0
+        self.idle = True
+        self.paused = False
+
+    def feed(self, data: bytes) -> None:
+        """Read these bytes now, if nothing waits before them."""
+        self._reader.feed(data)
+        if self._phase is _IDLE:
+            self._read()
+
+    def wait(self, room: Deferred[None]) -> None:
+        """Read nothing more until ``room`` fires."""
+        self._pause(_NO_ROOM)
+        room.addCallback(self._room_made)
+
+    def drain(self) -> None:
+        """Hand over what came, as the connection is lost, whether there is room or not."""
+        self._all_came()
+        if self.paused:
+            self._go_on_soon()
+        else:
+            self._consumer.drained()
+
+    def stop(self) -> None:
+        """Discard what waits, and all that still comes."""
+        self._all_came()
+        self._phase = _STOPPED
+        self.idle = False
+        self._reader.stop()
+        if self._wake is not None:
+            wake, self._wake = self._wake, None
+            wake.cancel()
+        self._resume()  # the end of the connection shows only when it is read
+
+    def _read(self) -> None:
+        """Read until more must come, there is no room for it, or others must have their turn."""
+        self._phase = _READING
+        reader, consumer = self._reader, self._consumer
+        pace: Pace | None = None
+        while True:
+            item = reader.next(_MOST_FRAMES)
+            if item is None:
+                break
+            kind, value, frames = item
+            if kind is MESSAGES:
+                if self._slow is not None:
+                    self._all_came()
+                consumer.received(value)
+            else:
+                consumer.take(kind, value)
+            if self._phase is not _READING or not reader.has_more:
+                break
+            pace = pace or Pace(_MOST_FRAMES)
+            if not pace.may_go_on(frames):
+                self._go_on_soon()
+                return
+        if self._phase is _READING:
+            self._phase = _IDLE
+            self.idle = reader.gathered is None
+            if not self.idle:
+                self._expect_end()
+            elif self._slow is not None:
+                self._all_came()
+
+    # -- pausing
+
+    def _pause(self, phase: _Phase) -> None:
+        self._phase = phase
+        self.idle = False
+        if not self.paused:
+            self.paused = True
+            self._reader.trim()
+            if self._consumer.transport is not None:
+                self._consumer.transport.pauseProducing()
+
+    def _resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            if self._consumer.transport is not None:
+                self._consumer.transport.resumeProducing()
+
+    def _room_made(self, _: object) -> None:
+        if self._phase is _NO_ROOM:
+            # What waits is read later: this is a turn, in which what a session is told takes no
+            # room yet.
+            if self._reader.has_more:
+                self._go_on_soon()
+            else:
+                self._go_on()
+
+    def _go_on_soon(self) -> None:
+        self._pause(_YIELDED)
+        if self._wake is None:
+            self._wake = self._reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        self._wake = None
+        self._read()
+        if self._phase is _IDLE:
+            self._resume()
+            if self._consumer.transport is None:
+                self._consumer.drained()
+
+    # -- a message that is not all here
+
+    def _expect_end(self) -> None:
+        """Give a message that began a time to come to its end, whatever comes between."""
+        if self._slow is None and self._consumer.transport is not None:
+            self._begun = self._reactor.seconds()
+            self._slow = Deadline(self._reactor, self._timeout, self._look)
+
+    def _all_came(self) -> None:
+        if self._slow is not None:
+            slow, self._slow = self._slow, None
+            slow.cancel()
+
+    def _look(self) -> None:
+        """End the connection, unless its peer is slow and goes on."""
+        patience = self._timeout + (self._reader.gathered or 0) / FLOOR
+        left = self._begun + patience - self._reactor.seconds()
+        if left > 0:
+            self._slow = Deadline(self._reactor, left, self._look)
+        else:
+            self._slow = None
+            self._consumer.fail(_SLOW, "A message took too long to come.")
