@@ -1,7 +1,9 @@
 # Everything works from a clean clone: each target makes what it needs, once.
 #
 #   make demo     serve the demo on http://127.0.0.1:8080/
-#   make test     run all tests; ARGS='-k nginx' chooses
+#   make unit     run the unit tests, in less than a minute; ARGS='-k origins' chooses
+#   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
+#   make coverage run all tests and tell which lines and branches no test reaches
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
 #   make wheel    build wheel and source distribution into dist, and prove them
@@ -16,8 +18,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
+# What `.ci/tools` installs if it is missing: a browser for the tests of the stock client, and the
+# servers for the tests behind a proxy.
+TOOLS ?= chromium nginx haproxy
 
-.PHONY: demo test lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit test coverage lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -25,8 +30,15 @@ demo: $(VENV)/.package
 	@$(MAKE) --silent $(NODE_MODULES)/.installed || echo "using the client script of the CDN"
 	cd $(dir $(NODE_MODULES)) && exec $(abspath $(BIN))/twistd --nodaemon --pidfile= sockjs $(ARGS)
 
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -q --numprocesses=auto tests/unit tests/test_*.py $(ARGS)
+
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(VENV)/.dev tools $(NODE_MODULES)/.installed
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage report
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -71,7 +83,7 @@ $(VENV)/.docs: pyproject.toml setup.py | $(VENV)/bin/pip
 	@touch $@ $(VENV)/.package
 
 tools:
-	@.ci/tools
+	@.ci/tools $(TOOLS)
 
 $(NODE_MODULES)/.installed: tests/client/package.json tests/client/package-lock.json
 	@if command -v npm >/dev/null; then \
