@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib
 import pathlib
 import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from types import FunctionType
 
 import pytest
+from zope.interface import implementedBy
 
 import txsockjs
 
+from .support.running import ROOT
+
+UNIT = pathlib.Path(ROOT) / "tests" / "unit"
 PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
 # From the ground up: a file or folder of the package imports only what stands before it.
@@ -23,6 +30,48 @@ ROOMS = [
     *("protocols", "utils", "factory", "endpoints", "multiplex"),
     *("service", "testing", "cli", "tornado"),
 ]
+
+# What has no test module of its own yet.
+WITHOUT_TESTS = {
+    "_kinds",
+    "actors.connection",
+    "actors.info",
+    "actors.interfaces",
+    "actors.life",
+    "actors.outbox",
+    "actors.scheduler",
+    "actors.waiting",
+    "errors",
+    "http.addresses",
+    "http.exchange",
+    "http.headers",
+    "http.page",
+    "http.snapshot",
+    "server.body_limit",
+    "server.direct",
+    "server.ports",
+    "server.takeover",
+    "server.web",
+    "server.web_channel",
+    "testing.agenda",
+    "testing.http",
+    "testing.network",
+    "testing.websocket",
+    "tornado.handler",
+    "tornado.loop",
+    "tornado.messages",
+    "tornado.migrate",
+    "tornado.proto",
+    "tornado.sessioncontainer",
+    "tornado.stats",
+    "tornado.transports.base",
+    "transports.channel",
+    "transports.urls",
+    "transports.websocket.reader",
+    "transports.websocket.states",
+    "utils",
+    "wire.limits",
+}
 
 
 def modules() -> dict[str, pathlib.Path]:
@@ -78,6 +127,38 @@ def test_every_module_stands_on_the_map() -> None:
         if name and path.name != "__init__.py" and room(name) not in ("tornado", "testing"):
             assert module in named, name
     assert {room(name) for name in modules() if name} <= named
+
+
+def test_no_module_has_more_than_300_lines() -> None:
+    long = {n for n, path in modules().items() if len(path.read_text().splitlines()) > 300}
+    assert long <= {"router", "server.front"}
+
+
+def test_no_class_has_more_than_25_methods_but_those_of_twisteds_interfaces() -> None:
+    for name in modules():
+        module = importlib.import_module(f"txsockjs.{name}".rstrip("."))
+        for cls in vars(module).values():
+            if not isinstance(cls, type) or cls.__module__ != module.__name__:
+                continue
+            interfaces = [each for each in implementedBy(cls) if "twisted" in each.__module__]
+            asked = {method for each in interfaces for method in each.names(all=True)}
+            own = [
+                method
+                for method, value in vars(cls).items()
+                if isinstance(value, (FunctionType, property, classmethod, staticmethod))
+                and method not in asked
+                # A dataclass makes these.
+                and not (dataclasses.is_dataclass(cls) and method.startswith("__"))
+            ]
+            assert len(own) <= 25, f"{cls}: {own}"
+
+
+def test_every_module_has_its_test_module() -> None:
+    for name, path in modules().items():
+        *folders, module = name.split(".")
+        tests = UNIT.joinpath(*folders, f"test_{module.strip('_')}.py")
+        if path.name != "__init__.py" and name not in WITHOUT_TESTS:
+            assert tests.exists(), f"{name} has no {tests.relative_to(ROOT)}"
 
 
 def test_only_the_router_knows_klein() -> None:

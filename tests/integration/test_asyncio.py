@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from ..support.docs import found
-from ..support.raw import asked, frame, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import asked, read_frame, read_head, upgrade
 from ..support.running import running
 from .test_plugin import LISTEN, TWISTD
 

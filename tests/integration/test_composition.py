@@ -20,7 +20,8 @@ from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.service import SockJSService
 from txsockjs.site import SockJSSite
 
-from ..support.raw import asked, frame, get, post, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import asked, get, post, read_frame, read_head, upgrade
 
 LISTEN = "tcp:0:interface=127.0.0.1"
 GREETING = b"Welcome to SockJS!\n"

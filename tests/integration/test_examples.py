@@ -13,7 +13,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.threads import deferToThread
 from twisted.web.server import Site
 
-from ..support.raw import asked, frame, get, post, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import asked, get, post, read_frame, read_head, upgrade
 from ..support.running import ROOT, running
 
 EXAMPLES = os.path.join(ROOT, "examples")

@@ -9,7 +9,8 @@ import threading
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ..support.raw import PATIENCE, asked, frame, post, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import PATIENCE, asked, post, read_frame, read_head, upgrade
 from ..support.running import running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")

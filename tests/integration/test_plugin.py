@@ -14,17 +14,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from ..support.raw import (
-    PATIENCE,
-    asked,
-    frame,
-    get,
-    post,
-    read_chunk,
-    read_frame,
-    read_head,
-    upgrade,
-)
+from ..support.frames import frame
+from ..support.raw import PATIENCE, asked, get, post, read_chunk, read_frame, read_head, upgrade
 from ..support.running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")

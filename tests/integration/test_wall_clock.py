@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from ..support.raw import PATIENCE, asked, frame, get, post, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import PATIENCE, asked, get, post, read_frame, read_head, upgrade
 from ..support.running import running
 
 # Runs twistd where the wall clock can be set, before anybody has looked at it.

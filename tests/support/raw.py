@@ -55,9 +55,3 @@ def read_frame(answer):
     if length == 126:
         length = int.from_bytes(answer.read(2), "big")
     return first & 15, answer.read(length)
-
-
-def frame(opcode, payload):
-    """Give a short websocket frame of a client, with a mask of zeros."""
-    assert len(payload) < 126
-    return bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload

@@ -1,8 +1,7 @@
-"""A raw websocket client (RFC 6455) on a `Peer`: frames as bytes, good ones and broken ones.
+"""A raw websocket client (RFC 6455) on a `Peer`.
 
-`frame` writes any frame, also those that no decent client would send. `WebSocket` does the
-handshake, checks what every server frame must be (final, unmasked, no reserved bits) and reads
-frames one by one, or messages with pings answered on the way.
+`WebSocket` does the handshake, checks what every server frame must be (final, unmasked, no reserved
+bits) and reads frames one by one, or messages with pings answered on the way.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 from .peer import Peer, request
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 # The pair of RFC 6455, section 1.3.
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -32,36 +30,6 @@ def upgrade(
 ) -> bytes:
     """Write an upgrade request; ``headers`` change it, None takes a header away."""
     return request(method, path, {**UPGRADE, **(headers or {})})
-
-
-def frame(
-    opcode: int,
-    payload: str | bytes = b"",
-    final: bool = True,
-    reserved: int = 0,
-    mask: bytes | None = b"\x01\x02\x03\x04",
-    length: bytes | None = None,
-) -> bytes:
-    """Write a client's frame; ``length`` replaces the length bytes, mask bit included."""
-    data = payload.encode("utf-8") if isinstance(payload, str) else payload
-    masked = 0x80 if mask is not None else 0
-    if length is None:
-        if len(data) < 126:
-            length = struct.pack("!B", masked | len(data))
-        elif len(data) < 1 << 16:
-            length = struct.pack("!BH", masked | 126, len(data))
-        else:
-            length = struct.pack("!BQ", masked | 127, len(data))
-    if mask is not None:
-        pad = (mask * (len(data) // 4 + 1))[: len(data)]
-        mixed = int.from_bytes(data, "big") ^ int.from_bytes(pad, "big")
-        data = mask + mixed.to_bytes(len(data), "big")
-    return bytes([(0x80 if final else 0) | reserved << 4 | opcode]) + length + data
-
-
-def close_frame(code: int | None = None, reason: str = "") -> bytes:
-    payload = b"" if code is None else struct.pack("!H", code) + reason.encode("utf-8")
-    return frame(CLOSE, payload)
 
 
 class Frame(NamedTuple):

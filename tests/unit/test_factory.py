@@ -23,7 +23,8 @@ from zope.interface.verify import verifyObject
 from txsockjs import Settings, SettingsError
 from txsockjs.factory import SHUTDOWN_PATIENCE, SockJSFactory, SockJSMultiFactory, SockJSResource
 
-from ..support.raw import asked, frame, get, post, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import asked, get, post, read_frame, read_head, upgrade
 
 
 class Lines(LineReceiver):

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ..support.raw import frame, read_chunk, read_frame, read_head, upgrade
+from ..support.frames import frame
+from ..support.raw import read_chunk, read_frame, read_head, upgrade
 from ..support.running import running
 
 PATIENCE = 20

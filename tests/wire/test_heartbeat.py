@@ -2,9 +2,10 @@
 
 import pytest
 
+from ..support.frames import PING, TEXT
 from ..support.labs import fresh
 from ..support.receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
-from ..support.websocket import PING, TEXT, Frame, WebSocket
+from ..support.websocket import Frame, WebSocket
 
 receivers = pytest.mark.parametrize("receiver", RECEIVERS, ids=lambda receiver: receiver.name)
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from ..support.frames import TEXT, frame
 from ..support.receivers import RECEIVERS, XHR
-from ..support.websocket import TEXT, frame
 
 ESCAPED_RANGES = [
     (0x0000, 0x001F),

@@ -6,10 +6,11 @@ from socket import timeout as socket_timeout
 
 import pytest
 
+from ..support.frames import TEXT, frame
 from ..support.labs import fresh, until
 from ..support.peer import PATIENCE, request
 from ..support.receivers import RECEIVERS, STREAMS, XHR, messages
-from ..support.websocket import TEXT, frame, upgrade
+from ..support.websocket import upgrade
 
 MIB = 1024 * 1024
 SENDERS = ["xhr_send", "jsonp_send"]

@@ -2,10 +2,11 @@
 
 import json
 
+from ..support.frames import TEXT, frame
 from ..support.labs import fresh
 from ..support.peer import request
 from ..support.receivers import RECEIVERS, XHR
-from ..support.websocket import TEXT, frame, upgrade
+from ..support.websocket import upgrade
 
 
 def pipeline(site, *requests):

@@ -2,19 +2,9 @@
 
 import pytest
 
+from ..support.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 from ..support.labs import fresh
-from ..support.websocket import (
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Closed,
-    Frame,
-    WebSocket,
-    close_frame,
-    frame,
-)
+from ..support.websocket import Closed, Frame, WebSocket
 
 
 def raw(lab, prefix="/puppet"):

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from txsockjs.actors.deadlines import STALL
 
+from ..support.frames import PING, PONG, TEXT, frame
 from ..support.labs import Lab
 from ..support.receivers import XHR
-from ..support.websocket import PING, PONG, TEXT, Frame, frame
+from ..support.websocket import Frame
 
 # For longer than any time of these endpoints, and than what passes for no stall.
 BLOCKED = 3 + STALL + 0.5

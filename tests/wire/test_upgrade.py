@@ -5,10 +5,11 @@ import json
 import pytest
 
 from ..support.checks import assert_refused
+from ..support.frames import TEXT, frame
 from ..support.labs import fresh
 from ..support.peer import request
 from ..support.receivers import XHR_STREAMING
-from ..support.websocket import ACCEPT, TEXT, UPGRADE, frame, upgrade
+from ..support.websocket import ACCEPT, UPGRADE, upgrade
 
 ONLY = 'Can "Upgrade" only to "WebSocket".'
 MUST = '"Connection" must be "Upgrade".'

@@ -5,19 +5,9 @@ import struct
 
 import pytest
 
+from ..support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 from ..support.receivers import messages
-from ..support.websocket import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Frame,
-    WebSocket,
-    close_frame,
-    frame,
-)
+from ..support.websocket import Frame, WebSocket
 
 
 def test_the_answer_to_the_handshake(site):

@@ -13,8 +13,8 @@ from txsockjs.actors.deadlines import GRACE, STALL, Deadline, Sweep
 from txsockjs.actors.states import RECEIVED
 
 from ...support.fakes import open_session, settle
+from ...support.frames import frame
 from ...support.memory import Lab
-from ...support.raw import frame
 from ...support.sites import INFO, POLL, SEND, SiteLab
 from ..protocols.test_gateway import Bench
 

@@ -17,7 +17,7 @@ from txsockjs import SockJSConnection
 from txsockjs.server.front import Front
 
 from ...support.fakes import Reactor
-from ...support.raw import frame
+from ...support.frames import frame
 from ...support.sites import (
     GREETING,
     INFO,

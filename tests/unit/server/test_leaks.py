@@ -21,7 +21,7 @@ from txsockjs.server.front import Front
 from txsockjs.transports.receiver import HTTPReceiver
 from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
-from ...support.raw import frame
+from ...support.frames import frame
 from ...support.sites import LIMIT, POLL, SEND, UPGRADE, SiteLab, Wire, request
 
 KINDS = (

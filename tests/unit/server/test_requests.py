@@ -19,8 +19,8 @@ from txsockjs.http.exchange import REASONS
 from txsockjs.server import web
 from txsockjs.site import SockJSSite
 
+from ...support.frames import frame
 from ...support.memory import Echo
-from ...support.raw import frame
 from ...support.sites import INFO, UPGRADE, Answer, Client, cut, read_answers, request
 
 LIMIT = 5000

@@ -13,6 +13,7 @@ from txsockjs.errors import BatchTooLarge, MessageTooLarge
 from txsockjs.multiplex import MultiplexConnection
 from txsockjs.wire.limits import Limits, utf8_size
 
+from ...support.frames import close_code, masked
 from ...support.memory import Connection, Lab
 from ...support.sites import SiteLab
 
@@ -68,18 +69,6 @@ class Rooms(MultiplexConnection):
     channels = {"a": Parrot}
 
 
-def masked(payload: bytes, first: int = 0x81) -> bytes:
-    """A frame of a client; its mask is zero."""
-    size = len(payload)
-    if size < 126:
-        head = bytes((first, 0x80 | size))
-    elif size < 65536:
-        head = bytes((first, 0xFE)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((first, 0xFF)) + size.to_bytes(8, "big")
-    return head + b"\0\0\0\0" + payload
-
-
 def encoded(message: str) -> bytes:
     """A message as most clients write it; a lone surrogate has to be escaped."""
     return json.dumps([message], ensure_ascii="\ud83d" in message).encode()
@@ -98,14 +87,6 @@ def by_sender(path: str, form: bool = False) -> Outcome:
         return lab.send(body, path, **headers).status
 
     return send
-
-
-def close_code(data: bytes) -> int | None:
-    """The code of the close frame that ends this, or None."""
-    head = data.rfind(b"\x88")
-    if head >= 0 and len(data) == head + 2 + data[head + 1]:
-        return int.from_bytes(data[head + 2 : head + 4], "big")
-    return None
 
 
 def by_websocket(path: str, send: Callable[[Connection, str], None]) -> Outcome:
