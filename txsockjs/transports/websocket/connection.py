@@ -148,8 +148,10 @@ class WebSocketConnection:
             self._state = state
             self.ready = False
             self.stop_pong_timer()
-            if self._incoming is not None and state in (states.DISCARDING, states.GONE):
-                self._incoming.stop()
+            if state is not states.CLOSING and state is not states.LOST:
+                incoming, self._incoming = self._incoming, None
+                if incoming is not None:
+                    incoming.stop()
         getattr(self, f"_do_{action}")(*arguments)
 
     def _do_nothing(self, *_: Any) -> None:
@@ -207,7 +209,6 @@ class WebSocketConnection:
             self.handle(states.DRAINED)
 
     def _do_leave(self) -> None:
-        self._incoming = None
         self._leave(*_LOST)
 
     def _do_leave_refused(self, code: int, reason: str) -> None:

@@ -11,7 +11,7 @@ import enum
 from typing import Any, Callable
 
 from ...errors import BatchTooLarge, MessageTooLarge, RequestError
-from ...wire.frames import BINARY, CLOSE, PING, TEXT
+from ...wire.frames import BINARY, CLOSE, PING, PONG, TEXT
 from ...wire.limits import Limits
 from ...wire.whole_frames import Decoders, PartialFrame, read_control, read_messages, read_partial
 from .autobahn import AutobahnProtocol, Listener
@@ -31,13 +31,23 @@ class Kind(enum.Enum):
     CLOSED = "closed"  # the payload of a close frame, the last item
     BROKEN = "broken"  # (code, reason): a message that is not as the application wants it
     VIOLATED = "violated"  # (code, reason): RFC 6455 was broken, the last item
-    NOTHING = "nothing"  # frames of which nothing comes, such as a pong
+    NOTHING = "nothing"  # frames that ask for nothing, such as a pong; whatever it is
 
 
 MESSAGES, PINGED, CLOSED, BROKEN, VIOLATED, NOTHING = Kind
 
+_KIND_OF = {CLOSE: CLOSED, PING: PINGED, PONG: NOTHING}
+
 #: Its kind, its value, and how many frames it took.
 Item = tuple[Kind, Any, int]
+
+
+def read_whole_control(data: bytes) -> Item | None:
+    """Return what a read brought if that is one control frame, or None."""
+    control = read_control(data, 0)
+    if control is None or control[2] != len(data):
+        return None
+    return _KIND_OF[control[0]], control[1], 1
 
 
 class Reader:
@@ -121,12 +131,9 @@ class Reader:
             if control is not None:
                 opcode, payload, end = control
                 self._go_to(end)
-                if opcode == PING:
-                    return PINGED, payload, 1
                 if opcode == CLOSE:
                     self.stop()
-                    return CLOSED, payload, 1
-                return NOTHING, None, 1
+                return _KIND_OF[opcode], payload, 1
         if autobahn is None:
             autobahn = self._autobahn = self._make_autobahn(self, self._longest)
         return self._next_from(autobahn, data)

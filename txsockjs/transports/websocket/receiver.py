@@ -22,7 +22,7 @@ from ...wire.whole_frames import Decoders, read_message
 from . import states
 from .connection import WebSocketConnection
 from .incoming import Incoming
-from .reader import CLOSED, PINGED, VIOLATED, Kind, Reader
+from .reader import BROKEN, CLOSED, PINGED, VIOLATED, Kind, Reader, read_whole_control
 from .states import CLOSING, OPEN
 from .upgrade import Sockets
 
@@ -72,6 +72,11 @@ class WebSocketReceiver(WebSocketConnection):
             if incoming is None:
                 if self._state is not OPEN and self._state is not CLOSING:
                     return
+                # Most websockets bring nothing else but pongs, and at last a close frame.
+                control = read_whole_control(data)
+                if control is not None:
+                    self.take(control[0], control[1])
+                    return
                 incoming = self._make_incoming()
         incoming.feed(data)
 
@@ -100,10 +105,11 @@ class WebSocketReceiver(WebSocketConnection):
             self.pong(value)
         elif kind is CLOSED:
             self.handle(states.CLOSE_FRAME, value)
-        elif kind is VIOLATED:
+        elif kind is VIOLATED or (
+            # After the end of the session, content is neither wanted nor judged.
+            kind is BROKEN and self.session is not None and not self.session.is_closed
+        ):
             self.fail(*value)
-        elif value is not None and self.session is not None and not self.session.is_closed:
-            self.fail(*value)  # content that would be refused is not looked at after the end
 
     def fail(self, code: int, reason: str) -> None:
         """End the session and the connection, as the peer broke the protocol."""
