@@ -40,6 +40,22 @@ _NO_PAGES: Mapping[str, Page] = {}
 _MOST_PATHS = 64
 
 
+class _Remembered(dict[str, Mapping[str, Page]]):
+    """The pages at the paths of routers, each looked up once; a mapping, so that a hit is quick."""
+
+    def __init__(self, look_up: Callable[[str], Mapping[str, Page]]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, path: str) -> Mapping[str, Page]:
+        pages = self._look_up(path)
+        if pages:  # else it is left to twisted.web, and may lead to a router later
+            if len(self) >= _MOST_PATHS:  # a tree may lead to a router on any number of paths
+                self.clear()
+            self[path] = pages
+        return pages
+
+
 def _connected(transport: Any) -> bool:
     while isinstance(transport, ProtocolWrapper):  # most of which never say that they ended
         transport = transport.transport
@@ -108,7 +124,6 @@ class SockJSSite(Site):
         self._body_limit = max_body_size
         self._keeps_time_out = "timeout" in options
         self._routers: list[Routed] = []
-        self._pages: dict[str, Mapping[str, Page]] = {}
         self.set_routers(routers)
         self._open: set[Front | Channel] = set()
         self._sweep = Sweep(self.reactor, self._expire)
@@ -143,11 +158,7 @@ class SockJSSite(Site):
         # A body is read before it is known whose it is; each router checks its own limit later.
         largest = max(settings.max_body_size for settings in known)
         self.max_body_size = largest if self._body_limit is None else self._body_limit
-        self._pages = {}
-
-    def pages(self, path: str) -> Mapping[str, Page]:
-        """Return the pages of the sessions at a path, by the last segments of their URLs."""
-        return self._pages.get(path) or self._look_up(path)
+        self.pages: Mapping[str, Mapping[str, Page]] = _Remembered(self._look_up)
 
     def _look_up(self, path: str) -> Mapping[str, Page]:
         below = tuple(path.encode().split(b"/")[1:])
@@ -155,10 +166,8 @@ class SockJSSite(Site):
         router = found and found.resource.serves
         if found is None or router not in self._routers or segments(router.prefix) != found.path:
             return _NO_PAGES
-        if len(self._pages) >= _MOST_PATHS:  # a tree may lead there on any number of paths
-            self._pages.clear()
-        self._pages[path] = router.pages
-        return self._pages[path]
+        pages: Mapping[str, Page] = router.pages
+        return pages
 
     def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
         """Return what a router has at a path, as it was sent; None if no router is known there."""

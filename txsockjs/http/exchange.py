@@ -156,7 +156,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def _complete(self) -> None:
-        """Complete the response, whose bytes have left; may serve the connection's next request."""
+        """Complete the response, whose bytes have left."""
 
     def _end(self) -> None:
         self.ended = True

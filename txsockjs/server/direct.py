@@ -25,7 +25,7 @@ class Connection(Protocol):
     """What an exchange needs from its connection."""
 
     transport: Any
-    life: float | None  # the silence that its socket is tuned for
+    peer_timeout: float | None  # that the options of its socket were set for
 
     @property
     def address(self) -> Any:
@@ -35,10 +35,10 @@ class Connection(Protocol):
         """Write."""
 
     def done(self, exchange: Exchange, close: bool) -> None:
-        """Go on to the next request, or ``close``."""
+        """Wait for the next request, or ``close``."""
 
-    def give(self, protocol: IProtocol) -> None:
-        """Give the connection to a protocol."""
+    def hand_over(self, protocol: IProtocol) -> None:
+        """Hand the connection over to a protocol."""
 
 
 class DirectExchange(Exchange):
@@ -101,8 +101,8 @@ class DirectExchange(Exchange):
 
     def set_peer_timeout(self, seconds: float) -> None:
         """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
-        if self._connection.life != seconds:
-            self._connection.life = seconds
+        if self._connection.peer_timeout != seconds:
+            self._connection.peer_timeout = seconds
             tune(self._connection, seconds)
 
     def start(self, head: Head) -> None:
@@ -110,7 +110,7 @@ class DirectExchange(Exchange):
         self._chunked = True
         self._head = b"%b%b%b%bTransfer-Encoding: chunked\r\n\r\n" % (
             _LINES[head.status],
-            _server_and_date(),
+            _server_and_date(int(time.time())),
             head.lines,
             self._connection_line,
         )
@@ -126,10 +126,12 @@ class DirectExchange(Exchange):
 
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
         """Make the whole response at once: with its length, and `end`."""
-        if self.ended:
+        if self.ended or self._ending:
             return
         status = head.status
-        line, date, close = _LINES[status], _server_and_date(), self._connection_line
+        now = int(time.time())
+        date = _date[1] if now == _date[0] else _server_and_date(now)
+        line, close = _LINES[status], self._connection_line
         if status in _NO_BODY:
             data = b"%b%b%b%b\r\n" % (line, date, head.lines, close)
         else:
@@ -139,7 +141,11 @@ class DirectExchange(Exchange):
                 body,
             )
         self._connection.send(data)
-        self.end(last)
+        # As `end`, without a call: polls are answered here.
+        self._ending = True
+        self._last = last
+        if self.ready:
+            self._end()
 
     def close_connection(self) -> None:
         """Close the connection after this response."""
@@ -155,7 +161,7 @@ class DirectExchange(Exchange):
         """Hand the connection over to ``protocol``."""
         self._when_ended = None
         tune(self._connection, peer_timeout)
-        self._connection.give(protocol)
+        self._connection.hand_over(protocol)
 
     def _complete(self) -> None:
         if self._chunked:
@@ -166,10 +172,9 @@ class DirectExchange(Exchange):
 _date = (0, b"")
 
 
-def _server_and_date() -> bytes:
+def _server_and_date(now: int) -> bytes:
     """Return the two headers that twisted.web's server would send; the date changes each second."""
     global _date  # noqa: PLW0603
-    now = int(time.time())
     if now != _date[0]:
         _date = (now, b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(now)))
     return _date[1]

@@ -149,7 +149,6 @@ class WebExchange(Exchange):
     def _complete(self) -> None:
         if self._watched:
             self._request.unregisterProducer()
-        # May parse the next pipelined request, so nothing comes after it.
         self._request.finish()
 
     def _failed(self, failure: Failure) -> None:

@@ -153,10 +153,12 @@ class Channel(HTTPChannel):
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
-        """Go on to the next request, now or in the next turn."""
+        """Go on to the next request: in the loop over what came, or in a turn of its own."""
         self._idle_since = self.site.reactor.seconds()
         waits = self._buffer or any(self._dataBuffer)
-        if not self._pace.may_go_on() and waits and self.persistent:
+        # Whoever ended an answer outside of that loop is in the middle of something.
+        in_turn = self._pace.may_go_on() and self._busyReceiving
+        if waits and self.persistent and not in_turn:
             self.paused = True  # keeps LineReceiver from what is in its buffer
             self._next_turn = self.site.reactor.callLater(0, self._go_on)
         super().requestDone(request)

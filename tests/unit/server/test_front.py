@@ -351,7 +351,9 @@ def test_requests_behind_a_waiting_poll_wait_and_keep_their_order() -> None:
     client.send(INFO[:10])
     assert len(client.answers) == 1
     other.send(SEND)
+    assert len(client.answers) == 2  # its end serves nothing in the caller's stack
     client.send(INFO[10:])
+    lab.clock.advance(0)
     assert [answer.code for answer in client.answers] == [200, 200, 204, 200]
     assert lab.log == ["open", "hello", "hello"]
     lab.settle()
@@ -461,6 +463,21 @@ def test_a_full_read_that_ends_in_an_upgrade_is_served_to_its_last_frame(fast: b
     assert client.transport.is_read
     client.send(frame(1, b'"hello"'))
     assert client.answers[-1].body == [b"\x81\x01o" + b'\x81\x0aa["hello"]' * 2]
+    lab.settle()
+
+
+def test_the_end_of_an_answer_serves_nothing_in_the_stack_of_who_ended_it(fast: bool) -> None:
+    lab = SiteLab(fast=fast)
+    client, other = lab.connect(), lab.connect()
+    client.send(POLL + POLL + SEND + INFO)
+    other.send(SEND)
+    assert [answer.code for answer in client.answers] == [200, 200]
+    assert lab.log == ["open", "hello"]
+    assert not client.transport.is_read
+    lab.turn()
+    assert [answer.code for answer in client.answers] == [200, 200, 204, 200]
+    assert lab.log == ["open", "hello", "hello"]
+    assert client.transport.is_read
     lab.settle()
 
 
@@ -815,6 +832,7 @@ def test_a_poll_that_is_read_slowly_ends_when_it_has_left() -> None:
     client.send(POLL)
     assert len(client.answers) == 1
     client.transport.drain()
+    lab.clock.advance(0)
     assert len(client.answers) == 1  # the second poll waits for messages
     other.send(SEND)
     assert [answer.body for answer in client.answers] == [[b"o\n"], [b'a["hello"]\n']]
@@ -841,6 +859,7 @@ def test_a_connection_that_is_full_when_it_is_handed_on_is_still_asked_to_wait()
         client.send(POLL + data)
         assert len(client.answers) == 1
         client.transport.drain()
+        lab.clock.advance(0)
         assert [answer.code for answer in client.answers][1:] in ([101], [200])
         lab.settle()
 
@@ -927,12 +946,12 @@ def test_whoever_has_the_connection_hears_of_its_end_from_the_front(data: bytes)
     lab.settle()
 
 
-def test_an_upgrade_and_a_close_that_waited_behind_a_poll_open_nothing() -> None:
+def test_an_upgrade_and_a_close_that_waited_behind_a_poll_have_a_turn_of_their_own() -> None:
     close = frame(8, b"\x03\xe8")
     steps = [(0, POLL, 0.0), (0, POLL + UPGRADE + frame(1, b'["x"]') + close, 0.0), (1, SEND, 0.0)]
     compare(steps)
     client = outcome(True, steps)[0]
-    assert client[0][-1].body == [b"\x88\x02\x03\xe8"]
+    assert client[0][-1].body == [b'\x81\x01o\x81\x06a["x"]\x88\x02\x03\xe8']
 
 
 def test_a_connection_whose_address_nobody_told_is_asked_for_it() -> None:

@@ -318,14 +318,14 @@ def test_paths_are_remembered_but_not_without_bound() -> None:
     tree: Any = Anywhere()
     site = SockJSSite(tree, [router], reactor=Clock())
     for _ in range(3):
-        assert site.pages("/a") is router.pages
+        assert site.pages["/a"] is router.pages
     assert tree.asked == 1
     site.set_routers([router])
-    assert site.pages("/a") is router.pages
+    assert site.pages["/a"] is router.pages
     assert tree.asked == 2
     for number in range(1000):
-        assert site.pages(f"/{number}") is router.pages
-    assert len(site._pages) <= 64
+        assert site.pages[f"/{number}"] is router.pages
+    assert len(site.pages) <= 64
 
 
 # -- what is said at the start

@@ -1,0 +1,112 @@
+"""`Output`: what is written to a site's connection, and whether its peer takes it.
+
+Rules: the transport knows of a producer as soon as something was written (`tcp.write`), and of none
+while the connection ends, which TLS would not do; what the peer has to take is timed from the
+moment that it has to wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from twisted.internet import tcp
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from ..http.exchange import Exchange
+from ..http.page import Page
+from .tcp import unsent, watch, write
+from .timeouts import Progress
+
+
+class Owner(Protocol):
+    """What a connection needs from its site."""
+
+    max_body_size: int
+    reactor: Any
+    #: For the path of each router: its pages below ``/<server>/<session>/``.
+    pages: Mapping[str, Mapping[str, Page]]
+
+    def enter(self, connection: Any) -> None:
+        """Note a new connection, and ask it from time to time whether its time is over."""
+
+    def leave(self, connection: Any) -> None:
+        """Forget a connection that ended, or that has another protocol now."""
+
+    def web_protocol(self, address: Any) -> Any:
+        """Make the protocol of twisted.web for a connection."""
+
+
+@implementer(IPushProducer)
+class Output:
+    """The writing side of a connection; `pauseProducing` and so on tell the exchange under way."""
+
+    __slots__ = (
+        *("_address", "_exchange", "_leaving", "_owner", "_registered", "peer_timeout"),
+        "transport",
+    )
+
+    def __init__(self, owner: Owner, address: Any) -> None:
+        self._owner = owner
+        self._address = address
+        self._exchange: Exchange | None = None
+        self._leaving: Progress | None = None  # of what was written, while the peer must take it
+        self._registered = False  # whether this is the transport's producer
+        self.peer_timeout: float | None = None  # that the options of the socket were set for
+        self.transport: Any | None = None
+
+    @property
+    def address(self) -> Any:
+        """The address at the other end."""
+        if self._address is not None and isinstance(self.transport, tcp.Connection):
+            return self._address
+        return self.transport.getPeer()  # type: ignore[union-attr]  # it may know better by now
+
+    def send(self, data: bytes) -> None:
+        """Write."""
+        if self.transport is not None:
+            if not self._registered:
+                self._register()
+            write(self.transport, data, self)
+
+    def _register(self) -> None:
+        transport: Any = self.transport
+        self._registered = True
+        watch(transport, self)
+        with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
+            transport.setTcpNoDelay(True)
+
+    def _unregister(self) -> None:
+        # TLS does not end while it has a producer.
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+
+    def _lose(self) -> None:
+        """End when the peer has taken what was written."""
+        transport: Any = self.transport
+        if self._leaving is None:
+            self._watch_leaving()
+        self._unregister()
+        transport.loseConnection()
+
+    def _watch_leaving(self) -> None:
+        self._leaving = Progress(self._owner.reactor.seconds(), -unsent(self.transport))
+
+    # -- IPushProducer: the transport's word on whether the peer reads
+
+    def pauseProducing(self) -> None:
+        self._watch_leaving()
+        if self._exchange is not None:
+            self._exchange.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._leaving = None
+        if self._exchange is not None:
+            self._exchange.resumeProducing()
+
+    def stopProducing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.stopProducing()
