@@ -1,9 +1,8 @@
 # Everything works from a clean clone: each target makes what it needs, once.
 #
 #   make demo     serve the demo on http://127.0.0.1:8080/
-#   make unit     run the unit tests, in less than a minute; ARGS='-k origins' chooses
+#   make unit     run the unit tests, the fast loop; ARGS='-k origins' chooses
 #   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
-#   make coverage run all tests and tell which lines and branches no test reaches
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
 #   make wheel    build wheel and source distribution into dist, and prove them
@@ -22,7 +21,7 @@ ARGS ?=
 # servers for the tests behind a proxy.
 TOOLS ?= chromium nginx haproxy
 
-.PHONY: demo unit test coverage lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit test lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -35,10 +34,6 @@ unit: $(VENV)/.dev
 
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	$(BIN)/python -m pytest $(ARGS)
-
-coverage: $(VENV)/.dev tools $(NODE_MODULES)/.installed
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage report
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
