@@ -23,6 +23,7 @@ from txsockjs.transports.websocket.states import (
 
 from ....support.memory import Lab
 from ....support.running import ROOT
+from ....support.state_tables import printed
 
 PAGE = pathlib.Path(ROOT) / "docs" / "architecture.md"
 
@@ -76,21 +77,5 @@ def test_the_end_comes_nearer_with_each_change() -> None:
             assert order.index(after) >= order.index(state)
 
 
-def printed() -> str:
-    """The table as the page has it: what is done, and the state after, if it is another one."""
-    rows = [["", *(state.name for state in State)]]
-    for event in Event:
-        cells = [event.name]
-        for state in State:
-            action, after = TABLE[state][event]
-            shown = "-" if action == "nothing" else action
-            cells.append(shown if after is state else f"{shown} > {after.name}")
-        rows.append(cells)
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    )
-
-
 def test_the_page_prints_the_table() -> None:
-    assert f"```text\n{printed()}\n```" in PAGE.read_text(encoding="utf-8")
+    assert f"```text\n{printed(TABLE, State, Event)}\n```" in PAGE.read_text(encoding="utf-8")
