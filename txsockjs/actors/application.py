@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ..errors import Refused
 from ..wire.limits import MESSAGE_COST
-from .awaiting import in_context, is_asyncio
+from .awaiting import in_context, is_asyncio, unless_false
 from .connection import SockJSConnection
 from .deadlines import Deadline
 from .info import ConnectionInfo
@@ -146,21 +146,10 @@ class Application(Mailbox):
         session: Any = self._owner  # all of it, of which little is needed here
         self.connection = self._class(session)
         self._opened = True
-        answer = self.connection.on_open(info)
-        if answer is None:
-            return None
-        if isinstance(answer, Deferred):
-            return answer.addCallback(self._answered)
-        if hasattr(answer, "__await__"):
-            return self._await_answer(answer)
-        return self._answered(answer)
+        return unless_false(self.connection.on_open(info), self._refuse)
 
-    async def _await_answer(self, answer: Any) -> None:
-        self._answered(await answer)
-
-    def _answered(self, answer: object) -> None:
-        if answer is False:
-            self._owner.end(GO_AWAY)
+    def _refuse(self) -> None:
+        self._owner.end(GO_AWAY)
 
     def _on_event(self, event: Any) -> Any:
         if self.connection is not None:

@@ -64,6 +64,26 @@ def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T
     return context.run(call, *arguments)
 
 
+def unless_false(answer: Any, refuse: Callable[[], object]) -> Any:
+    """Call ``refuse`` if ``answer``, or what it is awaited for, is False; return what to await."""
+    if answer is None:
+        return None
+
+    def judge(answer: object) -> None:
+        if answer is False:
+            refuse()
+
+    async def judge_later() -> None:
+        judge(await answer)
+
+    if isinstance(answer, Deferred):
+        return answer.addCallback(judge)
+    if hasattr(answer, "__await__"):
+        return judge_later()
+    judge(answer)
+    return None
+
+
 def is_asyncio() -> bool:
     """Return whether an asyncio loop runs in this thread, as under Twisted's asyncio reactor."""
     return asyncio._get_running_loop() is not None

@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..actors.awaiting import to_deferred
+from ..actors.awaiting import to_deferred, unless_false
 from ..actors.info import ConnectionInfo
 from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Client, Reason
 from ..actors.scheduler import Scheduler
@@ -126,19 +126,7 @@ class BaseSession:
     # -- the calls
 
     def _call_on_open(self) -> Any:
-        answer = self.conn.on_open(self.conn_info)
-        if isinstance(answer, Deferred):
-            return answer.addCallback(self._answered)
-        if hasattr(answer, "__await__"):
-            return self._await_answer(answer)
-        return self._answered(answer)
-
-    async def _await_answer(self, answer: Any) -> None:
-        self._answered(await answer)
-
-    def _answered(self, answer: object) -> None:
-        if answer is False:
-            self.close()
+        return unless_false(self.conn.on_open(self.conn_info), self.close)
 
     def _end(self) -> Deferred[Any] | None:
         return self._supervise(self.conn.on_close)
