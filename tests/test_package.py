@@ -25,7 +25,7 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 # From the ground up: a file or folder of the package imports only what stands before it.
 ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
-    *("actors", "http", "server", "transports"),
+    *("actors", "http", "cluster", "server", "transports"),
     *("clock", "site", "router", "migrate"),
     *("protocols", "utils", "factory", "endpoints", "multiplex"),
     *("service", "testing", "cli", "tornado"),
@@ -41,6 +41,7 @@ WITHOUT_TESTS = {
     "actors.outbox",
     "actors.scheduler",
     "actors.waiting",
+    "cluster.bus",
     "errors",
     "http.addresses",
     "http.exchange",

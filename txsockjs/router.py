@@ -28,7 +28,8 @@ from .actors.registry import SessionContainer
 from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
 from .actors.states import LEAVE
-from .errors import Overloaded
+from .cluster.bus import Bus
+from .errors import Overloaded, SettingsError
 from .http.page import Page
 from .http.prefix import check_prefix
 from .server.web import Nowhere, PageResource, accept_absolute
@@ -50,7 +51,8 @@ class SockJSRouter:
 
     ``prefix`` is a literal path such as ``/chat``, under which `resource` and `apply_routes` put
     the endpoint. Settings come as a `Settings` or a mapping, single ones as keywords; wrong ones
-    raise `SettingsError`. ``reactor`` is the global one unless given.
+    raise `SettingsError`. ``reactor`` is the global one unless given. ``bus`` connects it with the
+    routers at the same prefix of other nodes; a `SockJSService` starts and stops it.
     """
 
     session_class: type[Session] = Session
@@ -62,6 +64,7 @@ class SockJSRouter:
         prefix: str = "",
         settings: None | Settings | Mapping[str, object] = None,
         reactor: Any = None,  # to type checkers, the global one is a module
+        bus: Bus | None = None,
         **overrides: Unpack[SettingsKeywords],
     ) -> None:
         if reactor is None:
@@ -90,6 +93,9 @@ class SockJSRouter:
         self._leaving: set[Ending] = set()
         self._gone: list[Deferred[None]] = []
         self._sweep = Sweep(reactor, self._expire)
+        self.bus: Bus | None = None
+        if bus is not None:
+            self.join(bus)
 
     def __repr__(self) -> str:
         return f"<SockJSRouter {self._connection.__name__} at {self.prefix or '/'}>"
@@ -106,6 +112,16 @@ class SockJSRouter:
             if self.prefix or url.pattern:  # without a prefix, "" and "/" are the same path
                 _apply(app, self.prefix, url)
         return app
+
+    def join(self, bus: Bus) -> None:
+        """Connect with the routers at the same prefix of the other nodes of a bus.
+
+        Raises `SettingsError` if this router is on another bus, or another one at its prefix is on
+        this one.
+        """
+        if self.bus is not None:
+            raise SettingsError(f"{self!r} is on a bus already")
+        self.bus = bus
 
     # -- what applications ask
 

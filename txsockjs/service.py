@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from .actors.deadlines import Deadline
+from .cluster.bus import Bus
 from .errors import SettingsError
 from .router import SockJSRouter
 from .server.ports import Endpoint, Ports
@@ -47,7 +48,8 @@ class SockJSService(Service):
 
     ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these; ``static``
     is a directory or a resource for the paths that no router has; ``stop_timeout`` is how many
-    seconds sessions get to end. ``ports.open_ports`` are the ports that listen.
+    seconds sessions get to end. ``bus`` is for those routers that have none yet; the buses of all
+    are started and stopped with the service. ``ports.open_ports`` are the ports that listen.
     """
 
     _log = Logger()
@@ -60,6 +62,7 @@ class SockJSService(Service):
         static: Static = None,
         reactor: Any = None,
         stop_timeout: float = 10.0,
+        bus: Bus | None = None,
     ) -> None:
         reactor = reactor or global_reactor
         self.routers = _listed(routers)
@@ -72,6 +75,9 @@ class SockJSService(Service):
             if static is not None and not router.prefix:
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
+            if bus is not None and router.bus is None:
+                router.join(bus)
+        self.buses = [bus for bus in {router.bus for router in self.routers} if bus is not None]
         self.site = SockJSSite(root, self.routers, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
@@ -90,6 +96,9 @@ class SockJSService(Service):
         super().startService()
         if not self._started:
             self.privilegedStartService()
+        for bus in self.buses:
+            # Nobody waits: without its bus a node serves those who are its own.
+            bus.start().addErrback(lambda failure: self._log.failure("a bus failed", failure))
 
     def stopService(self) -> Deferred[None]:
         """End all sessions in order; fires when no connection is left."""
@@ -116,6 +125,7 @@ class SockJSService(Service):
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
+        await self._bounded([bus.stop() for bus in self.buses])
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all of these fired, for ``stop_timeout`` at most."""

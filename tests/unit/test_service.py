@@ -27,6 +27,8 @@ STOP_TIMEOUT = 3.0
 class Router:
     """What a service sees of a router; ``closing`` is what its close returns."""
 
+    bus = None
+
     def __init__(self, prefix="/a", **settings):
         self.prefix = prefix
         self.settings = Settings(**settings)
