@@ -42,6 +42,7 @@ WITHOUT_TESTS = {
     "actors.scheduler",
     "actors.waiting",
     "cluster.bus",
+    "cluster.memory",
     "errors",
     "http.addresses",
     "http.exchange",

@@ -1,0 +1,339 @@
+"""`Link`: messages between two nodes, in order and once, over a carrier that promises neither.
+
+Both directions are numbered. What is not acknowledged is kept, at most `WINDOW` bytes of it, and
+sent again when the other end misses it or says nothing. A link has an epoch: an end that takes the
+other for lost starts anew with the next one, and the other end learns from it that it was.
+
+A packet is a head (`_HEAD`) and messages, each after its length in four bytes. The head has the
+version, flags, the epoch, the number of the next message that is expected, and that of the first
+one in the packet.
+
+Rules: no I/O and no node's name here; `Links` has those. A packet that is none is dropped and
+counted. The timers here only send, so none of them has to survive a stall.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, deque
+from typing import Any, Callable
+
+from twisted.logger import Logger
+
+from .bus import Bus
+
+_log = Logger()
+
+VERSION = 1
+#: How many bytes are under way, and how many a packet has at most if it has more than one message.
+WINDOW = 1024 * 1024
+PACKET = 64 * 1024
+# In seconds: after how long silence is taken for a loss, and how long an acknowledgement waits for
+# something that it could leave with.
+RESEND_DELAY = 1.0
+ACK_DELAY = 0.05
+# After so many bytes it does not wait.
+_ACK_SIZE = WINDOW // 4
+
+_HEAD = struct.Struct("!BBIQQ")
+_LENGTH = struct.Struct("!I")
+# A flag: messages before the first one of a packet did not come.
+_MISSING = 1
+
+
+class Link:
+    """One end of a link.
+
+    ``post`` hands a packet to the carrier, ``received`` takes each message; ``broken`` is called
+    when the other end took this one for lost: what is under way both ways may not come.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        post: Callable[[bytes], object],
+        received: Callable[[bytes], object],
+        broken: Callable[[], object],
+        counters: Counter[str],
+    ) -> None:
+        self._clock = clock
+        self._post = post
+        self._received = received
+        self._broken = broken
+        self._counters = counters
+        self._epoch = 1
+        self._timer: Any | None = None
+        self._flush_call: Any | None = None
+        self._ack_call: Any | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._waiting: deque[bytes] = deque()  # for the window
+        self._sent: deque[bytes] = deque()  # and not acknowledged
+        self._sent_size = 0
+        self._first = 0  # the number of the first of them
+        self._posted = 0  # the number of the first that was not handed to the carrier
+        self._recovering_from: int | None = None
+        self._recover_to = 0  # the number of the first message that was not sent by then
+        self._expected = 0  # the number of the next message that is to come
+        self._unacknowledged = 0  # how many bytes came since the last acknowledgement
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the window."""
+        return len(self._waiting)
+
+    # -- sending
+
+    def send(self, message: bytes, urgent: bool = False) -> None:
+        """Send a message with all others of this iteration; an urgent one does not wait."""
+        if urgent or (not self._waiting and self._sent_size < WINDOW):
+            self._append(message)
+        else:
+            self._waiting.append(message)
+        self._flush_soon()
+
+    def reset(self) -> None:
+        """Start anew, as the other end is taken for lost; nobody here is told."""
+        self._begin(self._epoch + 1)
+
+    def _begin(self, epoch: int) -> None:
+        self.stop()
+        self._epoch = epoch
+        self._start()
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        for call in (self._timer, self._flush_call, self._ack_call):
+            if call is not None and call.active():
+                call.cancel()
+        self._timer = self._flush_call = self._ack_call = None
+
+    def resend(self) -> None:
+        """Send again what was not acknowledged: the carrier may have dropped it."""
+        if self._sent:
+            self._recover()
+
+    def _append(self, message: bytes) -> None:
+        self._sent.append(message)
+        self._sent_size += len(message)
+
+    def _flush_soon(self) -> None:
+        if self._flush_call is None:
+            self._flush_call = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_call = None
+        while self._waiting and self._sent_size < WINDOW:
+            self._append(self._waiting.popleft())
+        if self._recovering_from is not None:
+            return  # what is new follows when what is old has come
+        end = self._first + len(self._sent)
+        while self._posted < end:
+            self._posted = self._post_packet(self._posted)
+        self._watch()
+
+    def _post_packet(self, first: int) -> int:
+        """Post what fits into one packet, and return the number of the message after it."""
+        parts: list[bytes] = []
+        size = 0
+        for place in range(first - self._first, len(self._sent)):
+            message = self._sent[place]
+            size += len(message)
+            if parts and size > PACKET:
+                break
+            parts += (_LENGTH.pack(len(message)), message)
+        self._post_head(first, parts)
+        return first + len(parts) // 2
+
+    def _post_head(self, first: int, parts: list[bytes], flags: int = 0) -> None:
+        if self._ack_call is not None:
+            self._ack_call.cancel()
+            self._ack_call = None
+        self._unacknowledged = 0
+        head = _HEAD.pack(VERSION, flags, self._epoch, self._expected, first)
+        self._post(b"".join((head, *parts)))
+
+    def _watch(self) -> None:
+        """Look after a while whether what was sent is acknowledged."""
+        if self._sent and self._timer is None:
+            self._timer = self._clock.callLater(RESEND_DELAY, self._look, self._first)
+
+    def _look(self, first: int) -> None:
+        self._timer = None
+        if self._sent and self._first == first:
+            self._recover()
+        self._watch()
+
+    def _recover(self) -> None:
+        """Send the first packet again; each acknowledgement brings the next one."""
+        self._counters["packets_resent"] += 1
+        if self._recovering_from is None:
+            self._recover_to = self._posted
+        self._recovering_from = self._first
+        self._posted = max(self._posted, self._post_packet(self._first))
+        self._watch()
+
+    def _acknowledge(self, expected: int, missing: bool) -> None:
+        """Forget what the other end has."""
+        if expected < self._first or expected > self._first + len(self._sent):
+            return  # late, or nonsense
+        progress = expected > self._first
+        while self._first < expected:
+            self._first += 1
+            self._sent_size -= len(self._sent.popleft())
+        self._posted = max(self._posted, self._first)
+        if not self._sent and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._sent or self._first >= self._recover_to:
+            self._recovering_from = None
+        if (
+            self._sent
+            and (missing or self._recovering_from is not None)
+            and (progress or self._recovering_from != self._first)
+        ):
+            self._recover()
+        if self._waiting or (self._recovering_from is None and self._posted < self._end):
+            self._flush_soon()
+
+    @property
+    def _end(self) -> int:
+        return self._first + len(self._sent)
+
+    # -- receiving
+
+    def take(self, packet: bytes) -> None:
+        """Take a packet from the carrier."""
+        try:
+            version, flags, epoch, expected, first = _HEAD.unpack_from(packet)
+            messages = _split(packet, _HEAD.size)
+        except (struct.error, ValueError):
+            self._counters["packets_invalid"] += 1
+            return
+        if version != VERSION:
+            self._counters["packets_invalid"] += 1
+            return
+        if epoch < self._epoch:
+            self._counters["packets_late"] += 1
+            if messages:  # it does not know yet that it was taken for lost
+                self._post_head(self._end, [])
+            return
+        if epoch > self._epoch:
+            used = self._expected or self._end or self._waiting
+            self._begin(epoch)
+            if used:
+                self._broken()
+        self._acknowledge(expected, bool(flags & _MISSING))
+        if messages:
+            self._take_messages(first, messages)
+
+    def _take_messages(self, first: int, messages: list[bytes]) -> None:
+        if first > self._expected:
+            self._counters["packets_early"] += 1
+            self._post_head(self._end, [], _MISSING)
+            return
+        new = messages[self._expected - first :]
+        if not new:
+            self._counters["packets_doubled"] += 1
+            self._post_head(self._end, [])  # the acknowledgement may be what got lost
+            return
+        epoch = self._epoch
+        for message in new:
+            self._expected += 1
+            self._unacknowledged += len(message)
+            self._received(message)
+            if self._epoch != epoch:
+                return  # whoever took it has started anew
+        if self._unacknowledged >= _ACK_SIZE:
+            self._post_head(self._end, [])
+        elif self._ack_call is None:
+            self._ack_call = self._clock.callLater(ACK_DELAY, self._ack)
+
+    def _ack(self) -> None:
+        self._ack_call = None
+        self._post_head(self._end, [])
+
+
+def _split(packet: bytes, place: int) -> list[bytes]:
+    messages = []
+    while place < len(packet):
+        (size,) = _LENGTH.unpack_from(packet, place)
+        place += _LENGTH.size
+        if size > len(packet) - place:
+            raise ValueError("a message is longer than its packet")
+        messages.append(packet[place : place + size])
+        place += size
+    return messages
+
+
+class Links:
+    """The links of a node to all others, made when they are first needed.
+
+    ``post`` hands a packet to the carrier for a node. Messages have the port that they are for.
+    """
+
+    def __init__(self, bus: Bus, clock: Any, post: Callable[[str, bytes], object]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._post = post
+        self._links: dict[str, Link] = {}
+
+    def __iter__(self) -> Any:
+        return iter(list(self._links))
+
+    def send(self, node: str, port: str, data: bytes, urgent: bool = False) -> None:
+        """Send to a port of a node."""
+        name = port.encode()
+        self._of(node).send(bytes((len(name),)) + name + data, urgent)
+
+    def take(self, node: str, packet: bytes) -> None:
+        """Take a packet that came from a node."""
+        self._of(node).take(packet)
+
+    def lose(self, node: str) -> None:
+        """Take a node for lost, and tell the listeners."""
+        link = self._links.get(node)
+        if link is not None:
+            link.reset()
+        self._tell(node)
+
+    def resend(self) -> None:
+        """Send again what was not acknowledged, as the carrier was away."""
+        for link in list(self._links.values()):
+            link.resend()
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        for link in self._links.values():
+            link.stop()
+
+    def _of(self, node: str) -> Link:
+        link = self._links.get(node)
+        if link is None:
+            link = self._links[node] = Link(
+                self._clock,
+                lambda packet: self._post(node, packet),
+                lambda message: self._received(node, message),
+                lambda: self._tell(node),
+                self._bus.counters,
+            )
+        return link
+
+    def _tell(self, node: str) -> None:
+        for listener in list(self._bus.listeners.values()):
+            try:
+                listener.lost(node)
+            except BaseException:  # noqa: BLE001
+                _log.failure("what became of {node} could not be told", node=node)
+
+    def _received(self, node: str, message: bytes) -> None:
+        size = message[0] if message else 0
+        listener = self._bus.listeners.get(message[1 : 1 + size].decode("utf-8", "replace"))
+        if listener is None:
+            self._bus.counters["messages_unwanted"] += 1
+            return
+        try:
+            listener.received(node, message[1 + size :])
+        except BaseException:  # noqa: BLE001
+            _log.failure("a message of {node} could not be handled", node=node)

@@ -1,0 +1,302 @@
+"""`MemoryNetwork`: a broker and its nodes in one process, on a clock, with all faults of a network.
+
+For tests, ours and those of applications. What other buses do with sockets happens here in calls;
+each takes ``delay`` seconds of the clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred, succeed
+
+from .bus import LEASE, MEMORY, RENEWAL, Bus, Owner, Subscriber
+from .link import WINDOW, Links
+
+
+class MemoryNetwork:
+    """The broker: who lives, who claims what, who subscribes to what.
+
+    ``fault`` is asked for each packet between two nodes and says how often it comes: once, unless
+    it is set; ``publication_lost`` is asked for each publication to each node.
+    """
+
+    def __init__(self, clock: Any, delay: float = 0.0) -> None:
+        self.clock = clock
+        self.delay = delay
+        self.leases: dict[str, float] = {}
+        self.claims: dict[str, tuple[str, float]] = {}
+        self.reachable: dict[str, MemoryBus] = {}
+        self.fault: Callable[[], int] = lambda: 1
+        self.publication_lost: Callable[[], bool] = lambda: False
+
+    def bus(self) -> MemoryBus:
+        """Make a node, which is one once its bus is started."""
+        return MemoryBus(self)
+
+    # -- faults
+
+    def cut(self, bus: MemoryBus) -> None:
+        """Cut a node off from the broker, and so from all others."""
+        self.reachable.pop(bus.node, None)
+        bus.cut_off()
+
+    def heal(self, bus: MemoryBus) -> None:
+        """Let a node reach the broker again."""
+        self.reachable[bus.node] = bus
+        bus.reconnect()
+
+    def kill(self, bus: MemoryBus) -> None:
+        """End a node's process: it says and hears nothing more."""
+        self.reachable.pop(bus.node, None)
+        bus.die()
+
+    def forget(self) -> None:
+        """Restart the broker empty: all nodes lose it, and find it again a moment later."""
+        nodes = list(self.reachable.values())
+        for bus in nodes:
+            self.cut(bus)
+        self.leases.clear()
+        self.claims.clear()
+        for bus in nodes:
+            self.heal(bus)
+
+    # -- what nodes ask, once they reach it
+
+    def renew(self, node: str) -> frozenset[str]:
+        """Renew a lease, and return the nodes that live."""
+        now = self.clock.seconds()
+        self.leases[node] = now + LEASE
+        for other, end in list(self.leases.items()):
+            if end <= now:
+                del self.leases[other]
+        return frozenset(self.leases)
+
+    def owner(self, key: str) -> Owner | None:
+        """Return who owns a key."""
+        node, end = self.claims.get(key, ("", 0.0))
+        now = self.clock.seconds()
+        if end <= now:
+            self.claims.pop(key, None)
+            return None
+        return Owner(node, self.leases.get(node, 0.0) > now)
+
+    def claim(self, key: str, node: str) -> Owner:
+        """Let a node own a key, unless another one does."""
+        owner = self.owner(key)
+        if owner is None or owner.node == node:
+            self.claims[key] = (node, self.clock.seconds() + LEASE + 2 * MEMORY)
+            owner = Owner(node, True)
+        return owner
+
+    def carry(self, sender: str, node: str, packet: bytes) -> None:
+        """Carry a packet between two nodes that reach the broker."""
+        for _ in range(self.fault()):
+            self.clock.callLater(self.delay, self._deliver, sender, node, packet)
+
+    def _deliver(self, sender: str, node: str, packet: bytes) -> None:
+        bus = self.reachable.get(node)
+        if bus is not None:
+            bus.links.take(sender, packet)
+
+    def spread(self, sender: str, channel: str, data: bytes) -> None:
+        """Carry a publication to all that subscribe."""
+        for bus in list(self.reachable.values()):
+            if bus.node != sender and channel in bus.subscribed and not self.publication_lost():
+                self.clock.callLater(self.delay, bus.take_publication, channel, data)
+
+
+class MemoryBus(Bus):
+    """A node's end of a `MemoryNetwork`."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self.links = Links(self, network.clock, self._post)
+        self.subscribed: set[str] = set()  # what the broker knows of
+        self._started: Deferred[None] | None = None
+        self._alive: frozenset[str] = frozenset()
+        self._claimed: set[str] = set()
+        self._lease_end = 0.0
+        self._tick: Any | None = None
+        self._waiting: list[Callable[[], object]] = []
+        self._publications: deque[tuple[str, bytes]] = deque()
+        self._stopped = False
+
+    # -- the life of a node
+
+    def start(self) -> Deferred[None]:
+        """Become a node."""
+        self._started = Deferred()
+        self.network.clock.callLater(self.network.delay, self.network.heal, self)
+        return self._started
+
+    def stop(self) -> Deferred[None]:
+        """Stop being a node."""
+        if self.connected:
+            for key in list(self._claimed):
+                self.release(key)
+            self.network.leases.pop(self.node, None)
+        self.network.reachable.pop(self.node, None)
+        self.die()
+        return succeed(None)
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes that live, as far as is known here."""
+        return self._alive
+
+    def die(self) -> None:
+        """Do nothing any more."""
+        self._stopped = True
+        self.connected = False
+        self.links.stop()
+        if self._tick is not None and self._tick.active():
+            self._tick.cancel()
+
+    def cut_off(self) -> None:
+        """Notice that the broker can't be reached."""
+        if self.connected:
+            self.connected = False
+            self.subscribed.clear()
+            for listener in list(self.listeners.values()):
+                listener.away()
+
+    def reconnect(self) -> None:
+        """Notice that it can."""
+        if self._stopped or self.connected:
+            return
+        first, self.reached, self.connected = not self.reached, True, True
+        self.subscribed.update(self.subscriptions)
+        self.settled = False
+        self._renew()
+        self.links.resend()
+        waiting, self._waiting = self._waiting, []
+        for ask in waiting:
+            self._later(ask)
+        while self._publications:
+            self.network.spread(self.node, *self._publications.popleft())
+        self._later(self._settle)
+        if not first:
+            for listener in list(self.listeners.values()):
+                listener.back()
+        elif self._started is not None:
+            self._started.callback(None)
+
+    def _renew(self) -> None:
+        """Say that this node lives, and see who else does."""
+        if self._tick is not None and self._tick.active():
+            self._tick.cancel()
+        self._tick = self.network.clock.callLater(RENEWAL, self._renew)
+        if not self.connected:
+            return
+        before, self._alive = self._alive, self.network.renew(self.node)
+        for node in (before | set(self.links)) - self._alive:
+            self.links.lose(node)
+
+    def _settle(self) -> None:
+        """Claim again what was claimed, as it may have been forgotten or taken."""
+        for key in list(self._claimed):
+            if self.network.claim(key, self.node).node != self.node:
+                self._claimed.discard(key)
+                for listener in list(self.listeners.values()):
+                    listener.taken(key)
+        self.settled = True
+
+    # -- who owns what
+
+    def claim(self, key: str) -> Deferred[Owner]:
+        """Own a key if nobody does."""
+
+        def ask() -> Owner:
+            owner = self.network.claim(key, self.node)
+            if owner.node == self.node:
+                self._claimed.add(key)
+            return owner
+
+        return self._ask(ask, lambda: self.release(key))
+
+    def find(self, key: str) -> Deferred[Owner | None]:
+        """Fire with the owner of a key."""
+        return self._ask(lambda: self.network.owner(key))
+
+    def release(self, key: str) -> None:
+        """Give up a claim."""
+        if key in self._claimed:
+            self._claimed.discard(key)
+            owner = self.network.owner(key)
+            if self.connected and owner is not None and owner.node == self.node:
+                del self.network.claims[key]
+
+    def _ask(
+        self, question: Callable[[], Any], forget: Callable[[], object] = lambda: None
+    ) -> Deferred[Any]:
+        cancelled = []
+        answer: Deferred[Any] = Deferred(lambda _: cancelled.append(True))
+
+        def ask() -> None:
+            if cancelled:
+                return
+            found = question()
+            self._later(partial(tell, found))
+
+        def tell(found: Any) -> None:
+            if cancelled:
+                forget()
+            else:
+                answer.callback(found)
+
+        self._later(ask)
+        return answer
+
+    def _later(self, call: Callable[[], object]) -> None:
+        self.network.clock.callLater(self.network.delay, self._now, call)
+
+    def _now(self, call: Callable[[], object]) -> None:
+        if self.connected:
+            call()
+        elif not self._stopped:
+            self._waiting.append(call)
+
+    # -- to other nodes
+
+    def send(self, node: str, port: str, data: bytes, urgent: bool = False) -> None:
+        """Send to the listener on a port of a node."""
+        self.links.send(node, port, data, urgent)
+
+    def _post(self, node: str, packet: bytes) -> None:
+        if self.connected:
+            self.network.carry(self.node, node, packet)
+
+    def publish(self, channel: str, data: bytes) -> None:
+        """Send to all other nodes that subscribe."""
+        if self.connected:
+            self.network.spread(self.node, channel, data)
+        elif sum(len(each) for _, each in self._publications) + len(data) > WINDOW:
+            self.counters["publications_dropped"] += 1
+        else:
+            self._publications.append((channel, data))
+
+    def take_publication(self, channel: str, data: bytes) -> None:
+        """Pass a publication on."""
+        subscriber = self.subscriptions.get(channel)
+        if subscriber is not None and not self._stopped:
+            subscriber(data)
+
+    def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
+        """Receive the publications of others."""
+        self.subscriptions[channel] = subscriber
+        return self._ask(lambda: self.subscribed.update({channel} & set(self.subscriptions)))
+
+    def unsubscribe(self, channel: str) -> None:
+        """Receive nothing more of a channel."""
+        self.subscriptions.pop(channel, None)
+        self.subscribed.discard(channel)
+
+    def subscribers(self, channel: str) -> Deferred[int]:
+        """Fire with the number of nodes that subscribe."""
+        return self._ask(
+            lambda: sum(channel in bus.subscribed for bus in self.network.reachable.values())
+        )
