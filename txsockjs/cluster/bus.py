@@ -60,15 +60,16 @@ class Bus(ABC):
     """One node's end of a bus.
 
     ``connected`` is whether the bus can be reached now, ``reached`` whether it ever was.
-    ``settled`` is false while it is not known whether this node's claims still hold, as after a
-    sleep that was longer than its lease. ``counters`` counts what happens, by name.
+    `settled` is false while it is not known whether this node's claims still hold, as after a sleep
+    that was longer than its lease; an implementation sets it. ``counters`` counts what happens, by name.
     """
 
     def __init__(self) -> None:
         self.node = os.urandom(8).hex()
         self.connected = False
         self.reached = False
-        self.settled = True
+        self._settled = True
+        self._held: list[Callable[[], object]] = []
         self.counters: Counter[str] = Counter()
         self.listeners: dict[str, Listener] = {}
         self.subscriptions: dict[str, Subscriber] = {}
@@ -81,6 +82,24 @@ class Bus(ABC):
         if port in self.listeners:
             raise ValueError(f"somebody listens on {port} of this bus already")
         self.listeners[port] = listener
+
+    @property
+    def settled(self) -> bool:
+        """Whether this node's claims hold; those of `when_settled` are called when they do again."""
+        return self._settled
+
+    @settled.setter
+    def settled(self, settled: bool) -> None:
+        self._settled = settled
+        while self._held and self._settled:
+            self._held.pop(0)()
+
+    def when_settled(self, call: Callable[[], object]) -> None:
+        """Call ``call`` once this node's claims hold: now, if they do."""
+        if self._settled:
+            call()
+        else:
+            self._held.append(call)
 
     # -- the life of a node
 

@@ -8,7 +8,7 @@ A packet is a head (`_HEAD`) and messages, each after its length in four bytes. 
 version, flags, the epoch, the number of the next message that is expected, and that of the first
 one in the packet.
 
-Rules: no I/O and no node's name here; `Links` has those. A packet that is none is dropped and
+Rules: no I/O and no node's name here; `links` has those. A packet that is none is dropped and
 counted. The timers here only send, so none of them has to survive a stall.
 """
 
@@ -17,12 +17,6 @@ from __future__ import annotations
 import struct
 from collections import Counter, deque
 from typing import Any, Callable
-
-from twisted.logger import Logger
-
-from .bus import Bus
-
-_log = Logger()
 
 VERSION = 1
 #: How many bytes are under way, and how many a packet has at most if it has more than one message.
@@ -265,75 +259,3 @@ def _split(packet: bytes, place: int) -> list[bytes]:
         messages.append(packet[place : place + size])
         place += size
     return messages
-
-
-class Links:
-    """The links of a node to all others, made when they are first needed.
-
-    ``post`` hands a packet to the carrier for a node. Messages have the port that they are for.
-    """
-
-    def __init__(self, bus: Bus, clock: Any, post: Callable[[str, bytes], object]) -> None:
-        self._bus = bus
-        self._clock = clock
-        self._post = post
-        self._links: dict[str, Link] = {}
-
-    def __iter__(self) -> Any:
-        return iter(list(self._links))
-
-    def send(self, node: str, port: str, data: bytes, urgent: bool = False) -> None:
-        """Send to a port of a node."""
-        name = port.encode()
-        self._of(node).send(bytes((len(name),)) + name + data, urgent)
-
-    def take(self, node: str, packet: bytes) -> None:
-        """Take a packet that came from a node."""
-        self._of(node).take(packet)
-
-    def lose(self, node: str) -> None:
-        """Take a node for lost, and tell the listeners."""
-        link = self._links.get(node)
-        if link is not None:
-            link.reset()
-        self._tell(node)
-
-    def resend(self) -> None:
-        """Send again what was not acknowledged, as the carrier was away."""
-        for link in list(self._links.values()):
-            link.resend()
-
-    def stop(self) -> None:
-        """Leave no timer behind."""
-        for link in self._links.values():
-            link.stop()
-
-    def _of(self, node: str) -> Link:
-        link = self._links.get(node)
-        if link is None:
-            link = self._links[node] = Link(
-                self._clock,
-                lambda packet: self._post(node, packet),
-                lambda message: self._received(node, message),
-                lambda: self._tell(node),
-                self._bus.counters,
-            )
-        return link
-
-    def _tell(self, node: str) -> None:
-        for listener in list(self._bus.listeners.values()):
-            try:
-                listener.lost(node)
-            except BaseException:  # noqa: BLE001
-                _log.failure("what became of {node} could not be told", node=node)
-
-    def _received(self, node: str, message: bytes) -> None:
-        size = message[0] if message else 0
-        listener = self._bus.listeners.get(message[1 : 1 + size].decode("utf-8", "replace"))
-        if listener is None:
-            self._bus.counters["messages_unwanted"] += 1
-            return
-        try:
-            listener.received(node, message[1 + size :])
-        except BaseException:  # noqa: BLE001
-            _log.failure("a message of {node} could not be handled", node=node)

@@ -13,7 +13,8 @@ from typing import Any, Callable
 from twisted.internet.defer import Deferred, succeed
 
 from .bus import LEASE, MEMORY, RENEWAL, Bus, Owner, Subscriber
-from .link import WINDOW, Links
+from .link import WINDOW
+from .links import Links
 
 
 class MemoryNetwork:

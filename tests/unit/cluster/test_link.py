@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from txsockjs.cluster.link import ACK_DELAY, PACKET, RESEND_DELAY, WINDOW, Link, Links
-from txsockjs.cluster.memory import MemoryNetwork
+from txsockjs.cluster.link import ACK_DELAY, PACKET, RESEND_DELAY, WINDOW, Link
 
 
 class End:
@@ -246,30 +245,3 @@ def test_with_ends_that_start_anew_there_is_no_gap_and_no_double_unless_told(
     pair.a.link.send(b"2")
     pair.settle()
     assert b"2" in pair.b.received
-
-
-def test_links_bring_messages_to_their_ports() -> None:
-    network = MemoryNetwork(Clock())
-    bus = network.bus()
-    posted: list[tuple[str, bytes]] = []
-    links = Links(bus, network.clock, lambda node, packet: posted.append((node, packet)))
-
-    class Heard:
-        def __init__(self) -> None:
-            self.messages: list[tuple[str, bytes]] = []
-
-        def received(self, node: str, data: bytes) -> None:
-            self.messages.append((node, data))
-            raise RuntimeError("must be logged")
-
-    heard: Any = Heard()
-    bus.listen("port", heard)
-    links.send("other", "port", b"one")
-    links.send("other", "nobody's", b"two")
-    network.clock.advance(0)
-    ((node, packet),) = posted
-    assert node == "other"
-    links.take("other", packet)
-    links.stop()
-    assert heard.messages == [("other", b"one")]
-    assert bus.counters["messages_unwanted"] == 1
