@@ -61,7 +61,7 @@ class Bus(ABC):
 
     ``connected`` is whether the bus can be reached now, ``reached`` whether it ever was.
     `settled` is false while it is not known whether this node's claims still hold, as after a sleep
-    that was longer than its lease; an implementation sets it. ``counters`` counts what happens, by name.
+    that was longer than its lease; an implementation sets it. ``counters`` counts what happens.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Bus(ABC):
 
     @property
     def settled(self) -> bool:
-        """Whether this node's claims hold; those of `when_settled` are called when they do again."""
+        """Whether this node's claims hold."""
         return self._settled
 
     @settled.setter

@@ -120,7 +120,6 @@ class MemoryBus(Bus):
         self._started: Deferred[None] | None = None
         self._alive: frozenset[str] = frozenset()
         self._claimed: set[str] = set()
-        self._lease_end = 0.0
         self._tick: Any | None = None
         self._waiting: list[Callable[[], object]] = []
         self._publications: deque[tuple[str, bytes]] = deque()
@@ -140,8 +139,7 @@ class MemoryBus(Bus):
             for key in list(self._claimed):
                 self.release(key)
             self.network.leases.pop(self.node, None)
-        self.network.reachable.pop(self.node, None)
-        self.die()
+        self.network.kill(self)
         return succeed(None)
 
     @property
@@ -234,14 +232,12 @@ class MemoryBus(Bus):
     def _ask(
         self, question: Callable[[], Any], forget: Callable[[], object] = lambda: None
     ) -> Deferred[Any]:
-        cancelled = []
+        cancelled: list[bool] = []
         answer: Deferred[Any] = Deferred(lambda _: cancelled.append(True))
 
         def ask() -> None:
-            if cancelled:
-                return
-            found = question()
-            self._later(partial(tell, found))
+            if not cancelled:
+                self._later(partial(tell, question()))
 
         def tell(found: Any) -> None:
             if cancelled:
