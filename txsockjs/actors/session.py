@@ -14,6 +14,7 @@ from typing import Any, Callable
 from twisted.internet.defer import Deferred
 
 from ..errors import NotFound
+from ..wire.frames import check_reason
 from .connection import SockJSConnection
 from .heartbeat import Callback
 from .interfaces import GO_AWAY, Receiver, Server
@@ -27,9 +28,6 @@ from .states import (
     RECEIVED,
     Event,
 )
-
-# Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
-_RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
 
 
 class BaseSession(Life):
@@ -76,12 +74,7 @@ class BaseSession(Life):
         Raises `ValueError` for a code that no client would be told (RFC 6455 section 7.4), and
         `TypeError` for a message that is no ``str``.
         """
-        if not isinstance(code, int) or not 1000 <= code <= 4999 or code in _RESERVED_CODES:
-            raise ValueError(
-                f"a close code must be in 1000..4999 and not 1004, 1005, 1006 or 1015, not {code!r}"
-            )
-        if not isinstance(message, str):
-            raise TypeError(f"a close reason must be str, not {message!r}")
+        check_reason(code, message)
         self.end((code, message))
 
     def post(self, event: object) -> None:

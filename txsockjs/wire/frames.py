@@ -17,6 +17,8 @@ _NORMAL = 1000
 # private ones.
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 _LONGEST_REASON = 123
+# Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
+_RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
 
 #: What stands before a text of fewer than 126 bytes, by its size.
 SHORT_TEXTS = [bytes((0x80 | TEXT, size)) for size in range(126)]
@@ -35,6 +37,19 @@ def frame(opcode: int, payload: bytes) -> bytes:
 def is_close_code(code: int) -> bool:
     """Tell whether a code may stand in a close frame."""
     return code in _CLOSE_CODES or 3000 <= code <= 4999
+
+
+def check_reason(code: object, reason: object) -> None:
+    """Raise if no client would be told this: `ValueError` for a code, `TypeError` for a reason.
+
+    Codes are those of RFC 6455 section 7.4, though not all of them stand in a frame of its own.
+    """
+    if not isinstance(code, int) or not 1000 <= code <= 4999 or code in _RESERVED_CODES:
+        raise ValueError(
+            f"a close code must be in 1000..4999 and not 1004, 1005, 1006 or 1015, not {code!r}"
+        )
+    if not isinstance(reason, str):
+        raise TypeError(f"a close reason must be str, not {reason!r}")
 
 
 def sendable_code(code: int) -> int:
