@@ -52,13 +52,16 @@ class Peer:
         return row.startswith(self.rows)
 
 
+# What servers without rooms can do.
+_ROOMLESS = ("echo", "broadcast", "xhr", "open", "idle")
+
 PEERS = [
     Peer("txsockjs", "txsockjs_server.py"),
-    Peer("sockjs-node", "node_server.js", ("sockjs",)),
-    Peer("sockjs-tornado", "tornado_server.py", ("sockjs-tornado", "tornado")),
-    Peer("aiohttp", "aiohttp_server.py", ("sockjs", "aiohttp")),
+    Peer("sockjs-node", "node_server.js", ("sockjs",), _ROOMLESS),
+    Peer("sockjs-tornado", "tornado_server.py", ("sockjs-tornado", "tornado"), _ROOMLESS),
+    Peer("aiohttp", "aiohttp_server.py", ("sockjs", "aiohttp"), _ROOMLESS),
     Peer("autobahn", "autobahn_server.py", rows=("echo", "broadcast", "open-websocket", "idle")),
-    Peer("floor", "floor_server.py", canned=True),
+    Peer("floor", "floor_server.py", rows=_ROOMLESS, canned=True),
 ]
 NAMES = [peer.name for peer in PEERS]
 
@@ -78,7 +81,7 @@ def before(revision: str) -> Peer:
         subprocess.run(["tar", "-x", "-C", str(made)], stdin=archive.stdout, check=True)
         archive.wait()
         made.rename(folder)
-    return Peer("before", "txsockjs_server.py", source=folder)
+    return Peer("before", "txsockjs_server.py", rows=_ROOMLESS, source=folder)
 
 
 def load_generator() -> str:

@@ -57,6 +57,12 @@ def _broadcast(sessions: int, in_flight: int) -> Row:
     return Row(name, title, "deliveries", "broadcast", sessions, in_flight, path="/broadcast")
 
 
+def _room(sessions: int, in_flight: int) -> Row:
+    title = f"a message to a room of {sessions:,} websockets, {in_flight} in flight"
+    name = f"room-{sessions}-{in_flight}"
+    return Row(name, title, "deliveries", "broadcast", sessions, in_flight, path="/room")
+
+
 def _http(name: str, transport: str) -> Row:
     title = f"{name} echo, 50 sessions"
     return Row(name, title, "round trips", "http", 50, transport=transport)
@@ -74,6 +80,8 @@ ROWS = [
     _broadcast(200, 10),
     _broadcast(1000, 1),
     _broadcast(1000, 10),
+    _room(1000, 1),
+    _room(1000, 10),
     _http("xhr-polling", "xhr"),
     _http("xhr-streaming", "xhr_streaming"),
     Row("open-websocket", "websockets opened, 20 at a time", "opens", "open-socket", 20),

@@ -198,3 +198,13 @@ class NotFound(RequestError):
     status = 404
     kind = "session"
     wording = "Not Found"
+
+
+def unsendable(message: object, wanted: str) -> TypeError:
+    """Return the error that says what can be sent, and how what was meant can be."""
+    if isinstance(message, (dict, list, tuple)):
+        return TypeError(
+            f"a message must be {wanted}, not a {type(message).__name__}; "
+            "send json.dumps(message) for the client to parse"
+        )
+    return TypeError(f"a message must be {wanted}, not {message!r}")

@@ -25,6 +25,7 @@ from .actors.heartbeat import Seldom, Starter
 from .actors.interfaces import GO_AWAY, Client, Ending, Sendable
 from .actors.outbox import broadcast
 from .actors.registry import SessionContainer
+from .actors.rooms import Room, Rooms
 from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
 from .actors.states import LEAVE
@@ -35,6 +36,7 @@ from .http.prefix import check_prefix
 from .server.web import Nowhere, PageResource, accept_absolute
 from .settings import Settings, SettingsKeywords
 from .stats import StatsCollector
+from .transports.channel import wire_name
 from .transports.urls import Url, Urls
 from .transports.websocket.upgrade import Sockets
 
@@ -76,6 +78,7 @@ class SockJSRouter:
         self.reactor = reactor
         self.stats = StatsCollector(reactor)
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
+        self.rooms = Rooms(self.scheduler)
         self.starter = Starter(self.settings.session_check_interval)
         # Looked up anew each time: the program may choose monotonic time after this.
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
@@ -140,6 +143,14 @@ class SockJSRouter:
     def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
         """Send one message to many connections; it is encoded once."""
         broadcast(self.scheduler, clients, message)
+
+    def room(self, name: str, channel: str = "") -> Room:
+        """Return a room, for whoever has something to say there or wants to know who is in it.
+
+        ``channel`` is the name of a multiplexed channel: each has rooms of its own. Raises
+        `TypeError` or `ValueError` for what is no name.
+        """
+        return self.rooms.room(name, wire_name(channel))
 
     # -- sessions
 

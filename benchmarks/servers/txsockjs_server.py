@@ -1,4 +1,4 @@
-"""The server of this project: ``/echo`` and ``/broadcast`` with the default settings."""
+"""The server of this project: ``/echo``, ``/broadcast``, ``/room`` with the default settings."""
 
 import reactors
 
@@ -29,7 +29,16 @@ class Broadcast(SockJSConnection):
         self.everyone.discard(self)
 
 
-routers = [SockJSRouter(Echo, "/echo"), SockJSRouter(Broadcast, "/broadcast")]
+class Room(SockJSConnection):
+    def on_open(self, info):
+        self.join("everyone")
+
+    def on_message(self, message):
+        self.room("everyone").send(message)
+
+
+classes = {"/echo": Echo, "/broadcast": Broadcast, "/room": Room}
+routers = [SockJSRouter(cls, prefix) for prefix, cls in classes.items()]
 service = SockJSService("tcp:0:interface=127.0.0.1", routers)
 service.startService()
 reactor.callWhenRunning(lambda: listening(service.ports.open_ports[0].getHost().port))

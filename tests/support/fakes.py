@@ -17,6 +17,7 @@ from txsockjs.actors.heartbeat import Starter
 from txsockjs.actors.info import ConnectionInfo
 from txsockjs.actors.interfaces import INTERRUPTED
 from txsockjs.actors.registry import SessionContainer
+from txsockjs.actors.rooms import Rooms
 from txsockjs.actors.scheduler import Scheduler
 from txsockjs.actors.session import BaseSession, Session
 from txsockjs.actors.states import ATTACH, DRAINED, FULL, GONE
@@ -72,6 +73,7 @@ class FakeServer:
         self.settings = Settings(**settings)
         self.stats = StatsCollector(self.reactor)
         self.scheduler = Scheduler(self.reactor, self.settings.immediate_flush)
+        self.rooms = Rooms(self.scheduler)
         self.starter = Starter(float("inf"))  # nobody sweeps here: timers start at once
         self.sessions = SessionContainer(self.reactor.seconds)
         self.closing = False

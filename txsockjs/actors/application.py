@@ -22,6 +22,7 @@ from .deadlines import Deadline
 from .info import ConnectionInfo
 from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
 from .mailbox import Mailbox
+from .members import Notice
 
 _log = Logger()
 
@@ -152,9 +153,11 @@ class Application(Mailbox):
         self._owner.end(GO_AWAY)
 
     def _on_event(self, event: Any) -> Any:
-        if self.connection is not None:
-            return self.connection.on_event(event)
-        return None
+        if self.connection is None:
+            return None
+        if type(event) is Notice:
+            return event.call(self.connection)
+        return self.connection.on_event(event)
 
     def _on_close(self, _: None) -> Any:
         connection, self.connection = self.connection, None

@@ -12,11 +12,25 @@ from functools import cached_property
 from types import FunctionType
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..errors import SettingsError
 from .info import ConnectionInfo
 from .interfaces import Client, SessionForConnection
+from .members import Member
+from .rooms import Room
+
+
+class _Names:
+    # No property, as an application may have something of its own under this name.
+    """The names of the rooms that a connection is in."""
+
+    def __get__(self, connection: SockJSConnection | None, owner: object) -> Any:
+        if connection is None:
+            return self
+        session = cast(Member, connection.session)
+        return tuple(connection.session.server.rooms.joined.get(session, ()))
 
 
 class SockJSConnection:
@@ -28,6 +42,11 @@ class SockJSConnection:
     loop runs. State of one's own is best made in `on_open`; an ``__init__`` must take the session
     and pass it on.
     """
+
+    #: Whether to end the session with 1013, instead of calling `on_gap`.
+    close_on_gap: bool = False
+
+    rooms = _Names()
 
     def __init__(self, session: SessionForConnection) -> None:
         self.session = session
@@ -58,6 +77,16 @@ class SockJSConnection:
 
         Return True if it is dealt with and the session should go on. Otherwise it is logged,
         and the session ends with 1011.
+        """
+
+    def on_gap(self, room: str) -> object:
+        """Handle that messages of other nodes may be missing in a room of this connection."""
+
+    def on_presence(self, room: str, joined: list[Any], left: list[Any]) -> object:
+        """Handle that others, or this one, joined or left a room of this connection.
+
+        ``joined`` and ``left`` are what they gave as their presence. All members of a process get
+        the same lists.
         """
 
     # -- what to do with it
@@ -106,6 +135,29 @@ class SockJSConnection:
         """
         self.session.post(event)
 
+    # -- rooms
+
+    def join(self, name: str, presence: object = None) -> Deferred[None]:
+        """Become a member of a room until `leave`, or until the session ends.
+
+        A room is there while it has members; its name is text of at most 200 bytes. ``presence`` is
+        what the others are told of this member: what JSON has, at most 4 KiB; joining again changes
+        it. The Deferred fires when messages of all nodes come here: at once if there is one only.
+        Raises `TypeError` or `ValueError` for another name or presence. Does nothing once the
+        session ended.
+        """
+        watched = type(self).on_presence is not SockJSConnection.on_presence
+        session = cast(Member, self.session)
+        return self.session.server.rooms.join(session, name, presence, watched)
+
+    def leave(self, name: str) -> None:
+        """Be a member of a room no more; nothing happens if this is none."""
+        self.session.server.rooms.leave(cast(Member, self.session), name)
+
+    def room(self, name: str) -> Room:
+        """Return a room, to say something to all its members; this need not be one."""
+        return self.session.server.rooms.room(name, cast(Member, self.session).channel)
+
     def register_producer(self, producer: Any, streaming: bool) -> None:
         """Pause ``producer`` while the client reads more slowly than it produces.
 
@@ -119,7 +171,14 @@ class SockJSConnection:
 
 
 # What is called in every connection, and with what.
-_CALLS = {"__init__": "session", "on_open": "info", "on_message": "message", "on_close": ""}
+_CALLS = {
+    "__init__": "session",
+    "on_open": "info",
+    "on_message": "message",
+    "on_close": "",
+    "on_gap": "room",
+    "on_presence": "room joined left",
+}
 
 
 def check_class(connection: object) -> None:
@@ -129,8 +188,8 @@ def check_class(connection: object) -> None:
     """
     if not isinstance(connection, type):
         raise SettingsError(f"a connection must be a class, not {connection!r}")
-    for name, argument in _CALLS.items():
-        wanted = ["self", argument] if argument else ["self"]
+    for name, arguments in _CALLS.items():
+        wanted = ["self", *arguments.split()]
         if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
             # Not of what a decorator wraps: it may add arguments.
             signature = inspect.signature(getattr(connection, name), follow_wrapped=False)
@@ -140,13 +199,3 @@ def check_class(connection: object) -> None:
                 raise SettingsError(
                     f"{connection.__name__}.{name} must take ({', '.join(wanted)}), not {signature}"
                 ) from None
-
-
-def unsendable(message: object, wanted: str) -> TypeError:
-    """Return the error that says what can be sent, and how what was meant can be."""
-    if isinstance(message, (dict, list, tuple)):
-        return TypeError(
-            f"a message must be {wanted}, not a {type(message).__name__}; "
-            "send json.dumps(message) for the client to parse"
-        )
-    return TypeError(f"a message must be {wanted}, not {message!r}")

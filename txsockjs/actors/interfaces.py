@@ -16,6 +16,7 @@ from ..stats import StatsCollector
 from .heartbeat import Starter
 from .info import ConnectionInfo
 from .registry import SessionContainer
+from .rooms import Rooms
 from .scheduler import Scheduler
 
 Reason = tuple[int, str]
@@ -88,6 +89,8 @@ class Server(Protocol):
     def starter(self) -> Starter: ...
     @property
     def sessions(self) -> SessionContainer: ...
+    @property
+    def rooms(self) -> Rooms: ...
     @property
     def closing(self) -> bool: ...
 

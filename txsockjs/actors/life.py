@@ -183,6 +183,9 @@ class Life(Outbox):
             heartbeat.stop()
             self.server.stats.session_closed()
         self._stop_production()
+        if self.server.rooms.joined:
+            member: Any = self  # a subclass has the rest of it
+            self.server.rooms.forget(member)
         self._application.end(drop)
         if self._receiver is None:
             self.receiver_ended()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
 from twisted.logger import Logger
 
+from ..errors import unsendable
 from ..wire.limits import MESSAGE_COST
 from ..wire.proto import JSONMessage, Message
-from .connection import unsendable
 from .interfaces import (
     INTERNAL_ERROR,
     SLOW_CONSUMER,

@@ -38,6 +38,7 @@ class BaseSession(Life):
     """
 
     __slots__ = ("expiry", "promoted")
+    channel = ""  # a session of a multiplexed channel has one
 
     def __init__(
         self,

@@ -48,6 +48,14 @@ class ProtocolConnection(SockJSConnection):
         """Pass the message to the protocol, as bytes."""
         return None if self.transport is None else self.transport.received(message)
 
+    def on_event(self, event: object) -> object:
+        """Pass what was posted in a room to the protocol's ``on_event``, if it has one."""
+        return None if self.transport is None else self.transport.call("on_event", event)
+
+    def on_gap(self, room: str) -> object:
+        """Tell the protocol's ``on_gap``, if it has one."""
+        return None if self.transport is None else self.transport.call("on_gap", room)
+
     def on_close(self) -> None:
         """Tell the protocol that its connection is lost."""
         transport, self.transport = self.transport, None

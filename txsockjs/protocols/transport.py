@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
+from ..actors.rooms import Room
 from .text import Data, Decoder, NotText, check_data, encoded
 
 _log = Logger()
@@ -112,6 +113,30 @@ class SockJSTransport:
         """Return the address at which the client's first request arrived."""
         return self._info.server_address or UNIXAddress(None)
 
+    # -- rooms
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The names of the rooms that the connection is in."""
+        names: tuple[str, ...] = self.connection.rooms
+        return names
+
+    def join(self, name: str, presence: object = None) -> Deferred[None]:
+        """Become a member of a room, whose texts the client is sent: `SockJSConnection.join`.
+
+        The protocol is told by its ``on_event(event)`` what others post there, and by its
+        ``on_gap(room)`` of a gap, if it has these methods.
+        """
+        return self.connection.join(name, presence)
+
+    def leave(self, name: str) -> None:
+        """Be a member of a room no more."""
+        self.connection.leave(name)
+
+    def room(self, name: str) -> Room:
+        """Return a room, to say something to all its members."""
+        return self.connection.room(name)
+
     # -- what protocols set on TCP; the connections below have settings of their own
 
     def getTcpNoDelay(self) -> bool:
@@ -177,6 +202,11 @@ class SockJSTransport:
         if not self.disconnecting and self._protocol is not None:
             self._protocol.dataReceived(message)
         return None
+
+    def call(self, name: str, argument: object) -> object:
+        """Call the protocol's method of this name, if it has one."""
+        method = getattr(self._protocol, name, None)
+        return None if method is None else method(argument)
 
     def lost(self) -> None:
         """Tell the protocol that the connection is lost."""

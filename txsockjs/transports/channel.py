@@ -13,14 +13,16 @@ from typing import Any, Callable, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..actors.connection import SockJSConnection, unsendable
+from ..actors.connection import SockJSConnection
 from ..actors.heartbeat import Starter
 from ..actors.info import ConnectionInfo
 from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server, SessionForConnection
 from ..actors.registry import SessionContainer
+from ..actors.rooms import Rooms
 from ..actors.scheduler import Scheduler
 from ..actors.session import BaseSession
 from ..actors.states import ATTACH, GONE, RECEIVED
+from ..errors import unsendable
 from ..settings import Settings
 from ..stats import StatsCollector
 from ..wire.proto import Message
@@ -95,6 +97,7 @@ class ChannelServer:
         self.starter: Starter = router.starter
         self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
         self.stats: StatsCollector = router.stats
+        self.rooms: Rooms = router.rooms
         self._leaving: dict[object, Deferred[None]] = {}
 
     @property
@@ -120,15 +123,19 @@ class ChannelServer:
 
 
 class ChannelSession(BaseSession):
-    """The session of one subscription; ``carrier`` is the connection that carries it."""
+    """The session of one subscription; ``carrier`` is the connection that carries it.
 
-    __slots__ = ("carrier",)
+    ``channel`` is the name of its service, as clients write it: rooms belong to one service.
+    """
+
+    __slots__ = ("carrier", "channel")
     counted = False  # its messages are those of the session that carries it
     server: ChannelServer
 
     def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
         super().__init__(service.connection, server)
         self.carrier = carrier
+        self.channel = service.wire_name
 
     def check_sendable(self, message: object) -> None:
         """Raise `TypeError` that says what can be sent here."""
