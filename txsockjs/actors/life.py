@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, ClassVar
 
+from ..wire.limits import MESSAGE_COST
 from .application import Application
 from .connection import SockJSConnection
 from .heartbeat import Callback
@@ -101,7 +102,19 @@ class Life(Outbox):
         else:
             self.handle(ATTACH, receiver)
 
-    def do_detach(self, receiver: Receiver, reason: Reason | None = None) -> None:
+    def do_open_again(self, receiver: Receiver) -> None:
+        """Tell the client that the session is open, which it has not heard."""
+        self._receiver = receiver
+        receiver.opened()
+        self._changed()
+
+    def do_take_back(self, receiver: Receiver, messages: list[Any]) -> None:
+        """Detach the receiver, and queue again what it did not bring to the client."""
+        self._pending[:0] = messages
+        self._pending_size += sum([len(message) + MESSAGE_COST for message in messages])
+        self.do_detach(receiver)
+
+    def do_detach(self, receiver: Receiver, unheard: object = None) -> None:
         """Detach the receiver."""
         self._receiver = None
         self.receiver_ended()

@@ -14,6 +14,7 @@ class State(enum.Enum):
 
     NEW = "new"  # no receiver came yet
     OPEN = "open"
+    UNTOLD = "untold"  # open, but the open frame did not reach the client
     CLOSING = "closing"  # over; what is queued and the close frame are still to be sent
     LINGERING = "lingering"  # over; the client was told or is gone, a late receiver is told again
     CLOSED = "closed"  # removed from the container
@@ -28,24 +29,27 @@ class Event(enum.IntEnum):
     # Told by a receiver; ignored if it is not the attached one.
     FULL = 0  # (receiver): it ended its response, as planned
     DRAINED = 1  # (receiver): it is ready again
-    GONE = 2  # (receiver, reason): its peer vanished
+    RETURNED = 2  # (receiver, messages): its peer vanished before it took these
+    UNOPENED = 3  # (receiver, messages): likewise, and not even the open frame
+    GONE = 4  # (receiver, reason): its peer vanished
     # Told by a new receiver, by the output, and by the timers.
-    ATTACH = 3  # (receiver): a receiver came
-    SENT = 4  # (receiver): all that was sent before the end went out
-    BEAT = 5  # (): nothing was sent for heartbeat_delay
-    EXPIRE = 6  # (): no receiver came for disconnect_delay, or none can come any more
+    ATTACH = 5  # (receiver): a receiver came
+    SENT = 6  # (receiver): all that was sent before the end went out
+    BEAT = 7  # (): nothing was sent for heartbeat_delay
+    EXPIRE = 8  # (): no receiver came for disconnect_delay, or none can come any more
     # For the application.
-    RECEIVED = 7  # (messages): the client sent
-    POSTED = 8  # (event): another part of the program sent
+    RECEIVED = 9  # (messages): the client sent
+    POSTED = 10  # (event): another part of the program sent
     # The end.
-    CLOSE = 9  # (reason): by the application, or because it failed
-    LEAVE = 10  # (reason): because the server stops
-    ABORT = 11  # (): drop the connection, without waiting for anything
+    CLOSE = 11  # (reason): by the application, or because it failed
+    LEAVE = 12  # (reason): because the server stops
+    ABORT = 13  # (): drop the connection, without waiting for anything
 
 
 # Looked up once: an enum's members are slow to find before Python 3.12.
-NEW, OPEN, CLOSING, LINGERING, CLOSED = State
-FULL, DRAINED, GONE, ATTACH, SENT, BEAT, EXPIRE, RECEIVED, POSTED, CLOSE, LEAVE, ABORT = Event
+NEW, OPEN, UNTOLD, CLOSING, LINGERING, CLOSED = State
+FULL, DRAINED, RETURNED, UNOPENED, GONE, ATTACH, SENT, BEAT, EXPIRE = list(Event)[:9]
+RECEIVED, POSTED, CLOSE, LEAVE, ABORT = list(Event)[9:]
 
 #: For each state and each event: the action (the session's method ``do_<action>``) and the next
 #: state, which is entered before the action runs.
@@ -53,6 +57,8 @@ TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     NEW: {
         FULL: ("nothing", NEW),
         DRAINED: ("nothing", NEW),
+        RETURNED: ("nothing", NEW),
+        UNOPENED: ("nothing", NEW),
         GONE: ("nothing", NEW),
         ATTACH: ("open", OPEN),
         SENT: ("nothing", NEW),
@@ -67,6 +73,8 @@ TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     OPEN: {
         FULL: ("detach", OPEN),
         DRAINED: ("flush", OPEN),
+        RETURNED: ("take_back", OPEN),
+        UNOPENED: ("take_back", UNTOLD),
         GONE: ("lose", LINGERING),
         ATTACH: ("attach", OPEN),
         SENT: ("nothing", OPEN),
@@ -78,9 +86,27 @@ TABLE: dict[State, dict[Event, tuple[str, State]]] = {
         LEAVE: ("leave", CLOSING),
         ABORT: ("abort", CLOSED),
     },
+    UNTOLD: {
+        FULL: ("nothing", UNTOLD),
+        DRAINED: ("nothing", UNTOLD),
+        RETURNED: ("nothing", UNTOLD),
+        UNOPENED: ("nothing", UNTOLD),
+        GONE: ("nothing", UNTOLD),
+        ATTACH: ("open_again", OPEN),
+        SENT: ("nothing", UNTOLD),
+        BEAT: ("nothing", UNTOLD),
+        EXPIRE: ("expire", CLOSED),
+        RECEIVED: ("drop", UNTOLD),
+        POSTED: ("post", UNTOLD),
+        CLOSE: ("close", CLOSING),
+        LEAVE: ("leave", CLOSING),
+        ABORT: ("abort", CLOSED),
+    },
     CLOSING: {
         FULL: ("detach", CLOSING),
         DRAINED: ("flush", CLOSING),
+        RETURNED: ("take_back", CLOSING),
+        UNOPENED: ("take_back", CLOSING),
         GONE: ("detach", CLOSING),
         ATTACH: ("attach_late", CLOSING),
         SENT: ("tell", LINGERING),
@@ -95,6 +121,8 @@ TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     LINGERING: {
         FULL: ("detach", LINGERING),
         DRAINED: ("nothing", LINGERING),
+        RETURNED: ("detach", LINGERING),
+        UNOPENED: ("detach", LINGERING),
         GONE: ("detach", LINGERING),
         ATTACH: ("tell_again", LINGERING),
         SENT: ("nothing", LINGERING),
@@ -109,6 +137,8 @@ TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     CLOSED: {
         FULL: ("nothing", CLOSED),
         DRAINED: ("nothing", CLOSED),
+        RETURNED: ("nothing", CLOSED),
+        UNOPENED: ("nothing", CLOSED),
         GONE: ("nothing", CLOSED),
         ATTACH: ("tell_again", CLOSED),
         SENT: ("nothing", CLOSED),

@@ -51,8 +51,11 @@ class Exchange(ABC):
     """One request and its response.
 
     ``ready`` is false while the peer reads more slowly than it is written to; ``ended`` is true
-    after the end of the response, or of the connection.
+    after the end of the response, or of the connection. ``is_relayed`` is whether the request came
+    to another node.
     """
+
+    is_relayed = False
 
     __slots__ = ("_drained", "_ending", "_last", "_lost", "_when_ended", "ended", "named", "ready")
 

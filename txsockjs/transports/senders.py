@@ -21,8 +21,9 @@ from ..wire.proto import decode_messages
 
 
 class Sender(NamedTuple):
-    """One way to send: how the JSON is taken from a request, and what the answer to it is."""
+    """One way to send: the last segment of its URL, how its JSON is taken, what is answered."""
 
+    name: str
     take: Callable[[Exchange], bytes]
     heads: Heads
     body: bytes
@@ -68,6 +69,6 @@ def _from_form(exchange: Exchange) -> bytes:
 
 
 #: The body is JSON, whatever its type says.
-XHR_SEND = Sender(lambda exchange: exchange.take_body(), Heads(204, TEXT), b"")
+XHR_SEND = Sender("xhr_send", lambda exchange: exchange.take_body(), Heads(204, TEXT), b"")
 #: The body is JSON, or a form with it in the field ``d``.
-JSONP_SEND = Sender(_from_form, Heads(200, TEXT), b"ok")
+JSONP_SEND = Sender("jsonp_send", _from_form, Heads(200, TEXT), b"ok")

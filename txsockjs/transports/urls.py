@@ -16,6 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
 from ..actors.session import Session
+from ..cluster.relay import Relay
+from ..cluster.remote import RemoteExchange
 from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
 from ..http import static
 from ..http.addresses import client_address
@@ -27,6 +29,7 @@ from ..wire.proto import is_callback
 from ..wire.request_head import LONGEST_ID
 from . import eventsource, htmlfile, jsonp, senders, xhr
 from .receiver import Framing, HTTPReceiver
+from .relayed import LastWord, RelayedReceiver
 from .senders import Sender
 from .websocket.raw import RawWebSocketReceiver
 from .websocket.receiver import WebSocketReceiver
@@ -58,6 +61,11 @@ class Endpoint(Host, Protocol):
     @property
     def sockets(self) -> Sockets:
         """What makes websockets."""
+        ...
+
+    @property
+    def relay(self) -> Relay | None:
+        """What knows of the sessions of other nodes, if there are any."""
         ...
 
 
@@ -138,13 +146,36 @@ class Urls:
         receiver = self._endpoint.sockets.build(exchange, receiver_class)
         exchange.take_over(receiver, self._settings.peer_timeout)
 
-    def _attach(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
+    def _attach(
+        self, framing: Framing, exchange: Exchange, session_id: str
+    ) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
+        relay = self._endpoint.relay
+        if relay is None or (session is not None and not relay.must_wait(session)):
+            self._attach_here(framing, exchange, session_id, session)
+            return None
+        here = partial(self._attach_found, framing, exchange, session_id)
+        last_word = LastWord(exchange, framing, self._settings)
+        return Deferred.fromCoroutine(
+            relay.attach(exchange, session_id, framing.name, last_word, here)
+        )
+
+    def _attach_found(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
+        """Attach to the session, which may have come or gone while the request waited."""
+        self._attach_here(framing, exchange, session_id, self._find(session_id, exchange))
+
+    def _attach_here(
+        self, framing: Framing, exchange: Exchange, session_id: str, session: Session | None
+    ) -> None:
         if session is None:
             self._endpoint.admit()
         # Before there is a session that it could leave half made: a setting's function may raise.
         opening = session is None or session.info is None
-        receiver = HTTPReceiver(exchange, framing, self._settings, opening)
+        receiver: HTTPReceiver
+        if isinstance(exchange, RemoteExchange):
+            receiver = RelayedReceiver(exchange, framing, self._settings, opening)
+        else:
+            receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
             session = self._endpoint.make_session(session_id)
         receiver.attach(session)
@@ -155,15 +186,27 @@ class Urls:
         longest: int | None,
         exchange: Exchange,
         session_id: str,
-    ) -> None:
+    ) -> Deferred[None] | None:
         callback = _callback(exchange)
         if not callback:
             raise CallbackRequired()
         if not is_callback(callback, longest):
             raise InvalidCallback()
-        self._attach(framing(callback), exchange, session_id)
+        return self._attach(framing(callback), exchange, session_id)
 
     def _send(self, sender: Sender, exchange: Exchange, session_id: str) -> Deferred[None] | None:
+        session = self._find(session_id, exchange)
+        relay = self._endpoint.relay
+        if relay is not None and (session is None or relay.must_wait(session)):
+            here = partial(self._send_here, sender, exchange, session_id)
+            return Deferred.fromCoroutine(relay.send(exchange, session_id, sender.name, here))
+        if session is None:
+            raise NotFound()
+        return sender.send(exchange, self._settings, session)
+
+    def _send_here(
+        self, sender: Sender, exchange: Exchange, session_id: str
+    ) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
         if session is None:
             raise NotFound()
@@ -171,13 +214,15 @@ class Urls:
 
     def _check_receiver(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_attach` would raise whatever the body is."""
-        if self._find(session_id, exchange) is None:
+        if self._find(session_id, exchange) is None and self._endpoint.relay is None:
             self._endpoint.admit()
 
     def _check_sender(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_send` would raise whatever the body is."""
         session = self._find(session_id, exchange)
-        if session is None or not session.is_open:
+        if session is None and self._endpoint.relay is not None:
+            pass  # it may be another node's
+        elif session is None or not session.is_open:
             raise NotFound()
         if exchange.body_size() > self._settings.max_body_size:
             raise BodyTooLarge()

@@ -1,0 +1,154 @@
+"""`Claims`: which node owns which session, as a router asks it of its bus.
+
+Rules: requests that come at once for one session share a claim; nobody waits longer than
+``patience``, and not after the client left; who waits is bounded in number.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Callable, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..actors.deadlines import Deadline
+from ..errors import Overloaded
+from ..http.exchange import Exchange
+from .bus import Bus, Owner
+
+_log = Logger()
+_T = TypeVar("_T")
+
+# How many owners are remembered, so that most requests need not ask.
+_MOST_OWNERS = 10_000
+# How many requests may wait to hear who owns their session.
+_MOST_WAITING = 10_000
+
+
+class Claims:
+    """The claims of one router, whose keys begin with ``scope``; ``patience`` is in seconds."""
+
+    def __init__(self, bus: Bus, reactor: Any, scope: str, patience: float) -> None:
+        self._bus = bus
+        self._reactor = reactor
+        self._scope = scope
+        self._patience = patience
+        self._mine: set[str] = set()
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._asked: dict[str, Deferred[Any]] = {}
+        self._sharing: dict[str, list[Deferred[Owner]]] = {}
+        self._waiting = 0
+
+    # -- what is known here
+
+    def __contains__(self, session_id: str) -> bool:
+        """Tell whether this node owns a session."""
+        return session_id in self._mine
+
+    def known(self, session_id: str) -> str | None:
+        """Return the node that owned a session when it was last asked, if that is remembered."""
+        return self._owners.get(session_id)
+
+    def mistaken(self, session_id: str) -> None:
+        """Forget who owned a session, as it was not there."""
+        self._owners.pop(session_id, None)
+
+    def lost(self, node: str) -> None:
+        """Forget what a node owned: whether it lives is for the bus to say."""
+        for session_id in [each for each, owner in self._owners.items() if owner == node]:
+            del self._owners[session_id]
+
+    def session_of(self, key: str) -> str | None:
+        """Return the id of the session that a key of the bus stands for, if it is one of these."""
+        return key[len(self._scope) :] if key.startswith(self._scope) else None
+
+    def release(self, session_id: str) -> None:
+        """Give up the claim to a session that is no more."""
+        if session_id in self._mine:
+            self._mine.discard(session_id)
+            self._bus.release(self._scope + session_id)
+
+    def taken(self, session_id: str) -> None:
+        """Note that another node owns a session that was this one's."""
+        self._mine.discard(session_id)
+
+    # -- what has to be asked
+
+    def find(self, exchange: Exchange, session_id: str) -> Deferred[Owner | None]:
+        """Fire with a session's owner, or None; fail with `Overloaded` if that takes too long."""
+        return self._wait(exchange, self._bus.find(self._scope + session_id)).addCallback(
+            self._remember, session_id
+        )
+
+    def claim(self, exchange: Exchange, session_id: str) -> Deferred[Owner]:
+        """Fire with a session's owner: this node, if nobody was."""
+        answer: Deferred[Owner] = Deferred(lambda answer: self._leave(session_id, answer))
+        sharing = self._sharing.get(session_id)
+        if sharing is not None:
+            sharing.append(answer)
+        else:
+            self._sharing[session_id] = [answer]
+            asked = self._bus.claim(self._scope + session_id)
+            self._asked[session_id] = asked
+            asked.addBoth(self._answered, session_id)
+        return self._wait(exchange, answer).addCallback(self._remember, session_id)
+
+    def when_answered(self, session_id: str, call: Callable[[], object]) -> bool:
+        """Call ``call`` when the claim that is under way was answered; return whether one is."""
+        sharing = self._sharing.get(session_id)
+        if sharing is None:
+            return False
+        answer: Deferred[Owner] = Deferred()
+        sharing.append(answer)
+        answer.addBoth(lambda _: call())
+        return True
+
+    def _answered(self, owner: Any, session_id: str) -> None:
+        self._asked.pop(session_id, None)
+        if isinstance(owner, Failure):
+            if not owner.check(CancelledError):
+                _log.failure("a session could not be claimed", owner)
+        elif owner.node == self._bus.node:
+            self._mine.add(session_id)
+        for answer in self._sharing.pop(session_id, []):
+            if isinstance(owner, Failure):
+                answer.errback(Overloaded())
+            else:
+                answer.callback(owner)
+
+    def _leave(self, session_id: str, answer: Any) -> None:
+        sharing = self._sharing.get(session_id, [])
+        if answer in sharing:
+            sharing.remove(answer)
+            if not sharing:
+                del self._sharing[session_id]
+                self._asked.pop(session_id).cancel()
+
+    def _remember(self, owner: Any, session_id: str) -> Any:
+        if owner is not None and owner.alive and owner.node != self._bus.node:
+            if len(self._owners) >= _MOST_OWNERS:
+                self._owners.popitem(last=False)
+            self._owners[session_id] = owner.node
+        return owner
+
+    def _wait(self, exchange: Exchange, answer: Deferred[_T]) -> Deferred[_T]:
+        if answer.called:
+            return answer
+        if self._waiting >= _MOST_WAITING:
+            answer.addErrback(lambda _: None)
+            answer.cancel()
+            raise Overloaded()
+        self._waiting += 1
+        deadline = Deadline(self._reactor, self._patience, answer.cancel)
+        exchange.watch(lost=answer.cancel)
+
+        def done(result: Any) -> Any:
+            self._waiting -= 1
+            deadline.cancel()
+            if isinstance(result, Failure) and result.check(CancelledError):
+                raise Overloaded()
+            return result
+
+        return answer.addBoth(done)

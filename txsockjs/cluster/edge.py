@@ -1,0 +1,262 @@
+"""`Edge`: a request that came to this node, and that the owner of its session answers.
+
+Rules: nothing is written after the end, whoever makes it; the owner is told, once, how much of the
+answer the client's connection took. What the owner says after an end of our own is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Protocol
+
+from twisted.internet.defer import Deferred
+
+from ..actors.interfaces import Reason
+from ..errors import Overloaded
+from ..http.exchange import Exchange, Head
+from ..wire import relay as wire
+from .remote import PIECE, WINDOW
+
+#: The end of a session whose node is gone.
+NODE_GONE: Reason = (1001, "Node gone")
+
+
+class Speaker(Protocol):
+    """Says something in the framing of a transport, where its session can't."""
+
+    def heartbeat(self, started: bool) -> None:
+        """End the answer with a heartbeat, so that the client asks again."""
+
+    def close(self, reason: Reason, started: bool) -> None:
+        """End the answer with a close frame."""
+
+
+class Edge:
+    """One request, its client at this end and the owner of its session at the other.
+
+    ``speaker`` is None for a sender. ``post`` sends a frame to the owner; ``over`` is called at the
+    end. The result fires when the answer is complete, or fails with what is to be answered instead.
+    """
+
+    __slots__ = (
+        *("_body", "_chunk", "_chunk_size", "_credit", "_ending", "_exchange", "_head", "_over"),
+        *("_owed", "_post", "_sent", "_size", "_speaker", "_started", "_stream", "_taken"),
+        *("_unread", "owner", "result"),
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        owner: str,
+        stream: int,
+        speaker: Speaker | None,
+        post: Callable[..., object],
+        over: Callable[[Edge], object],
+    ) -> None:
+        self.owner = owner
+        self.result: Deferred[bool] = Deferred()
+        self._exchange = exchange
+        self._stream = stream
+        self._speaker = speaker
+        self._post = post
+        self._over = over
+        self._body = b""  # of the request
+        self._sent = 0  # bytes of it
+        self._credit = WINDOW  # for it
+        self._head: Head | None = None
+        self._size = wire.STREAM
+        self._started = False
+        self._ending = False
+        self._chunk: list[bytes] = []  # the pieces that came of what is written as one
+        self._chunk_size = 0
+        self._unread = 0  # bytes that were written, and that the connection has not taken yet
+        self._taken = 0  # those that it has
+        self._owed = 0  # those that the owner does not know of
+
+    def begin(self, table: Mapping[str, Any], body: bytes) -> None:
+        """Send the request."""
+        self._body = body
+        self._sent = min(len(body), PIECE)
+        self._credit -= self._sent
+        self._exchange.watch(self._lost, self._drained)
+        self._post(wire.request(self._stream, table, len(body), body[:PIECE]))
+        self._send_body()
+
+    @property
+    def number(self) -> int:
+        """The number of its stream."""
+        return self._stream
+
+    @property
+    def body(self) -> bytes:
+        """The body of the request, as long as nothing was answered."""
+        return self._body
+
+    # -- told by the owner
+
+    def told(self, kind: int, payload: bytes) -> None:
+        """Do what a frame says."""
+        if self._ending:
+            return  # an end of our own is under way
+        if kind == wire.HEAD:
+            self._begin_answer(payload)
+        elif kind == wire.DATA:
+            size, piece = wire.read_number(payload)
+            self._add(piece, size)
+        elif kind == wire.END:
+            if self._head is not None and not self._started:
+                self._start()
+            self._ending = True
+            self._exchange.end(self._done)
+        elif kind == wire.TAKEN:
+            self._credit += wire.read_number(payload)[0]
+            self._send_body()
+        elif kind == wire.ABORT:
+            self._end()
+            self._exchange.abort()
+        elif kind == wire.ABSENT:
+            self._end()
+            self.result.callback(False)
+        else:
+            raise wire.BadFrame(f"its kind is {kind}")
+
+    def _begin_answer(self, payload: bytes) -> None:
+        (status, headers, close), self._size, piece = wire.read_head(payload)
+        self._head = _head(status, headers)
+        if close:
+            self._exchange.close_connection()
+        self._body = b""  # whatever is left of it
+        if self._size != wire.STREAM:
+            self._add(piece, self._size)
+
+    def _add(self, piece: bytes, size: int) -> None:
+        """Add a piece of what is written as one, which has ``size`` bytes."""
+        if piece and len(piece) < size:
+            self._chunk.append(piece)
+            self._chunk_size += len(piece)
+            if self._chunk_size < size:
+                # The room in between is of this node's memory, as that of a chunk always is.
+                self._post(wire.number(wire.CREDIT, self._stream, len(piece)), urgent=True)
+                return
+            owed = len(piece)
+            piece = b"".join(self._chunk)
+            self._chunk.clear()
+            self._chunk_size = 0
+        else:
+            owed = len(piece)
+        self._write(piece, owed)
+
+    def _write(self, data: bytes, owed: int) -> None:
+        exchange = self._exchange
+        self._unread += len(data)
+        self._owed += owed
+        if self._size == wire.STREAM:
+            if not self._started:
+                self._start()
+            exchange.write(data)
+            if exchange.ready:
+                self._drained()
+        else:
+            self._started = self._ending = True
+            assert self._head is not None
+            exchange.answer(self._head, data, self._done)
+
+    def _start(self) -> None:
+        self._started = True
+        assert self._head is not None
+        self._exchange.start(self._head)
+
+    def _send_body(self) -> None:
+        while self._sent < len(self._body) and self._credit > 0:
+            piece = self._body[self._sent : self._sent + PIECE]
+            self._sent += len(piece)
+            self._credit -= len(piece)
+            self._post(wire.frame(wire.BODY, self._stream, piece))
+
+    # -- told by the client's connection
+
+    def _drained(self) -> None:
+        self._taken += self._unread
+        self._unread = 0
+        if self._owed >= PIECE and not self._ending:
+            self._post(wire.number(wire.CREDIT, self._stream, self._owed), urgent=True)
+            self._owed = 0
+
+    def _done(self) -> None:
+        self._taken += self._unread
+        self._end()
+        self._post(wire.told(wire.DONE, self._stream, self._taken), urgent=True)
+        self.result.callback(True)
+
+    def _lost(self) -> None:
+        self._end()
+        # Of what the connection did not take whole, the client may have got a part.
+        taken = self._taken + self._unread
+        self._post(wire.told(wire.LOST, self._stream, taken, False), urgent=True)
+        self.result.callback(True)
+
+    def _gave_up(self) -> None:
+        self._end()
+        taken = self._taken + self._unread
+        self._post(wire.told(wire.LOST, self._stream, taken), urgent=True)
+        self.result.callback(True)
+
+    # -- told by the relay
+
+    def give_up(self) -> None:
+        """End in order, as the owner can't be reached: it may have the session yet."""
+        if self._ending:
+            return  # on its way to the client, which hears it in any case
+        if self._unread:
+            # It is known only at its end whether the client got what it has not taken yet.
+            self._ending = True
+            self._chunk.clear()
+            self._exchange.end(self._gave_up)
+            return
+        self._end()
+        self._post(wire.told(wire.LOST, self._stream, self._taken), urgent=True)
+        if self._speaker is None:
+            self._refuse()
+        else:
+            self._speaker.heartbeat(self._started)
+            self.result.callback(True)
+
+    def owner_lost(self) -> None:
+        """End, as the owner is gone, and the session with it."""
+        if self._ending:
+            return
+        self._chunk.clear()
+        self._end()
+        if self._speaker is None:
+            self._refuse()
+        else:
+            self._speaker.close(NODE_GONE, self._started)
+            self.result.callback(True)
+
+    def _refuse(self) -> None:
+        if self._started:
+            self._exchange.abort()
+            self.result.callback(True)
+        else:
+            self.result.errback(Overloaded())
+
+    def _end(self) -> None:
+        self._exchange.watch(_nothing)
+        self._over(self)
+
+
+def _nothing() -> None:
+    pass
+
+
+_heads: dict[Any, Head] = {}
+
+
+def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> Head:
+    """Return the head of an answer; most are those of answers before."""
+    found = _heads.get((status, headers))
+    if found is None:
+        if len(_heads) >= 256:  # cookies and origins may differ from client to client
+            _heads.clear()
+        found = _heads[status, headers] = Head(status, headers)
+    return found

@@ -1,0 +1,263 @@
+"""`Relay`: the requests of a router's sessions, wherever they come to and wherever a session lives.
+
+The owner of a session is the node that claimed its id, because the first receiver came to it. A
+request for a session that is not here goes to its owner over the bus (`edge`); what comes from
+other nodes is served by the router's own pages (`remote`).
+
+Rules: a session that is here is served without the bus; nobody waits for the bus longer than
+``disconnect_delay``; a request goes to one life of one node and is never sent again to another.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+
+from ..actors.deadlines import Deadline
+from ..errors import NotFound, Overloaded
+from ..http.exchange import Exchange
+from ..wire import relay as wire
+from .bus import Bus
+from .claims import Claims
+from .edge import NODE_GONE, Edge, Speaker
+from .remote import describe
+from .serving import TO_OWNER, Router, Serving
+
+# How often a request looks for the owner anew if the one that it found says that it is not.
+_MOST_TRIES = 3
+# How long, in seconds, a receiver waits for the end of the one before it to reach the client.
+_LEAVING = 5.0
+
+#: Serves a request on this node; the Deferred fails with what is to be answered instead.
+Here = Callable[[], "Deferred[None] | None"]
+
+
+class Relay:
+    """What connects a router with those at the same prefix of other nodes."""
+
+    def __init__(self, router: Router, bus: Bus) -> None:
+        self._router = router
+        self._bus = bus
+        self._port = f"relay {router.prefix}"
+        self._patience = router.settings.disconnect_delay
+        scope = f"session {router.prefix} "
+        self._claims = Claims(bus, router.reactor, scope, self._patience)
+        self._numbers = itertools.count()
+        self._edges: dict[int, Edge] = {}
+        self._serving = Serving(router, self._claims, bus.counters, self._post)
+        self._giving_up: Deadline | None = None  # while the bus is away
+        self._back_since: float | None = None
+        bus.listen(self._port, self)
+
+    # -- asked by the transports
+
+    def must_wait(self, session: Any) -> bool:
+        """Tell whether a request for a session that is here can't be served at once."""
+        return not self._bus.settled or session.receiver_is_leaving
+
+    async def attach(
+        self, exchange: Exchange, session_id: str, name: str, speaker: Speaker, here: Here
+    ) -> None:
+        """Serve a receiver's request by ``here()``, or by the session's owner.
+
+        ``name`` is the last segment of its URL. Raises what is to be answered instead.
+        """
+        await self._settled(exchange)
+        session = self._router.sessions.get(session_id)
+        if session is not None or exchange.is_relayed:
+            if session is not None and session.receiver_is_leaving:
+                # Its client has the end of the answer before, or will never have it.
+                await self._until(exchange, session.when_left, _LEAVING)
+            await _done(here())
+            return
+        body = None
+        for _ in range(_MOST_TRIES):
+            node = self._claims.known(session_id)
+            if node is None:
+                owner = await self._owner(exchange, session_id)
+                if owner.node == self._bus.node:
+                    try:
+                        await _done(here())
+                    finally:
+                        if self._router.sessions.get(session_id) is None:
+                            self._claims.release(session_id)
+                    return
+                if not owner.alive:
+                    speaker.close(NODE_GONE, started=False)
+                    return
+                node = owner.node
+            exchange.set_peer_timeout(self._router.settings.peer_timeout)
+            body = exchange.take_body() if body is None else body
+            if await self._relayed(exchange, session_id, name, node, speaker, body):
+                return
+        raise Overloaded()
+
+    async def send(self, exchange: Exchange, session_id: str, name: str, here: Here) -> None:
+        """Serve a sender's request by ``here()``, or by the session's owner."""
+        await self._settled(exchange)
+        if self._router.sessions.get(session_id) is not None or exchange.is_relayed:
+            await _done(here())
+            return
+        body = None
+        for _ in range(_MOST_TRIES):
+            node = self._claims.known(session_id)
+            if node is None:
+                owner = await self._claims.find(exchange, session_id)
+                if owner is None or not owner.alive or owner.node == self._bus.node:
+                    raise NotFound()
+                node = owner.node
+            body = exchange.take_body() if body is None else body
+            if await self._relayed(exchange, session_id, name, node, None, body):
+                return
+        raise NotFound()
+
+    async def _owner(self, exchange: Exchange, session_id: str) -> Any:
+        try:
+            self._router.admit()
+        except Overloaded:
+            # What can't begin here may be elsewhere.
+            owner = await self._claims.find(exchange, session_id)
+            if owner is None or owner.node == self._bus.node:
+                raise
+            return owner
+        return await self._claims.claim(exchange, session_id)
+
+    def _relayed(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        node: str,
+        speaker: Speaker | None,
+        body: bytes,
+    ) -> Deferred[bool]:
+        """Fire with whether the owner answered; false if the session is not there."""
+        number = next(self._numbers)
+        edge = Edge(
+            exchange, node, number, speaker, partial(self._post, node), partial(self._over, number)
+        )
+        self._edges[number] = edge
+        self._bus.counters["requests_relayed"] += 1
+        edge.begin(describe(exchange, name, session_id), body)
+
+        def look(found: bool) -> bool:
+            if not found:
+                self._claims.mistaken(session_id)
+            return found
+
+        return edge.result.addCallback(look)
+
+    def _over(self, number: int, edge: Edge) -> None:
+        del self._edges[number]
+
+    def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
+        self._bus.send(node, self._port, frame, urgent)
+
+    # -- waiting
+
+    async def _settled(self, exchange: Exchange) -> None:
+        """Wait until it is known whether this node's claims hold."""
+        if not self._bus.settled:
+            waiting: Deferred[None] = Deferred()
+            self._bus.when_settled(lambda: waiting.called or waiting.callback(None))
+            patience = self._router.settings.disconnect_delay
+            await self._bounded(exchange, waiting, patience)
+
+    async def _left(self, exchange: Exchange, session: Any) -> None:
+        """Wait until the client has the end of the answer before, or is known not to."""
+        waiting: Deferred[None] = Deferred()
+        session.when_left(lambda: waiting.called or waiting.callback(None))
+        await self._bounded(exchange, waiting, _LEAVING)
+
+    async def _bounded(self, exchange: Exchange, waiting: Deferred[None], seconds: float) -> None:
+        def stop() -> None:
+            if not waiting.called:
+                waiting.callback(None)
+
+        deadline = Deadline(self._router.reactor, seconds, stop)
+        exchange.watch(lost=stop)
+        await waiting
+        deadline.cancel()
+        if exchange.ended:
+            raise NotFound()  # nobody hears it
+
+    # -- told by the router
+
+    def forget(self, session_id: str) -> None:
+        """Note that a session is no more."""
+        self._claims.release(session_id)
+
+    @property
+    def may_expire(self) -> bool:
+        """Whether sessions may end for want of a receiver: not while some can't come."""
+        if not self._bus.connected:
+            return not self._bus.reached
+        if self._back_since is not None:
+            passed = self._router.reactor.seconds() - self._back_since
+            if passed < self._patience:
+                return False
+            self._back_since = None
+        return True
+
+    # -- told by the bus
+
+    def received(self, node: str, data: bytes) -> None:
+        """Take a frame of another node."""
+        try:
+            kind, number, payload = wire.split(data)
+            if kind in TO_OWNER:
+                self._serving.told(node, kind, number, payload)
+            else:
+                self._told(node, kind, number, payload)
+        except wire.BadFrame:
+            self._bus.counters["frames_invalid"] += 1
+
+    def lost(self, node: str) -> None:
+        """End what another node had to do with."""
+        self._claims.lost(node)
+        for edge in [edge for edge in self._edges.values() if edge.owner == node]:
+            edge.owner_lost()
+        self._serving.lost(node)
+
+    def away(self) -> None:
+        """Wait for the bus, for a while."""
+        self._back_since = None
+        if self._giving_up is None:
+            self._giving_up = Deadline(self._router.reactor, self._patience, self._give_up)
+
+    def back(self) -> None:
+        """Go on."""
+        self._back_since = self._router.reactor.seconds()
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+    def taken(self, key: str) -> None:
+        """End a session that another node claimed meanwhile."""
+        session_id = self._claims.session_of(key)
+        if session_id is not None:
+            self._claims.taken(session_id)
+            session = self._router.sessions.get(session_id)
+            if session is not None:
+                session.close(*NODE_GONE)
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        for edge in list(self._edges.values()):
+            edge.give_up()
+
+    def _told(self, node: str, kind: int, number: int, payload: bytes) -> None:
+        edge = self._edges.get(number)
+        if edge is not None and edge.owner == node:
+            edge.told(kind, payload)
+        elif kind in (wire.HEAD, wire.DATA):
+            # It was ended here meanwhile, of which the owner may not have heard.
+            self._post(node, wire.told(wire.LOST, number, 0), urgent=True)
+
+
+async def _done(later: Deferred[None] | None) -> None:
+    if later is not None:
+        await later

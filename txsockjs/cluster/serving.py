@@ -1,0 +1,129 @@
+"""`Serving`: what this node serves for other nodes, which are the edges of its sessions' requests.
+
+Rules: a request is served once its body is here, by the page that would have served it had it come
+to this node; a node whose session it is not says so, rather than 404.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Callable, Protocol
+
+from ..actors.registry import SessionContainer
+from ..http.page import Page
+from ..settings import Settings
+from ..wire import relay as wire
+from .claims import Claims
+from .remote import RemoteExchange
+
+#: The frames that an edge sends.
+TO_OWNER = frozenset((wire.REQUEST, wire.BODY, wire.CREDIT, wire.LOST, wire.DONE))
+
+#: A stream: the node at its edge, and its number there.
+Key = tuple[str, int]
+
+
+class Router(Protocol):
+    """What the relay needs from its router."""
+
+    prefix: str
+    settings: Settings
+    reactor: Any
+    sessions: SessionContainer
+    pages: Mapping[str, Page]
+
+    def admit(self) -> None:
+        """Raise `Overloaded` if there may be no new session."""
+
+
+class Serving:
+    """The requests that are under way for other nodes; ``post`` sends a frame to one."""
+
+    def __init__(
+        self,
+        router: Router,
+        claims: Claims,
+        counters: Counter[str],
+        post: Callable[..., object],
+    ) -> None:
+        self._router = router
+        self._claims = claims
+        self._counters = counters
+        self._post = post
+        self._remotes: dict[Key, RemoteExchange] = {}
+        self._collecting: set[RemoteExchange] = set()  # those whose body is not all here
+        self._last_number: dict[str, int] = {}  # of the requests of each node
+        self._ended_early: set[Key] = set()  # requests that were lost before they came
+
+    def told(self, node: str, kind: int, number: int, payload: bytes) -> None:
+        """Take a frame of an edge."""
+        key = (node, number)
+        if kind == wire.REQUEST:
+            self._begin(key, payload)
+            return
+        remote = self._remotes.get(key)
+        if remote is None:
+            # What is urgent may overtake a request that waits for the window.
+            if kind == wire.LOST and number > self._last_number.get(node, -1):
+                self._ended_early.add(key)
+        elif kind == wire.BODY:
+            if remote in self._collecting:
+                self._add(key, remote, payload)
+        elif kind == wire.CREDIT:
+            remote.credited(wire.read_number(payload)[0])
+        else:
+            taken, in_order = wire.read_told(payload)
+            del self._remotes[key]
+            self._collecting.discard(remote)
+            if kind == wire.DONE:
+                remote.done()
+            else:
+                remote.untaken(taken, in_order)
+
+    def lost(self, node: str) -> None:
+        """Cut what a node is the edge of."""
+        for key in [key for key in self._remotes if key[0] == node]:
+            remote = self._remotes.pop(key)
+            self._collecting.discard(remote)
+            remote.lost()
+        self._last_number.pop(node, None)
+        self._ended_early = {key for key in self._ended_early if key[0] != node}
+
+    def _begin(self, key: Key, payload: bytes) -> None:
+        node, number = key
+        self._last_number[node] = number
+        if key in self._ended_early:
+            self._ended_early.discard(key)
+            return
+        table, size, body = wire.read_request(payload)
+        remote = RemoteExchange(number, table, size, partial(self._post, node))
+        if remote.name not in self._router.pages:
+            raise wire.BadFrame(f"there is no page {remote.name!r}")
+        self._remotes[key] = remote
+        if size > self._router.settings.max_body_size:
+            self._serve(key, remote)  # what is wrong with it is known already
+        else:
+            self._collecting.add(remote)
+            self._add(key, remote, body)
+
+    def _add(self, key: Key, remote: RemoteExchange, piece: bytes) -> None:
+        if remote.add(piece):
+            self._post(key[0], wire.number(wire.TAKEN, key[1], len(piece)), urgent=True)
+        else:
+            self._collecting.discard(remote)
+            self._serve(key, remote)
+
+    def _serve(self, key: Key, remote: RemoteExchange) -> None:
+        if self._remotes.get(key) is not remote:
+            return  # it ended while it waited
+        session_id = remote.session_id
+        if self._router.sessions.get(session_id) is None and session_id not in self._claims:
+            # The edge may have heard of the claim before this node did.
+            if not self._claims.when_answered(session_id, partial(self._serve, key, remote)):
+                del self._remotes[key]
+                self._post(key[0], wire.frame(wire.ABSENT, key[1]), urgent=True)
+            return
+        self._counters["requests_served"] += 1
+        self._router.pages[remote.name].serve(remote, session_id)

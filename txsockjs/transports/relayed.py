@@ -1,0 +1,114 @@
+"""`RelayedReceiver`: an HTTP receiver whose client is connected to another node; `LastWord`.
+
+Rules: what a relayed response carries is kept until the client is known to have taken it. If it
+took none, all of it goes back to the session, and so does what follows an end in order; if it was
+cut in the middle, the session ends as at any cut response.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ..actors.interfaces import Reason
+from ..actors.session import BaseSession
+from ..actors.states import GONE, RETURNED, UNOPENED
+from ..actors.interfaces import INTERRUPTED
+from ..cluster.remote import RemoteExchange
+from ..http.exchange import Exchange
+from ..settings import Settings
+from ..wire.proto import HEARTBEAT_FRAME, disconnect
+from .receiver import Framing, HTTPReceiver
+
+
+class RelayedReceiver(HTTPReceiver):
+    """A receiver over a `RemoteExchange`."""
+
+    __slots__ = ("_carried", "_when_left")
+    _exchange: RemoteExchange
+
+    def __init__(
+        self, exchange: RemoteExchange, framing: Framing, settings: Settings, opening: bool
+    ) -> None:
+        super().__init__(exchange, framing, settings, opening)
+        # Where in the body each frame begins, and its messages; None is the open frame.
+        self._carried: list[tuple[int, list[Any] | None]] = []
+        self._when_left: list[Callable[[], object]] = []
+
+    def attach(self, session: BaseSession) -> None:
+        """Carry the frames of ``session`` from now on."""
+        self._exchange.when_untaken(self._untaken)
+        super().attach(session)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the end of the answer is on its way to the client."""
+        return self._exchange.leaving
+
+    def when_left(self, call: Callable[[], object]) -> None:
+        """Call ``call`` when the client took the end of the answer, or is gone."""
+        self._when_left.append(call)
+
+    def opened(self) -> None:
+        """Write the open frame."""
+        self._carried.append((self._exchange.written, None))
+        super().opened()
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Write one frame with these messages."""
+        self._carried.append((self._exchange.written, messages))
+        super().deliver(messages)
+
+    def _full(self) -> None:
+        super()._full()
+        self._left_now()
+
+    def _lost(self) -> None:
+        super()._lost()
+        self._left_now()
+
+    def _untaken(self, taken: int, in_order: bool) -> None:
+        """React to the end of the client's connection after so many bytes of the body."""
+        self.ready = False
+        back = [messages for start, messages in self._carried if start >= taken]
+        if taken and not in_order:
+            self._session.tell(GONE, self, INTERRUPTED)
+        else:
+            event = UNOPENED if None in back else RETURNED
+            messages = [message for batch in back if batch is not None for message in batch]
+            self._session.tell(event, self, messages)
+        self._left_now()
+
+    def _left_now(self) -> None:
+        calls, self._when_left = self._when_left, []
+        for call in calls:
+            call()
+
+
+class LastWord:
+    """What the edge of a receiver's request says by itself, when the owner can't be heard."""
+
+    def __init__(self, exchange: Exchange, framing: Framing, settings: Settings) -> None:
+        self._exchange = exchange
+        self._framing = framing
+        self._settings = settings
+
+    def heartbeat(self, started: bool) -> None:
+        """End the answer with a heartbeat, so that the client asks again."""
+        self._say(HEARTBEAT_FRAME, started)
+
+    def close(self, reason: Reason, started: bool) -> None:
+        """End the answer with a close frame."""
+        self._say(disconnect(*reason).encode("utf-8"), started)
+
+    def _say(self, frame: bytes, started: bool) -> None:
+        exchange, framing = self._exchange, self._framing
+        data = framing.wrap(frame)
+        if not started:
+            head = framing.heads.of(exchange, self._settings)
+            if not framing.streaming:
+                exchange.answer(head, data)
+                return
+            exchange.start(head)
+            exchange.write(framing.prelude)
+        exchange.write(data)
+        exchange.end()
