@@ -42,7 +42,11 @@ WITHOUT_TESTS = {
     "actors.scheduler",
     "actors.waiting",
     "cluster.bus",
+    "cluster.claims",
+    "cluster.edge",
     "cluster.memory",
+    "cluster.remote",
+    "cluster.serving",
     "errors",
     "http.addresses",
     "http.exchange",
@@ -67,11 +71,13 @@ WITHOUT_TESTS = {
     "tornado.stats",
     "tornado.transports.base",
     "transports.channel",
+    "transports.relayed",
     "transports.urls",
     "transports.websocket.reader",
     "transports.websocket.states",
     "utils",
     "wire.limits",
+    "wire.relay",
 }
 
 

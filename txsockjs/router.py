@@ -30,6 +30,7 @@ from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
 from .actors.states import LEAVE
 from .cluster.bus import Bus
+from .cluster.relay import Relay
 from .errors import Overloaded, SettingsError
 from .http.page import Page
 from .http.prefix import check_prefix
@@ -82,7 +83,7 @@ class SockJSRouter:
         self.starter = Starter(self.settings.session_check_interval)
         # Looked up anew each time: the program may choose monotonic time after this.
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
-        self.sessions = SessionContainer(clock, self._check_gone)
+        self.sessions = SessionContainer(clock, self._check_gone, self._forget)
         self.closing = False
         self._full = Seldom(reactor.seconds, self._tell_full)
         self.refused_origins: set[str | None] = set()
@@ -97,8 +98,9 @@ class SockJSRouter:
         self._gone: list[Deferred[None]] = []
         self._sweep = Sweep(reactor, self._expire)
         self.bus: Bus | None = None
+        self.relay: Relay | None = None
         if bus is not None:
-            self.join(bus)
+            self.join_bus(bus)
 
     def __repr__(self) -> str:
         return f"<SockJSRouter {self._connection.__name__} at {self.prefix or '/'}>"
@@ -116,7 +118,7 @@ class SockJSRouter:
                 _apply(app, self.prefix, url)
         return app
 
-    def join(self, bus: Bus) -> None:
+    def join_bus(self, bus: Bus) -> None:
         """Connect with the routers at the same prefix of the other nodes of a bus.
 
         Raises `SettingsError` if this router is on another bus, or another one at its prefix is on
@@ -124,6 +126,10 @@ class SockJSRouter:
         """
         if self.bus is not None:
             raise SettingsError(f"{self!r} is on a bus already")
+        try:
+            self.relay = Relay(self, bus)
+        except ValueError:
+            raise SettingsError(f"another router is on this bus at {self.prefix or '/'}") from None
         self.bus = bus
 
     # -- what applications ask
@@ -191,10 +197,15 @@ class SockJSRouter:
 
     def _expire(self, until: float) -> None:
         self.starter.sweep()
-        self.sessions.expire(until)
+        if self.relay is None or self.relay.may_expire:
+            self.sessions.expire(until)
         self._full.flush()
         if not self.sessions and self.stats.idle:
             self._stop()
+
+    def _forget(self, session_id: str) -> None:
+        if self.relay is not None:
+            self.relay.forget(session_id)
 
     def _stop(self) -> None:
         self.stats.stop()

@@ -76,7 +76,7 @@ class SockJSService(Service):
                 raise SettingsError("static files need the root, and a router is mounted there")
             root.mount(router.prefix, router.resource())
             if bus is not None and router.bus is None:
-                router.join(bus)
+                router.join_bus(bus)
         self.buses = [bus for bus in {router.bus for router in self.routers} if bus is not None]
         self.site = SockJSSite(root, self.routers, reactor=reactor)
         self.ports = Ports(reactor, _listed(endpoint))

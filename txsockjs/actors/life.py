@@ -102,12 +102,6 @@ class Life(Outbox):
         else:
             self.handle(ATTACH, receiver)
 
-    def do_open_again(self, receiver: Receiver) -> None:
-        """Tell the client that the session is open, which it has not heard."""
-        self._receiver = receiver
-        receiver.opened()
-        self._changed()
-
     def do_take_back(self, receiver: Receiver, messages: list[Any]) -> None:
         """Detach the receiver, and queue again what it did not bring to the client."""
         self._pending[:0] = messages

@@ -78,6 +78,12 @@ class Outbox:
 
     # -- sending
 
+    def do_open_again(self, receiver: Receiver) -> None:
+        """Tell the client that the session is open, which it has not heard."""
+        self._receiver = receiver
+        receiver.opened()
+        self._changed()
+
     def send(self, message: Sendable) -> None:
         """Queue a message for the client; it goes out when the turn ends."""
         scheduler = self.server.scheduler

@@ -17,13 +17,20 @@ Clock = Callable[[], float]
 
 
 class SessionContainer:
-    """Sessions by id, the expired ones found by a heap; calls ``emptied`` after the last one."""
+    """Sessions by id, the expired ones found by a heap.
+
+    Calls ``removed`` with the id of each that goes, and ``emptied`` after the last one.
+    """
 
     def __init__(
-        self, clock: Clock = time.monotonic, emptied: Callable[[], object] | None = None
+        self,
+        clock: Clock = time.monotonic,
+        emptied: Callable[[], object] | None = None,
+        removed: Callable[[str], object] | None = None,
     ) -> None:
         self._clock = clock
         self._emptied = emptied
+        self._removed = removed
         self._sessions: dict[str, Any] = {}
         self._heap: list[tuple[float, int, Any]] = []
         self._sequence = itertools.count()
@@ -50,7 +57,7 @@ class SessionContainer:
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.on_delete(True)
-            self._tell_if_empty()
+            self._tell(session_id)
 
     def expire(self, current_time: float | None = None) -> None:
         """Remove the sessions whose time has come and call their ``on_delete(False)``."""
@@ -63,11 +70,13 @@ class SessionContainer:
             if date is not None and date <= now:
                 del self._sessions[session.session_id]
                 session.on_delete(False)
-                self._tell_if_empty()
+                self._tell(session.session_id)
             else:
                 self._push(session, now)
 
-    def _tell_if_empty(self) -> None:
+    def _tell(self, session_id: str) -> None:
+        if self._removed is not None:
+            self._removed(session_id)
         if self._emptied is not None and not self._sessions:
             self._emptied()
 

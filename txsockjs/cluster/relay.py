@@ -161,28 +161,25 @@ class Relay:
     async def _settled(self, exchange: Exchange) -> None:
         """Wait until it is known whether this node's claims hold."""
         if not self._bus.settled:
-            waiting: Deferred[None] = Deferred()
-            self._bus.when_settled(lambda: waiting.called or waiting.callback(None))
-            patience = self._router.settings.disconnect_delay
-            await self._bounded(exchange, waiting, patience)
+            await self._until(exchange, self._bus.when_settled, self._patience)
 
-    async def _left(self, exchange: Exchange, session: Any) -> None:
-        """Wait until the client has the end of the answer before, or is known not to."""
+    async def _until(
+        self, exchange: Exchange, ask: Callable[[Callable[[], None]], object], seconds: float
+    ) -> None:
+        """Wait until what ``ask`` is given is called, ``seconds`` passed, or the client left."""
         waiting: Deferred[None] = Deferred()
-        session.when_left(lambda: waiting.called or waiting.callback(None))
-        await self._bounded(exchange, waiting, _LEAVING)
 
-    async def _bounded(self, exchange: Exchange, waiting: Deferred[None], seconds: float) -> None:
-        def stop() -> None:
+        def go_on() -> None:
             if not waiting.called:
                 waiting.callback(None)
 
-        deadline = Deadline(self._router.reactor, seconds, stop)
-        exchange.watch(lost=stop)
+        ask(go_on)
+        deadline = Deadline(self._router.reactor, seconds, go_on)
+        exchange.watch(lost=go_on)
         await waiting
         deadline.cancel()
         if exchange.ended:
-            raise NotFound()  # nobody hears it
+            raise NotFound()  # which nobody hears
 
     # -- told by the router
 

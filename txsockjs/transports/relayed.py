@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ..actors.interfaces import Reason
+from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
 from ..actors.states import GONE, RETURNED, UNOPENED
-from ..actors.interfaces import INTERRUPTED
 from ..cluster.remote import RemoteExchange
 from ..http.exchange import Exchange
 from ..settings import Settings
