@@ -240,7 +240,7 @@ def test_an_owner_that_dies_is_told_of_to_whoever_waits_and_whoever_comes() -> N
     assert answer(cluster.say(2, "x"))[0] == 404
     assert answer(waiting) == (0, b"")
     cluster.advance(LEASE + 3 * MEMORY, 0.5)
-    assert not any(key.endswith("abc") for key in cluster.network.claims)
+    assert cluster.network.owner("session /chat abc") is None
     cluster.settle()
 
 
@@ -480,7 +480,7 @@ class Client:
             self._sender = self._ask("xhr_send", json.dumps([f"{self.sent}"]).encode())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
@@ -491,7 +491,8 @@ def test_whatever_happens_each_client_hears_all_in_order_or_is_told_the_end(
     seed: int, loss: float, outages: bool, deaths: bool
 ) -> None:
     dice = random.Random(seed)
-    cluster = Cluster(3, delay=dice.choice((0.0, 0.001, 0.02)))
+    # No session's time is over because packets are lost again and again.
+    cluster = Cluster(3, delay=dice.choice((0.0, 0.001, 0.02)), disconnect_delay=30.0)
     cluster.network.fault = lambda: (
         0 if dice.random() < loss else 2 if dice.random() < loss / 2 else 1
     )
