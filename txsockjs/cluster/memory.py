@@ -24,9 +24,11 @@ class MemoryNetwork:
     it is set; ``publication_lost`` is asked for each publication to each node.
     """
 
-    def __init__(self, clock: Any, delay: float = 0.0) -> None:
+    def __init__(
+        self, clock: Any, delay: float = 0.0, lease: float = LEASE, renewal: float = RENEWAL
+    ) -> None:
         self.clock = clock
-        self.delay = delay
+        self.delay, self.lease, self.renewal = delay, lease, renewal
         self.leases: dict[str, float] = {}
         self.claims: dict[str, tuple[str, float]] = {}
         self.reachable: dict[str, MemoryBus] = {}
@@ -69,7 +71,7 @@ class MemoryNetwork:
     def renew(self, node: str) -> frozenset[str]:
         """Renew a lease, and return the nodes that live."""
         now = self.clock.seconds()
-        self.leases[node] = now + LEASE
+        self.leases[node] = now + self.lease
         for other, end in list(self.leases.items()):
             if end <= now:
                 del self.leases[other]
@@ -169,7 +171,7 @@ class MemoryBus(Bus):
             return
         first, self.reached, self.connected = not self.reached, True, True
         self.subscribed.update(self.subscriptions)
-        self.settled = False
+        self.settled = not self._claimed
         self._renew()
         self.links.resend()
         waiting, self._waiting = self._waiting, []
@@ -188,7 +190,7 @@ class MemoryBus(Bus):
         """Say that this node lives, and see who else does."""
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
-        self._tick = self.network.clock.callLater(RENEWAL, self._renew)
+        self._tick = self.network.clock.callLater(self.network.renewal, self._renew)
         if not self.connected:
             return
         before, self._alive = self._alive, self.network.renew(self.node)
