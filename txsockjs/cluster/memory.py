@@ -72,9 +72,7 @@ class MemoryNetwork:
         """Renew a lease, and return the nodes that live."""
         now = self.clock.seconds()
         self.leases[node] = now + self.lease
-        for other, end in list(self.leases.items()):
-            if end <= now:
-                del self.leases[other]
+        self.leases = {other: end for other, end in self.leases.items() if end > now}
         return frozenset(self.leases)
 
     def owner(self, key: str) -> Owner | None:
