@@ -18,6 +18,9 @@ from collections import Counter
 from typing import Callable, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+_log = Logger()
 
 #: Receives a publication.
 Subscriber = Callable[[bytes], object]
@@ -100,6 +103,36 @@ class Bus(ABC):
             call()
         else:
             self._held.append(call)
+
+    # -- for implementations; what a listener raises is logged and goes no further
+
+    def deliver(self, node: str, port: str, data: bytes) -> None:
+        """Pass a message to the listener on its port."""
+        listener = self.listeners.get(port)
+        if listener is None:
+            self.counters["messages_unwanted"] += 1
+            return
+        try:
+            listener.received(node, data)
+        except BaseException:  # noqa: BLE001
+            _log.failure("a message of {node} could not be handled", node=node)
+
+    def tell(self, what: str, *arguments: str) -> None:
+        """Call a method of every listener."""
+        for listener in list(self.listeners.values()):
+            try:
+                getattr(listener, what)(*arguments)
+            except BaseException:  # noqa: BLE001
+                _log.failure("{listener!r} failed at {what}", listener=listener, what=what)
+
+    def deliver_publication(self, channel: str, data: bytes) -> None:
+        """Pass a publication to who subscribes."""
+        subscriber = self.subscriptions.get(channel)
+        if subscriber is not None:
+            try:
+                subscriber(data)
+            except BaseException:  # noqa: BLE001
+                _log.failure("a publication to {channel} could not be handled", channel=channel)
 
     # -- the life of a node
 

@@ -1,7 +1,7 @@
 """`Links`: the links of a node to all others, for buses whose carrier may lose packets.
 
 Rules: a link is made when it is first needed and kept as long as the node, because its numbers must
-go on; what a listener raises is logged and goes no further.
+go on.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from twisted.logger import Logger
-
 from .bus import Bus
 from .link import Link
-
-_log = Logger()
 
 
 class Links:
@@ -46,7 +42,7 @@ class Links:
         link = self._links.get(node)
         if link is not None:
             link.reset()
-        self._tell(node)
+        self._bus.tell("lost", node)
 
     def resend(self) -> None:
         """Send again what was not acknowledged, as the carrier was away."""
@@ -65,25 +61,12 @@ class Links:
                 self._clock,
                 lambda packet: self._post(node, packet),
                 lambda message: self._received(node, message),
-                lambda: self._tell(node),
+                lambda: self._bus.tell("lost", node),
                 self._bus.counters,
             )
         return link
 
-    def _tell(self, node: str) -> None:
-        for listener in list(self._bus.listeners.values()):
-            try:
-                listener.lost(node)
-            except BaseException:  # noqa: BLE001
-                _log.failure("what became of {node} could not be told", node=node)
-
     def _received(self, node: str, message: bytes) -> None:
         size = message[0] if message else 0
-        listener = self._bus.listeners.get(message[1 : 1 + size].decode("utf-8", "replace"))
-        if listener is None:
-            self._bus.counters["messages_unwanted"] += 1
-            return
-        try:
-            listener.received(node, message[1 + size :])
-        except BaseException:  # noqa: BLE001
-            _log.failure("a message of {node} could not be handled", node=node)
+        port = message[1 : 1 + size].decode("utf-8", "replace")
+        self._bus.deliver(node, port, message[1 + size :])

@@ -106,7 +106,7 @@ class MemoryNetwork:
         """Carry a publication to all that subscribe."""
         for bus in list(self.reachable.values()):
             if bus.node != sender and channel in bus.subscribed and not self.publication_lost():
-                self.clock.callLater(self.delay, bus.take_publication, channel, data)
+                self.clock.callLater(self.delay, bus.deliver_publication, channel, data)
 
 
 class MemoryBus(Bus):
@@ -160,8 +160,7 @@ class MemoryBus(Bus):
         if self.connected:
             self.connected = False
             self.subscribed.clear()
-            for listener in list(self.listeners.values()):
-                listener.away()
+            self.tell("away")
 
     def reconnect(self) -> None:
         """Notice that it can."""
@@ -179,8 +178,7 @@ class MemoryBus(Bus):
             self.network.spread(self.node, *self._publications.popleft())
         self._later(self._settle)
         if not first:
-            for listener in list(self.listeners.values()):
-                listener.back()
+            self.tell("back")
         elif self._started is not None:
             self._started.callback(None)
 
@@ -200,8 +198,7 @@ class MemoryBus(Bus):
         for key in list(self._claimed):
             if self.network.claim(key, self.node).node != self.node:
                 self._claimed.discard(key)
-                for listener in list(self.listeners.values()):
-                    listener.taken(key)
+                self.tell("taken", key)
         self.settled = True
 
     # -- who owns what
@@ -275,12 +272,6 @@ class MemoryBus(Bus):
             self.counters["publications_dropped"] += 1
         else:
             self._publications.append((channel, data))
-
-    def take_publication(self, channel: str, data: bytes) -> None:
-        """Pass a publication on."""
-        subscriber = self.subscriptions.get(channel)
-        if subscriber is not None and not self._stopped:
-            subscriber(data)
 
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
         """Receive the publications of others."""
