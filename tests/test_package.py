@@ -44,6 +44,7 @@ WITHOUT_TESTS = {
     "cluster.bus",
     "cluster.claims",
     "cluster.edge",
+    "cluster.local",
     "cluster.memory",
     "cluster.remote",
     "cluster.serving",

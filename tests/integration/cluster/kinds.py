@@ -6,11 +6,17 @@ without a word. ``cut`` and ``heal`` keep a node from its broker; None where the
 
 from __future__ import annotations
 
+import shutil
+import socket
+import tempfile
 from typing import Any, Callable
 
 from twisted.internet import reactor
+from twisted.internet.protocol import Factory
 
 from txsockjs.cluster.bus import Bus
+from txsockjs.cluster.directory import Directory
+from txsockjs.cluster.local import LocalBus
 from txsockjs.cluster.memory import MemoryBus, MemoryNetwork
 
 
@@ -61,7 +67,39 @@ class Memory(Kind):
             bus.stop()
 
 
+class Local(Kind):
+    can_be_cut = False
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="sockjs-")
+        self.directory = Directory(reactor)  # type: ignore[arg-type]
+        self.buses: list[LocalBus] = []
+
+    async def make(self) -> Bus:
+        ours, theirs = socket.socketpair()
+        factory = Factory.forProtocol(self.directory.member)  # type: ignore[arg-type]
+        reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)  # type: ignore[attr-defined]
+        ours.close()
+        bus = LocalBus(reactor, theirs.detach(), self.folder)
+        self.buses.append(bus)
+        return bus
+
+    async def kill(self, bus: Any) -> None:
+        bus._stopped = True
+        bus._control.transport.abortConnection()
+        for peer in bus._peers.values():
+            peer.transport.abortConnection()
+        await bus._port.stopListening()
+
+    async def end(self) -> None:
+        for bus in self.buses:
+            if bus.reached:
+                await bus.stop()
+        self.directory.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 #: By name. A kind that needs a program which is not here is made by `needed`.
-KINDS: dict[str, Callable[[], Kind]] = {"memory": Memory}
+KINDS: dict[str, Callable[[], Kind]] = {"memory": Memory, "local": Local}
 
 __all__ = ["KINDS", "Kind", "Memory"]
