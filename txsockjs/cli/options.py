@@ -26,7 +26,8 @@ from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
 from .mount import Mount, find_app
-from .plan import Plan
+from .plan import Plan, count_workers
+from .workers.sockets import check as check_endpoint
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 
@@ -81,6 +82,12 @@ class Options(usage.Options):
             None,
             "Encoding of what an endpoint: sends that is not UTF-8, or replace. [default: none]",
         ],
+        [
+            "workers",
+            "w",
+            None,
+            "How many processes serve, or auto: one for each CPU that may be used. [default: 1]",
+        ],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
         *(
             [name, None, None, f"{field.metadata['help']} [default: {_in_words(field.default)}]"]
@@ -110,7 +117,11 @@ class Options(usage.Options):
         super().opt_version()
 
     def parseOptions(self, options: list[str] | None = None) -> None:
-        """Parse a command line; under twistd, an error ends the process with one line."""
+        """Parse a command line; under twistd, an error ends the process with one line.
+
+        ``arguments`` is the command line, for workers to parse again.
+        """
+        self.arguments = sys.argv[1:] if options is None else list(options)
         try:
             super().parseOptions(options)
         except (usage.UsageError, SettingsError) as error:
@@ -152,6 +163,11 @@ class Options(usage.Options):
             raise usage.UsageError("--static serves files beside an application, and there is none")
         if self["fallback-encoding"] is not None:
             _read_as(plan.mounts, self["fallback-encoding"])
+        if self["workers"] is not None:
+            plan.workers = count_workers(self["workers"])
+        if plan.workers > 1:
+            for endpoint in plan.listen:
+                check_endpoint(endpoint)
         given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
         plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
         self.plan = plan

@@ -4,6 +4,7 @@
 
     listen = ["tcp:8080", "unix:/run/sockjs.sock"]
     static = "public"
+    workers = 4
 
     [settings]
     heartbeat_delay = 20
@@ -30,15 +31,16 @@ import difflib
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from .._kinds import SECONDS, Unfit
+from .._kinds import COUNT, SECONDS, Unfit
 from ..actors.connection import SockJSConnection
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
 from ..protocols.connection import checked_encoding
 from ..protocols.gateway import Upstream
 from ..settings import Settings
+from .cpus import usable_cpus
 from .mount import Mount, find_app
 
 if sys.version_info >= (3, 11):
@@ -53,13 +55,15 @@ _T = TypeVar("_T")
 class Plan:
     """Where to listen, what to mount, and the settings that hold for every mount.
 
-    ``static`` is the directory whose files are served beside the mounts, or None.
+    ``static`` is the directory whose files are served beside the mounts, or None; ``workers`` is
+    how many processes serve.
     """
 
     listen: list[str] = field(default_factory=list)
     static: str | None = None
     settings: dict[str, object] = field(default_factory=dict)
     mounts: list[Mount] = field(default_factory=list)
+    workers: int = 1
 
     def override(self, settings: dict[str, object]) -> None:
         """Set these settings for every mount, in place of those of the file."""
@@ -90,7 +94,7 @@ class Plan:
 
     @classmethod
     def _from(cls, table: dict[str, object], directory: str) -> Plan:
-        _refuse_unknown(table, ("listen", "static", "settings", "mount"))
+        _refuse_unknown(table, ("listen", "static", "workers", "settings", "mount"))
         listen = table.get("listen", [])
         endpoints: list[Any] = listen if isinstance(listen, list) else [listen]
         if not all(isinstance(endpoint, str) for endpoint in endpoints):
@@ -98,11 +102,24 @@ class Plan:
         plan = cls(endpoints)
         if "static" in table:
             plan.static = os.path.join(directory, _typed(table, "static", str, "a directory"))
+        if "workers" in table:
+            plan.workers = count_workers(table["workers"])
         plan.settings = _typed(table, "settings", dict, "a table", {})
         Settings.merged(None, plan.settings)
         for mount in _typed(table, "mount", list, "written as [[mount]]", []):
             plan.mounts.append(_mount(mount))
         return plan
+
+
+def count_workers(value: object) -> int:
+    """Return the number of workers that a number, or ``auto``, stands for."""
+    if value == "auto":
+        return usable_cpus()
+    try:
+        number = COUNT.parse(value) if isinstance(value, str) else value
+        return cast(int, COUNT.check(number))
+    except Unfit:
+        raise SettingsError(f"workers must be {COUNT.rule}, or auto, not {value!r}") from None
 
 
 def _mount(table: object) -> Mount:

@@ -11,32 +11,30 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Callable
 
+from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from ..actors.connection import SockJSConnection
 from ..clock import use_monotonic_time
-from ..errors import ListenError, SettingsError, SockJSError
+from ..cluster.bus import Bus
+from ..errors import ListenError, SettingsError
 from ..router import SockJSRouter
+from ..server.ports import Endpoint
 from ..service import SockJSService
 from ..settings import Settings
 from .options import Options as PlainOptions
+from .plan import Plan
+from .start_error import StartError
 
 __all__ = ["Options", "StartError", "makeService"]
 
 
-class StartError(SockJSError, SystemExit):
-    """The server can't start; uncaught, it ends the process with its one line, not a traceback."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.code = message  # what Python prints when a SystemExit ends the process
-
-
-class _Process(SockJSService):
+class Process(SockJSService):
     """The service as a process of its own, which ends with a message and an exit code."""
 
     def privilegedStartService(self) -> None:
@@ -84,22 +82,31 @@ class Options(PlainOptions):
         super().parseOptions(options)
 
 
-def makeService(options: PlainOptions) -> SockJSService:
-    """Make the service of a parsed command line: its mounts, or the demo if there are none."""
-    plan, reactor = options.plan, global_reactor
+def makeService(options: PlainOptions) -> Service:
+    """Make the service of a parsed command line: one that serves, or the parent of workers."""
     try:
-        if plan.mounts:
-            routers = [
-                _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))
-                for mount in plan.mounts
-            ]
-            return _Process(plan.listen, routers, static=plan.static, reactor=reactor)
-        from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+        if options.plan.workers > 1:
+            from .workers.supervisor import Supervisor  # noqa: PLC0415  # few need it
 
-        demo = Demo(plan.settings, reactor)
-        return _Process(plan.listen, demo.routers, static=demo.page, reactor=reactor)
+            return Supervisor(options, global_reactor)
+        return make_server(options.plan, options.plan.listen)
     except SettingsError as error:
         raise StartError(f"sockjs: {error}") from error
+
+
+def make_server(plan: Plan, endpoints: Iterable[Endpoint], bus: Bus | None = None) -> Process:
+    """Make the service that serves a plan: its mounts, or the demo if there are none."""
+    reactor = global_reactor
+    if plan.mounts:
+        routers = [
+            _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))
+            for mount in plan.mounts
+        ]
+        return Process(endpoints, routers, static=plan.static, reactor=reactor, bus=bus)
+    from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+
+    demo = Demo(plan.settings, reactor)
+    return Process(endpoints, demo.routers, static=demo.page, reactor=reactor, bus=bus)
 
 
 def _make_router(

@@ -63,7 +63,7 @@ class Ports:
 
     def _failed(self, failure: Failure, name: str) -> None:
         if not failure.check(CancelledError):
-            self._error = ListenError(f"cannot listen on {name}: {_why(failure.value)}")
+            self._error = ListenError(f"cannot listen on {name}: {why(failure.value)}")
             self._log.critical("{error}", error=self._error)
 
 
@@ -84,10 +84,10 @@ def what_is_wrong(description: str, error: Exception) -> str:
         return "TLS needs pyOpenSSL, which comes with pip install 'twisted[tls]'"
     if description.isdigit():
         return f"did you mean tcp:{description}?"
-    return _why(error)
+    return why(error)
 
 
-def _why(error: BaseException | None) -> str:
+def why(error: BaseException | None) -> str:
     """Say why in words, without the addresses and numbers that Twisted and the system add."""
     cause = getattr(error, "socketError", error)
     return getattr(cause, "strerror", None) or " ".join(str(cause).split())

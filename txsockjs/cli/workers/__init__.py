@@ -1,0 +1,1 @@
+"""``--workers``: a parent that binds, starts and watches, and the processes that serve."""

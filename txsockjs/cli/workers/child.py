@@ -1,0 +1,163 @@
+"""`Child`: the process of one worker, as its parent sees it.
+
+Rules: what it logs is logged with its number; the last line that it writes to standard error tells
+why it ended.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from typing import Any, Protocol
+
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from ...cluster.directory import Directory
+from .sockets import Sockets
+
+_log = Logger()
+# How much of a line without an end is kept.
+_LONGEST_LINE = 64 * 1024
+# The descriptor of the stream to the parent, in the child.
+_CONTROL = 3
+
+
+class Parent(Protocol):
+    """What a child needs from its parent."""
+
+    def ready(self, child: Child) -> None:
+        """Note that a worker serves."""
+
+    def ended(self, child: Child, why: str) -> None:
+        """Note that its process ended."""
+
+
+class Child(ProcessProtocol):
+    """A worker's process."""
+
+    transport: Any
+
+    def __init__(self, number: int, parent: Parent, directory: Directory, reactor: Any) -> None:
+        self.number = number
+        self.is_ready = False
+        self.was_ready = False
+        self.was_told_to_stop = False
+        self._parent = parent
+        self._reactor = reactor
+        self._began = reactor.seconds()
+        self._member = directory.member(self._told)
+        self._lines = {1: b"", 2: b""}
+        self._last_words = ""
+
+    @property
+    def age(self) -> float:
+        """How long it lives, in seconds."""
+        return float(self._reactor.seconds() - self._began)
+
+    @property
+    def pid(self) -> int | None:
+        """The id of its process."""
+        pid: int | None = self.transport.pid
+        return pid
+
+    def start(
+        self, arguments: list[str], reactor_name: str | None, folder: str, sockets: list[Sockets]
+    ) -> None:
+        """Start the process."""
+        ours, theirs = socket.socketpair()
+        descriptors = {0: 0, 1: "r", 2: "r", _CONTROL: theirs.fileno()}
+        table = []
+        for each in sockets:
+            inherited: dict[int, int] = {}
+            for one in each.sockets:
+                inherited[one.fileno()] = len(descriptors)
+                descriptors[len(descriptors)] = one.fileno()
+            table.append((each.endpoint, [inherited[fd] for fd in each.of_workers()]))
+        spec = {
+            "arguments": arguments,
+            "reactor": reactor_name,
+            "number": self.number,
+            "control": _CONTROL,
+            "sockets": table,
+            "folder": folder,
+        }
+        command = [sys.executable, "-m", "txsockjs.cli.workers.worker", json.dumps(spec)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        factory = Factory.forProtocol(lambda: self._member)
+        factory.noisy = False
+        self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+        ours.close()
+        self._reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
+        theirs.close()
+
+    def say(self, **table: Any) -> None:
+        """Tell the worker something."""
+        self._member.say(**table)
+
+    def stop(self) -> None:
+        """Have it end in order."""
+        if not self.was_told_to_stop:
+            self.was_told_to_stop = True
+            self._signal("TERM")
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.was_told_to_stop = True
+        self._signal("KILL")
+
+    def _signal(self, name: str) -> None:
+        self.is_ready = False
+        with contextlib.suppress(ProcessExitedAlready):  # then its end is about to be told
+            self.transport.signalProcess(name)
+
+    def _told(self, table: dict[str, Any]) -> None:
+        if table.get("do") == "ready":
+            self.is_ready = self.was_ready = True
+            self._parent.ready(self)
+
+    # -- told by the process
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Log whole lines."""
+        *lines, rest = (self._lines[childFD] + data).split(b"\n")
+        self._lines[childFD] = rest[-_LONGEST_LINE:]
+        for line in lines:
+            self._log(childFD, line.decode("utf-8", "replace"))
+
+    def _log(self, descriptor: int, line: str) -> None:
+        level, text = LogLevel.info, line
+        if descriptor == 1:
+            try:
+                event = json.loads(line)
+                level, text = LogLevel.lookupByName(event["level"]), event["text"]
+            except Exception:  # noqa: BLE001  # written by something else
+                pass
+        elif line.strip():
+            self._last_words = line
+        _log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
+
+    def processEnded(self, reason: Failure) -> None:
+        """Tell the parent."""
+        self.is_ready = False
+        for descriptor, rest in self._lines.items():
+            if rest:
+                self._log(descriptor, rest.decode("utf-8", "replace"))
+        why = "it was done" if reason.check(ProcessDone) else _in_words(reason.value)
+        if not self.was_ready and self._last_words:
+            why = self._last_words
+        self._parent.ended(self, why)
+
+
+def _in_words(error: Any) -> str:
+    if error.signal is not None:
+        return f"signal {error.signal}"
+    return f"exit code {error.exitCode}"

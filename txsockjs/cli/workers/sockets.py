@@ -1,0 +1,242 @@
+"""The listening sockets of workers: bound by the parent, taken up by each worker.
+
+Rules: each worker has a socket of its own for each TCP endpoint, so that the system spreads
+connections evenly (``SO_REUSEPORT``); the parent keeps them all, so that what is queued outlives
+the worker. What can be bound once only is shared. What an endpoint string means is for Twisted to
+say: here are only stand-ins for the reactor that it binds with.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.protocols.haproxy import proxyEndpoint
+from zope.interface import implementer
+
+from ...errors import ListenError, SettingsError
+from ...server.ports import what_is_wrong, why
+
+# How many connections wait while no worker accepts, as when one is replaced; the system may have a
+# limit of its own.
+_BACKLOG = 1024
+_KINDS = ("tcp", "tcp6", "ssl", "unix", "systemd")
+#: Whether the system spreads connections over the sockets of one port.
+SPREADS = sys.platform.startswith("linux") and hasattr(socket, "SO_REUSEPORT")
+
+
+def check(endpoint: str) -> None:
+    """Raise `SettingsError` unless workers can listen on an endpoint."""
+    kind = endpoint.removeprefix("haproxy:").partition(":")[0]
+    if kind not in _KINDS and not kind.isdigit():
+        raise SettingsError(
+            f"workers can listen on {', '.join(f'{each}:' for each in _KINDS)} and haproxy: "
+            f"around them, not on {endpoint!r}"
+        )
+
+
+class Sockets:
+    """The sockets of one endpoint: one for each of ``count`` workers, or one that they share."""
+
+    def __init__(self, endpoint: str, count: int) -> None:
+        self.endpoint = endpoint
+        self.sockets: list[socket.socket] = []
+        self._count = count
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all workers accept from one socket, which spreads connections unevenly."""
+        return len(self.sockets) < self._count
+
+    def bind(self) -> None:
+        """Bind and listen; raise `ListenError`."""
+        try:
+            listening: Deferred[Any] = serverFromString(self, self.endpoint).listen(Factory())
+        except Exception as error:  # parsers raise what they like
+            problem = what_is_wrong(self.endpoint, error)
+            raise SettingsError(f"cannot listen on {self.endpoint!r}: {problem}") from error
+        failures: list[Any] = []
+        listening.addErrback(failures.append)
+        for failure in failures:
+            raise ListenError(f"cannot listen on {self.endpoint}: {why(failure.value)}")
+
+    def of_workers(self) -> list[int]:
+        """Return the descriptor of each worker's socket."""
+        return [self.sockets[0 if self.is_shared else n].fileno() for n in range(self._count)]
+
+    def close(self) -> None:
+        """Accept nothing any more."""
+        for each in self.sockets:
+            each.close()
+
+    # -- what an endpoint asks of a reactor
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+        """Bind a port as often as there are workers."""
+        try:
+            # One alone first: the system would let a port be shared with another server, too.
+            alone = _bound(interface, port, reuse=False)
+            if not SPREADS:
+                alone.listen(max(backlog, _BACKLOG))
+                self.sockets.append(alone)
+                return
+            port = alone.getsockname()[1]  # which 0 stood for
+            alone.close()
+            for _ in range(self._count):
+                self.sockets.append(_bound(interface, port, reuse=True))
+            for each in self.sockets:
+                each.listen(max(backlog, _BACKLOG))
+        except OSError as error:
+            raise CannotListenError(interface, port, error) from error
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> None:
+        """Bind a port; the workers read the keys themselves."""
+        self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(
+        self,
+        address: str,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> None:
+        """Bind a UNIX socket, in place of one that nobody listens on."""
+        each = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sockets.append(each)
+        try:
+            _unlink_stale(address)
+            each.bind(address)
+            os.chmod(address, mode)
+            each.listen(backlog)
+        except OSError as error:
+            raise CannotListenError(None, address, error) from error
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> None:
+        """Keep a socket that systemd bound."""
+        self.sockets.append(socket.socket(fileno=os.dup(descriptor)))
+
+
+def _bound(interface: str, port: int, reuse: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    each = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        each.bind((interface, port))
+        if not reuse:
+            each.listen(1)  # binding alone would not tell of another that listens
+    except OSError:
+        each.close()
+        raise
+    return each
+
+
+def _unlink_stale(address: str) -> None:
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.connect(address)
+    except ConnectionRefusedError:
+        os.unlink(address)
+    except OSError:
+        pass  # there is none, or binding tells what is wrong
+    finally:
+        probe.close()
+
+
+class Adopter:
+    """A stand-in for the reactor that listens on a bound socket instead of binding one."""
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """Listen on the socket."""
+        copy = socket.socket(fileno=os.dup(self._descriptor))
+        try:
+            copy.setblocking(False)
+            return self._reactor.adoptStreamPort(copy.fileno(), copy.family, factory)
+        finally:
+            copy.close()
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> Any:
+        """Listen on the socket, with TLS."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415  # needs pyOpenSSL
+
+        return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory))
+
+    def listenUNIX(
+        self,
+        address: str,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> Any:
+        """Listen on the socket."""
+        return self.listenTCP(0, factory)
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
+        """Listen on the socket."""
+        return self.listenTCP(0, factory)
+
+
+@implementer(IStreamServerEndpoint)
+class AdoptedEndpoint:
+    """An `IStreamServerEndpoint` over a bound socket."""
+
+    def __init__(self, reactor: Any, endpoint: str, descriptor: int) -> None:
+        self._endpoint = endpoint
+        self._adopter = Adopter(reactor, descriptor)
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        """Listen."""
+        kind, _, rest = self._endpoint.partition(":")
+        if (rest if kind == "haproxy" else kind).startswith("systemd"):
+            # Which descriptor it is was told to the parent only.
+            endpoint: Any = _Whatever(self._adopter)
+            endpoint = proxyEndpoint(endpoint) if kind == "haproxy" else endpoint
+        else:
+            endpoint = serverFromString(self._adopter, self._endpoint)
+        listening: Deferred[Any] = endpoint.listen(protocolFactory)
+        return listening
+
+
+@implementer(IStreamServerEndpoint)
+class _Whatever:
+    """The endpoint of a socket of any kind."""
+
+    def __init__(self, adopter: Adopter) -> None:
+        self._adopter = adopter
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        return execute(self._adopter.listenTCP, 0, protocolFactory)

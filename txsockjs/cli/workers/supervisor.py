@@ -1,0 +1,243 @@
+"""`Supervisor`: the parent of workers, which binds, starts, watches and replaces them.
+
+Rules: it serves nobody; a worker that ends is started again, at once the first time and then with
+a growing delay; one after the other is replaced on SIGHUP, and none before its successor is ready.
+If a worker can't even start, three times, the whole ends with its words.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from functools import partial
+from typing import Any, Callable
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ...cluster.directory import Directory
+from ...errors import ListenError
+from ..options import Options
+from ..start_error import StartError
+from .child import Child
+from .sockets import Sockets
+
+# In seconds: how long a worker's socket may go unserved before a neighbour serves it, too.
+_AWAY = 2.0
+# In seconds: the delays before a worker is started again, which grow while it does not stay.
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
+# A worker that lived so long, in seconds, ended for a reason of its own.
+_STAYED = 60.0
+# After so many workers in a row that never became ready, starting them is given up.
+_MOST_FAILURES = 3
+
+
+class Supervisor(Service):
+    """The service of the parent; ``options`` are those of the command line."""
+
+    _log = Logger()
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        self._options = options
+        self._reactor = reactor
+        self._count = options.plan.workers
+        self._sockets = [Sockets(endpoint, self._count) for endpoint in options.plan.listen]
+        self._directory = Directory(reactor)
+        self._folder = ""
+        self._children: dict[int, Child] = {}  # those that serve, or are to, by number from 1
+        self._all: set[Child] = set()  # those whose process lives
+        self._failures = 0
+        self._delays: dict[int, float] = {}
+        self._restarts: dict[int, Any] = {}
+        self._looks: dict[int, Any] = {}
+        self._helpers: dict[int, Child] = {}  # who serves the sockets of which number, too
+        self._rolling: list[int] = []
+        self._bound = False
+        self._stopping = False
+        self._stopped: Deferred[None] = Deferred()
+
+    # -- the service
+
+    def privilegedStartService(self) -> None:
+        """Bind all sockets; raise `StartError` if one can't be."""
+        super().privilegedStartService()
+        self._bound = True
+        for sockets in self._sockets:
+            try:
+                sockets.bind()
+            except ListenError as error:
+                sys.stderr = sys.__stderr__  # twistd has sent it to the log
+                raise StartError(str(error)) from error
+            if sockets.is_shared:
+                self._log.info(
+                    "all workers share the socket of {endpoint}: connections are not spread evenly",
+                    endpoint=sockets.endpoint,
+                )
+
+    def startService(self) -> None:
+        """Start the workers, once the process has the privileges that it keeps."""
+        super().startService()
+        if not self._bound:
+            self.privilegedStartService()
+        self._folder = tempfile.mkdtemp(prefix="sockjs-")
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        for name, react in (("SIGTERM", self._terminate), ("SIGHUP", self.roll)):
+            signal.signal(getattr(signal, name), partial(self._signalled, react))
+        for number in range(1, self._count + 1):
+            self._start(number)
+
+    def _signalled(self, react: Callable[[], None], number: int, frame: object) -> None:
+        self._reactor.callFromThread(react)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop all workers in order; fires when none is left."""
+        super().stopService()
+        self._stopping = True
+        for timer in (*self._restarts.values(), *self._looks.values()):
+            if timer.active():
+                timer.cancel()
+        for child in self._all:
+            child.stop()
+        self._look_at_end()
+        return self._stopped
+
+    def _terminate(self) -> None:
+        if self._stopping:
+            for child in self._all:
+                child.kill()
+        else:
+            self._reactor.stop()
+
+    def _look_at_end(self) -> None:
+        if self._stopping and not self._all and not self._stopped.called:
+            for sockets in self._sockets:
+                sockets.close()
+            self._directory.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._stopped.callback(None)
+
+    # -- workers come and go
+
+    def _start(self, number: int) -> None:
+        """Start a worker, or one that is to replace it."""
+        self._restarts.pop(number, None)
+        child = Child(number, self, self._directory, self._reactor)
+        self._all.add(child)
+        if not self._rolling:
+            self._children[number] = child
+        child.start(self._options.arguments, self._reactor_name, self._folder, self._sockets)
+
+    @property
+    def _reactor_name(self) -> str | None:
+        parent = self._options.parent
+        name: str | None = None if parent is None else parent.get("reactor")
+        return name
+
+    def ready(self, child: Child) -> None:
+        """Note that a worker serves."""
+        self._failures = 0
+        self._log.info(
+            "worker {number} serves, as process {pid}", number=child.number, pid=child.pid
+        )
+        helper = self._helpers.pop(child.number, None)
+        if helper is not None:
+            helper.say(leave=child.number)
+        before = self._children.get(child.number)
+        self._children[child.number] = child
+        if before is not None and before is not child:
+            before.stop()  # its end goes on with the next one
+
+    def ended(self, child: Child, why: str) -> None:
+        """React to the end of a worker's process."""
+        self._all.discard(child)
+        number = child.number
+        if self._stopping:
+            self._look_at_end()
+        elif child.was_told_to_stop:
+            self._roll_next(number)
+        elif self._rolling and self._children.get(number) is not child:
+            self._log.error(
+                "the successor of worker {number} does not start: {why}", number=number, why=why
+            )
+            self._log.error("workers are not replaced any more")
+            self._rolling.clear()
+        else:
+            self._restart(child, why)
+
+    def _restart(self, child: Child, why: str) -> None:
+        number = child.number
+        self._log.error("worker {number} ended: {why}", number=number, why=why)
+        if any(other.number == number for other in self._all):
+            return  # its successor is on its way
+        if not child.was_ready:
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._give_up(why)
+                return
+        stayed = child.age >= _STAYED
+        delay = 0.0 if stayed else self._delays.get(number, 0.0)
+        self._delays[number] = min(max(2 * delay, _FIRST_DELAY), _LONGEST_DELAY)
+        self._restarts[number] = self._reactor.callLater(delay, self._start, number)
+        self._watch(number)
+
+    def _watch(self, number: int) -> None:
+        """Have a neighbour serve a worker's sockets if nobody does for too long."""
+
+        def look() -> None:
+            child = self._children.get(number)
+            if child is not None and child.is_ready:
+                return
+            for neighbour in self._children.values():
+                if neighbour.is_ready:
+                    self._helpers[number] = neighbour
+                    neighbour.say(serve=number)
+                    return
+
+        look_before = self._looks.get(number)
+        if look_before is None or not look_before.active():
+            self._looks[number] = self._reactor.callLater(_AWAY, look)
+
+    def _give_up(self, why: str) -> None:
+        self._log.critical("workers can not start: {why}", why=why)
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(f"sockjs: {why}\n")
+        atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
+        self._reactor.stop()
+
+    # -- replacing all
+
+    def roll(self) -> None:
+        """Replace the workers, one after the other: new code and new settings."""
+        if self._rolling or self._stopping:
+            self._log.info("workers are being replaced already, or stopped")
+            return
+        options = Options()
+        try:
+            options.parseOptions(self._options.arguments)
+        except Exception as error:  # noqa: BLE001  # applications raise what they like
+            self._log.error("workers are not replaced: {error}", error=error)
+            return
+        plan = options.plan
+        if plan.listen != self._options.plan.listen or plan.workers != self._count:
+            self._log.warn("listen and workers have changed, which takes a restart")
+        self._rolling = list(self._children)
+        self._log.info("replacing {count} workers", count=len(self._rolling))
+        self._start(self._rolling[0])
+
+    def _roll_next(self, number: int) -> None:
+        if self._rolling and self._rolling[0] == number:
+            del self._rolling[0]
+            if self._rolling:
+                self._start(self._rolling[0])
+            else:
+                self._log.info("all workers were replaced")

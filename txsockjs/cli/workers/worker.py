@@ -1,0 +1,112 @@
+"""A worker: ``python -m txsockjs.cli.workers.worker SPEC``, started by the supervisor.
+
+``SPEC`` is a table in JSON: the command line, the reactor, the number of the worker (from 1), the
+descriptor of its stream to the parent, those of the listening sockets of all workers for each
+endpoint, and the folder of the bus.
+
+Rules: what it logs goes to standard output, an event in JSON per line, for the parent to log; a
+worker that can't start says why in the last line of standard error, and has exit code 1.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Any
+
+from twisted.application.reactors import installReactor
+from twisted.logger import ILogObserver, formatEvent, globalLogBeginner
+from twisted.python import usage
+from zope.interface import implementer
+
+
+def main() -> None:
+    """Serve until the parent, or a signal, says to stop."""
+    spec = json.loads(sys.argv[1])
+    if spec["reactor"] is not None:
+        installReactor(spec["reactor"])  # before anything imports another one
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    globalLogBeginner.beginLoggingTo([_Log(output)], redirectStandardIO=False)
+
+    from ...errors import SockJSError  # noqa: PLC0415  # installs a reactor
+
+    try:
+        _serve(spec)
+    except (SockJSError, usage.UsageError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+@implementer(ILogObserver)
+class _Log:
+    """Writes events for the parent."""
+
+    def __init__(self, output: Any) -> None:
+        self._output = output
+
+    def __call__(self, event: Any) -> None:
+        text = formatEvent(event) or ""
+        failure = event.get("log_failure")
+        if failure is not None:
+            text = f"{text}\n{failure.getTraceback()}"
+        line = {
+            "level": getattr(event.get("log_level"), "name", "info"),
+            "text": text,
+        }
+        self._output.write(json.dumps(line) + "\n")
+
+
+def _serve(spec: dict[str, Any]) -> None:
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    from ...clock import use_monotonic_time  # noqa: PLC0415
+    from ...cluster.local import LocalBus  # noqa: PLC0415
+    from ...server.ports import Endpoint, Ports  # noqa: PLC0415
+    from ..options import Options  # noqa: PLC0415
+    from ..process import make_server  # noqa: PLC0415
+    from .sockets import AdoptedEndpoint  # noqa: PLC0415
+
+    use_monotonic_time(reactor)  # before the application is imported
+    options = Options()
+    options.parseOptions(spec["arguments"])
+    sockets: list[tuple[str, list[int]]] = spec["sockets"]
+    extra: dict[int, Ports] = {}  # the sockets of neighbours that are away
+
+    def told(table: dict[str, Any]) -> None:
+        if "serve" in table:
+            ports = Ports(reactor, endpoints_of(table["serve"]))
+            ports.open(service.site)
+            extra[table["serve"]] = ports
+        elif table.get("leave") in extra:
+            extra.pop(table["leave"]).close()
+
+    def endpoints_of(number: int) -> list[Endpoint]:
+        return [AdoptedEndpoint(reactor, text, all_of[number - 1]) for text, all_of in sockets]
+
+    def stop() -> Any:
+        # Its neighbours, or its successor, accept what comes: those who have a session here get to
+        # it through them.
+        for ports in (service.ports, *extra.values()):
+            ports.close()
+        return service.stopService()
+
+    def orphaned() -> None:
+        run.addSystemEventTrigger("after", "shutdown", shutil.rmtree, spec["folder"], True)
+        run.stop()
+
+    bus = LocalBus(reactor, spec["control"], spec["folder"], told, orphaned)
+    service = make_server(options.plan, endpoints_of(spec["number"]), bus)
+    run: Any = reactor
+    run.addSystemEventTrigger("before", "shutdown", stop)
+    run.callWhenRunning(service.startService)
+    run.callWhenRunning(bus.say, do="ready")
+    run.run()
+
+
+if __name__ == "__main__":
+    main()
