@@ -17,9 +17,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
-# What `.ci/tools` installs if it is missing: a browser for the tests of the stock client, and the
-# servers for the tests behind a proxy.
-TOOLS ?= chromium nginx haproxy
+# What `.ci/tools` installs if it is missing: a browser for the tests of the stock client, the servers
+# for the tests behind a proxy, and the broker of a cluster.
+TOOLS ?= chromium nginx haproxy redis-server
 
 .PHONY: demo unit test lint docs wheel bench soak fairness idle clean tools
 

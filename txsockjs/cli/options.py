@@ -88,6 +88,18 @@ class Options(usage.Options):
             None,
             "How many processes serve, or auto: one for each CPU that may be used. [default: 1]",
         ],
+        [
+            "cluster",
+            None,
+            None,
+            "Share sessions and rooms with all nodes at this redis:// URL. [default: none]",
+        ],
+        [
+            "cluster-secret",
+            None,
+            None,
+            "Sign what nodes say to each other; rather in a file, as others see command lines.",
+        ],
         ["config", "c", None, "Read a TOML file; the other options win over what it says."],
         *(
             [name, None, None, f"{field.metadata['help']} [default: {_in_words(field.default)}]"]
@@ -159,6 +171,10 @@ class Options(usage.Options):
             plan.mounts.append(Mount(prefix, find_app(self["app"])))
         elif self["prefix"] is not None:
             raise usage.UsageError("--prefix says where to serve an --app, and there is none")
+        plan.cluster = plan.cluster if self["cluster"] is None else self["cluster"]
+        if self["cluster-secret"] is not None:
+            plan.cluster_secret = self["cluster-secret"]
+        plan.check_cluster()
         if plan.static is not None and not plan.mounts:
             raise usage.UsageError("--static serves files beside an application, and there is none")
         if self["fallback-encoding"] is not None:

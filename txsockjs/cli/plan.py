@@ -35,6 +35,7 @@ from typing import Any, TypeVar, cast
 
 from .._kinds import COUNT, SECONDS, Unfit
 from ..actors.connection import SockJSConnection
+from ..cluster.redis.url import RedisURL
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
 from ..protocols.connection import checked_encoding
@@ -64,6 +65,17 @@ class Plan:
     settings: dict[str, object] = field(default_factory=dict)
     mounts: list[Mount] = field(default_factory=list)
     workers: int = 1
+    cluster: str | None = None
+    cluster_secret: str | None = None
+
+    def check_cluster(self) -> None:
+        """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""
+        if self.cluster is not None:
+            RedisURL.parse(self.cluster)
+        elif self.cluster_secret is not None:
+            raise SettingsError("a cluster secret is for a cluster, and there is none")
+        if self.cluster_secret == "":
+            raise SettingsError("a cluster secret must not be empty")
 
     def override(self, settings: dict[str, object]) -> None:
         """Set these settings for every mount, in place of those of the file."""
@@ -104,6 +116,11 @@ class Plan:
             plan.static = os.path.join(directory, _typed(table, "static", str, "a directory"))
         if "workers" in table:
             plan.workers = count_workers(table["workers"])
+        if "cluster" in table:
+            plan.cluster = _typed(table, "cluster", str, "a URL such as redis://127.0.0.1:6379/0")
+            RedisURL.parse(plan.cluster)
+        if "cluster_secret" in table:
+            plan.cluster_secret = _typed(table, "cluster_secret", str, "text")
         plan.settings = _typed(table, "settings", dict, "a table", {})
         Settings.merged(None, plan.settings)
         for mount in _typed(table, "mount", list, "written as [[mount]]", []):

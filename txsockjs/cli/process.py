@@ -95,8 +95,15 @@ def makeService(options: PlainOptions) -> Service:
 
 
 def make_server(plan: Plan, endpoints: Iterable[Endpoint], bus: Bus | None = None) -> Process:
-    """Make the service that serves a plan: its mounts, or the demo if there are none."""
+    """Make the service that serves a plan: its mounts, or the demo if there are none.
+
+    ``bus`` is that of its routers if the plan names no cluster.
+    """
     reactor = global_reactor
+    if plan.cluster is not None:
+        from ..cluster.redis import RedisBus  # noqa: PLC0415  # few need it
+
+        bus = RedisBus(plan.cluster, reactor, plan.cluster_secret)
     if plan.mounts:
         routers = [
             _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))

@@ -20,6 +20,8 @@ from typing import Callable, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from ..errors import SockJSError
+
 _log = Logger()
 
 #: Receives a publication.
@@ -31,6 +33,10 @@ LEASE = 7.0
 # How long a claim outlives the lease of the node that made it: whoever asks meanwhile is told that
 # the node is gone, rather than that there never was such a session.
 MEMORY = 60.0
+
+
+class BusError(SockJSError):
+    """What was asked of a bus got no answer, and waits no longer."""
 
 
 class Owner(NamedTuple):

@@ -18,6 +18,9 @@ from txsockjs.cluster.bus import Bus
 from txsockjs.cluster.directory import Directory
 from txsockjs.cluster.local import LocalBus
 from txsockjs.cluster.memory import MemoryBus, MemoryNetwork
+from txsockjs.cluster.redis import RedisBus
+
+from ...support.redis_server import RedisServer
 
 
 class Kind:
@@ -99,7 +102,38 @@ class Local(Kind):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Redis(Kind):
+    def __init__(self) -> None:
+        self.server = RedisServer()
+        self.server.start()
+        self.buses: list[RedisBus] = []
+
+    async def make(self) -> Bus:
+        bus = RedisBus(self.server.url, reactor, lease=0.7, renewal=0.2)
+        self.buses.append(bus)
+        return bus
+
+    async def kill(self, bus: Any) -> None:
+        bus._connection._running = False
+        bus._leases.stop()
+        bus._links.stop()
+        bus._stopped = True
+        bus._connection.abort()
+
+    async def cut(self, bus: Any) -> None:
+        bus._connection.url = bus.url._replace(port=1)
+        bus._connection.abort()
+
+    async def heal(self, bus: Any) -> None:
+        bus._connection.url = bus.url
+
+    async def end(self) -> None:
+        for bus in self.buses:
+            await bus.stop()
+        self.server.end()
+
+
 #: By name. A kind that needs a program which is not here is made by `needed`.
-KINDS: dict[str, Callable[[], Kind]] = {"memory": Memory, "local": Local}
+KINDS: dict[str, Callable[[], Kind]] = {"memory": Memory, "local": Local, "redis": Redis}
 
 __all__ = ["KINDS", "Kind", "Memory"]

@@ -1,0 +1,142 @@
+"""`Leases`: which nodes live, by Redis's own clock, and that this one does.
+
+Rules: renewed every ``renewal`` seconds, and looked at once more when the lease of another node is
+about to end, so that everybody sees an end at once. What is missing in a Redis that nobody lived in
+may come back: it is not lost before that time is over (`scripts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Callable
+
+from .client import Lost
+from .connection import Connection
+from .resp import ReplyError
+from .scripts import RENEW_LEASE
+
+# How much later than it was due a timer is seen before that counts as a stall, in seconds.
+_STALL = 1.0
+# After how many renewals without an answer a connection is taken for dead.
+_UNANSWERED = 2
+# How long after the end of a lease it is looked for, in seconds.
+_AFTER = 0.02
+
+
+class Leases:
+    """The lease of a node, and who else has one.
+
+    ``renewed`` is called with whether the lease held until then and the nodes that ended;
+    ``slept`` when this process did not run for longer than its lease.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        reactor: Any,
+        connection: Connection,
+        times: tuple[float, float],
+        renewed: Callable[[bool, list[str]], object],
+        slept: Callable[[], object],
+    ) -> None:
+        self.alive: frozenset[str] = frozenset()
+        self.gone: set[str] = set()  # once seen, or written to, and ended
+        self._node = node
+        self._reactor = reactor
+        self._connection = connection
+        self._lease, self._renewal = times
+        self._renewed = renewed
+        self._slept = slept
+        self._others: Callable[[], Iterable[str]] = tuple
+        self._registered = False
+        self._unanswered = 0
+        self._timer: Any | None = None
+        self._due = 0.0
+        keys = connection.url.prefix
+        self.key = f"{keys}:nodes".encode()
+        self.returning = f"{keys}:returning".encode()
+
+    def watch(self, others: Callable[[], Iterable[str]]) -> None:
+        """Take ``others()`` for nodes as well, although they may never have been seen."""
+        self._others = others
+
+    def renew(self) -> None:
+        """Renew it now; the connection was just made."""
+        self._unanswered = 0
+        self._send()
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def met(self, node: str) -> None:
+        """Note that a node lives."""
+        self.alive |= {node}
+        self.gone.discard(node)
+
+    def left(self, node: str) -> bool:
+        """Note that a node gave back its lease; return whether that is news."""
+        news = node not in self.gone
+        self.alive -= {node}
+        self.gone.add(node)
+        return news
+
+    def _send(self) -> None:
+        self._schedule(self._renewal)
+        self._unanswered += 1
+        # The others may need as long to find Redis again as this node waits at most, and more.
+        grace = self._lease / 2
+        self._connection.run(
+            RENEW_LEASE,
+            [self.key, self.returning],
+            [
+                self._node.encode(),
+                b"%d" % (self._lease * 1000),
+                b"%d" % self._registered,
+                b"%d" % (grace * 1000),
+            ],
+            self._answered,
+        )
+
+    def _schedule(self, delay: float) -> None:
+        self.stop()
+        self._due = self._reactor.seconds() + delay
+        self._timer = self._reactor.callLater(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        late = self._reactor.seconds() - self._due
+        if late >= self._lease - self._renewal:
+            self._slept()
+        if late < _STALL and self._unanswered >= _UNANSWERED:
+            self._connection.fail("it does not answer")
+            return
+        self._send()
+
+    def _answered(self, reply: Any) -> None:
+        if isinstance(reply, Lost):
+            return
+        if isinstance(reply, ReplyError):
+            self._connection.fail(str(reply))
+            return
+        self._unanswered = 0
+        held, returning, now, scores = reply
+        ends = {
+            node.decode("utf-8", "replace"): float(end)
+            for node, end in zip(scores[::2], scores[1::2])
+        }
+        kept, self._registered = bool(held) or not self._registered, True
+        living = frozenset(ends)
+        ended = [] if returning else [*({*self.alive, *self._others()} - living - self.gone)]
+        if returning:
+            living |= self.alive
+        self.alive = living
+        self.gone.difference_update(living)
+        self.gone.update(ended)
+        others = [end for node, end in ends.items() if node != self._node]
+        soonest = (min(others) - now) / 1000 + _AFTER if others else self._renewal
+        if soonest < self._renewal and self._timer is not None:
+            self._schedule(max(soonest, _AFTER))
+        self._renewed(kept or bool(returning), ended)
