@@ -5,12 +5,14 @@ request for a session that is not here goes to its owner over the bus (`edge`); 
 other nodes is served by the router's own pages (`remote`).
 
 Rules: a session that is here is served without the bus; nobody waits for the bus longer than
-``disconnect_delay``; a request goes to one life of one node and is never sent again to another.
+``disconnect_delay``; a request goes to one life of one node and is never sent again to another. A
+node that may have no new session lets another one have it.
 """
 
 from __future__ import annotations
 
 import itertools
+import random
 from functools import partial
 from typing import Any, Callable
 
@@ -20,7 +22,7 @@ from ..actors.deadlines import Deadline
 from ..errors import NotFound, Overloaded
 from ..http.exchange import Exchange
 from ..wire import relay as wire
-from .bus import Bus
+from .bus import Bus, Owner
 from .claims import Claims
 from .edge import NODE_GONE, Edge, Speaker
 from .remote import describe
@@ -71,19 +73,18 @@ class Relay:
             if session is not None and session.receiver_is_leaving:
                 # Its client has the end of the answer before, or will never have it.
                 await self._until(exchange, session.when_left, _LEAVING)
-            await _done(here())
+            await self._here(session_id, here)
             return
         body = None
         for _ in range(_MOST_TRIES):
             node = self._claims.known(session_id)
             if node is None:
                 owner = await self._owner(exchange, session_id)
+                if owner is None:
+                    await self._elsewhere(exchange, session_id, name, speaker)
+                    return
                 if owner.node == self._bus.node:
-                    try:
-                        await _done(here())
-                    finally:
-                        if self._router.sessions.get(session_id) is None:
-                            self._claims.release(session_id)
+                    await self._here(session_id, here)
                     return
                 if not owner.alive:
                     speaker.close(NODE_GONE, started=False)
@@ -114,16 +115,33 @@ class Relay:
                 return
         raise NotFound()
 
-    async def _owner(self, exchange: Exchange, session_id: str) -> Any:
+    async def _here(self, session_id: str, here: Here) -> None:
+        try:
+            await _done(here())
+        finally:
+            if self._router.sessions.get(session_id) is None:
+                self._claims.release(session_id)  # it was not to be
+
+    async def _owner(self, exchange: Exchange, session_id: str) -> Owner | None:
+        """Return a session's owner, this node if nobody was; None if it may not be."""
         try:
             self._router.admit()
         except Overloaded:
-            # What can't begin here may be elsewhere.
             owner = await self._claims.find(exchange, session_id)
-            if owner is None or owner.node == self._bus.node:
-                raise
-            return owner
+            return None if owner is None or owner.node == self._bus.node else owner
         return await self._claims.claim(exchange, session_id)
+
+    async def _elsewhere(
+        self, exchange: Exchange, session_id: str, name: str, speaker: Speaker
+    ) -> None:
+        """Have another node open a session, as this one is full, or about to stop."""
+        others = sorted(self._bus.nodes - {self._bus.node})
+        if others:
+            body = exchange.take_body()
+            node = random.choice(others)
+            if await self._relayed(exchange, session_id, name, node, speaker, body, opens=True):
+                return
+        raise Overloaded()
 
     def _relayed(
         self,
@@ -133,15 +151,19 @@ class Relay:
         node: str,
         speaker: Speaker | None,
         body: bytes,
+        opens: bool = False,
     ) -> Deferred[bool]:
-        """Fire with whether the owner answered; false if the session is not there."""
+        """Fire with whether a node answered; false if the session is not there.
+
+        ``opens`` is whether it is to open the session.
+        """
         number = next(self._numbers)
         edge = Edge(
             exchange, node, number, speaker, partial(self._post, node), partial(self._over, number)
         )
         self._edges[number] = edge
         self._bus.counters["requests_relayed"] += 1
-        edge.begin(describe(exchange, name, session_id), body)
+        edge.begin(describe(exchange, name, session_id, opens), body)
 
         def look(found: bool) -> bool:
             if not found:

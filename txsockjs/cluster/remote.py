@@ -30,14 +30,25 @@ class RemoteExchange(Exchange):
 
     ``table`` is what `describe` made of the request, ``size`` the size of its body, ``post`` sends
     a frame to the edge. ``written`` is how many bytes of the answer's body were sent; ``leaving``
-    is true while its end is sent and not known to have arrived.
+    is true while its end is sent and not known to have arrived; ``opens`` whether the session may
+    be opened here, though this node does not own it yet.
     """
 
     is_relayed = True
 
     __slots__ = (
         *("_address", "_body", "_close", "_credit", "_head", "_own_address", "_post", "_secure"),
-        *("_size", "_started", "_stream", "_untaken", "headers", "is_http_1_0", "method", "name"),
+        *(
+            "_size",
+            "_started",
+            "_stream",
+            "_untaken",
+            "headers",
+            "is_http_1_0",
+            "method",
+            "name",
+            "opens",
+        ),
         *("path", "query", "session_id", "written"),
     )
 
@@ -53,6 +64,7 @@ class RemoteExchange(Exchange):
             self.query = table["query"].encode("latin-1")
             self.headers: Mapping[str, str] = dict(table["headers"])
             self.is_http_1_0 = bool(table["old"])
+            self.opens = bool(table["opens"])
             self._secure = bool(table["secure"])
             self._address = table["peer"]
             self._own_address = table["server"]
@@ -210,11 +222,12 @@ class RemoteExchange(Exchange):
         """Do nothing: there is no transport under it."""
 
 
-def describe(exchange: Exchange, name: str, session_id: str) -> dict[str, Any]:
+def describe(exchange: Exchange, name: str, session_id: str, opens: bool) -> dict[str, Any]:
     """Return what a `RemoteExchange` is made of; ``name`` is the last segment of the URL."""
     return {
         "name": name,
         "id": session_id,
+        "opens": opens,
         "method": exchange.method.decode("latin-1"),
         "path": exchange.path,
         "query": exchange.query.decode("latin-1"),

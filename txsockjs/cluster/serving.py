@@ -121,9 +121,16 @@ class Serving:
         session_id = remote.session_id
         if self._router.sessions.get(session_id) is None and session_id not in self._claims:
             # The edge may have heard of the claim before this node did.
-            if not self._claims.when_answered(session_id, partial(self._serve, key, remote)):
-                del self._remotes[key]
-                self._post(key[0], wire.frame(wire.ABSENT, key[1]), urgent=True)
+            if self._claims.when_answered(session_id, partial(self._serve, key, remote)):
+                return
+            if remote.opens:
+                remote.opens = False
+                claimed = self._claims.claim(remote, session_id)
+                claimed.addErrback(lambda _: None)
+                claimed.addCallback(lambda _: self._serve(key, remote))
+                return
+            del self._remotes[key]
+            self._post(key[0], wire.frame(wire.ABSENT, key[1]), urgent=True)
             return
         self._counters["requests_served"] += 1
         self._router.pages[remote.name].serve(remote, session_id)

@@ -396,6 +396,20 @@ def test_a_node_without_its_bus_serves_websockets_and_refuses_the_rest_in_time()
     cluster.settle()
 
 
+def test_a_node_that_may_have_no_new_session_lets_another_have_it() -> None:
+    cluster = Cluster(2)
+    cluster.poll(0, session_id="before")
+    cluster.nodes[1].router.close()
+    assert answer(cluster.poll(1)) == (200, b"o\n")
+    assert cluster.nodes[0].router.get_session("abc") is not None
+    assert answer(cluster.say(1, "x")) == (204, b"")
+    assert answer(cluster.poll(1)) == (200, b'a["x"]\n')
+    cluster.nodes[0].router.close()
+    assert answer(cluster.poll(1, session_id="new"))[0] == 503
+    assert not any(key.endswith("new") for key in cluster.network.claims)
+    cluster.settle()
+
+
 def test_a_full_node_still_relays() -> None:
     cluster = Cluster(2, max_sessions=1)
     cluster.poll(0)
