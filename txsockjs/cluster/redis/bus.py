@@ -85,7 +85,7 @@ class RedisBus(Bus):
         self._stopped = True
         self._leases.stop()
         self._links.stop()
-        given_back = self._claims.stop() if self.connected else succeed(None)
+        given_back = self._claims.stop()
         if self.connected:
             given_back.addTimeout(_PATIENCE, self._reactor)
             given_back.addErrback(lambda _: None)

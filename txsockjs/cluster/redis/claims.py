@@ -61,6 +61,7 @@ class Claims:
         self._claiming: dict[str, _Question] = {}
         self._waiting: dict[_Question, None] = {}
         self._released: dict[str, None] = {}
+        self._open = 0  # how many questions have no answer
         self._up = False
         self._release_call: Any | None = None
         self._again_call: Any | None = None
@@ -92,8 +93,9 @@ class Claims:
             self._release_later(key)
 
     def _ask(self, question: _Question) -> Deferred[Any]:
-        if len(self._waiting) >= MOST_WAITING:
+        if self._open >= MOST_WAITING:
             return fail(BusError("too many questions wait for Redis"))
+        self._open += 1
         if question.claims:
             self._claiming[question.key] = question
         answer = self._join(question)
@@ -115,9 +117,10 @@ class Claims:
 
     def _drop(self, question: _Question) -> None:
         self._waiting.pop(question, None)
+        self._open -= 1
         if question.claims:
             self._claiming.pop(question.key, None)
-            if question.sent:  # it may have come
+            if question.sent and question.key not in self._owned:  # it may have come
                 self._release_later(question.key)
 
     def _send(self, question: _Question) -> None:
@@ -134,6 +137,7 @@ class Claims:
         if isinstance(reply, Lost) or reply == 0:
             self._wait(question)
             return
+        self._open -= 1
         if question.claims:
             self._claiming.pop(question.key, None)
         askers, question.askers = question.askers, []
@@ -160,7 +164,9 @@ class Claims:
             self._again_call = self._reactor.callLater(_AGAIN, self._ask_again)
 
     def _ask_again(self) -> None:
-        self._again_call = None
+        call, self._again_call = self._again_call, None
+        if call is not None and call.active():
+            call.cancel()
         if self._up:
             waiting, self._waiting = self._waiting, {}
             for question in waiting:
@@ -184,14 +190,15 @@ class Claims:
         self._released.update(dict.fromkeys(self._owned))
         self._owned.clear()
         done: Deferred[None] = Deferred()
-        self._release_now(lambda: done.callback(None))
+        if self._up:
+            self._release_now(lambda: done.callback(None))
+        else:
+            done.callback(None)
         self._up = False
         for call in (self._release_call, self._again_call):
             if call is not None and call.active():
                 call.cancel()
-        for question in list(self._waiting):
-            for answer in list(question.askers):
-                answer.cancel()
+        self._waiting.clear()
         return done
 
     def check(self, settled: Callable[[], object]) -> None:

@@ -72,6 +72,7 @@ class Client(Protocol):
         self._owner = owner
         self._reader = resp.make_reader()
         self._answers: deque[Answer | None] = deque()
+        self._aborted = False
         self.full = False
 
     def connectionMade(self) -> None:
@@ -90,13 +91,12 @@ class Client(Protocol):
         reader, answers = self._reader, self._answers
         try:
             reader.feed(data)
-            while (reply := reader.gets()) is not resp.NOTHING:
+            while not self._aborted and (reply := reader.gets()) is not resp.NOTHING:
                 if type(reply) is resp.Push:
                     self._pushed(reply)
                 elif type(reply) is ReplyError and str(reply).startswith("NOPERM"):
                     # It may be the answer to a subscription, which has no place in the queue.
                     self._owner.fail(str(reply))
-                    return
                 elif (answer := answers.popleft()) is not None:
                     answer(reply)
         except (resp.BrokenReply, IndexError) as error:
@@ -132,6 +132,7 @@ class Client(Protocol):
         transport.loseConnection()
 
     def abort(self) -> None:
-        """Disconnect now."""
+        """Disconnect now; nothing more of what came is read."""
+        self._aborted = True
         transport: Any = self.transport
         transport.abortConnection()

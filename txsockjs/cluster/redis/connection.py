@@ -47,7 +47,8 @@ class Connection:
         self._delay = FIRST_DELAY
         self._running = False
         self._reached = False
-        self._told = ""  # what is wrong, so that it is logged once
+        self._failed = False
+        self._told: str | None = None  # what is wrong, so that it is logged once; "" if nothing
         self._stopping: Deferred[None] | None = None
         self._out: list[bytes] = []
         self._out_answers: list[Answer | None] = []
@@ -75,6 +76,8 @@ class Connection:
         self.flush()
         self._stopping = stopped
         self._client.close()
+        giving_up = self._reactor.callLater(_PATIENCE, self.abort)
+        stopped.addCallback(lambda _: giving_up.cancel() if giving_up.active() else None)
         return stopped
 
     def abort(self) -> None:
@@ -85,6 +88,7 @@ class Connection:
     def fail(self, reason: str) -> None:
         """Say what is wrong with this broker, unless that was said, and try again later."""
         self._delay = LONGEST_DELAY
+        self._failed = True
         self._tell(reason)
         self.abort()
 
@@ -95,7 +99,9 @@ class Connection:
             from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # needs OpenSSL
 
             endpoint = wrapClientTLS(optionsForClientTLS(self.url.host), endpoint)
-        self._attempt = endpoint.connect(Factory.forProtocol(lambda: Client(self)))
+        factory = Factory.forProtocol(lambda: Client(self))
+        factory.noisy = False
+        self._attempt = endpoint.connect(factory)
         self._attempt.addErrback(self._not_connected)
 
     def _not_connected(self, failure: Failure) -> None:
@@ -124,6 +130,7 @@ class Connection:
     def connected(self, client: Client) -> None:
         """Greet the broker."""
         self._attempt = None
+        self._failed = False
         self._client = client
         url = self.url
         hello = [b"HELLO", b"3"]
@@ -147,8 +154,8 @@ class Connection:
     def works(self) -> None:
         """Note that this broker can be used, so that what is wrong later is told again."""
         self._delay = FIRST_DELAY
-        if self._told:
-            self._log.info("{url} can be used again", url=str(self.url))
+        if self._told != "":
+            self._log.info("{url} can be used", url=str(self.url))
             self._told = ""
 
     def disconnected(self, client: Client, reason: Failure) -> None:
@@ -162,7 +169,8 @@ class Connection:
         if self._stopping is not None:
             self._stopping.callback(None)
         elif reached:
-            self._tell(reason.getErrorMessage())
+            if not self._failed:
+                self._tell(reason.getErrorMessage())
             self.user.broker_lost()
         for answer in answers:
             if answer is not None:
@@ -170,6 +178,11 @@ class Connection:
         self._try_again()
 
     # -- commands
+
+    @property
+    def reached(self) -> bool:
+        """Whether commands can be sent."""
+        return self._reached
 
     @property
     def full(self) -> bool:

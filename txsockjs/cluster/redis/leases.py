@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from .client import Lost
-from .connection import Connection
+from .connection import LONGEST_DELAY, Connection
 from .resp import ReplyError
 from .scripts import RENEW_LEASE
 
@@ -86,8 +86,8 @@ class Leases:
     def _send(self) -> None:
         self._schedule(self._renewal)
         self._unanswered += 1
-        # The others may need as long to find Redis again as this node waits at most, and more.
-        grace = self._lease / 2
+        # The others may still have to notice that Redis was away, and to find it again.
+        grace = self._lease / 2 + LONGEST_DELAY
         self._connection.run(
             RENEW_LEASE,
             [self.key, self.returning],
@@ -110,10 +110,13 @@ class Leases:
         late = self._reactor.seconds() - self._due
         if late >= self._lease - self._renewal:
             self._slept()
-        if late < _STALL and self._unanswered >= _UNANSWERED:
+        if not self._connection.reached:
+            self._schedule(self._renewal)  # to notice a sleep
+        elif late < _STALL and self._unanswered >= _UNANSWERED:
             self._connection.fail("it does not answer")
-            return
-        self._send()
+            self._schedule(self._renewal)
+        else:
+            self._send()
 
     def _answered(self, reply: Any) -> None:
         if isinstance(reply, Lost):
