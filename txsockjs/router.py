@@ -19,16 +19,16 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException
 
+from .actors.closing import Closing
 from .actors.connection import SockJSConnection, check_class
-from .actors.deadlines import Deadline, Sweep
+from .actors.deadlines import Sweep
 from .actors.heartbeat import Seldom, Starter
-from .actors.interfaces import GO_AWAY, Client, Ending, Sendable
+from .actors.interfaces import GO_AWAY, Client, Sendable
 from .actors.outbox import broadcast
 from .actors.registry import SessionContainer
 from .actors.rooms import Room, Rooms
 from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
-from .actors.states import LEAVE
 from .cluster.bus import Bus
 from .cluster.relay import Relay
 from .errors import Overloaded, SettingsError
@@ -81,9 +81,12 @@ class SockJSRouter:
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.rooms = Rooms(self.scheduler)
         self.starter = Starter(self.settings.session_check_interval)
+        self._end = Closing(self, self._stop)
+        self.enter = self._end.enter
+        self.leave = self._end.leave
         # Looked up anew each time: the program may choose monotonic time after this.
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
-        self.sessions = SessionContainer(clock, self._check_gone, self._forget)
+        self.sessions = SessionContainer(clock, self._end.check, self._forget)
         self.closing = False
         self._full = Seldom(reactor.seconds, self._tell_full)
         self.refused_origins: set[str | None] = set()
@@ -94,8 +97,6 @@ class SockJSRouter:
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
-        self._leaving: set[Ending] = set()
-        self._gone: list[Deferred[None]] = []
         self._sweep = Sweep(reactor, self._expire)
         self.bus: Bus | None = None
         self.relay: Relay | None = None
@@ -227,51 +228,7 @@ class SockJSRouter:
         if patience is None:
             patience = self.settings.disconnect_delay + self.settings.ping_timeout
         self.closing = True
-        for application in self._leaving:
-            application.stay()
-        for session in self.sessions:
-            session.handle(LEAVE, (code, reason))
-        give_up = Deadline(self.reactor, patience, self._give_up)
-        result: Deferred[None] = Deferred()
-        result.addCallback(lambda _: give_up.cancel())
-        self._gone.append(result)
-        self._check_gone()
-        return result
-
-    def enter(self, application: Ending) -> None:
-        """Wait for this application when closing."""
-        self._leaving.add(application)
-
-    def leave(self, application: Ending) -> None:
-        """Note that this application's last callback is done."""
-        self._leaving.discard(application)
-        self._check_gone()
-
-    def _give_up(self) -> None:
-        before = self.stats.messages_dropped
-        for session in self.sessions:
-            session.abort()
-        given_up: set[Ending] = set()
-        # Again, as an on_close may be the end of others: a multiplexed connection's is.
-        while left := self._leaving - given_up:
-            for application in left:
-                given_up.add(application)
-                application.give_up()
-        _log.warn(
-            "{router!r} drops what is left of its sessions: {dropped} messages were not handled "
-            "or not sent",
-            router=self,
-            dropped=self.stats.messages_dropped - before,
-        )
-        self._leaving.clear()
-        self._check_gone()
-
-    def _check_gone(self) -> None:
-        if self._gone and not self.sessions and not self._leaving:
-            self._stop()
-            waiting, self._gone = self._gone, []
-            for waiter in waiting:
-                waiter.callback(None)
+        return self._end.close((code, reason), patience)
 
 
 def _apply(app: Klein, prefix: str, url: Url) -> None:

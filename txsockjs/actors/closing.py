@@ -1,0 +1,82 @@
+"""`Closing`: the orderly end of all the sessions of a router.
+
+Rules: each application goes on with what its client had sent, and gets its ``on_close``; what is
+not done in time is dropped, counted, and logged once for the router.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from .deadlines import Deadline
+from .interfaces import Ending, Reason, Server
+from .states import LEAVE
+
+_log = Logger()
+
+
+class Closing:
+    """Which applications a router waits for when it closes, and who waits for the router.
+
+    ``closed`` is called when, after `close`, neither sessions nor applications are left.
+    """
+
+    def __init__(self, router: Server, closed: Callable[[], None]) -> None:
+        self._router = router
+        self._closed = closed
+        self._ending: set[Ending] = set()
+        self._waiting: list[Deferred[None]] = []
+
+    def enter(self, application: Ending) -> None:
+        """Wait for this application when closing."""
+        self._ending.add(application)
+
+    def leave(self, application: Ending) -> None:
+        """Note that this application's last callback is done."""
+        self._ending.discard(application)
+        self.check()
+
+    def close(self, reason: Reason, patience: float) -> Deferred[None]:
+        """Close all sessions, and fire when none is left; drop them after ``patience`` seconds."""
+        for application in self._ending:
+            application.stay()
+        for session in self._router.sessions:
+            session.handle(LEAVE, reason)
+        give_up = Deadline(self._router.reactor, patience, self.give_up)
+        result: Deferred[None] = Deferred()
+        result.addCallback(lambda _: give_up.cancel())
+        self._waiting.append(result)
+        self.check()
+        return result
+
+    def give_up(self) -> None:
+        """Drop what is left: connections, what awaits and what waits behind it."""
+        stats = self._router.stats
+        before = stats.messages_dropped
+        for session in self._router.sessions:
+            session.abort()
+        given_up: set[Ending] = set()
+        # Again, as an on_close may be the end of others: a multiplexed connection's is.
+        while left := self._ending - given_up:
+            for application in left:
+                given_up.add(application)
+                application.give_up()
+        _log.warn(
+            "{router!r} drops what is left of its sessions: {dropped} messages were not handled "
+            "or not sent",
+            router=self._router,
+            dropped=stats.messages_dropped - before,
+        )
+        self._ending.clear()
+        self.check()
+
+    def check(self) -> None:
+        """Tell those who wait if nothing is left."""
+        if self._waiting and not self._router.sessions and not self._ending:
+            self._closed()
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                waiter.callback(None)
