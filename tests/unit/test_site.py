@@ -1,4 +1,4 @@
-"""The site: its connections, its log, its times."""
+"""The site: its connections, its access log, its times."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -8,12 +8,7 @@ from twisted.protocols.policies import WrappingFactory
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.site import SockJSSite
 
-from ..support.resources import ADDRESS, LIMIT, Echo, Transport, connecting, length, post
-
-
-@pytest.fixture
-def connect():
-    yield from connecting()
+from ..support.resources import ADDRESS, LIMIT, Echo, Transport, length, post
 
 
 def test_the_site_knows_its_connections(connect):
@@ -34,20 +29,24 @@ def test_a_connection_in_a_wrapper_that_does_not_say_its_end_is_forgotten():
     assert site.connections() == []
 
 
+def serve_one_request(**options):
+    clock = Clock()
+    site = SockJSSite(Echo(), (), LIMIT, reactor=clock, **options)
+    site.doStart()
+    channel = site.buildProtocol(ADDRESS)
+    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
+    channel.makeConnection(transport)
+    channel.dataReceived(post(length(1), body=b"x"))
+    transport.close(channel)
+    site.doStop()
+    assert clock.getDelayedCalls() == []
+
+
 def test_requests_are_logged_only_to_a_file_of_their_own(tmp_path):
     path = tmp_path / "access.log"
     with capturedLogs() as logged:
         for options in ({}, {"logPath": str(path)}):
-            clock = Clock()
-            site = SockJSSite(Echo(), (), LIMIT, reactor=clock, **options)
-            site.doStart()
-            channel = site.buildProtocol(ADDRESS)
-            transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
-            channel.makeConnection(transport)
-            channel.dataReceived(post(length(1), body=b"x"))
-            transport.close(channel)
-            site.doStop()
-            assert clock.getDelayedCalls() == []
+            serve_one_request(**options)
     assert path.read_text().count('"POST / HTTP/1.1" 200') == 1
     assert not any("POST" in formatEvent(event) for event in logged)
 
@@ -56,28 +55,14 @@ def test_the_access_log_tells_the_time_of_day_and_not_the_reactors(tmp_path, mon
     path = tmp_path / "access.log"
     # Without an argument it gives the time of day.
     monkeypatch.setattr("txsockjs.site.datetimeToLogString", lambda: "[just now]")
-    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock(), logPath=str(path))
-    site.doStart()
-    channel = site.buildProtocol(ADDRESS)
-    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
-    channel.makeConnection(transport)
-    channel.dataReceived(post(length(1), body=b"x"))
-    transport.close(channel)
-    site.doStop()
+    serve_one_request(logPath=str(path))
     assert "[just now]" in path.read_text()
 
 
 def test_an_access_log_may_have_a_form_of_its_own(tmp_path):
     path = tmp_path / "access.log"
     formatter = lambda timestamp, request: request.method.decode()  # noqa: E731
-    site = SockJSSite(Echo(), (), LIMIT, reactor=Clock(), logPath=str(path), logFormatter=formatter)
-    site.doStart()
-    channel = site.buildProtocol(ADDRESS)
-    transport = Transport(hostAddress=ADDRESS, peerAddress=ADDRESS)
-    channel.makeConnection(transport)
-    channel.dataReceived(post(length(1), body=b"x"))
-    transport.close(channel)
-    site.doStop()
+    serve_one_request(logPath=str(path), logFormatter=formatter)
     assert path.read_text() == "POST\n"
 
 
@@ -121,14 +106,3 @@ def test_a_time_out_that_was_given_stays(seconds):
     assert site.timeOut == seconds
     site.set_routers(known)
     assert site.timeOut == seconds
-
-
-def test_a_page_that_is_never_taken_ends(connect):
-    site, channel, transport = connect()
-    site.timeOut, site.request_timeout = 8, 20
-    channel.dataReceived(post(length(3), body=b"abc") * 2)
-    transport.producer.pauseProducing()
-    for _ in range(30):
-        site.reactor.advance(1)
-    assert transport.aborted
-    assert site.ended == {"idle": 0, "request": 0, "answer": 1}

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent
 
 from txsockjs.actors.awaiting import to_deferred
 from txsockjs.actors.connection import SockJSConnection
-from txsockjs.actors.session import BaseSession
 from txsockjs.actors.states import RECEIVED
 from txsockjs.errors import Refused
 
@@ -27,20 +26,6 @@ from ...support.running import ROOT
 
 class Boom(Exception):
     """What a careless application raises."""
-
-
-@pytest.fixture
-def logged() -> Any:
-    """The failures that are logged at level critical, with the text of their event."""
-    events: list[Any] = []
-
-    def observe(event: Any) -> None:
-        if event["log_level"] is LogLevel.critical:
-            events.append(event)
-
-    globalLogPublisher.addObserver(observe)
-    yield events
-    globalLogPublisher.removeObserver(observe)
 
 
 # -- one at a time
@@ -195,52 +180,6 @@ def test_what_a_callback_returns_otherwise_means_nothing() -> None:
     server.on_message = lambda connection, message: message
     session.tell(RECEIVED, ["a", "b"])
     assert server.recorder.calls == ["open", "a", "b"]
-    settle(server)
-
-
-def test_an_application_may_keep_its_own_info_in_the_place_of_ours() -> None:
-    session, server, _ = open_session()
-    other, _ = make_session(server=server)
-    mine = FakeServer()
-    server.on_open = lambda connection, info: setattr(connection, "info", mine)
-    FakeReceiver().attach(other)
-    assert session.connection.info is session.info
-    assert other.connection.info is mine
-    settle(server)
-
-
-def test_a_callback_that_posts_is_done_before_its_event_comes() -> None:
-    session, server, _ = open_session()
-    trace: list[str] = []
-
-    def react(connection: SockJSConnection, message: str) -> None:
-        trace.append("message starts")
-        connection.post("x")
-        trace.append("message ends")
-
-    server.on_message = react
-    server.on_event = lambda connection, event: trace.append("event")
-    session.tell(RECEIVED, ["a"])
-    assert trace == ["message starts", "message ends", "event"]
-    settle(server)
-
-
-def test_actors_that_tell_each_other_forever_do_not_stop_the_reactor() -> None:
-    server = FakeServer()
-    first, _ = make_session(server=server)
-    FakeReceiver().attach(first)
-    count = []
-
-    def again(connection: SockJSConnection, event: str) -> None:
-        count.append(event)
-        if len(count) < 10000:
-            connection.post(event)
-
-    server.on_event = again  # type: ignore[attr-defined]
-    first.post("x")
-    assert 0 < len(count) < 10000
-    while len(count) < 10000:
-        server.reactor.advance(0)
     settle(server)
 
 
@@ -445,22 +384,6 @@ def test_an_exception_in_on_close_is_logged_and_that_is_all(logged: Any) -> None
     settle(server)
 
 
-def test_a_connection_class_that_can_not_be_made_ends_its_session(logged: Any) -> None:
-    class Broken(SockJSConnection):
-        def __init__(self, session: Any) -> None:
-            raise Boom
-
-    server = FakeServer()
-    session = BaseSession(Broken, server)
-    server.sessions.add(session)
-    receiver = FakeReceiver().attach(session)
-    server.reactor.advance(0)
-    assert receiver.heard == ["o", "c1011 Internal error"]
-    assert len(logged) == 1
-    receiver.vanish()
-    settle(server)
-
-
 def test_on_error_can_decide_otherwise(logged: Any) -> None:
     session, server, _ = open_session()
     seen: list[Any] = []
@@ -495,55 +418,6 @@ def test_refused_works_in_any_callback_and_is_not_logged(logged: Any) -> None:
     server.reactor.advance(0)
     assert receiver.heard == ["o", "c4003 no"]
     assert logged == []
-    settle(server)
-
-
-# -- room
-
-
-def test_a_sender_waits_while_the_mailbox_is_over_its_mark() -> None:
-    session, server, _ = open_session(mailbox_limit=1000)
-    gate: Deferred[None] = Deferred()
-    server.on_message = lambda connection, message: gate if message == "first" else None
-    session.tell(RECEIVED, ["first"])
-    assert session.room() is None
-    for _ in range(20):
-        session.tell(RECEIVED, ["x" * 100])
-    room = session.room()
-    fired: list[object] = []
-    room.addCallback(fired.append)
-    assert fired == []
-    gate.callback(None)
-    assert fired == [None]
-    assert session.room() is None
-    assert len(server.recorder.calls) == 22
-    settle(server)
-
-
-def test_many_small_messages_fill_a_mailbox_as_a_large_one_does() -> None:
-    session, server, _ = open_session(mailbox_limit=1000)
-    server.on_message = lambda connection, message: Deferred()
-    session.tell(RECEIVED, [""] * 100)
-    assert session.room() is not None
-    settle(server)
-
-
-def test_a_burst_for_an_application_that_does_not_wait_never_fills_a_mailbox() -> None:
-    session, server, _ = open_session(mailbox_limit=1000)
-    session.tell(RECEIVED, ["x" * 100] * 1000)
-    assert session.room() is None
-    assert len(server.recorder.calls) == 1001
-    settle(server)
-
-
-def test_whoever_waits_for_room_is_released_by_the_end() -> None:
-    session, server, receiver = open_session(mailbox_limit=10)
-    server.on_message = lambda connection, message: Deferred()
-    session.tell(RECEIVED, ["a", "b"])
-    fired: list[object] = []
-    session.room().addCallback(fired.append)
-    receiver.vanish()
-    assert fired == [None]
     settle(server)
 
 

@@ -9,49 +9,15 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
-from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from txsockjs.protocols.connection import connection_class
 from txsockjs.protocols.text import encoded
-from txsockjs.utils import broadcast
 
 from ...support.fakes import Producer
 from ...support.memory import Lab
-
-
-class Noting(Protocol):
-    """Notes what happens to it, and does what a test told its factory to do."""
-
-    factory: Any
-
-    def connectionMade(self) -> None:
-        self.factory.made.append(self)
-        self.heard: list[bytes] = []
-        self.lost: list[Any] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard.append(data)
-        if self.factory.react is not None:
-            self.factory.react(self, data)
-
-    def connectionLost(self, reason: Any) -> None:
-        self.lost.append(reason.value)
-
-
-class NotingFactory(Factory):
-    protocol = Noting
-
-    def __init__(self) -> None:
-        self.made: list[Noting] = []
-        self.addresses: list[Any] = []
-        self.react: Any = None
-
-    def buildProtocol(self, addr: Any) -> Any:
-        self.addresses.append(addr)
-        return super().buildProtocol(addr)
+from ...support.noting import NotingFactory
 
 
 class Bench:
@@ -606,55 +572,3 @@ def test_a_second_producer_is_refused() -> None:
     with pytest.raises(RuntimeError, match="another producer is registered"):
         bench.transport.registerProducer(Producer(), True)
     bench.settle()
-
-
-# -- broadcast
-
-
-def test_a_broadcast_reaches_transports_of_every_kind() -> None:
-    factory = NotingFactory()
-    lab = Lab(connection_class(factory))
-    text, split = lab.upgrade("/0/a/websocket"), lab.upgrade("/0/b/websocket")
-    binary = lab.upgrade("/websocket")
-    binary.say(b"x", opcode=2)
-    factory.made[1].transport.write(b"\xe2")
-    for connection in (text, split, binary):
-        connection.take()
-    plain = StringTransport()
-    transports = {protocol.transport for protocol in factory.made} | {plain}
-    broadcast("é".encode(), {factory.made[0].transport, factory.made[2].transport, plain})
-    broadcast("é", [factory.made[0].transport])
-    broadcast(b"\xff", [plain])
-    broadcast(b"", transports)
-    broadcast(b"", [])
-    assert text.take().count('a["é"]'.encode()) == 2
-    assert binary.take() == b"\x82\x02" + "é".encode()
-    assert plain.value() == "é".encode() + b"\xff"
-    broadcast(b"\x82\xac", [factory.made[1].transport])
-    assert split.take().endswith('a["€"]'.encode())
-    for connection in (text, split, binary):
-        connection.vanish()
-    lab.settle()
-
-
-@pytest.mark.parametrize("wrong", [5, None, [1, 2]])
-def test_only_text_and_bytes_can_be_broadcast(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="a transport writes bytes, not"):
-        broadcast(wrong, [StringTransport()])
-
-
-def test_a_broadcast_is_encoded_once(monkeypatch: Any) -> None:
-    factory = NotingFactory()
-    lab = Lab(connection_class(factory))
-    connections = [lab.upgrade(f"/0/{name}/websocket") for name in "abc"]
-    encoded: list[Any] = []
-    encode = __import__("txsockjs.wire.proto", fromlist=["x"])._encode_strings
-    monkeypatch.setattr(
-        "txsockjs.wire.proto._encode_strings", lambda texts: encoded.append(texts) or encode(texts)
-    )
-    broadcast(b"all", [protocol.transport for protocol in factory.made])
-    assert encoded == [["all"]]
-    for connection in connections:
-        assert connection.take().endswith(b'a["all"]')
-        connection.vanish()
-    lab.settle()

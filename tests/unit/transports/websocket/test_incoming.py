@@ -19,11 +19,7 @@ from ....support.frames import close_code, masked, text
 from ....support.memory import Connection, Echo, Lab
 
 FRAMED = "/000/abc/websocket"
-
-
 PING, PONG, CLOSE = 0x89, 0x8A, 0x88
-
-
 PATHS = [FRAMED, "/websocket"]
 
 

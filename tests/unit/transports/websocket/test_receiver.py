@@ -14,7 +14,6 @@ from ....support.sites import Client, SiteLab, Wire
 
 FRAMED = "/000/abc/websocket"
 CLOSE = 0x88
-
 VIOLATIONS = {
     "an unmasked frame": (b"\x81\x05hello", 1002),
     "an unknown opcode": (masked(b"", 0x83), 1002),
