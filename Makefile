@@ -3,6 +3,7 @@
 #   make demo     serve the demo on http://127.0.0.1:8080/
 #   make unit     run the unit tests, the fast loop; ARGS='-k origins' chooses
 #   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
+#   make cluster  run the tests over several nodes: all of them, where `make test` runs a few
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
 #   make wheel    build wheel and source distribution into dist, and prove them
@@ -21,7 +22,7 @@ ARGS ?=
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy redis-server
 
-.PHONY: demo unit test lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit test cluster lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -34,6 +35,14 @@ unit: $(VENV)/.dev
 
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+# The wire suite and the stock client's once for each way in to several nodes. What looks inside a
+# server is left out, and listed.
+cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
+	for way in workers redis; do \
+	  SOCKJS_WAY=$$way $(BIN)/python -m pytest -q --no-fold-skipped \
+	    tests/wire tests/client/test_node.py tests/client/test_chromium.py $(ARGS) || exit 1; \
+	done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -45,16 +45,11 @@ class Ticker(SockJSConnection):
 class Broadcast(SockJSConnection):
     """Send every message to everybody."""
 
-    everybody = set()
-
     def on_open(self, info):
-        self.everybody.add(self)
+        self.join("everybody")
 
     def on_message(self, message):
-        self.broadcast(self.everybody, message)
-
-    def on_close(self):
-        self.everybody.discard(self)
+        self.room("everybody").send(message)
 
 
 class Amplify(SockJSConnection):
@@ -65,17 +60,22 @@ class Amplify(SockJSConnection):
         self.send("x" * 2 ** (number if 1 <= number <= 19 else 1))
 
 
+ENDPOINTS = {
+    "echo": (Echo, {"response_limit": 4096}),
+    "disabled_websocket_echo": (Echo, {"disabled_transports": ["websocket", "rawwebsocket"]}),
+    "cookie_needed_echo": (Echo, {"jsessionid": True}),
+    "close": (Close, {}),
+    "ticker": (Ticker, {}),
+    "broadcast": (Broadcast, {}),
+    "amplify": (Amplify, {}),
+}
+
+
 def routers(**common):
     """Give the routers of all endpoints by name; keywords are settings for each of them."""
-    no_websocket = ["websocket", "rawwebsocket"]
     return {
-        "echo": SockJSRouter(Echo, response_limit=4096, **common),
-        "disabled_websocket_echo": SockJSRouter(Echo, disabled_transports=no_websocket, **common),
-        "cookie_needed_echo": SockJSRouter(Echo, jsessionid=True, **common),
-        "close": SockJSRouter(Close, **common),
-        "ticker": SockJSRouter(Ticker, **common),
-        "broadcast": SockJSRouter(Broadcast, **common),
-        "amplify": SockJSRouter(Amplify, **common),
+        name: SockJSRouter(connection, **settings, **common)
+        for name, (connection, settings) in ENDPOINTS.items()
     }
 
 

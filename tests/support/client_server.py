@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from typing import Any
 
-from twisted.internet import endpoints, task
+from twisted.internet import endpoints, reactor, task
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
@@ -25,6 +26,7 @@ from twisted.web.server import Site
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
 from txsockjs.factory import SockJSResource
 from txsockjs.multiplex import MultiplexConnection
+from txsockjs.protocols.connection import ProtocolConnection
 
 
 class Echo(SockJSConnection):
@@ -34,41 +36,53 @@ class Echo(SockJSConnection):
         self.send(message)
 
 
-class Ending:
-    """How often a named connection ended, and who waits for that."""
+class Endings:
+    """How named connections ended, in a folder: the nodes of a cluster share nothing else."""
 
     def __init__(self) -> None:
-        self.times = 0
-        self.reason: tuple[int, str] | None = None
-        self.watchers: list[Orders] = []
+        self._own = tempfile.TemporaryDirectory(prefix="endings-")
+        self._folder = os.environ.get("SOCKJS_ENDINGS", self._own.name)
+
+    def note(self, name: str, reason: tuple[int, str] | None) -> None:
+        with open(self._path(name), "a", encoding="utf-8") as file:
+            file.write(json.dumps(reason) + "\n")
+
+    def of(self, name: str) -> list[Any]:
+        """Give the reason of each end so far."""
+        try:
+            with open(self._path(name), encoding="utf-8") as file:
+                return [json.loads(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+
+ENDINGS = Endings()
 
 
 class Orders(SockJSConnection):
     """Do what each message says: ``{"do": "close", "code": 4000, "reason": "enough"}``."""
 
-    endings: dict[str, Ending] = {}
     name: str | None = None
 
     def on_open(self, info: ConnectionInfo) -> None:
         self.told = info
 
-    def on_message(self, message: Any) -> None:
+    def on_message(self, message: Any) -> Any:
         if isinstance(message, bytes):
             self.send(message)
-            return
+            return None
         order = json.loads(message)
-        getattr(self, "do_" + order.pop("do"))(**order)
+        return getattr(self, "do_" + order.pop("do"))(**order)
 
     def on_event(self, event: Any) -> None:
         self.do_push(**event)
 
     def on_close(self) -> None:
         if self.name is not None:
-            ending = self.endings[self.name]
-            ending.times += 1
-            ending.reason = self.close_reason
-            for watcher in ending.watchers:
-                watcher.tell_ending(self.name)
+            ENDINGS.note(self.name, self.close_reason)
 
     def answer(self, **values: Any) -> None:
         self.send(json.dumps(values))
@@ -94,20 +108,14 @@ class Orders(SockJSConnection):
     def do_name(self, name: str) -> None:
         """Give this connection a name by which its end can be watched."""
         self.name = name
-        self.endings.setdefault(name, Ending())
         self.answer(named=name)
 
-    def do_watch(self, name: str) -> None:
+    async def do_watch(self, name: str) -> None:
         """Answer when the connection of that name has ended."""
-        ending = self.endings[name]
-        if ending.times:
-            self.tell_ending(name)
-        else:
-            ending.watchers.append(self)
-
-    def tell_ending(self, name: str) -> None:
-        ending = self.endings[name]
-        self.answer(name=name, times=ending.times, reason=ending.reason)
+        while not ENDINGS.of(name):
+            await task.deferLater(reactor, 0.02)  # type: ignore[arg-type]
+        ends = ENDINGS.of(name)
+        self.answer(name=name, times=len(ends), reason=ends[-1])
 
 
 class Multiplex(MultiplexConnection):
@@ -158,24 +166,36 @@ class Backwards(LineReceiver):
             self.sendLine(line.decode()[::-1].encode())
 
 
+class Lines(ProtocolConnection):
+    """What ``/lines`` serves, where only connection classes can be named."""
+
+    factory = Factory.forProtocol(Backwards)
+
+
+# A poll that the browser can't take back holds its session until the next heartbeat, and then
+# for as long as the session waits for another one: short, for the tests that wait for that.
+QUICK = {"heartbeat_delay": 0.5, "disconnect_delay": 2, "session_check_interval": 0.1}
+ENDPOINTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
+    "echo": (Echo, {}),
+    "beating": (Echo, {"heartbeat_delay": 0.5}),
+    "orders": (Orders, QUICK),
+    "multiplex": (Multiplex, QUICK),
+    "patient": (Orders, {}),
+}
+
+
 async def serve(reactor: Any, options: argparse.Namespace) -> None:
     common: dict[str, Any] = {"trusted_proxies": options.trusted_proxy}
     if options.sockjs_url:
         common["sockjs_url"] = options.sockjs_url
-    # A poll that the browser can't take back holds its session until the next heartbeat, and then
-    # for as long as the session waits for another one: short, for the tests that wait for that.
-    quick = {"heartbeat_delay": 0.5, "disconnect_delay": 2, "session_check_interval": 0.1}
     routers = {
-        b"echo": SockJSRouter(Echo, **common),
-        b"beating": SockJSRouter(Echo, heartbeat_delay=0.5, **common),
-        b"orders": SockJSRouter(Orders, **quick, **common),
-        b"multiplex": SockJSRouter(Multiplex, **quick, **common),
-        b"patient": SockJSRouter(Orders, **common),
+        name: SockJSRouter(connection, **settings, **common)
+        for name, (connection, settings) in ENDPOINTS.items()
     }
     root = Resource()
     for name, router in routers.items():
-        root.putChild(name, router.resource())
-    lines = SockJSResource(Factory.forProtocol(Backwards), common, reactor=reactor)
+        root.putChild(name.encode(), router.resource())
+    lines = SockJSResource(Lines.factory, common, reactor=reactor)
     root.putChild(b"lines", lines)
     counter = Connections()
     root.putChild(b"connections", counter)

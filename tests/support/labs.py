@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .peer import PATIENCE, Body, Peer, Response
 from .receivers import XHR_STREAMING, Receiver, messages
 from .running import Server
+from .ways import Nodes
 from .websocket import WebSocket
 
 Sent = Optional[Mapping[str, Optional[str]]]
@@ -41,8 +42,8 @@ def until(happened: Callable[[], bool]) -> None:
 class Site:
     """Where a server listens, for the time of one test."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server | Nodes) -> None:
+        self.server: Any = server
         self.peers: list[Peer] = []
 
     def connect(self, receive_buffer: int | None = None) -> Peer:

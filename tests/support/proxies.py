@@ -46,13 +46,19 @@ def replaced(text: str, line: str, lines: Sequence[str]) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, ports: Sequence[int]) -> Iterator[str]:
-    """Run nginx before servers on these ports; gives its URL."""
+def nginx(folder: Path, ports: Sequence[int], sticky: bool = True) -> Iterator[str]:
+    """Run nginx before servers on these ports; gives its URL.
+
+    Without ``sticky`` each request goes to the next server, on a connection of its own.
+    """
     path = program("nginx")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         text = (EXAMPLES / "nginx.conf").read_text()
         text = replaced(text, "listen 80;", [f"listen 127.0.0.1:{port};"])
+        if not sticky:
+            text = replaced(text, "hash $sockjs_session consistent;", [])
+            text = replaced(text, "keepalive 32;", [])
         servers = [f"server 127.0.0.1:{port};" for port in ports]
         text = replaced(text, "server 127.0.0.1:8080;", servers)
         (folder / "sockjs.conf").write_text(text)

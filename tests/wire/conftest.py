@@ -7,14 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from examples.testserver import ENDPOINTS
+
 from ..support.labs import Lab, Site
 from ..support.running import ROOT, Server, running
+from ..support.ways import WAY, Nodes, nodes, write_plan
 
 SOCKJS_URL = "http://127.0.0.1/sockjs.min.js"
 
 
 @pytest.fixture(scope="session")
-def field_server() -> Iterator[Server]:
+def field_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | Nodes]:
+    if WAY:
+        folder = tmp_path_factory.mktemp("plan")
+        plan = write_plan(folder / "plan.toml", ENDPOINTS, sockjs_url=SOCKJS_URL)
+        with nodes(plan) as several:
+            yield several
+            assert several.live, several.output
+        assert "Traceback" not in several.output
+        return
     program = os.path.join(ROOT, "examples", "testserver.py")
     endpoint = "tcp:0:interface=127.0.0.1"
     with running(program, "--listen", endpoint, "--sockjs-url", SOCKJS_URL) as server:
@@ -25,14 +36,20 @@ def field_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def lab_server() -> Iterator[Server]:
+    _skip_on_a_way()
     with running("-m", "tests.support.lab_server") as server:
         yield server
         assert server.process.poll() is None, server.output
         assert Lab(server).forgotten() == []
 
 
+def _skip_on_a_way() -> None:
+    if WAY:
+        pytest.skip("looks inside the server, which is several processes here")
+
+
 @pytest.fixture
-def site(field_server: Server) -> Iterator[Site]:
+def site(field_server: Server | Nodes) -> Iterator[Site]:
     """The field's standard test server, `examples/testserver.py`."""
     site = Site(field_server)
     yield site
@@ -50,6 +67,7 @@ def loud_lab(lab_server: Server) -> Iterator[Lab]:
 @pytest.fixture
 def own_lab() -> Iterator[Lab]:
     """A lab that no other test has used, for one that counts all that the process has."""
+    _skip_on_a_way()
     with running("-m", "tests.support.lab_server") as server:
         lab = Lab(server)
         yield lab

@@ -106,7 +106,8 @@ class Plan:
 
     @classmethod
     def _from(cls, table: dict[str, object], directory: str) -> Plan:
-        _refuse_unknown(table, ("listen", "static", "workers", "settings", "mount"))
+        known = ("listen", "static", "workers", "cluster", "cluster_secret", "settings", "mount")
+        _refuse_unknown(table, known)
         listen = table.get("listen", [])
         endpoints: list[Any] = listen if isinstance(listen, list) else [listen]
         if not all(isinstance(endpoint, str) for endpoint in endpoints):

@@ -83,6 +83,11 @@ def test_one_endpoint_may_stand_alone_and_a_static_path_may_be_absolute(read):
     assert (plan.listen, plan.static) == (["tcp:1"], "/srv/files")
 
 
+def test_workers_and_a_cluster_are_read(read):
+    plan = read('workers = 3\ncluster = "redis://10.0.0.5/1"\ncluster_secret = "s"')
+    assert (plan.workers, plan.cluster, plan.cluster_secret) == (3, "redis://10.0.0.5/1", "s")
+
+
 def test_overrides_win_over_what_any_mount_says(read):
     plan = read(
         f"""
@@ -101,7 +106,10 @@ def test_overrides_win_over_what_any_mount_says(read):
         ("listen = ", "is not TOML: "),
         (b"# \xff", "is not TOML: "),
         ("lisden = 1", "unknown name 'lisden', did you mean listen?"),
-        ("x = 1", "unknown name 'x', the names are listen, static, workers, settings, mount"),
+        (
+            "x = 1",
+            "unknown name 'x', the names are listen, static, workers, cluster, cluster_secret, ",
+        ),
         ("listen = 8080", "listen must be an endpoint or a list of them, not 8080"),
         ("listen = [8080]", "listen must be an endpoint or a list of them, not [8080]"),
         ("static = 1", "static must be a directory, not 1"),
