@@ -205,9 +205,29 @@ def names(known: tuple[str, ...], aliases: Mapping[str, str]) -> Kind:
     return Kind(f"names among {', '.join(known)}", check, _parse_list)
 
 
+def _close_code(value: object) -> object:
+    # RFC 6455 section 7.4.1: some may not be sent.
+    if isinstance(value, bool) or not isinstance(value, int) or not 1000 <= value <= 4999:
+        raise Unfit(value)
+    if value in (1004, 1005, 1006, 1015):
+        raise Unfit(value)
+    return value
+
+
+def _close_reason(value: object) -> str:
+    # RFC 6455 section 5.5.1: a close frame has 125 bytes, two of which are the code.
+    if not isinstance(value, str) or len(value.encode("utf-8", "replace")) > 123:
+        raise Unfit(value)
+    return value
+
+
 SECONDS = Kind("> 0 seconds", _seconds, _parse_number)
 BYTES = Kind("a whole number > 0 of bytes", _count, _parse_int)
 COUNT = Kind("a whole number > 0", _count, _parse_int)
+CLOSE_CODE = Kind(
+    "a close code in 1000..4999 and not 1004, 1005, 1006 or 1015", _close_code, _parse_int
+)
+CLOSE_REASON = Kind("text of at most 123 bytes", _close_reason, str)
 SWITCH = Kind("on or off", _switch, _parse_switch)
 SWITCH_OR_FUNCTION = Kind("on, off or a function", _switch_or_function, _parse_switch)
 URL = Kind("a URL", _url, str.strip)

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from .actors.awaiting import finished
 from .actors.connection import SockJSConnection, check_class
 from .actors.interfaces import SessionForConnection
 from .errors import SettingsError
@@ -57,6 +58,11 @@ class Services:
         """Return the service that a client means by ``name``."""
         return self._services.get(name)
 
+    @property
+    def connections(self) -> list[type[SockJSConnection]]:
+        """The classes that are served, each once."""
+        return list(dict.fromkeys(each.connection for each in self._services.values()))
+
     def server_for(self, router: Any) -> ChannelServer:
         """Return the server of the channels that a router's sessions carry."""
         server = self._servers.get(id(router))
@@ -93,6 +99,20 @@ class MultiplexConnection(SockJSConnection):
         self._leaving: dict[str, Deferred[None]] = {}
         self._watching = False
         self.held = False
+
+    # -- told by the server
+
+    @classmethod
+    async def on_start(cls, router: Any) -> None:
+        """Start the classes of all channels."""
+        for connection in cls._services.connections:
+            await finished(connection.on_start, router)
+
+    @classmethod
+    async def on_stop(cls, router: Any) -> None:
+        """Stop the classes of all channels."""
+        for connection in cls._services.connections:
+            await finished(connection.on_stop, router)
 
     # -- told by the session
 

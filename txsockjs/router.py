@@ -19,9 +19,11 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException
 
+from .actors.awaiting import finished
 from .actors.closing import Closing
 from .actors.connection import SockJSConnection, check_class
 from .actors.deadlines import Sweep
+from .actors.draining import Drain
 from .actors.heartbeat import Seldom, Starter
 from .actors.interfaces import GO_AWAY, Client, Sendable
 from .actors.outbox import broadcast
@@ -88,6 +90,8 @@ class SockJSRouter:
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
         self.sessions = SessionContainer(clock, self._end.check, self._forget)
         self.closing = False
+        self.leaving = False  # closing, or about to
+        self._drain: Drain | None = None
         self._full = Seldom(reactor.seconds, self._tell_full)
         self.refused_origins: set[str | None] = set()
         self.sockets = Sockets(self, self._make_socket_session)
@@ -97,6 +101,7 @@ class SockJSRouter:
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
+        self._started = False
         self._sweep = Sweep(reactor, self._expire)
         self.bus: Bus | None = None
         self.relay: Relay | None = None
@@ -164,7 +169,7 @@ class SockJSRouter:
     def admit(self) -> None:
         """Raise `Overloaded` if there may be no new session."""
         limit = self.settings.max_sessions
-        if self.closing:
+        if self.leaving:
             raise Overloaded()
         if limit is not None and len(self.sessions) >= limit:
             self._full.happened()
@@ -213,7 +218,31 @@ class SockJSRouter:
         self._sweep.stop()
         self._full.flush(last=True)
 
-    # -- the end
+    # -- the beginning and the end
+
+    async def start(self) -> None:
+        """Call the connection class's ``on_start``; raises what that raises."""
+        self._started = True
+        await finished(self._connection.on_start, self)
+
+    async def stop(self) -> None:
+        """Call the connection class's ``on_stop``, if its ``on_start`` was called."""
+        if self._started:
+            self._started = False
+            await finished(self._connection.on_stop, self)
+
+    def drain(
+        self, seconds: float, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]
+    ) -> Deferred[None]:
+        """Refuse new sessions, and end all there are, evenly over ``seconds``; fire after the last.
+
+        Meanwhile those that are left are served. `close` is still to be called.
+        """
+        self.leaving = True
+        if self._drain is None:
+            sessions = [session for session in self.sessions if not session.is_closed]
+            self._drain = Drain(self.reactor, sessions, seconds, (code, reason))
+        return self._drain.done
 
     def close(
         self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: float | None = None
@@ -227,7 +256,9 @@ class SockJSRouter:
         """
         if patience is None:
             patience = self.settings.disconnect_delay + self.settings.ping_timeout
-        self.closing = True
+        self.closing = self.leaving = True
+        if self._drain is not None:
+            self._drain.stop()
         return self._end.close((code, reason), patience)
 
 

@@ -20,12 +20,14 @@ from twisted.internet import reactor as global_reactor  # which Klein installs i
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
 from .actors.deadlines import Deadline
 from .cluster.bus import Bus
 from .errors import SettingsError
 from .router import SockJSRouter
+from .server.admin import AdminSite, Readiness
 from .server.ports import Endpoint, Ports
 from .server.root import Directory, Root
 from .site import SockJSSite
@@ -48,8 +50,10 @@ class SockJSService(Service):
 
     ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these; ``static``
     is a directory or a resource for the paths that no router has; ``stop_timeout`` is how many
-    seconds sessions get to end. ``bus`` is for those routers that have none yet; the buses of all
-    are started and stopped with the service. ``ports.open_ports`` are the ports that listen.
+    seconds sessions get to end. Before, they are ended evenly over ``drain`` seconds. ``admin`` is
+    the endpoint of the pages ``/health`` and ``/ready``. ``bus`` is for those routers that have
+    none yet; the buses of all are started and stopped with the service. ``ports.open_ports`` are
+    the ports that listen.
     """
 
     _log = Logger()
@@ -62,6 +66,8 @@ class SockJSService(Service):
         static: Static = None,
         reactor: Any = None,
         stop_timeout: float = 10.0,
+        drain: float = 0.0,
+        admin: Endpoint | None = None,
         bus: Bus | None = None,
     ) -> None:
         reactor = reactor or global_reactor
@@ -82,37 +88,99 @@ class SockJSService(Service):
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout
-        self._started = False
+        self._drain = drain
+        self._admin = Ports(reactor, [] if admin is None else [admin])
+        self._bound = False
+        self._state = Readiness(False, "starting")
         self._stopped: Deferred[None] | None = None
+        self._over: Deferred[None] = Deferred()
+        #: Fires once connections are accepted; fails if an ``on_start`` does.
+        self.started: Deferred[None] = Deferred()
+        self.started.addErrback(self.not_started)
 
     def privilegedStartService(self) -> None:
-        """Listen. Raises `ListenError` if an endpoint fails at once."""
+        """Bind the ports. Raises `ListenError` if an endpoint fails at once."""
         super().privilegedStartService()
-        self._started = True
+        self._bound = True
         self.ports.open(self.site)
+        self._admin.open(AdminSite(self.readiness))
+        # Who connects meanwhile waits in the system's queue.
+        self.ports.pause()
 
     def startService(self) -> None:
-        """Listen, if that was not done with privileges before."""
+        """Accept connections once every ``on_start`` is done."""
         super().startService()
-        if not self._started:
+        if not self._bound:
             self.privilegedStartService()
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        starting = Deferred.fromCoroutine(self._start())
+        starting.addCallbacks(self.started.callback, self.started.errback)
+
+    async def _start(self) -> None:
         for bus in self.buses:
             # Nobody waits: without its bus a node serves those who are its own.
             bus.start().addErrback(lambda failure: self._log.failure("a bus failed", failure))
+        for router in self.routers:
+            await router.start()
+        if self._stopped is None:
+            self._state = Readiness(True, "")
+            self.ports.resume()
+
+    def not_started(self, failure: Failure) -> None:
+        """React to an ``on_start`` that failed: nothing is served."""
+        self._log.failure("a service can't start, and serves nobody", failure)
+        self._state = Readiness(False, "on_start failed")
+
+    def readiness(self) -> Readiness:
+        """Tell whether requests may be sent here, and why in a line."""
+        if not self._state.ready:
+            return self._state
+        for bus in self.buses:
+            if not bus.reached:
+                return Readiness(False, "the cluster's broker was not reached yet")
+        if all(bus.connected for bus in self.buses):
+            return Readiness(True, "ready")
+        return Readiness(True, "ready, but the cluster's broker can't be reached now")
 
     def stopService(self) -> Deferred[None]:
         """End all sessions in order; fires when no connection is left."""
         super().stopService()
         if self._stopped is None:
+            self._state = Readiness(False, "stopping")
             self._stopped = Deferred.fromCoroutine(self._stop())
-        return self._stopped
+            self._stopped.addBoth(lambda _: self.hurry())
+        return self._over
+
+    def hurry(self) -> None:
+        """Stop at once: the Deferred of `stopService` fires, whoever is still there."""
+        if not self._over.called:
+            for transport in self.site.connections():
+                transport.abortConnection()
+            self._over.callback(None)
 
     async def _stop(self) -> None:
+        reasons = [
+            (each.settings.shutdown_code, each.settings.shutdown_reason) for each in self.routers
+        ]
+        if self._drain:
+            self._state = Readiness(False, "draining")
+            await DeferredList(
+                [
+                    router.drain(self._drain, *reason)
+                    for router, reason in zip(self.routers, reasons)
+                ]
+            )
         # The ports stay open meanwhile: between two polls a client has no connection, and it has to
         # poll once more to get its close frame. The routers refuse new sessions.
         await self._bounded(
-            [maybeDeferred(router.close, patience=self._stop_timeout) for router in self.routers]
+            [
+                maybeDeferred(router.close, *reason, patience=self._stop_timeout)
+                for router, reason in zip(self.routers, reasons)
+            ]
         )
+        await self._bounded([Deferred.fromCoroutine(router.stop()) for router in self.routers])
         await self._bounded(self.ports.close())
         for transport in self.site.connections():
             transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
@@ -125,7 +193,7 @@ class SockJSService(Service):
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
-        await self._bounded([bus.stop() for bus in self.buses])
+        await self._bounded([*self._admin.close(), *(bus.stop() for bus in self.buses)])
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all of these fired, for ``stop_timeout`` at most."""

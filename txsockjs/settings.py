@@ -66,6 +66,8 @@ class SettingsKeywords(TypedDict, total=False):
     send_limit: int
     max_sessions: int | None
     ping_timeout: float
+    shutdown_code: int
+    shutdown_reason: str
     idle_timeout: float
     request_timeout: float
     immediate_flush: bool
@@ -136,6 +138,12 @@ class Settings:
     )
     ping_timeout: float = _setting(
         20.0, kinds.SECONDS, "a websocket that answers no ping for this long is dead, in seconds"
+    )
+    shutdown_code: int = _setting(
+        1012, kinds.CLOSE_CODE, "the close code that clients get when the server stops"
+    )
+    shutdown_reason: str = _setting(
+        "Service restart", kinds.CLOSE_REASON, "the reason that clients get when the server stops"
     )
     idle_timeout: float = _setting(
         75.0, kinds.SECONDS, "an HTTP connection on which nothing happens ends, in seconds"

@@ -273,7 +273,7 @@ async def test_a_service_in_an_application_serves_until_it_is_stopped():
     assert await deferToThread(read_frame, answer) == (1, b"o")
 
     stopped = IService(application).stopService()
-    assert await deferToThread(read_frame, answer) == (1, b'c[3000,"Go away!"]')
+    assert await deferToThread(read_frame, answer) == (1, b'c[1012,"Service restart"]')
     assert await deferToThread(read_frame, answer) == (8, b"\x03\xe8")
     send(frame(8, b"\x03\xe8"))
     await stopped

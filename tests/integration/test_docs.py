@@ -273,7 +273,7 @@ def test_a_thread_of_crochets(reader: Reader) -> None:
         "told",
         'a["new: bread"]',
         "not from here",
-        'c[3000,"Go away!"]',
+        'c[1012,"Service restart"]',
     ]
 
 

@@ -279,20 +279,20 @@ def test_a_signal_ends_every_session_in_order_and_the_process_with_0(tmp_path, n
 
             server.process.send_signal(number)
 
-            assert read_chunk(stream) == b'c[3000,"Go away!"]\n'
+            assert read_chunk(stream) == b'c[1012,"Service restart"]\n'
             # Between two polls there is no connection: the client comes once more.
-            assert post(poll) == b'c[3000,"Go away!"]\n'
+            assert post(poll) == b'c[1012,"Service restart"]\n'
             with pytest.raises(urllib.error.HTTPError, match="503"):
                 post(server.url + "/app/0/new/xhr")
             assert read_chunk(stream) == b""
-            assert read_frame(websocket) == (1, b'c[3000,"Go away!"]')
+            assert read_frame(websocket) == (1, b'c[1012,"Service restart"]')
             assert read_frame(websocket) == (8, b"\x03\xe8")
             send(frame(8, b"\x03\xe8"))
             assert idle.read().endswith(b"Welcome to SockJS!\n")
         assert server.process.wait(PATIENCE) == 0
         server.stop()
         assert f"received {number.name}, shutting down" in server.output
-        assert server.output.count("closed with (3000, 'Go away!')") == 3
+        assert server.output.count("closed with (1012, 'Service restart')") == 3
         assert "Traceback" not in server.output
 
 
@@ -309,7 +309,7 @@ def test_sigterm_lets_the_application_handle_what_was_acknowledged(tmp_path):
             send(frame(9, b""))
             assert read_frame(websocket)[0] == 10  # so the message was read, too
             server.process.terminate()
-            assert read_frame(websocket) == (1, b'c[3000,"Go away!"]')
+            assert read_frame(websocket) == (1, b'c[1012,"Service restart"]')
         assert server.process.wait(PATIENCE) == 0  # a second signal could come too late
     handled = re.findall(r"(?:handled|closed) (.*)$", server.output, re.MULTILINE)
     assert [line for line in handled if "number" in line] == messages

@@ -39,7 +39,13 @@ class Router:
     def resource(self):
         return Resource()
 
-    def close(self, patience):
+    async def start(self):
+        pass
+
+    async def stop(self):
+        self.happened.append("router stopped")
+
+    def close(self, code, reason, patience):
         self.happened.append(("router closed", patience))
         return self.closing
 
@@ -299,7 +305,12 @@ def test_sessions_end_before_the_ports_close(make):
     assert happened == ["listening", ("router closed", STOP_TIMEOUT)]
     assert not stopped.called
     closing.callback(None)
-    assert happened == ["listening", ("router closed", STOP_TIMEOUT), "port closed"]
+    assert happened == [
+        "listening",
+        ("router closed", STOP_TIMEOUT),
+        "router stopped",
+        "port closed",
+    ]
     assert stopped.called
     assert not service.running
 
@@ -354,7 +365,7 @@ def test_stopping_twice_is_stopping_once(make):
     service, _ = make(routers=router)
     service.startService()
     assert service.stopService() is service.stopService()
-    assert len(router.happened) == 1
+    assert router.happened == [("router closed", STOP_TIMEOUT), "router stopped"]
 
 
 def connect(service):

@@ -55,6 +55,8 @@ def test_the_defaults_are_the_documented_ones():
         "request_timeout": 60.0,
         "immediate_flush": True,
         "disable_nagle": True,
+        "shutdown_code": 1012,
+        "shutdown_reason": "Service restart",
     }
 
 

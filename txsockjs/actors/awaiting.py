@@ -51,6 +51,14 @@ def to_deferred(result: object, turn: Turn, context: Context) -> Deferred[Any] |
     return Deferred.fromCoroutine(_Stretches(result, turn, context, None, awaited))
 
 
+async def finished(call: Callable[[Any], object], router: Any) -> None:
+    """Call a class method of an application with its router, and wait until that is done."""
+    scheduler = router.scheduler
+    awaited = to_deferred(call(router), scheduler.turn, scheduler.context)
+    if awaited is not None:
+        await awaited
+
+
 def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T:
     """Return ``call(*arguments)``, called in ``context``.
 

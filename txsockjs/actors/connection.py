@@ -54,6 +54,20 @@ class SockJSConnection:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self.session!r}>"
 
+    # -- the server's: of the class, as there is no connection yet, or none any more
+
+    @classmethod
+    def on_start(cls, router: Any) -> object:
+        """Prepare what all connections of a router share, such as a pool or a subscription.
+
+        Plain, ``async def``, or returning a Deferred: the service listens once it is done, and does
+        not start if it raises.
+        """
+
+    @classmethod
+    def on_stop(cls, router: Any) -> object:
+        """Undo what `on_start` did; the last ``on_close`` is done by then."""
+
     # -- callbacks: what they return may be awaitable, else it is looked at by on_open and on_error
 
     def on_open(self, info: ConnectionInfo) -> object:

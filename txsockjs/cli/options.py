@@ -26,7 +26,7 @@ from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
 from .mount import Mount, find_app
-from .plan import Plan, count_workers
+from .plan import Plan, count_workers, drain_seconds
 from .workers.sockets import check as check_endpoint
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -81,6 +81,18 @@ class Options(usage.Options):
             None,
             None,
             "Encoding of what an endpoint: sends that is not UTF-8, or replace. [default: none]",
+        ],
+        [
+            "drain",
+            None,
+            None,
+            "End sessions evenly over this time when the server stops, in seconds. [default: 0]",
+        ],
+        [
+            "admin",
+            None,
+            None,
+            "Serve /health and /ready on this endpoint. [default: none]",
         ],
         [
             "workers",
@@ -179,6 +191,9 @@ class Options(usage.Options):
             raise usage.UsageError("--static serves files beside an application, and there is none")
         if self["fallback-encoding"] is not None:
             _read_as(plan.mounts, self["fallback-encoding"])
+        if self["drain"] is not None:
+            plan.drain = drain_seconds(self["drain"])
+        plan.admin = plan.admin if self["admin"] is None else self["admin"]
         if self["workers"] is not None:
             plan.workers = count_workers(self["workers"])
         if plan.workers > 1:

@@ -57,7 +57,8 @@ class Plan:
     """Where to listen, what to mount, and the settings that hold for every mount.
 
     ``static`` is the directory whose files are served beside the mounts, or None; ``workers`` is
-    how many processes serve.
+    how many processes serve, ``drain`` over how many seconds sessions are ended when the server
+    stops, ``admin`` the endpoint of the pages for whoever operates it, or None.
     """
 
     listen: list[str] = field(default_factory=list)
@@ -67,6 +68,8 @@ class Plan:
     workers: int = 1
     cluster: str | None = None
     cluster_secret: str | None = None
+    drain: float = 0.0
+    admin: str | None = None
 
     def check_cluster(self) -> None:
         """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""
@@ -106,8 +109,7 @@ class Plan:
 
     @classmethod
     def _from(cls, table: dict[str, object], directory: str) -> Plan:
-        known = ("listen", "static", "workers", "cluster", "cluster_secret", "settings", "mount")
-        _refuse_unknown(table, known)
+        _refuse_unknown(table, _NAMES)
         listen = table.get("listen", [])
         endpoints: list[Any] = listen if isinstance(listen, list) else [listen]
         if not all(isinstance(endpoint, str) for endpoint in endpoints):
@@ -122,11 +124,30 @@ class Plan:
             RedisURL.parse(plan.cluster)
         if "cluster_secret" in table:
             plan.cluster_secret = _typed(table, "cluster_secret", str, "text")
+        if "drain" in table:
+            plan.drain = drain_seconds(table["drain"])
+        if "admin" in table:
+            plan.admin = _typed(table, "admin", str, "an endpoint such as tcp:9090")
         plan.settings = _typed(table, "settings", dict, "a table", {})
         Settings.merged(None, plan.settings)
         for mount in _typed(table, "mount", list, "written as [[mount]]", []):
             plan.mounts.append(_mount(mount))
         return plan
+
+
+_NAMES = (
+    *("listen", "static", "workers", "cluster", "cluster_secret", "drain", "admin"),
+    *("settings", "mount"),
+)
+
+
+def drain_seconds(value: object) -> float:
+    """Return the number of seconds that a number, or text, stands for; 0 is for all at once."""
+    try:
+        number = SECONDS.parse(value) if isinstance(value, str) else value
+        return 0.0 if number == 0 else cast(float, SECONDS.check(number))
+    except Unfit:
+        raise SettingsError(f"drain must be {SECONDS.rule}, or 0, not {value!r}") from None
 
 
 def count_workers(value: object) -> int:

@@ -9,6 +9,8 @@ standard error and exit code 1; a signal ends it in order, with exit code 0.
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..actors.connection import SockJSConnection
 from ..clock import use_monotonic_time
@@ -25,7 +28,7 @@ from ..cluster.bus import Bus
 from ..errors import ListenError, SettingsError
 from ..router import SockJSRouter
 from ..server.ports import Endpoint
-from ..service import SockJSService
+from ..service import SockJSService, Static
 from ..settings import Settings
 from .options import Options as PlainOptions
 from .plan import Plan
@@ -36,6 +39,8 @@ __all__ = ["Options", "StartError", "makeService"]
 
 class Process(SockJSService):
     """The service as a process of its own, which ends with a message and an exit code."""
+
+    _told_to_stop = False
 
     def privilegedStartService(self) -> None:
         """Listen; raise `StartError` if an endpoint fails at once."""
@@ -59,14 +64,30 @@ class Process(SockJSService):
             signal.signal(hangup, self._stop_on_signal)
 
     def _stop_on_signal(self, number: int, frame: object) -> None:
-        self._log.info("received {name}, shutting down", name=signal.Signals(number).name)
-        self._reactor.callFromThread(self._stop_reactor)
+        name = signal.Signals(number).name
+        if self._told_to_stop:
+            self._log.info("received {name} again, stopping at once", name=name)
+            self._reactor.callFromThread(self.hurry)
+        else:
+            self._told_to_stop = True
+            self._log.info("received {name}, shutting down", name=name)
+            self._reactor.callFromThread(self._stop_reactor)
 
     def _stop_reactor(self) -> None:
         try:
             self._reactor.stop()
         except ReactorNotRunning:
             self._log.debug("shutting down already")
+
+    def not_started(self, failure: Failure) -> None:
+        """End the process with a line and exit code 1: an ``on_start`` failed."""
+        super().not_started(failure)
+        what = failure.value
+        if sys.__stderr__ is not None:
+            words = " ".join(f"{type(what).__name__}: {what}".split())
+            sys.__stderr__.write(f"sockjs: on_start failed: {words}\n")
+        atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
+        self._stop_reactor()
 
 
 class Options(PlainOptions):
@@ -89,12 +110,17 @@ def makeService(options: PlainOptions) -> Service:
             from .workers.supervisor import Supervisor  # noqa: PLC0415  # few need it
 
             return Supervisor(options, global_reactor)
-        return make_server(options.plan, options.plan.listen)
+        return make_server(options.plan, options.plan.listen, admin=options.plan.admin)
     except SettingsError as error:
         raise StartError(f"sockjs: {error}") from error
 
 
-def make_server(plan: Plan, endpoints: Iterable[Endpoint], bus: Bus | None = None) -> Process:
+def make_server(
+    plan: Plan,
+    endpoints: Iterable[Endpoint],
+    bus: Bus | None = None,
+    admin: str | None = None,
+) -> Process:
     """Make the service that serves a plan: its mounts, or the demo if there are none.
 
     ``bus`` is that of its routers if the plan names no cluster.
@@ -109,11 +135,21 @@ def make_server(plan: Plan, endpoints: Iterable[Endpoint], bus: Bus | None = Non
             _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))
             for mount in plan.mounts
         ]
-        return Process(endpoints, routers, static=plan.static, reactor=reactor, bus=bus)
-    from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
+        static: Static = plan.static
+    else:
+        from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
 
-    demo = Demo(plan.settings, reactor)
-    return Process(endpoints, demo.routers, static=demo.page, reactor=reactor, bus=bus)
+        demo = Demo(plan.settings, reactor)
+        routers, static = demo.routers, demo.page
+    return Process(
+        endpoints,
+        routers,
+        static=static,
+        reactor=reactor,
+        drain=plan.drain,
+        admin=admin,
+        bus=bus,
+    )
 
 
 def _make_router(

@@ -36,6 +36,7 @@ class Ports:
         self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
         self._listening: list[Deferred[Any]] = []
         self._error: ListenError | None = None
+        self._paused = False
 
     def open(self, factory: IProtocolFactory) -> None:
         """Listen on all of them, or on none and raise `ListenError`."""
@@ -47,6 +48,23 @@ class Ports:
                 self.close()
                 raise self._error
 
+    def pause(self) -> None:
+        """Accept nothing until `resume`, where a port can be told so."""
+        self._paused = True
+        for port in self.open_ports:
+            self._set_reading(port)
+
+    def resume(self) -> None:
+        """Accept what comes, and what came meanwhile."""
+        self._paused = False
+        for port in self.open_ports:
+            self._set_reading(port)
+
+    def _set_reading(self, port: Any) -> None:
+        change = getattr(port, "stopReading" if self._paused else "startReading", None)
+        if change is not None:
+            change()
+
     def close(self) -> list[Deferred[Any]]:
         """Accept no more connections; each Deferred fires when one port is closed."""
         for listening in self._listening:
@@ -56,6 +74,8 @@ class Ports:
 
     def _opened(self, port: IListeningPort, endpoint: IStreamServerEndpoint) -> None:
         self.open_ports.append(port)
+        if self._paused:  # it took its time
+            self._set_reading(port)
         scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
         url = _url(scheme, port.getHost())
         # Nothing is accepted before the reactor runs.

@@ -94,6 +94,8 @@ def text_for(name):
         return by_name[name]
     if isinstance(default, bool):
         return "off" if default else "on"
+    if name == "shutdown_code":
+        return "4000"
     return "https://example.com" if name.endswith(("_url", "_origins")) else "7"
 
 

@@ -106,10 +106,7 @@ def test_overrides_win_over_what_any_mount_says(read):
         ("listen = ", "is not TOML: "),
         (b"# \xff", "is not TOML: "),
         ("lisden = 1", "unknown name 'lisden', did you mean listen?"),
-        (
-            "x = 1",
-            "unknown name 'x', the names are listen, static, workers, cluster, cluster_secret, ",
-        ),
+        ("x = 1", "unknown name 'x', the names are listen, static, workers, cluster, "),
         ("listen = 8080", "listen must be an endpoint or a list of them, not 8080"),
         ("listen = [8080]", "listen must be an endpoint or a list of them, not [8080]"),
         ("static = 1", "static must be a directory, not 1"),

@@ -25,6 +25,8 @@ from twisted.logger import Logger
 
 from ...cluster.directory import Directory
 from ...errors import ListenError
+from ...server.admin import AdminSite, Readiness, all_ready
+from ...server.ports import Ports
 from ..options import Options
 from ..start_error import StartError
 from .child import Child
@@ -49,6 +51,8 @@ class Supervisor(Service):
         self._options = options
         self._reactor = reactor
         self._count = options.plan.workers
+        admin = options.plan.admin
+        self._admin = Ports(reactor, [] if admin is None else [admin])
         self._sockets = [Sockets(endpoint, self._count) for endpoint in options.plan.listen]
         self._directory = Directory(reactor)
         self._folder = ""
@@ -70,12 +74,16 @@ class Supervisor(Service):
         """Bind all sockets; raise `StartError` if one can't be."""
         super().privilegedStartService()
         self._bound = True
+        try:
+            self._bind()
+            self._admin.open(AdminSite(self.readiness))
+        except ListenError as error:
+            sys.stderr = sys.__stderr__  # twistd has sent it to the log
+            raise StartError(str(error)) from error
+
+    def _bind(self) -> None:
         for sockets in self._sockets:
-            try:
-                sockets.bind()
-            except ListenError as error:
-                sys.stderr = sys.__stderr__  # twistd has sent it to the log
-                raise StartError(str(error)) from error
+            sockets.bind()
             if sockets.is_shared:
                 self._log.info(
                     "all workers share the socket of {endpoint}: connections are not spread evenly",
@@ -123,8 +131,20 @@ class Supervisor(Service):
             for sockets in self._sockets:
                 sockets.close()
             self._directory.stop()
+            self._admin.close()
             shutil.rmtree(self._folder, ignore_errors=True)
             self._stopped.callback(None)
+
+    def readiness(self) -> Readiness:
+        """Tell whether any worker serves, and what keeps the others."""
+        if self._stopping:
+            return Readiness(False, "stopping")
+        return all_ready(
+            {
+                f"worker {number}": Readiness(child.is_ready, "ready" if child.is_ready else "away")
+                for number, child in self._children.items()
+            }
+        )
 
     # -- workers come and go
 

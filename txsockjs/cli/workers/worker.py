@@ -103,8 +103,10 @@ def _serve(spec: dict[str, Any]) -> None:
     service = make_server(options.plan, endpoints_of(spec["number"]), bus)
     run: Any = reactor
     run.addSystemEventTrigger("before", "shutdown", stop)
+    service.started.addCallback(lambda _: bus.say(do="ready"))
+    if options.plan.cluster is not None:
+        run.callWhenRunning(bus.start)  # it is the way to the parent only
     run.callWhenRunning(service.startService)
-    run.callWhenRunning(bus.say, do="ready")
     run.run()
 
 

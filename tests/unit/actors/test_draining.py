@@ -1,0 +1,125 @@
+"""Sessions end evenly over a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from txsockjs import SockJSConnection, SockJSRouter, testing
+from txsockjs.actors.draining import Drain
+from txsockjs.actors.states import LEAVE
+
+REASON = (1012, "Service restart")
+
+
+class Session:
+    """A session that notes when it was told to leave."""
+
+    def __init__(self, clock: Clock, left: list[float]) -> None:
+        self.clock = clock
+        self.left = left
+
+    def tell(self, event: Any, reason: Any) -> None:
+        assert (event, reason) == (LEAVE, REASON)
+        self.left.append(self.clock.seconds())
+
+
+def drain(count: int, seconds: float) -> tuple[Clock, list[float], Drain]:
+    clock, left = Clock(), []
+    sessions = [Session(clock, left) for _ in range(count)]
+    return clock, left, Drain(clock, sessions, seconds, REASON)
+
+
+def test_ten_thousand_over_thirty_seconds_leave_at_an_even_rate() -> None:
+    clock, left, drained = drain(10_000, 30.0)
+    clock.pump([0.05] * 605)
+    assert len(left) == 10_000
+    each_second = [sum(second <= time < second + 1 for time in left) for second in range(31)]
+    assert all(300 <= count <= 370 for count in each_second[:30])
+    assert drained.done.called
+    assert not clock.getDelayedCalls()
+
+
+def test_few_are_spread_too() -> None:
+    clock, left, _ = drain(3, 30.0)
+    clock.pump([0.1] * 301)
+    assert [round(time) for time in left] == [5, 15, 25]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_without_a_time_all_leave_at_once(count: int) -> None:
+    clock, left, drained = drain(count, 0.0)
+    clock.advance(0)
+    assert len(left) == count
+    assert drained.done.called
+
+
+def test_after_a_stall_what_is_due_is_made_up_for_in_bounded_turns() -> None:
+    clock, left, _ = drain(10_000, 30.0)
+    clock.rightNow += 15.0
+    turns = []
+    for call in list(clock.calls):
+        clock.calls.remove(call)
+        call.func(*call.args)
+        turns.append(len(left))
+    assert turns == [256]
+    clock.advance(0)
+    assert len(left) == 5_000
+
+
+def test_it_can_be_stopped() -> None:
+    clock, left, drained = drain(10, 30.0)
+    clock.pump([0.1] * 50)
+    drained.stop()
+    assert drained.done.called
+    assert len(left) < 10
+    assert not clock.getDelayedCalls()
+
+
+class Echo(SockJSConnection):
+    def on_message(self, message: Any) -> None:
+        self.send(message)
+
+
+@pytest.mark.parametrize("transport", testing.TRANSPORTS)
+def test_clients_are_served_until_it_is_their_turn_and_told_why(transport: str) -> None:
+    clock = Clock()
+    router = SockJSRouter(Echo, reactor=clock)
+    client = testing.connect(router, transport)
+    drained: list[Any] = []
+    router.drain(10.0, *REASON).addCallback(drained.append)
+    testing.advance(clock, 4.0)
+    client.send("hello")
+    assert client.messages == ["hello"]
+    with pytest.raises(testing.BadAnswer):
+        testing.connect(router, transport)
+    testing.advance(clock, 7.0)
+    assert drained == [None]
+    if transport != "rawwebsocket":
+        assert client.close_reason == REASON
+    testing.settle(router)
+
+
+def test_answers_of_a_server_that_leaves_end_their_connections() -> None:
+    clock = Clock()
+    router = SockJSRouter(Echo, reactor=clock)
+    testing.connect(router, "xhr", session_id="abc")
+    router.drain(10.0)
+    connection = testing.Connection(router.resource(), clock)
+    connection.request("POST", "/000/abc/xhr_send", b'["x"]')
+    assert b"connection: close" in connection.received.lower()
+    testing.settle(router)
+
+
+def test_closing_ends_those_that_are_left() -> None:
+    clock = Clock()
+    router = SockJSRouter(Echo, reactor=clock)
+    client = testing.connect(router, "websocket")
+    drained: list[Any] = []
+    router.drain(100.0).addCallback(drained.append)
+    router.close(3001, "now")
+    assert client.close_reason == (3001, "now")
+    assert drained == [None]
+    testing.settle(router)
