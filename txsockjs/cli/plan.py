@@ -146,8 +146,8 @@ def drain_seconds(value: object) -> float:
     try:
         number = SECONDS.parse(value) if isinstance(value, str) else value
         return 0.0 if number == 0 else cast(float, SECONDS.check(number))
-    except Unfit:
-        raise SettingsError(f"drain must be {SECONDS.rule}, or 0, not {value!r}") from None
+    except Unfit as unfit:
+        raise SettingsError(f"drain must be {SECONDS.rule}, or 0, not {unfit.culprit!r}") from None
 
 
 def count_workers(value: object) -> int:
@@ -157,8 +157,9 @@ def count_workers(value: object) -> int:
     try:
         number = COUNT.parse(value) if isinstance(value, str) else value
         return cast(int, COUNT.check(number))
-    except Unfit:
-        raise SettingsError(f"workers must be {COUNT.rule}, or auto, not {value!r}") from None
+    except Unfit as unfit:
+        rule = f"{COUNT.rule}, or auto"
+        raise SettingsError(f"workers must be {rule}, not {unfit.culprit!r}") from None
 
 
 def _mount(table: object) -> Mount:

@@ -192,7 +192,7 @@ class App(SockJSConnection):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--workers", "0"], "workers must be a whole number > 0, or auto, not '0'"),
+        (["--workers", "0"], "workers must be a whole number > 0, or auto, not 0"),
         (["--workers", "many"], "workers must be a whole number > 0, or auto, not 'many'"),
         (["--workers", "2", "--listen", "fd:3"], "workers can listen on tcp:"),
     ],
