@@ -92,7 +92,7 @@ class Room:
         All members of a process get the same object. Raises `TypeError` or `ValueError` for what
         JSON does not have.
         """
-        self._rooms.say(self._key, POST, json.loads(_json("an event", event)))
+        self._rooms.say(self._key, POST, json.loads(as_json("an event", event)))
 
     def close(self, code: int = 3000, reason: str = "Go away!") -> None:
         """End the sessions of all members. Raises what their ``close`` raises."""
@@ -124,7 +124,7 @@ class Rooms:
 
     def room(self, name: str, channel: str = "") -> Room:
         """Return a room by its name. Raises `TypeError` or `ValueError` for what is no name."""
-        return Room(self, (channel, _checked(name)))
+        return Room(self, (channel, check_name(name)))
 
     # -- members come and go
 
@@ -134,7 +134,7 @@ class Rooms:
         ``watched`` is whether its connection wants to be told who comes and goes.
         """
         self.scheduler.check_thread()
-        key = (member.channel, _checked(name))
+        key = (member.channel, check_name(name))
         text = "null" if presence is None else _presence(presence)
         if member.is_closed:
             return succeed(None)
@@ -151,7 +151,7 @@ class Rooms:
         """Make a session a member no more; nothing happens if it is none."""
         self.scheduler.check_thread()
         names = self.joined.get(member, {})
-        if _checked(name) in names:
+        if check_name(name) in names:
             del names[name]
             if not names:
                 del self.joined[member]
@@ -237,7 +237,7 @@ def _hear(room: Members, kind: str, value: Any) -> None:
         room.tell(kind, value)
 
 
-def _checked(name: str) -> str:
+def check_name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"the name of a room must be str, not {name!r}")
     try:
@@ -250,14 +250,14 @@ def _checked(name: str) -> str:
 
 
 def _presence(value: object) -> str:
-    text = _json("a presence", value)
+    text = as_json("a presence", value)
     size = utf8_size(text)
     if size > LARGEST_PRESENCE:
         raise ValueError(f"a presence must have at most {LARGEST_PRESENCE} bytes, not {size}")
     return text
 
 
-def _json(what: str, value: object) -> str:
+def as_json(what: str, value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except TypeError as error:

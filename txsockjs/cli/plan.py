@@ -52,6 +52,10 @@ else:
 _T = TypeVar("_T")
 
 
+# What may stand at the top of a file.
+_NAMES = ("listen", "static", "workers", "cluster", "cluster_secret", "settings", "mount")
+
+
 @dataclass
 class Plan:
     """Where to listen, what to mount, and the settings that hold for every mount.

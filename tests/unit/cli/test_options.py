@@ -223,3 +223,25 @@ def test_under_a_runner_a_wrong_option_ends_the_process_with_its_line():
     with pytest.raises(SystemExit) as caught:
         options.parseOptions(["--heartbeat-delay", "0"])
     assert caught.value.code == "sockjs: heartbeat_delay must be > 0 seconds, not 0"
+
+
+def test_the_cluster_of_the_command_line_wins(tmp_path):
+    path = tmp_path / "sockjs.toml"
+    path.write_text('cluster = "redis://one"\ncluster_secret = "x"')
+    made = plan("--config", str(path), "--cluster", "redis://two")
+    assert (made.cluster, made.cluster_secret) == ("redis://two", "x")
+    assert plan("--cluster", "redis://h", "--cluster-secret", "y").cluster_secret == "y"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--cluster", "localhost"], r"must be redis://.* not 'localhost'"),
+        (["--cluster", ""], r"must be redis://"),
+        (["--cluster-secret", "x"], "there is none"),
+        (["--cluster", "redis://h", "--cluster-secret", ""], "must not be empty"),
+    ],
+)
+def test_a_wrong_cluster_is_refused(words, why):
+    with pytest.raises(UsageError, match=why):
+        plan(*words)

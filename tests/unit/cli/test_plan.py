@@ -151,3 +151,11 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(SettingsError) as caught:
         Plan.read(str(tmp_path / "none.toml"))
     assert str(caught.value) == f"cannot read {tmp_path / 'none.toml'}: No such file or directory"
+
+
+def test_a_cluster_is_read_and_a_wrong_one_refused(read):
+    plan = read('cluster = "redis://10.0.0.5/1"\ncluster_secret = "x"')
+    assert (plan.cluster, plan.cluster_secret) == ("redis://10.0.0.5/1", "x")
+    for text in ('cluster = "10.0.0.5:6379"', "cluster = 1", "cluster_secret = 1"):
+        with pytest.raises(SettingsError, match=r"sockjs.toml: .*(redis://|must be text)"):
+            read(text)

@@ -27,6 +27,8 @@ from .url import RedisURL
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
 _PATIENCE = 3.0
+# After how long another address of the host is tried, and a failure of the last one is told.
+_NEXT_ADDRESS = 0.05
 
 
 class Connection:
@@ -94,7 +96,9 @@ class Connection:
 
     def _connect(self) -> None:
         self._retry = None
-        endpoint: Any = HostnameEndpoint(self._reactor, self.url.host, self.url.port, _PATIENCE)
+        endpoint: Any = HostnameEndpoint(
+            self._reactor, self.url.host, self.url.port, _PATIENCE, attemptDelay=_NEXT_ADDRESS
+        )
         if self.url.secure:
             from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # needs OpenSSL
 

@@ -1,0 +1,75 @@
+"""Publishing from outside: the command, and `Publisher`, to a node at a real Redis."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
+
+from txsockjs.cluster import Publisher
+from txsockjs.cluster.redis import RedisBus
+
+from ...support.redis_server import RedisServer, redis_server
+from ...support.running import ROOT
+from .test_buses import until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+def publish(*words: str) -> tuple[int, str]:
+    """Run the command; return its exit code and what it said."""
+    command = [sys.executable, "-m", "txsockjs", "publish", *words]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, (ended.stdout + ended.stderr).strip()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("secret", [None, "open sesame"])
+async def test_a_room_hears_it(server: RedisServer, secret: str | None) -> None:
+    bus = RedisBus(server.url, reactor, secret)
+    heard: list[Any] = []
+    await bus.start()
+    await bus.subscribe("room:/chat#lobby", lambda data: heard.append(json.loads(data)))
+    signed = [] if secret is None else ["--cluster-secret", secret]
+    result: Any = await deferToThread(
+        publish, *signed, server.url, "/chat", "lobby", "The shop opens", "\u2603"
+    )
+    assert result == (0, "published to 1 node")
+    publisher = Publisher(server.url, reactor, secret)
+    assert await publisher.room("/chat", "lobby").post({"a": 1}) == 1
+    assert await publisher.room("/chat", "empty").send("x") == 0
+    await publisher.close()
+    await until(lambda: len(heard) == 2, "it came")
+    assert heard == [{"v": 1, "send": ["The shop opens", "\u2603"]}, {"v": 1, "post": [{"a": 1}]}]
+    await bus.stop()
+
+
+def test_what_is_wrong_is_one_line(server: RedisServer) -> None:
+    for words, said in (
+        (["http://h", "/chat", "lobby", "x"], "a cluster must be redis://"),
+        ([server.url, "chat", "lobby", "x"], "a prefix must be"),
+        ([server.url, "/chat", "", "x"], "the name of a room must have"),
+        ([server.url, "/chat"], "wanted: "),
+    ):
+        code, line = publish(*words)
+        assert code == 1
+        assert line.startswith(f"txsockjs: {said}")
+        assert "\n" not in line
+
+
+def test_a_redis_that_is_not_there_is_named() -> None:
+    code, line = publish("redis://127.0.0.1:1", "/chat", "lobby", "x")
+    assert code == 1
+    assert line.startswith("txsockjs: not published to redis://127.0.0.1:1/0: Connection was ref")
