@@ -52,17 +52,14 @@ else:
 _T = TypeVar("_T")
 
 
-# What may stand at the top of a file.
-_NAMES = ("listen", "static", "workers", "cluster", "cluster_secret", "settings", "mount")
-
-
 @dataclass
 class Plan:
     """Where to listen, what to mount, and the settings that hold for every mount.
 
     ``static`` is the directory whose files are served beside the mounts, or None; ``workers`` is
     how many processes serve, ``drain`` over how many seconds sessions are ended when the server
-    stops, ``admin`` the endpoint of the pages for whoever operates it, or None.
+    stops, ``admin`` the endpoint of the pages for whoever operates it, or None. ``cluster`` is the
+    URL of the broker of all nodes, or None; ``cluster_secret`` signs what they say to each other.
     """
 
     listen: list[str] = field(default_factory=list)
@@ -139,6 +136,7 @@ class Plan:
         return plan
 
 
+# What may stand at the top of a file.
 _NAMES = (
     *("listen", "static", "workers", "cluster", "cluster_secret", "drain", "admin"),
     *("settings", "mount"),
