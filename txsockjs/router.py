@@ -33,6 +33,7 @@ from .actors.scheduler import Scheduler
 from .actors.session import BaseSession, Session
 from .cluster.bus import Bus
 from .cluster.relay import Relay
+from .cluster.rooms import RoomsOfNodes
 from .errors import Overloaded, SettingsError
 from .http.page import Page
 from .http.prefix import check_prefix
@@ -134,6 +135,7 @@ class SockJSRouter:
             raise SettingsError(f"{self!r} is on a bus already")
         try:
             self.relay = Relay(self, bus)
+            self.rooms.nodes = RoomsOfNodes(bus, self.prefix, self.rooms, self.reactor)
         except ValueError:
             raise SettingsError(f"another router is on this bus at {self.prefix or '/'}") from None
         self.bus = bus

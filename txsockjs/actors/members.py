@@ -7,11 +7,9 @@ gap, who came and went, is spread over turns, as it concerns everybody at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, Callable, Protocol
 
 from ..wire.publication import CLOSE, POST, PRESENCE, SEND
-from .pace import Pace
 from .scheduler import Scheduler
 from .states import POSTED, Event
 
@@ -137,13 +135,8 @@ class Members:
         self._spread(tell)
 
     def _spread(self, tell: Callable[[Member], None]) -> None:
-        self._scheduler.tell(self._tell_each, iter(list(self.presences)), tell)
-
-    def _tell_each(self, members: Iterator[Member], tell: Callable[[Member], None]) -> None:
-        pace = Pace(_MOST)
-        for member in members:
+        def tell_member(member: Member) -> None:
             if member in self.presences:  # it may have left since
                 tell(member)
-            if not pace.may_go_on():
-                self._scheduler.tell_next(self._tell_each, members, tell)
-                return
+
+        self._scheduler.tell_each(tell_member, iter(list(self.presences)), _MOST)

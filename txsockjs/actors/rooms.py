@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred, succeed
 
 from ..errors import unsendable
 from ..wire.frames import check_reason
-from ..wire.limits import utf8_size
 from ..wire.proto import Message
 from ..wire.publication import CLOSE, POST, PRESENCE, SEND, Key
 from .members import Member, Members
@@ -251,7 +250,11 @@ def check_name(name: str) -> str:
 
 def _presence(value: object) -> str:
     text = as_json("a presence", value)
-    size = utf8_size(text)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # a lone surrogate
+        text = json.dumps(value, separators=(",", ":"))
+        size = len(text)
     if size > LARGEST_PRESENCE:
         raise ValueError(f"a presence must have at most {LARGEST_PRESENCE} bytes, not {size}")
     return text

@@ -8,6 +8,7 @@ all in the caller's stack.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from contextvars import copy_context
 from threading import get_ident
 from typing import Any, Callable, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, Callable, TypeVar
 from twisted.logger import Logger
 
 from ..errors import WrongThread
+from .pace import Pace
 
 _log = Logger()
 
@@ -114,6 +116,21 @@ class Scheduler:
         """Run ``step`` in the reactor's next iteration."""
         self._next.append((step, arguments))
         self._wake_up()
+
+    def tell_each(self, act: Callable[[_T], object], things: Iterator[_T], most: int) -> None:
+        """Call ``act`` for each of ``things``, at most so many of them in one turn.
+
+        The rest follow in the reactor's next iterations; a turn is also bounded in time.
+        """
+        self.tell(self._each, act, things, most)
+
+    def _each(self, act: Callable[[_T], object], things: Iterator[_T], most: int) -> None:
+        pace = Pace(most)
+        for thing in things:
+            act(thing)
+            if not pace.may_go_on():
+                self.tell_next(self._each, act, things, most)
+                return
 
     def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
         """Return ``call(*arguments)``, called in the running turn or in one of its own."""

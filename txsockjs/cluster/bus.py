@@ -59,7 +59,10 @@ class Listener(Protocol):
         """Note that the bus can't be reached; what is sent meanwhile waits."""
 
     def back(self) -> None:
-        """Note that the bus can be reached again; publications may be missing."""
+        """Note that the bus can be reached again, and subscriptions hold.
+
+        Some publications are missing. Nodes that ended meanwhile are told `lost` before.
+        """
 
     def taken(self, key: str) -> None:
         """Note that another node owns a key that was claimed here before the bus was away."""

@@ -1,0 +1,105 @@
+"""`Presence`: who is in a room on other nodes, as far as this one was told.
+
+Rules: a node's answer says who is there; its publications say who comes and goes, and those that
+the answer has in it already are told by their count. What is missing is found out by asking again,
+and the difference is what the members are told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+#: The value of a ``presence``: who joined, who left.
+Change = dict[str, list[Any]]
+
+
+class Presence:
+    """The members of a room on other nodes, by node."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, _Node] = {}
+
+    def __contains__(self, node: str) -> bool:
+        return node in self._nodes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._nodes))
+
+    def ask(self, node: str) -> None:
+        """Note that a node is asked: what it publishes waits until `answered`."""
+        known = self._nodes.setdefault(node, _Node())
+        if known.waiting is None:
+            known.waiting = []
+
+    def begin(self, node: str) -> None:
+        """Note that a node had no member before what it publishes now."""
+        self._nodes[node] = _Node()
+
+    def is_asked(self, node: str) -> bool:
+        """Whether it is."""
+        known = self._nodes.get(node)
+        return known is not None and known.waiting is not None
+
+    def changed(self, node: str, n: int, change: Change) -> Change | None:
+        """Note what a node that is known published; return what to tell, if anything."""
+        known = self._nodes[node]
+        if known.waiting is not None:
+            known.waiting.append((n, change))
+        elif n > known.n:
+            known.n = n
+            known.apply(change)
+            return change
+        return None
+
+    def answered(self, node: str, n: int, members: Iterable[Any]) -> Change | None:
+        """Note who is there; return what to tell the members, if anything."""
+        known = self._nodes.setdefault(node, _Node())
+        before, known.members = known.members, Counter(map(_text, members))
+        known.n = n
+        return known.catch_up(before)
+
+    def unanswered(self, node: str) -> Change | None:
+        """Note that a node did not answer; return what to tell the members, if anything."""
+        known = self._nodes.get(node)
+        return None if known is None else known.catch_up(known.members.copy())
+
+    def lost(self, node: str) -> Change | None:
+        """Forget a node; return what to tell the members, if anything."""
+        known = self._nodes.pop(node, None)
+        return None if known is None else _difference(known.members, Counter())
+
+
+class _Node:
+    """Who is there on a node, up to the publication ``n`` of it; and what waits for its answer."""
+
+    __slots__ = ("members", "n", "waiting")
+
+    def __init__(self) -> None:
+        self.members: Counter[str] = Counter()
+        self.n = 0
+        self.waiting: list[tuple[int, Change]] | None = None
+
+    def apply(self, change: Change) -> None:
+        self.members.update(map(_text, change.get("joined", ())))
+        self.members -= Counter(map(_text, change.get("left", ())))
+
+    def catch_up(self, before: Counter[str]) -> Change | None:
+        waiting, self.waiting = self.waiting or (), None
+        for n, change in waiting:
+            if n > self.n:
+                self.n = n
+                self.apply(change)
+        return _difference(before, self.members)
+
+
+def _difference(before: Counter[str], after: Counter[str]) -> Change | None:
+    joined, left = (after - before).elements(), (before - after).elements()
+    change = {"joined": list(map(json.loads, joined)), "left": list(map(json.loads, left))}
+    return change if change["joined"] or change["left"] else None
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

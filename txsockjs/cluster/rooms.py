@@ -1,0 +1,292 @@
+"""`RoomsOfNodes`: the rooms of one mount on all nodes of a bus.
+
+Rules: a node listens to the rooms that have members on it, and to no others. Each node counts what
+it publishes in each room, so that whoever listens sees from the next publication that some are
+missing before it, and tells its members of the gap; after the bus was away it tells them in any
+case. A publication without a count is delivered. What is none is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from ..actors.rooms import Rooms
+from ..wire.publication import (
+    ASK,
+    COUNT,
+    MEMBERS,
+    NOTHING,
+    PRESENCE,
+    Key,
+    Publication,
+    channel_name,
+    decode,
+    json_object,
+)
+from .bus import Bus
+from .outgoing import Outgoing
+from .presence import Change, Presence
+from .questions import PIECES_PER_TURN, Answer, Questions
+
+# In so many rooms something is done in a turn, if that does not take too long.
+_MOST_ROOMS = 256
+
+
+class RoomsOfNodes:
+    """The rooms of a router's mount, on the other nodes of its bus: `actors.rooms.Nodes`.
+
+    Raises `ValueError` if there is another one at its prefix on this bus.
+    """
+
+    def __init__(self, bus: Bus, prefix: str, rooms: Rooms, reactor: Any) -> None:
+        port = f"rooms{prefix}"
+        self._bus = bus
+        self._prefix = prefix
+        self._rooms = rooms
+        self._scheduler = rooms.scheduler
+        self._outgoing = Outgoing(bus, prefix, rooms.scheduler)
+        self._questions = Questions(bus, prefix, port, reactor)
+        self._here: dict[Key, _Here] = {}
+        bus.listen(port, self)
+
+    # -- rooms that have members here
+
+    def entered(self, key: Key, watched: bool) -> Deferred[None]:
+        """Listen to a room; fire when it is listened to, or can't be now."""
+        here = self._here.get(key)
+        if here is None:
+            here = self._here[key] = _Here(key, watched)
+            self._outgoing.keep(key)
+            channel = channel_name(self._prefix, key)
+            subscribed = self._bus.subscribe(channel, partial(self._heard, here))
+            # What fails is that the bus stops.
+            subscribed.addCallbacks(lambda _: self._listening(here), lambda failure: None)
+        if not here.ready and not self._bus.connected:
+            here.release()
+        if here.ready or here.early:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        here.waiters.append(waiter)
+        return waiter
+
+    def _listening(self, here: _Here) -> None:
+        if self._here.get(here.key) is not here:
+            return
+        here.listening = True
+        if here.early:
+            self._rooms.gap(here.key)
+        if here.presence is None:
+            here.be_ready()
+        else:
+            self._ask_all(here)
+
+    def emptied(self, key: Key) -> None:
+        """Do not listen to a room any more."""
+        here = self._here.pop(key)
+        self._bus.unsubscribe(channel_name(self._prefix, key))
+        self._outgoing.let_go(key)
+        here.be_ready()
+
+    def say(self, key: Key, kind: str, value: Any) -> None:
+        """Say something to the members of other nodes when the turn ends."""
+        self._outgoing.say(key, kind, value)
+
+    # -- what is said there
+
+    def _heard(self, here: _Here, data: bytes) -> None:
+        if self._here.get(here.key) is not here:
+            return
+        try:
+            said = decode(data)
+        except ValueError:
+            self._bus.counters["publications_refused"] += 1
+            return
+        if said.node == self._bus.node:
+            return
+        if said.node and said.kind == ASK:
+            self._answer(here.key, said.node, said.value)
+        if said.node:
+            self._look(here, said)
+        if said.kind == PRESENCE:
+            if here.presence is not None and said.n:
+                self._tell(here, here.presence.changed(said.node, said.n, said.value))
+        elif said.kind not in (ASK, NOTHING):
+            self._rooms.hear(here.key, said.kind, said.value)
+
+    def _look(self, here: _Here, said: Publication) -> None:
+        """Look whether publications of a node are missing before this one."""
+        before = said.n if said.kind == NOTHING else said.n - 1
+        missed = bool(said.n) and here.missed(said.node, before, said.n, self._bus.nodes)
+        if missed:
+            self._bus.counters["gaps"] += 1
+            self._rooms.gap(here.key)
+        if here.presence is not None and (missed or said.node not in here.presence):
+            if said.n == 1 and said.kind == PRESENCE and not missed:
+                here.presence.begin(said.node)
+            else:
+                self._ask_node(here, said.node)
+
+    # -- who is there
+
+    def members(self, key: Key) -> Deferred[list[Any]]:
+        """Fire with the presences of the members of other nodes."""
+
+        def join(answers: dict[str, Answer]) -> list[Any]:
+            return [member for answer in answers.values() for member in answer.value]
+
+        return self._ask(key, MEMBERS).addCallback(join)
+
+    def count(self, key: Key) -> Deferred[int]:
+        """Fire with the number of members of other nodes."""
+        return self._ask(key, COUNT).addCallback(
+            lambda answers: sum(answer.value for answer in answers.values())
+        )
+
+    def _ask(self, key: Key, what: str) -> Deferred[dict[str, Answer]]:
+        if not self._bus.connected:
+            return succeed({})
+        here = self._here.get(key)
+        taken = None
+        if what == MEMBERS and here is not None and here.presence is not None:
+            taken = partial(self._take, here)
+        listening = here is not None and here.listening
+        return self._questions.ask_all(key, what, listening, taken)
+
+    def _ask_all(self, here: _Here) -> None:
+        """Find out who is in a room, for those who want to be told."""
+        asked = self._questions.ask_all(here.key, MEMBERS, True, partial(self._take, here))
+        asked.addCallback(lambda _: here.be_ready())
+
+    def _ask_node(self, here: _Here, node: str) -> None:
+        presence = here.presence
+        if presence is None or presence.is_asked(node):
+            return
+        presence.ask(node)
+        asked = self._questions.ask_node(node, here.key, partial(self._take, here))
+
+        def look(answers: dict[str, Answer]) -> None:
+            if not answers:
+                self._tell(here, presence.unanswered(node))
+
+        asked.addCallback(look)
+
+    def _take(self, here: _Here, node: str, answer: Answer) -> None:
+        here.heard.setdefault(node, answer.n)
+        if here.presence is not None:
+            change = here.presence.answered(node, answer.n, answer.value)
+            if here.ready:  # whoever waits for its join, and asks then, is not told before
+                self._tell(here, change)
+
+    def _tell(self, here: _Here, change: Change | None) -> None:
+        if change is not None and self._here.get(here.key) is here:
+            change = {"joined": change.get("joined", []), "left": change.get("left", [])}
+            self._rooms.hear(here.key, PRESENCE, change)
+
+    def _answer(self, key: Key, node: str, question: dict[str, Any]) -> None:
+        self._scheduler.flush(partial(self._answer_now, key, node, question))
+
+    def _answer_now(self, key: Key, node: str, question: dict[str, Any]) -> None:
+        # Who came and went must be published, and so be counted, before it is in an answer.
+        self._outgoing.publish()
+        presences, n = self._rooms.presences(key), self._outgoing.count(key)
+        answer = self._questions.answer(node, question["id"], question["what"], n, presences)
+        self._scheduler.tell_each(lambda _: None, answer, PIECES_PER_TURN)
+
+    # -- told by the bus
+
+    def received(self, node: str, data: bytes) -> None:
+        """Take an answer, or a question to this node."""
+        try:
+            content = json_object(data)
+            if "answer" in content:
+                self._questions.take(node, content)
+                return
+            said = decode(data)
+            service, name = said.value["room"]
+            if said.kind != ASK or not isinstance(service, str) or not isinstance(name, str):
+                raise ValueError("not a question about a room")
+        except (ValueError, TypeError, KeyError):
+            self._bus.counters["messages_refused"] += 1
+        else:
+            self._answer((service, name), node, said.value)
+
+    def lost(self, node: str) -> None:
+        """Tell those who want to know that a node's members left; ask it again if it lives."""
+
+        def lose(here: _Here) -> None:
+            if here.presence is not None and node in here.presence:
+                self._tell(here, here.presence.lost(node))
+                if node in self._bus.nodes:
+                    self._ask_node(here, node)
+
+        self._scheduler.tell_each(lose, iter(list(self._here.values())), _MOST_ROOMS)
+
+    def away(self) -> None:
+        """Let nobody wait for a room to be listened to."""
+        for here in list(self._here.values()):
+            if not here.ready:
+                here.release()
+
+    def back(self) -> None:
+        """Tell all members of a gap; ask who is there, and say what must have been heard."""
+        for here in self._here.values():
+            here.heard.clear()
+        self._outgoing.publish_counts()
+        self._scheduler.tell_each(self._return, iter(list(self._here.values())), _MOST_ROOMS)
+
+    def taken(self, key: str) -> None:
+        """Do nothing: no key is claimed for rooms."""
+
+    def _return(self, here: _Here) -> None:
+        if self._here.get(here.key) is not here or not here.listening:
+            return  # nobody was promised anything yet, or is told once it is listened to
+        self._rooms.gap(here.key)
+        if here.presence is not None:
+            for node in here.presence:  # one that has no member left is not among all
+                self._ask_node(here, node)
+            self._ask_all(here)
+
+
+class _Here:
+    """A room that has members on this node; ``heard`` are the counts of others' publications."""
+
+    __slots__ = ("early", "heard", "key", "listening", "presence", "ready", "waiters")
+
+    def __init__(self, key: Key, watched: bool) -> None:
+        self.key = key
+        self.heard: dict[str, int] = {}
+        self.presence = Presence() if watched else None
+        self.listening = False
+        self.ready = False  # it is listened to, and known who is there
+        self.early = False  # somebody was told to go on before that
+        self.waiters: list[Deferred[None]] = []
+
+    def missed(self, node: str, before: int, n: int, alive: frozenset[str]) -> bool:
+        """Note that a node published ``n``; return whether not all ``before`` this one have come.
+
+        A node that counts from the beginning again has forgotten that it spoke here before.
+        """
+        last = self.heard.get(node)
+        if last is None and len(self.heard) > 2 * len(alive) + 16:
+            self.heard = {each: count for each, count in self.heard.items() if each in alive}
+        self.heard[node] = n
+        return last is not None and before > last
+
+    def be_ready(self) -> None:
+        """Let nobody wait any more: all is as it should be."""
+        self.ready = True
+        self.early = False
+        self._release()
+
+    def release(self) -> None:
+        """Let nobody wait any more, though something may be missed."""
+        self.early = True
+        self._release()
+
+    def _release(self) -> None:
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
