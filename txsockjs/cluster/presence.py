@@ -28,6 +28,14 @@ class Presence:
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._nodes))
 
+    def members(self) -> list[Any]:
+        """Return who is there."""
+        return [
+            json.loads(member)
+            for known in self._nodes.values()
+            for member in known.members.elements()
+        ]
+
     def ask(self, node: str) -> None:
         """Note that a node is asked: what it publishes waits until `answered`."""
         known = self._nodes.setdefault(node, _Node())

@@ -81,6 +81,11 @@ class Questions:
         del self._open[number]
         return answers
 
+    def end(self) -> None:
+        """Wait for no answer any more: what comes later is of another time."""
+        for question in list(self._open.values()):
+            question.end()
+
     def take(self, node: str, content: dict[str, Any]) -> None:
         """Take a piece of an answer; one that comes too late is dropped.
 
@@ -125,13 +130,13 @@ class Question:
     def __init__(self, number: int, what: str, taken: Taker | None, reactor: Any) -> None:
         self.number = number
         self.what = what
-        self.done: Deferred[dict[str, Answer]] = Deferred(lambda _: self._end())
+        self.done: Deferred[dict[str, Answer]] = Deferred(lambda _: self.end())
         self._taken = taken
         self._answers: dict[str, Answer] = {}
         self._pieces: dict[str, list[Any]] = {}
         self._expected: int | None = None
         self._counting: Deferred[int] | None = None
-        self._deadline = Deadline(reactor, PATIENCE, self._end)
+        self._deadline = Deadline(reactor, PATIENCE, self.end)
 
     def count(self, counting: Deferred[int], listening: bool) -> None:
         """Expect as many answers as there are others among those that ``counting`` fires with."""
@@ -167,9 +172,10 @@ class Question:
 
     def _look(self) -> None:
         if self._expected is not None and len(self._answers) >= self._expected:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Be done with the answers that came."""
         self._deadline.cancel()
         if self._counting is not None:
             counting, self._counting = self._counting, None

@@ -135,12 +135,18 @@ class RoomsOfNodes:
         """Fire with the presences of the members of other nodes."""
 
         def join(answers: dict[str, Answer]) -> list[Any]:
+            here = self._here.get(key)
+            if here is not None and here.presence is not None:
+                return here.presence.members()  # which agrees with what its members were told
             return [member for answer in answers.values() for member in answer.value]
 
         return self._ask(key, MEMBERS).addCallback(join)
 
     def count(self, key: Key) -> Deferred[int]:
         """Fire with the number of members of other nodes."""
+        here = self._here.get(key)
+        if here is not None and here.presence is not None:
+            return self.members(key).addCallback(len)
         return self._ask(key, COUNT).addCallback(
             lambda answers: sum(answer.value for answer in answers.values())
         )
@@ -149,11 +155,9 @@ class RoomsOfNodes:
         if not self._bus.connected:
             return succeed({})
         here = self._here.get(key)
-        taken = None
-        if what == MEMBERS and here is not None and here.presence is not None:
-            taken = partial(self._take, here)
-        listening = here is not None and here.listening
-        return self._questions.ask_all(key, what, listening, taken)
+        if here is None:
+            return self._questions.ask_all(key, what, False)
+        return self._questions.ask_all(key, what, here.listening, partial(self._take, here))
 
     def _ask_all(self, here: _Here) -> None:
         """Find out who is in a room, for those who want to be told."""
@@ -175,7 +179,7 @@ class RoomsOfNodes:
 
     def _take(self, here: _Here, node: str, answer: Answer) -> None:
         here.heard.setdefault(node, answer.n)
-        if here.presence is not None:
+        if here.presence is not None and self._here.get(here.key) is here:
             change = here.presence.answered(node, answer.n, answer.value)
             if here.ready:  # whoever waits for its join, and asks then, is not told before
                 self._tell(here, change)
@@ -225,7 +229,8 @@ class RoomsOfNodes:
         self._scheduler.tell_each(lose, iter(list(self._here.values())), _MOST_ROOMS)
 
     def away(self) -> None:
-        """Let nobody wait for a room to be listened to."""
+        """Let nobody wait for a room to be listened to, or for an answer."""
+        self._questions.end()
         for here in list(self._here.values()):
             if not here.ready:
                 here.release()

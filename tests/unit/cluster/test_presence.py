@@ -12,8 +12,10 @@ def test_publications_change_what_was_answered():
     assert presence.answered("node", 3, ["a", "b"]) == change("ab")
     assert presence.changed("node", 4, change("c", "a")) == change("c", "a")
     assert presence.answered("node", 4, ["b", "c"]) is None
+    assert sorted(presence.members()) == ["b", "c"]
     assert presence.lost("node") == change("", "bc")
     assert presence.lost("node") is None
+    assert presence.members() == []
     assert "node" not in presence
 
 
