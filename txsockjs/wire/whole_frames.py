@@ -40,20 +40,22 @@ def read_messages(
     """
     messages: list[Any] = []
     harmless = limits.harmless
-    decoder_of = decoders.get
     size = len(data)
+    first = -1
     for frames in range(most):
-        if size - position < 6:
+        start = position + 6  # of the payload, if that is short
+        if start > size:
             break
-        decode = decoder_of(data[position])
-        if decode is None:
-            break
-        length = data[position + 1] - 0x80  # the whole of a short one
-        start = position + 6
+        if data[position] != first:  # most are of the kind of the one before
+            first = data[position]
+            if first not in decoders:
+                break
+            decode = decoders[first]
+        length = data[position + 1] - 0x80
         if length >= 126:
             length, start = _length(data, position)
         end = start + length
-        if length < 0 or length > longest or end > size:
+        if end > size or not 0 <= length <= longest:
             break
         try:
             brought = decode(unmask(data[start:end], data[start - 4 : start]))
