@@ -154,6 +154,8 @@ def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | 
         start = 6
         if size < 6 or data[1] != size + 122:
             return None
+    elif data[1] < 0x80 + 126:  # a short one, with others behind it
+        return None
     else:
         length, start = _length(data, 0)
         if length != size - start:

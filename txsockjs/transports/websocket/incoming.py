@@ -130,19 +130,24 @@ class Incoming:
                 consumer.received(value)
             else:
                 consumer.take(kind, value)
-            if self._phase is not _READING or not reader.has_more:
+            if self._phase is not _READING:
+                return
+            if self._slow is None and reader.is_empty:  # as after most reads
+                self._phase = _IDLE
+                self.idle = True
+                return
+            if not reader.has_more:
                 break
             pace = pace or Pace(_MOST_FRAMES)
             if not pace.may_go_on(frames):
                 self._go_on_soon()
                 return
-        if self._phase is _READING:
-            self._phase = _IDLE
-            self.idle = reader.gathered is None
-            if not self.idle:
-                self._expect_end()
-            elif self._slow is not None:
-                self._all_came()
+        self._phase = _IDLE
+        self.idle = reader.gathered is None
+        if not self.idle:
+            self._expect_end()
+        elif self._slow is not None:
+            self._all_came()
 
     # -- pausing
 

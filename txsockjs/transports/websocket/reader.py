@@ -115,25 +115,27 @@ class Reader:
         autobahn = self._autobahn
         if autobahn is not None and not autobahn.is_between_messages:
             return self._next_from(autobahn, data)
+        messages, end, frames = read_messages(
+            data, position, self._longest, self._decoders, self._limits, most
+        )
+        if frames:
+            if end == len(data):
+                self._data, self._position = b"", 0
+            else:
+                self._position = end
+            return MESSAGES, messages, frames
+        control = read_control(data, position)
+        if control is not None:
+            opcode, payload, end = control
+            self._go_to(end)
+            if opcode == CLOSE:
+                self.stop()
+            return _KIND_OF[opcode], payload, 1
         if data[position] in self._decoders:
-            messages, end, frames = read_messages(
-                data, position, self._longest, self._decoders, self._limits, most
-            )
-            if frames:
-                self._go_to(end)
-                return MESSAGES, messages, frames
             self._partial = read_partial(data[position:], self._longest, self._decoders)
             if self._partial is not None:
                 self._go_to(len(data))
                 return None
-        else:
-            control = read_control(data, position)
-            if control is not None:
-                opcode, payload, end = control
-                self._go_to(end)
-                if opcode == CLOSE:
-                    self.stop()
-                return _KIND_OF[opcode], payload, 1
         if autobahn is None:
             autobahn = self._autobahn = self._make_autobahn(self, self._longest)
         return self._next_from(autobahn, data)
@@ -142,6 +144,11 @@ class Reader:
     def has_more(self) -> bool:
         """Whether there are bytes, or items, that `next` did not come to."""
         return bool(self._data or self._items)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits in it, and no message has begun."""
+        return not (self._data or self._items) and self._partial is None and self._autobahn is None
 
     @property
     def gathered(self) -> int | None:
