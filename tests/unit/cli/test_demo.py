@@ -15,13 +15,14 @@ from txsockjs.cli.demo import (
     NAME_LIMIT,
     STATS_INTERVAL,
     TEXT_LIMIT,
-    Chat,
     Demo,
     find_client,
 )
+from txsockjs.cluster.memory import MemoryNetwork
 from txsockjs.errors import SettingsError
 from txsockjs.server.root import Root
 from txsockjs.settings import Settings
+from txsockjs.testing import advance, connect
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 1)
 
@@ -154,18 +155,19 @@ def test_the_chat_tells_everyone_who_comes_speaks_and_goes(serve):
     served.open("chat", "ann")
     served.open("chat", "bob")
     served.send("chat", "ann", " Ann\n A. ")
-    joined = {"what": "joined", "name": "Ann A.", "text": "", "people": 1}
+    joined = {"what": "joined", "name": "Ann A.", "node": "", "people": 1}
     assert served.events("chat", "ann") == [joined]
-    served.send("chat", "bob", "Bob", "hello")
+    served.send("chat", "bob", "Bob")
+    served.send("chat", "bob", "hello")
     heard = [
-        {"what": "joined", "name": "Bob", "text": "", "people": 2},
-        {"what": "said", "name": "Bob", "text": "hello", "people": 2},
+        {"what": "joined", "name": "Bob", "node": "", "people": 2},
+        {"what": "said", "name": "Bob", "text": "hello"},
     ]
     assert served.events("chat", "ann") == heard
     assert served.events("chat", "bob") == heard
     served.end("chat", "bob")
     assert served.events("chat", "ann") == [
-        {"what": "left", "name": "Bob", "text": "", "people": 1}
+        {"what": "left", "name": "Bob", "node": "", "people": 1}
     ]
 
 
@@ -183,7 +185,8 @@ def test_who_never_gave_a_name_comes_and_goes_unheard(serve):
 def test_names_and_texts_have_bounds(serve):
     served = serve()
     served.open("chat", "one")
-    served.send("chat", "one", "n" * 100, "t" * 10000)
+    served.send("chat", "one", "n" * 100)
+    served.send("chat", "one", "t" * 10000)
     joined, said = served.events("chat", "one")
     assert joined["name"] == "n" * NAME_LIMIT
     assert said["text"] == "t" * TEXT_LIMIT
@@ -192,14 +195,48 @@ def test_names_and_texts_have_bounds(serve):
     assert served.events("chat", "two")[0]["name"] == "nobody"
 
 
-def test_binary_messages_have_no_place_in_the_chat():
-    class Session:
-        def close(self, code, reason):
-            self.closed = code, reason
+def test_binary_messages_have_no_place_in_the_chat(serve):
+    client = connect(serve().demo.routers[0], "rawwebsocket")
+    client.send(b"\0")
+    assert client.close_reason == (3001, "Text messages only")
 
-    session = Session()
-    Chat(session).on_message(b"\0")
-    assert session.closed == (3001, "Text messages only")
+
+def test_the_chat_goes_over_nodes_and_tells_which_they_are():
+    clock = Clock()
+    network = MemoryNetwork(clock)
+    nodes = [Demo({}, clock), Demo({}, clock)]
+    for demo in nodes:
+        bus = network.bus()
+        for router in demo.routers:
+            router.join_bus(bus)
+        bus.start()
+    advance(clock, 0.1)
+    ann, bob = (connect(demo.routers[0], query=f"n={n}") for n, demo in enumerate(nodes))
+    for client, name in ((ann, "Ann"), (bob, "Bob")):
+        client.send(name)
+        client.advance(1)
+    bob.send("hello")
+    advance(clock, 0.1)
+    names = [router.bus.node[:6] for router in (nodes[0].routers[0], nodes[1].routers[0])]
+    bobs = [
+        {"what": "joined", "name": "Bob", "node": names[1], "people": 2},
+        {"what": "said", "name": "Bob", "text": "hello"},
+    ]
+    anns = {"what": "joined", "name": "Ann", "node": names[0], "people": 1}
+    assert list(map(json.loads, ann.messages)) == [anns, *bobs]
+    assert list(map(json.loads, bob.messages)) == bobs
+    watcher = connect(nodes[1].routers[2])
+    told = json.loads(watcher.messages[0])
+    assert (told["node"], told["nodes"]) == (names[1], 2)
+    watcher.close()
+    network.cut(nodes[0].routers[0].bus)
+    network.heal(nodes[0].routers[0].bus)
+    advance(clock, 1)
+    assert json.loads(ann.messages[-1]) == {"what": "gap", "name": "", "node": "", "people": 2}
+    bob.drop()
+    advance(clock, 30)
+    left = {"what": "left", "name": "Bob", "node": names[1], "people": 1}
+    assert json.loads(ann.messages[-1]) == left
 
 
 def test_two_demos_are_two_rooms(serve):
@@ -214,13 +251,14 @@ def test_statistics_are_pushed_at_once_and_then_every_second(serve):
     served = serve()
     served.open("stats", "one")
     (told,) = served.events("stats", "one")
-    assert sorted(told) == ["/chat", "/echo", "/stats"]
-    assert told["/stats"]["sessions_active"] == 1
-    assert told["/echo"]["sessions_active"] == 0
+    assert (told["node"], told["nodes"]) == ("", 0)
+    assert sorted(told["stats"]) == ["/chat", "/echo", "/stats"]
+    assert told["stats"]["/stats"]["sessions_active"] == 1
+    assert told["stats"]["/echo"]["sessions_active"] == 0
     served.open("echo", "one")
     served.clock.advance(STATS_INTERVAL)
     (told,) = served.events("stats", "one")
-    assert told["/echo"]["sessions_active"] == 1
+    assert told["stats"]["/echo"]["sessions_active"] == 1
     served.open("stats", "two")
     assert len(served.events("stats", "two")) == 1
 

@@ -24,6 +24,7 @@ from twisted.web.resource import Resource
 
 from ...actors.connection import SockJSConnection
 from ...actors.info import ConnectionInfo
+from ...actors.interfaces import SessionForConnection
 from ...router import SockJSRouter
 from ...server.root import Data, File
 from ...settings import Settings
@@ -31,7 +32,9 @@ from ...settings import Settings
 CLIENT = os.path.join("node_modules", "sockjs-client", "dist", "sockjs.min.js")
 CLIENT_URL = "/sockjs.min.js"
 STATS_INTERVAL = 1.0
+NODE_LENGTH = 6
 NAME_LIMIT, TEXT_LIMIT = 30, 2000
+ROOM = "everyone"
 
 
 class Echo(SockJSConnection):
@@ -44,27 +47,46 @@ class Echo(SockJSConnection):
 class Chat(SockJSConnection):
     """A room: the first message of a client is its name, all others are said to everyone."""
 
-    people: set[Chat]  # a set of its own for each demo
+    demo: Demo
     name = ""
 
-    def on_message(self, message: str | bytes) -> None:
+    def __init__(self, session: SessionForConnection) -> None:
+        super().__init__(session)
+        self.people: dict[str, str] = {}  # the names of those who are there
+
+    async def on_message(self, message: str | bytes) -> None:
         if not isinstance(message, str):
             self.close(3001, "Text messages only")
         elif self.name:
-            self._tell("said", message[:TEXT_LIMIT])
+            said = {"what": "said", "name": self.name, "text": message[:TEXT_LIMIT]}
+            self.room(ROOM).send(json.dumps(said))
         else:
             self.name = " ".join(message.split())[:NAME_LIMIT] or "nobody"
-            self.people.add(self)
-            self._tell("joined")
+            # Names need not differ, so each person is known by a number.
+            person = {"id": os.urandom(8).hex(), "name": self.name, "node": self.demo.node}
+            await self.join(ROOM, person)
+            await self._look()
 
-    def on_close(self) -> None:
-        if self in self.people:
-            self.people.remove(self)
-            self._tell("left")
+    def on_presence(self, room: str, joined: list[Any], left: list[Any]) -> None:
+        for person in joined:
+            self.people[person["id"]] = person["name"]
+        for person in left:
+            self.people.pop(person["id"], None)
+        for what, people in (("joined", joined), ("left", left)):
+            for person in people:
+                self._tell(what, **person)
 
-    def _tell(self, what: str, text: str = "") -> None:
-        event = {"what": what, "name": self.name, "text": text, "people": len(self.people)}
-        self.broadcast(self.people, json.dumps(event))
+    async def on_gap(self, room: str) -> None:
+        await self._look()
+        self._tell("gap")
+
+    async def _look(self) -> None:
+        members = await self.room(ROOM).members()
+        self.people = {person["id"]: person["name"] for person in members}
+
+    def _tell(self, what: str, name: str = "", node: str = "", **rest: object) -> None:
+        event = {"what": what, "name": name, "node": node, "people": len(self.people)}
+        self.send(json.dumps(event))
 
 
 class Watcher(SockJSConnection):
@@ -92,7 +114,7 @@ class Demo:
             return SockJSRouter(type(base.__name__, (base,), own), prefix, checked, reactor)
 
         self.routers: list[SockJSRouter] = [
-            route("/chat", Chat, people=set()),
+            route("/chat", Chat, demo=self),
             route("/echo", Echo),
             route("/stats", Watcher, demo=self),
         ]
@@ -100,6 +122,12 @@ class Demo:
         self._watchers: set[Watcher] = set()
         self._pushing = LoopingCall(self._push)
         self._pushing.clock = reactor
+
+    @property
+    def node(self) -> str:
+        """The name of this node, or nothing if it is the only one."""
+        bus = self.routers[0].bus
+        return "" if bus is None else bus.node[:NODE_LENGTH]
 
     def watch(self, watcher: Watcher) -> None:
         """Push statistics to a client, once a second."""
@@ -121,7 +149,10 @@ class Demo:
         self.routers[-1].broadcast(self._watchers, self._statistics())
 
     def _statistics(self) -> str:
-        return json.dumps({router.prefix: router.stats.dump() for router in self.routers})
+        bus = self.routers[0].bus
+        nodes = 0 if bus is None else len(bus.nodes)
+        stats = {router.prefix: router.stats.dump() for router in self.routers}
+        return json.dumps({"node": self.node, "nodes": nodes, "stats": stats})
 
 
 class Page(Resource):
