@@ -6,7 +6,6 @@ answer the client's connection took. What the owner says after an end of our own
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
@@ -39,9 +38,9 @@ class Edge:
     """
 
     __slots__ = (
-        *("_body", "_chunk", "_chunk_size", "_credit", "_ending", "_exchange", "_head", "_over"),
-        *("_owed", "_post", "_sent", "_size", "_speaker", "_started", "_stream", "_taken"),
-        *("_unread", "owner", "result"),
+        *("_body", "_chunk", "_chunk_size", "_credit", "_ending", "_exchange", "_final", "_head"),
+        *("_over", "_owed", "_post", "_sent", "_size", "_speaker", "_started", "_stream"),
+        *("_taken", "_unread", "owner", "result"),
     )
 
     def __init__(
@@ -63,6 +62,7 @@ class Edge:
         self._body = b""  # of the request
         self._sent = 0  # bytes of it
         self._credit = WINDOW  # for it
+        self._final = False  # whether the owner has forgotten the request
         self._head: Head | None = None
         self._size = wire.STREAM
         self._started = False
@@ -73,14 +73,17 @@ class Edge:
         self._taken = 0  # those that it has
         self._owed = 0  # those that the owner does not know of
 
-    def begin(self, table: Mapping[str, Any], body: bytes) -> None:
-        """Send the request."""
+    def begin(self, description: bytes, opens: bool, body: bytes) -> None:
+        """Send the request; ``opens`` is whether the other node may open the session."""
         self._body = body
-        self._sent = min(len(body), PIECE)
-        self._credit -= self._sent
         self._exchange.watch(self._lost, self._drained)
-        self._post(wire.request(self._stream, table, len(body), body[:PIECE]))
-        self._send_body()
+        size = len(body)
+        first = body if size <= PIECE else body[:PIECE]
+        self._post(wire.request(self._stream, description, opens, size, first))
+        if size > PIECE:
+            self._sent = PIECE
+            self._credit -= PIECE
+            self._send_body()
 
     @property
     def number(self) -> int:
@@ -121,10 +124,12 @@ class Edge:
             raise wire.BadFrame(f"its kind is {kind}")
 
     def _begin_answer(self, payload: bytes) -> None:
-        (status, headers, close), self._size, piece = wire.read_head(payload)
+        status, headers, flags, self._size, piece = wire.read_head(payload)
         self._head = _head(status, headers)
-        if close:
-            self._exchange.close_connection()
+        if flags:
+            self._final = bool(flags & wire.FINAL)
+            if flags & wire.CLOSES:
+                self._exchange.close_connection()
         self._body = b""  # whatever is left of it
         if self._size != wire.STREAM:
             self._add(piece, self._size)
@@ -185,14 +190,16 @@ class Edge:
     def _done(self) -> None:
         self._taken += self._unread
         self._end()
-        self._post(wire.told(wire.DONE, self._stream, self._taken), urgent=True)
+        if not self._final:
+            self._post(wire.told(wire.DONE, self._stream, self._taken), urgent=True)
         self.result.callback(True)
 
     def _lost(self) -> None:
         self._end()
         # Of what the connection did not take whole, the client may have got a part.
         taken = self._taken + self._unread
-        self._post(wire.told(wire.LOST, self._stream, taken, False), urgent=True)
+        if not self._final:
+            self._post(wire.told(wire.LOST, self._stream, taken, False), urgent=True)
         self.result.callback(True)
 
     def _gave_up(self) -> None:

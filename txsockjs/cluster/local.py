@@ -94,9 +94,11 @@ class LocalBus(Bus):
             return succeed(None)
         self._stopped = True
         self._control.say(do="leave")
+        self._control.flush()
         self._control.transport.loseConnection()
         self.connected = False
         for peer in list(self._peers.values()):
+            peer.flush()
             peer.transport.loseConnection()
         return succeed(None) if self._port is None else self._port.stopListening()
 

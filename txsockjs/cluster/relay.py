@@ -60,13 +60,59 @@ class Relay:
         """Tell whether a request for a session that is here can't be served at once."""
         return not self._bus.settled or session.receiver_is_leaving
 
-    async def attach(
+    def attach(
         self, exchange: Exchange, session_id: str, name: str, speaker: Speaker, here: Here
-    ) -> None:
+    ) -> Deferred[None]:
         """Serve a receiver's request by ``here()``, or by the session's owner.
 
-        ``name`` is the last segment of its URL. Raises what is to be answered instead.
+        ``name`` is the last segment of its URL. The Deferred fails with what is to be answered
+        instead.
         """
+        return self._serve(exchange, session_id, name, speaker, here, self._attach)
+
+    def send(self, exchange: Exchange, session_id: str, name: str, here: Here) -> Deferred[None]:
+        """Serve a sender's request by ``here()``, or by the session's owner; as `attach`."""
+        return self._serve(exchange, session_id, name, None, here, self._send)
+
+    def _serve(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        speaker: Speaker | None,
+        here: Here,
+        look: Callable[..., Any],
+    ) -> Deferred[None]:
+        """Relay a request at once if the owner is known, as it is for most; else look for it."""
+        node = self._claims.known(session_id)
+        if (
+            node is None
+            or exchange.is_relayed
+            or not self._bus.settled
+            or self._router.sessions.get(session_id) is not None
+        ):
+            return Deferred.fromCoroutine(look(exchange, session_id, name, speaker, here, None))
+        if speaker is not None:
+            exchange.set_peer_timeout(self._router.settings.peer_timeout)
+        body = exchange.take_body()
+
+        def again(found: bool) -> Deferred[None] | None:
+            if found:
+                return None
+            return Deferred.fromCoroutine(look(exchange, session_id, name, speaker, here, body))
+
+        relayed = self._relayed(exchange, session_id, name, node, speaker, body)
+        return relayed.addCallback(again)
+
+    async def _attach(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        speaker: Speaker,
+        here: Here,
+        body: bytes | None,
+    ) -> None:
         await self._settled(exchange)
         session = self._router.sessions.get(session_id)
         if session is not None or exchange.is_relayed:
@@ -75,43 +121,42 @@ class Relay:
                 await self._until(exchange, session.when_left, _LEAVING)
             await self._here(session_id, here)
             return
-        body = None
         for _ in range(_MOST_TRIES):
-            node = self._claims.known(session_id)
-            if node is None:
-                owner = await self._owner(exchange, session_id)
-                if owner is None:
-                    await self._elsewhere(exchange, session_id, name, speaker)
-                    return
-                if owner.node == self._bus.node:
-                    await self._here(session_id, here)
-                    return
-                if not owner.alive:
-                    speaker.close(NODE_GONE, started=False)
-                    return
-                node = owner.node
+            owner = await self._owner(exchange, session_id)
+            if owner is None:
+                await self._elsewhere(exchange, session_id, name, speaker)
+                return
+            if owner.node == self._bus.node:
+                await self._here(session_id, here)
+                return
+            if not owner.alive:
+                speaker.close(NODE_GONE, started=False)
+                return
             exchange.set_peer_timeout(self._router.settings.peer_timeout)
             body = exchange.take_body() if body is None else body
-            if await self._relayed(exchange, session_id, name, node, speaker, body):
+            if await self._relayed(exchange, session_id, name, owner.node, speaker, body):
                 return
         raise Overloaded()
 
-    async def send(self, exchange: Exchange, session_id: str, name: str, here: Here) -> None:
-        """Serve a sender's request by ``here()``, or by the session's owner."""
+    async def _send(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        speaker: None,
+        here: Here,
+        body: bytes | None,
+    ) -> None:
         await self._settled(exchange)
-        if self._router.sessions.get(session_id) is not None or exchange.is_relayed:
+        if exchange.is_relayed or (body is None and self._router.sessions.get(session_id)):
             await _done(here())
             return
-        body = None
         for _ in range(_MOST_TRIES):
-            node = self._claims.known(session_id)
-            if node is None:
-                owner = await self._claims.find(exchange, session_id)
-                if owner is None or not owner.alive or owner.node == self._bus.node:
-                    raise NotFound()
-                node = owner.node
+            owner = await self._claims.find(exchange, session_id)
+            if owner is None or not owner.alive or owner.node == self._bus.node:
+                break
             body = exchange.take_body() if body is None else body
-            if await self._relayed(exchange, session_id, name, node, None, body):
+            if await self._relayed(exchange, session_id, name, owner.node, None, body):
                 return
         raise NotFound()
 
@@ -163,7 +208,7 @@ class Relay:
         )
         self._edges[number] = edge
         self._bus.counters["requests_relayed"] += 1
-        edge.begin(describe(exchange, name, session_id, opens), body)
+        edge.begin(describe(exchange, name, session_id), opens, body)
 
         def look(found: bool) -> bool:
             if not found:

@@ -28,56 +28,47 @@ Untaken = Callable[[int, bool], object]
 class RemoteExchange(Exchange):
     """An exchange whose bytes are written by its edge.
 
-    ``table`` is what `describe` made of the request, ``size`` the size of its body, ``post`` sends
-    a frame to the edge. ``written`` is how many bytes of the answer's body were sent; ``leaving``
-    is true while its end is sent and not known to have arrived; ``opens`` whether the session may
-    be opened here, though this node does not own it yet.
+    ``described`` is the request, ``size`` the size of its body; ``post`` sends a frame to the edge,
+    ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
+    the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
+    arrived; ``opens`` whether the session may be opened here, though this node does not own it yet.
     """
 
     is_relayed = True
 
     __slots__ = (
-        *("_address", "_body", "_close", "_credit", "_head", "_own_address", "_post", "_secure"),
-        *(
-            "_size",
-            "_started",
-            "_stream",
-            "_untaken",
-            "headers",
-            "is_http_1_0",
-            "method",
-            "name",
-            "opens",
-        ),
+        *("_body", "_close", "_credit", "_described", "_forget", "_head", "_post", "_size"),
+        *("_stream", "_untaken", "headers", "is_http_1_0", "method", "name", "opens"),
         *("path", "query", "session_id", "written"),
     )
 
     def __init__(
-        self, stream: int, table: Mapping[str, Any], size: int, post: Callable[..., object]
+        self,
+        stream: int,
+        described: wire.Described,
+        opens: bool,
+        size: int,
+        post: Callable[..., object],
+        forget: Callable[[], object],
     ) -> None:
         super().__init__()
-        try:
-            self.name: str = table["name"]
-            self.session_id: str = table["id"]
-            self.method = table["method"].encode("latin-1")
-            self.path = table["path"]
-            self.query = table["query"].encode("latin-1")
-            self.headers: Mapping[str, str] = dict(table["headers"])
-            self.is_http_1_0 = bool(table["old"])
-            self.opens = bool(table["opens"])
-            self._secure = bool(table["secure"])
-            self._address = table["peer"]
-            self._own_address = table["server"]
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise wire.BadFrame("it is no request") from None
+        self.name = described.name
+        self.session_id = described.session_id
+        self.method = described.method.encode("latin-1")
+        self.path = described.path
+        self.query = described.query.encode("latin-1")
+        self.headers: Mapping[str, str] = described.headers
+        self.is_http_1_0 = described.is_http_1_0
+        self.opens = opens
+        self._described = described
         self._stream = stream
         self._size = size
-        self._body: list[bytes] = []
+        self._body: bytes | list[bytes] = b""
         self._post = post
+        self._forget = forget
         self._credit = WINDOW
         self._head: Head | None = None
-        self._close = False
-        self._started = False
+        self._close = 0
         self._untaken: Untaken | None = None
         self.written = 0
 
@@ -86,21 +77,26 @@ class RemoteExchange(Exchange):
     @property
     def is_secure(self) -> bool:
         """Whether it came over TLS to its edge."""
-        return self._secure
+        return self._described.is_secure
 
     @property
     def address(self) -> Any:
         """The address of the client, at its edge."""
-        return _address(*self._address)
+        return _address(*self._described.peer)
 
     @property
     def server_address(self) -> interfaces.IAddress:
         """The address of the edge that it came to."""
-        address: interfaces.IAddress = _address(*self._own_address)
+        address: interfaces.IAddress = _address(*self._described.server)
         return address
 
     def add(self, piece: bytes) -> bool:
         """Take a piece of the body; return whether more is to come."""
+        if not self._body:
+            self._body = piece
+            return len(piece) < self._size
+        if isinstance(self._body, bytes):
+            self._body = [self._body]
         self._body.append(piece)
         return sum([len(each) for each in self._body]) < self._size
 
@@ -110,8 +106,8 @@ class RemoteExchange(Exchange):
 
     def take_body(self) -> bytes:
         """Return the whole body, and let go of it."""
-        body, self._body = b"".join(self._body), []
-        return body
+        body, self._body = self._body, b""
+        return body if isinstance(body, bytes) else b"".join(body)
 
     # -- the response
 
@@ -155,16 +151,22 @@ class RemoteExchange(Exchange):
         self._ending = True
         self._last = last
         self._head = head
-        first = body[:PIECE]
-        self._send_head(len(body), first)
+        size = len(body)
+        first = body if size <= PIECE else body[:PIECE]
+        final = last is None and size <= PIECE
+        self._send_head(size, first, wire.FINAL if final else 0)
+        if final:
+            self._forget()
+            self._end()
+            return
         self.written += len(first)
         self._credit -= len(first)
-        if len(body) > PIECE:
+        if size > PIECE:
             self._send_pieces(body, PIECE)
 
     def close_connection(self) -> None:
         """Close the connection after this response."""
-        self._close = True
+        self._close = wire.CLOSES
 
     def abort(self) -> None:
         """Drop the connection; ``lost`` is not called."""
@@ -179,11 +181,12 @@ class RemoteExchange(Exchange):
     def _complete(self) -> None:
         """Nothing is left to do: the edge has completed it."""
 
-    def _send_head(self, size: int, body: bytes = b"") -> None:
+    def _send_head(self, size: int, body: bytes = b"", flags: int = 0) -> None:
         head = self._head
         if head is not None:
             self._head = None
-            self._post(wire.head(self._stream, head.status, head.headers, self._close, size, body))
+            flags |= self._close
+            self._post(wire.head(self._stream, head.status, head.headers, flags, size, body))
 
     def _send_pieces(self, data: bytes, start: int) -> None:
         """Send what is to be one chunk from ``start`` on, the size of all of it with each piece."""
@@ -222,21 +225,35 @@ class RemoteExchange(Exchange):
         """Do nothing: there is no transport under it."""
 
 
-def describe(exchange: Exchange, name: str, session_id: str, opens: bool) -> dict[str, Any]:
+# Requests for one URL over one connection differ in their bodies only.
+_descriptions: dict[Any, bytes] = {}
+_MOST_DESCRIPTIONS = 4096
+
+
+def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
     """Return what a `RemoteExchange` is made of; ``name`` is the last segment of the URL."""
-    return {
-        "name": name,
-        "id": session_id,
-        "opens": opens,
-        "method": exchange.method.decode("latin-1"),
-        "path": exchange.path,
-        "query": exchange.query.decode("latin-1"),
-        "headers": dict(exchange.headers),
-        "old": exchange.is_http_1_0,
-        "secure": exchange.is_secure,
-        "peer": _described(exchange.address),
-        "server": _described(exchange.server_address),
-    }
+    peer, server = _described(exchange.address), _described(exchange.server_address)
+    key = (exchange.head, peer, server)
+    found = _descriptions.get(key)
+    if found is None:
+        described = wire.Described(
+            name=name,
+            session_id=session_id,
+            method=exchange.method.decode("latin-1"),
+            path=exchange.path,
+            query=exchange.query.decode("latin-1"),
+            headers=dict(exchange.headers),
+            is_http_1_0=exchange.is_http_1_0,
+            is_secure=exchange.is_secure,
+            peer=peer,
+            server=server,
+        )
+        found = wire.describe(described)
+        if exchange.head:
+            if len(_descriptions) >= _MOST_DESCRIPTIONS:
+                _descriptions.clear()
+            _descriptions[key] = found
+    return found
 
 
 def _described(address: Any) -> tuple[str, int]:

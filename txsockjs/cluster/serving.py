@@ -97,16 +97,20 @@ class Serving:
         if key in self._ended_early:
             self._ended_early.discard(key)
             return
-        table, size, body = wire.read_request(payload)
-        remote = RemoteExchange(number, table, size, partial(self._post, node))
+        described, opens, size, body = wire.read_request(payload)
+        post = partial(self._post, node)
+        forget = partial(self._remotes.pop, key, None)
+        remote = RemoteExchange(number, described, opens, size, post, forget)
         if remote.name not in self._router.pages:
             raise wire.BadFrame(f"there is no page {remote.name!r}")
         self._remotes[key] = remote
         if size > self._router.settings.max_body_size:
             self._serve(key, remote)  # what is wrong with it is known already
-        else:
+        elif remote.add(body):
             self._collecting.add(remote)
-            self._add(key, remote, body)
+            self._post(node, wire.number(wire.TAKEN, number, len(body)), urgent=True)
+        else:
+            self._serve(key, remote)
 
     def _add(self, key: Key, remote: RemoteExchange, piece: bytes) -> None:
         if remote.add(piece):

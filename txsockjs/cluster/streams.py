@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import struct
 from collections import deque
-from typing import Any, Callable, Protocol
+from functools import lru_cache
+from typing import Any, Callable
+from typing import Protocol as Interface
 
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -29,57 +30,105 @@ VERSION = 1
 # The largest string, in bytes: a publication is the largest there is.
 _LONGEST = 16 * 1024 * 1024
 _MOST_STRINGS = 256
+# How many bytes are said at once; what is not urgent waits behind them.
+_MOST_AT_ONCE = 256 * 1024
 
 # What a peer says: who it is; a message; a publication; that it subscribes, or not any more; that
 # it knows that this end does.
 HELLO, MESSAGE, PUBLICATION, SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBED = range(6)
 
+_LENGTH = struct.Struct("!I")
 _NAME = struct.Struct("!H")
 
 
-class Stream(Int32StringReceiver):
-    """A stream of strings, read in bounded turns; ``reactor`` is for the next turn."""
+class Stream(Protocol):
+    """A stream of strings, read in bounded turns; ``reactor`` is for the next turn.
 
-    MAX_LENGTH = _LONGEST
+    What is said in an iteration of the reactor leaves together.
+    """
+
     reactor: Any
     transport: Any
-    _pace: Pace | None = None
+    _rest = b""
     _next_turn: Any | None = None
+    _flush_call: Any | None = None
+
+    def connectionMade(self) -> None:
+        """Say what was said too early."""
+        self._unsent: list[bytes] = []
+
+    def sendString(self, string: bytes) -> None:
+        """Say a string."""
+        self._unsent += (_LENGTH.pack(len(string)), string)
+        if self._flush_call is None:
+            self._flush_call = self.reactor.callLater(0, self.flush)
+
+    def flush(self) -> None:
+        """Send what was said."""
+        if self._flush_call is not None:
+            if self._flush_call.active():
+                self._flush_call.cancel()
+            self._flush_call = None
+        if self._unsent:
+            data, self._unsent = b"".join(self._unsent), []
+            self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what came, or some of it."""
-        self._pace = Pace(_MOST_STRINGS)
-        super().dataReceived(data)
+        if self._rest:
+            data = self._rest + data
+        if self._next_turn is not None:  # it is not read, but some may be on its way
+            self._rest = data
+        else:
+            self._take_strings(data)
 
-    def stringReceived(self, string: bytes) -> None:
-        """Take a string; whatever is wrong with it ends the stream."""
-        try:
-            self.take(string)
-        except Exception:  # noqa: BLE001
-            _log.failure("a stream between processes brought what is none")
-            self.transport.abortConnection()
-        if self._pace is not None and not self._pace.may_go_on() and self._next_turn is None:
-            self.pauseProducing()
-            self._next_turn = self.reactor.callLater(0, self._go_on)
+    def _take_strings(self, data: bytes) -> None:
+        pace = Pace(_MOST_STRINGS)
+        start, size = 0, len(data)
+        while start + _LENGTH.size <= size:
+            (length,) = _LENGTH.unpack_from(data, start)
+            if length > _LONGEST:
+                self._end(f"{length} bytes at once")
+                return
+            end = start + _LENGTH.size + length
+            if end > size:
+                break
+            try:
+                self.take(data[start + _LENGTH.size : end])
+            except Exception:  # noqa: BLE001
+                _log.failure("a stream between processes brought what is none")
+                self._end("what is none")
+                return
+            start = end
+            if not pace.may_go_on():
+                self.transport.pauseProducing()
+                self._next_turn = self.reactor.callLater(0, self._go_on)
+                break
+        self._rest = data[start:] if start else data
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        data, self._rest = self._rest, b""
+        self._take_strings(data)
+        if self._next_turn is None:
+            self.transport.resumeProducing()
+
+    def _end(self, what: str) -> None:
+        self._rest = b""
+        _log.error("a stream between processes brought {what}, which ends it", what=what)
+        self.transport.abortConnection()
 
     def take(self, string: bytes) -> None:
         """Do what a string says."""
         raise NotImplementedError
 
-    def _go_on(self) -> None:
-        self._next_turn = None
-        self.resumeProducing()
-
-    def lengthLimitExceeded(self, length: int) -> None:
-        """End a stream that brings nonsense."""
-        _log.error("a stream between processes brought {length} bytes at once", length=length)
-        self.transport.abortConnection()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Leave no timer behind."""
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
+        for call in (self._next_turn, self._flush_call):
+            if call is not None and call.active():
+                call.cancel()
+        self._next_turn = self._flush_call = None
+        self._unsent = []
 
 
 class Control(Stream):
@@ -110,7 +159,7 @@ class Control(Stream):
         self._ended()
 
 
-class PeerOwner(Protocol):
+class PeerOwner(Interface):
     """What a peer needs from its bus."""
 
     node: str
@@ -132,7 +181,6 @@ class PeerOwner(Protocol):
         """Note that a peer's stream ended."""
 
 
-@implementer(IPushProducer)
 class Peer(Stream):
     """The stream to another process; ``node`` is its name, empty before it said so.
 
@@ -145,6 +193,7 @@ class Peer(Stream):
         self._owner = owner
         self._waiting: deque[bytes] = deque()
         self._slow = False
+        self._size = 0  # of what was said in this iteration
 
     def connectionMade(self) -> None:
         """Say who this end is."""
@@ -169,7 +218,8 @@ class Peer(Stream):
     def say(self, kind: int, payload: bytes, urgent: bool = True) -> None:
         """Send a kind and its bytes; unless it is ``urgent``, once the other end reads."""
         string = bytes((kind,)) + payload
-        if urgent or not (self._slow or self._waiting):
+        if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
+            self._size += len(string)
             self.sendString(string)
         else:
             self._waiting.append(string)
@@ -177,8 +227,19 @@ class Peer(Stream):
     def set_slow(self, slow: bool) -> None:
         """Hold back what is not urgent, or send it."""
         self._slow = slow
-        while self._waiting and not self._slow:
-            self.sendString(self._waiting.popleft())
+        self._release()
+
+    def flush(self) -> None:
+        """Send what was said, and take some of what waits for the next time."""
+        super().flush()
+        self._size = 0
+        self._release()
+
+    def _release(self) -> None:
+        while self._waiting and not self._slow and self._size <= _MOST_AT_ONCE:
+            string = self._waiting.popleft()
+            self._size += len(string)
+            self.sendString(string)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the bus."""
@@ -206,12 +267,23 @@ class _Output:
 
 def named(name: str, data: bytes) -> bytes:
     """Return a name and bytes as one."""
-    encoded = name.encode("utf-8", "surrogatepass")
-    return _NAME.pack(len(encoded)) + encoded + data
+    return _encode(name) + data
 
 
 def read_named(payload: bytes) -> tuple[str, bytes]:
     """Return the name and the bytes of `named`."""
     (size,) = _NAME.unpack_from(payload)
     end = _NAME.size + size
-    return payload[_NAME.size : end].decode("utf-8", "surrogatepass"), payload[end:]
+    return _decode(payload[_NAME.size : end]), payload[end:]
+
+
+# There are few, but for those of rooms.
+@lru_cache(maxsize=1024)
+def _encode(name: str) -> bytes:
+    encoded = name.encode("utf-8", "surrogatepass")
+    return _NAME.pack(len(encoded)) + encoded
+
+
+@lru_cache(maxsize=1024)
+def _decode(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")

@@ -75,6 +75,7 @@ class Exchange(ABC):
     path: str  # as it was sent, without the query string
     query: bytes  # without its question mark
     headers: Mapping[str, str]  # names in lower case; values of one name are joined by commas
+    head: bytes = b""  # what all this was read from, if that is known
     is_http_1_0: bool  # or older
 
     @property

@@ -54,6 +54,7 @@ class DirectExchange(Exchange):
         "_connection_line",
         "_head",
         "_size",
+        "head",
         "headers",
         "method",
         "path",
@@ -69,6 +70,7 @@ class DirectExchange(Exchange):
         self.path = request.path
         self.query = request.query
         self.headers = request.headers
+        self.head = request.head
         self._body = body
         self._size = request.end - request.start
         self._head = b""

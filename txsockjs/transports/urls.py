@@ -156,9 +156,7 @@ class Urls:
             return None
         here = partial(self._attach_found, framing, exchange, session_id)
         last_word = LastWord(exchange, framing, self._settings)
-        return Deferred.fromCoroutine(
-            relay.attach(exchange, session_id, framing.name, last_word, here)
-        )
+        return relay.attach(exchange, session_id, framing.name, last_word, here)
 
     def _attach_found(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
         """Attach to the session, which may have come or gone while the request waited."""
@@ -199,7 +197,7 @@ class Urls:
         relay = self._endpoint.relay
         if relay is not None and (session is None or relay.must_wait(session)):
             here = partial(self._send_here, sender, exchange, session_id)
-            return Deferred.fromCoroutine(relay.send(exchange, session_id, sender.name, here))
+            return relay.send(exchange, session_id, sender.name, here)
         if session is None:
             raise NotFound()
         return sender.send(exchange, self._settings, session)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 VERSION = 1
 
@@ -25,11 +24,15 @@ HEAD, DATA, END, ABORT, TAKEN, ABSENT = range(11, 17)
 
 _START = struct.Struct("!BBQ")
 _SIZE = struct.Struct("!I")
-_SIZES = struct.Struct("!iI")
+_SIZES = struct.Struct("!iIB")
 _TOLD = struct.Struct("!QB")
 
 #: The size of an answer that has no length.
 STREAM = -1
+#: Flags of an answer: its connection ends with it; nobody waits to hear that it was taken.
+CLOSES, FINAL = 1, 2
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class BadFrame(ValueError):
@@ -52,71 +55,108 @@ def split(data: bytes) -> tuple[int, int, bytes]:
     return kind, stream, data[_START.size :]
 
 
-def request(stream: int, table: Mapping[str, Any], size: int, body: bytes) -> bytes:
-    """Return the frame of a request; ``body`` is the beginning of its ``size`` bytes."""
-    head = json.dumps(table, separators=(",", ":")).encode()
-    return frame(REQUEST, stream, _SIZES.pack(size, len(head)) + head + body)
+class Described(NamedTuple):
+    """A request without its body: all that an exchange tells of it.
+
+    ``name`` and ``session_id`` are parts of its path; addresses are a host and a port, ("", 0) for
+    a UNIX socket.
+    """
+
+    name: str
+    session_id: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    is_http_1_0: bool
+    is_secure: bool
+    peer: tuple[str, int]
+    server: tuple[str, int]
 
 
-def read_request(payload: bytes) -> tuple[dict[str, Any], int, bytes]:
-    """Return the table of a request, the size of its body, and the beginning of it."""
-    size, head, body = _read_sizes(payload)
+def describe(described: Described) -> bytes:
+    """Return a request as JSON."""
+    return json.dumps(described._asdict(), separators=(",", ":")).encode()
+
+
+_KINDS = (str, str, str, str, str, dict, bool, bool, list, list)
+
+
+# Requests for one URL over one connection differ in their bodies only.
+@lru_cache(maxsize=4096)
+def _read_description(data: bytes) -> Described:
     try:
-        table = json.loads(head)
-    except ValueError:
-        raise BadFrame("its table is not JSON") from None
-    if not isinstance(table, dict) or size < len(body):
-        raise BadFrame("it is no request")
-    return table, size, body
+        table = json.loads(data)
+        values = [table[name] for name in Described._fields]
+    except (ValueError, KeyError, TypeError):
+        raise BadFrame("it is no request") from None
+    if not all(map(isinstance, values, _KINDS)):
+        raise BadFrame("a part of a request is of the wrong kind")
+    return Described(*values)
 
 
-def head(stream: int, status: int, headers: Any, close: bool, size: int, body: bytes) -> bytes:
+def request(stream: int, description: bytes, opens: bool, size: int, body: bytes) -> bytes:
+    """Return the frame of a request; ``body`` is the beginning of its ``size`` bytes.
+
+    ``opens`` is whether the other node may open the session, though it does not own it.
+    """
+    sizes = _SIZES.pack(size, len(description), opens)
+    return _START.pack(VERSION, REQUEST, stream) + sizes + description + body
+
+
+def read_request(payload: bytes) -> tuple[Described, bool, int, bytes]:
+    """Return a request, whether it opens, the size of its body, and the beginning of that."""
+    size, opens, data, body = _read_sizes(payload)
+    if size < len(body):
+        raise BadFrame("its body is longer than it says")
+    return _read_description(data), bool(opens), size, body
+
+
+def head(stream: int, status: int, headers: Headers, flags: int, size: int, body: bytes) -> bytes:
     """Return the frame of an answer's head.
 
-    ``close`` is whether the connection ends with it, ``size`` the length of its body or `STREAM`,
-    ``body`` its beginning.
+    ``size`` is the length of its body or `STREAM`, ``body`` its beginning; `CLOSES` and `FINAL` are
+    flags.
     """
-    table = _encode_head(status, headers, close)
-    return frame(HEAD, stream, _SIZES.pack(size, len(table)) + table + body)
+    table = _encode_head(status, headers)
+    sizes = _SIZES.pack(size, len(table), flags)
+    return _START.pack(VERSION, HEAD, stream) + sizes + table + body
 
 
 @lru_cache(maxsize=256)
-def _encode_head(status: int, headers: tuple[tuple[bytes, bytes], ...], close: bool) -> bytes:
+def _encode_head(status: int, headers: Headers) -> bytes:
     fields = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]
-    table = {"status": status, "headers": fields, "close": close}
+    table = {"status": status, "headers": fields}
     return json.dumps(table, separators=(",", ":")).encode()
 
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
-
-def read_head(payload: bytes) -> tuple[tuple[int, Headers, bool], int, bytes]:
-    """Return what `head` was given: status, headers and ``close``; the size; the beginning."""
-    size, table, body = _read_sizes(payload)
-    return _decode_head(table), size, body
+def read_head(payload: bytes) -> tuple[int, Headers, int, int, bytes]:
+    """Return what `head` was given: status, headers, flags, the size, and the beginning."""
+    size, flags, table, body = _read_sizes(payload)
+    return (*_decode_head(table), flags, size, body)
 
 
 @lru_cache(maxsize=256)
-def _decode_head(data: bytes) -> tuple[int, Headers, bool]:
+def _decode_head(data: bytes) -> tuple[int, Headers]:
     try:
         table = json.loads(data)
         headers = tuple(
             [(name.encode("latin-1"), value.encode("latin-1")) for name, value in table["headers"]]
         )
-        return int(table["status"]), headers, bool(table["close"])
+        return int(table["status"]), headers
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BadFrame("it is no head") from None
 
 
-def _read_sizes(payload: bytes) -> tuple[int, bytes, bytes]:
+def _read_sizes(payload: bytes) -> tuple[int, int, bytes, bytes]:
     try:
-        size, length = _SIZES.unpack_from(payload)
+        size, length, flags = _SIZES.unpack_from(payload)
     except struct.error:
         raise BadFrame("its sizes are missing") from None
     end = _SIZES.size + length
     if len(payload) < end:
         raise BadFrame("its table is cut")
-    return size, payload[_SIZES.size : end], payload[end:]
+    return size, flags, payload[_SIZES.size : end], payload[end:]
 
 
 def number(kind: int, stream: int, value: int) -> bytes:

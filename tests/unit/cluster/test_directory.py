@@ -34,6 +34,7 @@ class Worker:
         self.member.dataReceived(struct.pack("!I", len(data)) + data)
 
     def heard(self) -> list[Any]:
+        self.member.flush()
         data, found = self.transport.value(), []
         self.transport.clear()
         while data:

@@ -69,6 +69,7 @@ def owner() -> Owner:
 def peer(owner: Owner) -> Peer:
     peer = Peer(owner)
     peer.makeConnection(StringTransport())
+    peer.flush()
     return peer
 
 
@@ -96,9 +97,11 @@ def test_what_is_not_urgent_waits_for_a_slow_reader(owner: Owner, peer: Peer) ->
     peer.say(MESSAGE, b"one", urgent=False)
     peer.say(MESSAGE, b"two", urgent=False)
     peer.say(MESSAGE, b"urgent")
+    owner.reactor.advance(0)
     assert strings(peer.transport.value()) == [b"\1urgent"]
     peer.transport.producer.resumeProducing()
     peer.say(MESSAGE, b"three", urgent=False)
+    owner.reactor.advance(0)
     assert strings(peer.transport.value()) == [b"\1urgent", b"\1one", b"\1two", b"\1three"]
 
 
@@ -126,6 +129,7 @@ def test_tables_go_both_ways() -> None:
     control.say(do="nothing")  # it is not connected, so that nobody hears it
     control.makeConnection(StringTransport())
     control.say(do="join", node="a")
+    control.flush()
     assert strings(control.transport.value()) == [b'{"do": "join", "node": "a"}']
     control.dataReceived(string(b'{"a":1}'))
     control.dataReceived(string(b"1"))
