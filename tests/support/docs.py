@@ -25,6 +25,7 @@ from twisted.plugin import getPlugins
 
 from txsockjs.cli.options import Options
 from txsockjs.cli.plan import Plan
+from txsockjs.cli.publish import Options as PublishingOptions
 
 from ..wire.test_endpoints import certificate
 from .running import ROOT
@@ -35,9 +36,9 @@ PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
-FOREIGN = {".", "openssl", "python3", "systemctl"}
+FOREIGN = {".", "openssl", "python3", "redis-cli", "systemctl"}
 # What pip can install: a checkout beside the reader, and what others have published.
-INSTALLABLE = {"../txsockjs", "crochet", "httpx", "twisted[tls]", "uvloop"}
+INSTALLABLE = {"../txsockjs", "crochet", "httpx", "twisted[tls]", "txsockjs[redis]", "uvloop"}
 # The program of this page starts a reactor in a thread: `test_docs` runs it in a process.
 IN_A_PROCESS = "howto/crochet.md"
 
@@ -138,6 +139,9 @@ class Reader:
         if program == "mkdir":
             (name,) = words
             (self.folder / name).mkdir()
+            return
+        if words[:2] == ["-m", "txsockjs"]:
+            PublishingOptions().parseOptions(words[2:])
             return
         assert program == "twistd", f"a command that nothing checks: {program}"
         while words[0] in ("-n", "--pidfile=", "--reactor=asyncio"):

@@ -28,6 +28,11 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @staticmethod
+    def free_port() -> int:
+        """Return a port that nobody listens on now."""
+        return _free_port()
+
     @property
     def pid(self) -> int:
         assert self._process is not None

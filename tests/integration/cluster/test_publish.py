@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from twisted.internet.threads import deferToThread
 from txsockjs.cluster import Publisher
 from txsockjs.cluster.redis import RedisBus
 
+from ...support.docs import found
 from ...support.redis_server import RedisServer, redis_server
 from ...support.running import ROOT
 from .test_buses import until
@@ -54,6 +56,30 @@ async def test_a_room_hears_it(server: RedisServer, secret: str | None) -> None:
     await until(lambda: len(heard) == 2, "it came")
     assert heard == [{"v": 1, "send": ["The shop opens", "\u2603"]}, {"v": 1, "post": [{"a": 1}]}]
     await bus.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_program_of_another_language_does_what_the_page_says(server: RedisServer) -> None:
+    plain, signed = RedisBus(server.url, reactor), RedisBus(server.url, reactor, "secret")
+    heard: list[tuple[str, Any]] = []
+    for name, bus in (("plain", plain), ("signed", signed)):
+        await bus.start()
+        await bus.subscribe(
+            "room:/chat#lobby",
+            lambda data, name=name: heard.append((name, json.loads(data))),  # type: ignore[misc]
+        )
+    (line,) = (code for _, code in found("cluster.md") if "PUBLISH" in code and "ACL" not in code)
+    _, *command = shlex.split(line)
+    server.command(*command)
+    names: dict[str, Any] = {}
+    exec(next(code for _, code in found("cluster.md") if "def sign" in code), names)
+    _, channel, data = command
+    server.command("PUBLISH", channel, names["sign"]("secret", channel, data))
+    await until(lambda: len(heard) == 2, "both came")
+    said = {"send": ["The shop opens"]}
+    assert heard == [("plain", said), ("signed", said)]
+    await plain.stop()
+    await signed.stop()
 
 
 def test_what_is_wrong_is_one_line(server: RedisServer) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from txsockjs.cluster.bus import Bus, BusError, Owner
 from txsockjs.cluster.redis import RedisBus, claims
 
+from ...support.docs import found
 from ...support.redis_server import RedisServer, redis_server
+from ...wire.test_endpoints import certificate
 from .test_buses import Heard, until, until_async
 
 LEASE, RENEWAL, MEMORY = 0.8, 0.2, 0.6
@@ -172,6 +176,25 @@ async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
     assert await asked is None
     assert a.heard.told == ["away", "back"]
     assert any("it does not answer" in line for line in lines)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_node_that_does_not_read_is_dropped_by_redis_and_comes_back(
+    server: RedisServer, make: Any
+) -> None:
+    server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0")
+    a, b = await two(make)
+    heard: list[bytes] = []
+    await a.subscribe("room", heard.append)
+    a._connection._client.transport.pauseProducing()
+    for _ in range(20):
+        server.command("PUBLISH", "txsockjs:0:room", "{" + "x" * 1_000_000)
+    assert server.command("PUBLISH", "txsockjs:0:room", "{") == b":0\r\n"
+    a._connection._client.transport.resumeProducing()
+    await until(lambda: a.heard.told == ["away", "back"], "it is back")
+    await until_async(lambda: b.subscribers("room"), 1)
+    await speak(a, b)
+    assert len(heard) < 20
 
 
 # -- a node that was away for longer than its lease
@@ -444,10 +467,9 @@ async def test_a_wrong_password_is_said_once_and_tried_again(
 async def test_a_user_needs_these_rights_and_one_without_them_is_told(
     server: RedisServer, make: Any, lines: list[str]
 ) -> None:
-    rights = ["~txsockjs:*", "&txsockjs:*", "+@connection", "+@pubsub", "+@scripting", "+select"]
-    rights += ["+get", "+set", "+del", "+exists", "+pexpire", "+time"]
-    rights += ["+zadd", "+zrem", "+zcard", "+zscore", "+zrange", "+zremrangebyscore"]
-    reply = server.command("ACL", "SETUSER", "chat", "on", ">a/b@c", "resetchannels", *rights)
+    (page,) = (code for _, code in found("cluster.md") if "ACL SETUSER" in code)
+    _, *words = shlex.split(page.replace("\\\n", "").replace(">PASSWORD", ">a/b@c"))
+    reply = server.command(*words)
     assert reply == b"+OK\r\n"
     url = server.url.replace("redis://", "redis://chat:a%2Fb%40c@")
     a, b = make(url), make(url)
@@ -465,6 +487,25 @@ async def test_a_user_needs_these_rights_and_one_without_them_is_told(
     await until(lambda: other._connection._retry is not None, "it is tried again")
     assert len([line for line in lines if "NOPERM" in line]) == 1
     assert not other.reached
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_tls_only_a_certificate_that_is_trusted_is_taken(
+    make: Any, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, port = str(certificate(tmp_path)), RedisServer.free_port()
+    files = ["--tls-cert-file", pem, "--tls-key-file", pem, "--tls-auth-clients", "no"]
+    with redis_server("--tls-port", str(port), *files):
+        stranger = make(f"rediss://localhost:{port}")
+        stranger.start()
+        await until(
+            lambda: any("certificate verify failed" in line for line in lines), "it is said"
+        )
+        assert not stranger.reached
+        monkeypatch.setenv("SSL_CERT_FILE", pem)
+        a, b = make(f"rediss://localhost:{port}"), make(f"rediss://localhost:{port}")
+        await gatherResults([a.start(), b.start()])
+        await speak(a, b)
 
 
 @pytest_twisted.ensureDeferred

@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ...errors import SettingsError
 from . import resp
 from .client import Answer, Client, Lost, User
 from .resp import ReplyError
@@ -32,7 +33,10 @@ _NEXT_ADDRESS = 0.05
 
 
 class Connection:
-    """The connection of a user with its broker."""
+    """The connection of a user with its broker.
+
+    Raises `SettingsError` if TLS is wanted and its libraries are missing.
+    """
 
     _log = Logger()
 
@@ -42,6 +46,7 @@ class Connection:
         self.url = url
         self.user = user
         self._reactor = reactor
+        self._tls = _tls(url.host) if url.secure else None
         self._scripts = {script: _digest(script) for script in scripts}
         self._client: Client | None = None
         self._attempt: Deferred[Any] | None = None
@@ -99,10 +104,8 @@ class Connection:
         endpoint: Any = HostnameEndpoint(
             self._reactor, self.url.host, self.url.port, _PATIENCE, attemptDelay=_NEXT_ADDRESS
         )
-        if self.url.secure:
-            from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # needs OpenSSL
-
-            endpoint = wrapClientTLS(optionsForClientTLS(self.url.host), endpoint)
+        if self._tls is not None:
+            endpoint = wrapClientTLS(self._tls, endpoint)
         factory = Factory.forProtocol(lambda: Client(self))
         factory.noisy = False
         self._attempt = endpoint.connect(factory)
@@ -172,10 +175,11 @@ class Connection:
         reached, self._reached = self._reached, False
         if self._stopping is not None:
             self._stopping.callback(None)
-        elif reached:
+        else:
             if not self._failed:
                 self._tell(reason.getErrorMessage())
-            self.user.broker_lost()
+            if reached:
+                self.user.broker_lost()
         for answer in answers:
             if answer is not None:
                 answer(Lost("the connection ended"))
@@ -243,6 +247,17 @@ class Connection:
             self._client.send(b"".join(self._out), self._out_answers)
             self._out = []
             self._out_answers = []
+
+
+def _tls(host: str) -> Any:
+    """Return what TLS with a host takes; its certificate is verified."""
+    try:
+        from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # needs OpenSSL
+    except ImportError as error:
+        raise SettingsError(
+            f"rediss:// needs what pip install 'txsockjs[redis]' brings: {error}"
+        ) from error
+    return optionsForClientTLS(host)
 
 
 def _digest(script: str) -> bytes:

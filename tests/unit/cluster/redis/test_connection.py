@@ -1,5 +1,6 @@
 """The connection that is made again for ever: when it is tried, what it says, what it logs."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from txsockjs.cluster.redis import resp
 from txsockjs.cluster.redis.client import Lost
 from txsockjs.cluster.redis.connection import Connection
 from txsockjs.cluster.redis.url import RedisURL
+from txsockjs.errors import SettingsError
 
 from .transports import Transport
 
@@ -21,10 +23,10 @@ GREETING = b"%1\r\n+server\r\n+redis\r\n+OK\r\n"
 
 
 class Lab:
-    def __init__(self) -> None:
+    def __init__(self, url: str = URL) -> None:
         self.reactor = MemoryReactorClock()
         self.told: list[Any] = []
-        self.connection = Connection(RedisURL.parse(URL), self.reactor, self)
+        self.connection = Connection(RedisURL.parse(url), self.reactor, self)
 
     def accept(self) -> Any:
         """Accept the attempt that is under way; return the client."""
@@ -171,11 +173,17 @@ def test_one_that_waits_can_be_stopped(lab):
     assert lab.reactor.getDelayedCalls() == []
 
 
-def test_tls_is_spoken_where_the_url_says_so(lab):
-    lab.connection.url = RedisURL.parse("rediss://127.0.0.1:7000")
+def test_tls_is_spoken_where_the_url_says_so():
+    lab = Lab("rediss://127.0.0.1:7000")
     lab.connection.start()
     *_, factory, _, _ = lab.reactor.tcpClients[-1]
     transport = Transport()
     factory.buildProtocol(None).makeConnection(transport)
     assert transport.value().startswith(b"\x16\x03")  # a handshake of TLS
     assert lab.told == []
+
+
+def test_without_its_libraries_tls_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "twisted.internet.ssl", None)
+    with pytest.raises(SettingsError, match=r"rediss:// needs .*txsockjs\[redis\]"):
+        Lab("rediss://h")
