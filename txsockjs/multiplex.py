@@ -24,7 +24,8 @@ from .errors import SettingsError
 from .factory import Given, Keywords, RouterResource, merged_options
 from .protocols.connection import ProtocolFactory, checked_encoding, connection_class
 from .router import SockJSRouter
-from .transports.channel import ChannelReceiver, ChannelServer, Service, wire_name
+from .transports.channel import ChannelReceiver, ChannelServer, Service
+from .wire.publication import wire_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

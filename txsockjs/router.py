@@ -40,9 +40,9 @@ from .http.prefix import check_prefix
 from .server.web import Nowhere, PageResource, accept_absolute
 from .settings import Settings, SettingsKeywords
 from .stats import StatsCollector
-from .transports.channel import wire_name
 from .transports.urls import Url, Urls
 from .transports.websocket.upgrade import Sockets
+from .wire.publication import wire_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -22,7 +22,7 @@ from ..actors.rooms import as_json, check_name
 from ..errors import unsendable
 from ..http.prefix import check_prefix
 from ..wire.frames import check_reason
-from ..wire.publication import CLOSE, POST, SEND, channel_name, encode
+from ..wire.publication import CLOSE, POST, SEND, channel_name, encode, wire_name
 from .bus import BusError
 from .link import WINDOW
 from .redis.client import Lost
@@ -66,7 +66,7 @@ class Publisher:
 
         Raises `ValueError` or `TypeError` for what can't be one.
         """
-        key = (channel, check_name(name))
+        key = (wire_name(channel), check_name(name))
         return PublishersRoom(self, channel_name(check_prefix(prefix), key))
 
     def close(self) -> Deferred[None]:

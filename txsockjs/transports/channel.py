@@ -7,7 +7,6 @@ Made by `txsockjs.multiplex`; calls the carrier.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
@@ -26,24 +25,9 @@ from ..errors import unsendable
 from ..settings import Settings
 from ..stats import StatsCollector
 from ..wire.proto import Message
+from ..wire.publication import wire_name
 
 UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
-
-# What JavaScript's escape() does not leave as it is.
-_ESCAPED = re.compile("[^A-Za-z0-9@*_+./-]")
-
-
-def wire_name(name: str) -> str:
-    """Return a channel's name as clients write it: what JavaScript's ``escape`` makes of it."""
-    return _ESCAPED.sub(_escape, name)
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    if character <= "\xff":
-        return f"%{ord(character):02X}"
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"%u{units[n : n + 2].hex().upper()}" for n in range(0, len(units), 2))
 
 
 class Carrier(Protocol):

@@ -8,6 +8,7 @@ refused whole; members that are not known here are ignored, so that a later vers
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from ..errors import BrokenJSON
@@ -20,8 +21,13 @@ SEND, POST, CLOSE, PRESENCE, ASK = KINDS = ("send", "post", "close", "presence",
 #: A publication that only tells how many there were.
 NOTHING = ""
 
-#: The key of a room in one mount: the multiplexed channel that it is in, or nothing, and its name.
+#: The key of a room in one mount: the multiplexed channel that it is in, as `wire_name` has it, or
+#: nothing, and its name.
 Key = tuple[str, str]
+
+
+# What JavaScript's escape() does not leave as it is.
+_ESCAPED = re.compile("[^A-Za-z0-9@*_+./-]")
 
 
 class Publication(NamedTuple):
@@ -40,6 +46,19 @@ def channel_name(prefix: str, key: Key) -> str:
     """
     service, name = key
     return f"room:{prefix}{'?' + service if service else ''}#{name}"
+
+
+def wire_name(name: str) -> str:
+    """Return a channel's name as clients write it: what JavaScript's ``escape`` makes of it."""
+    return _ESCAPED.sub(_escape, name)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    if character <= "\xff":
+        return f"%{ord(character):02X}"
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"%u{units[n : n + 2].hex().upper()}" for n in range(0, len(units), 2))
 
 
 def encode(kind: str, value: Any, node: str = "", n: int = 0) -> bytes:

@@ -67,11 +67,11 @@ def test_it_connects_when_there_is_something_to_publish(lab):
     assert answer.result == 3
     lab.room.post({"a": 1})
     lab.room.close(3001, "bye")
-    lab.publisher.room("/", "x", "news").send("y")
+    lab.publisher.room("/", "x", "hot news").send("y")
     assert lab.sent(client) == [
         ("txsockjs:2:room:/chat#lobby", {"v": 1, "post": [{"a": 1}]}),
         ("txsockjs:2:room:/chat#lobby", {"v": 1, "close": [3001, "bye"]}),
-        ("txsockjs:2:room:?news#x", {"v": 1, "send": ["y"]}),
+        ("txsockjs:2:room:?hot%20news#x", {"v": 1, "send": ["y"]}),
     ]
     assert len(lab.reactor.tcpClients) == 1
 

@@ -1,18 +1,21 @@
-"""Channels: their names, and sessions that another session carries."""
+"""Channels: what carries a message, and sessions that another session carries."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis.strategies import characters, text
-
-from txsockjs.transports.channel import wire_name
-
-
-def test_names_are_escaped_as_the_client_does_it() -> None:
-    assert wire_name("~é\x7f😀@*_+-./aZ09") == "%7E%E9%7F%uD83D%uDE00@*_+-./aZ09"
+from txsockjs import SockJSConnection
+from txsockjs.transports.channel import Service
+from txsockjs.wire.proto import Message
 
 
-@given(text(characters(exclude_categories=[]), min_size=1))
-def test_an_escaped_name_can_stand_in_a_frame(name: str) -> None:
-    assert wire_name(name).isascii()
-    assert "," not in wire_name(name)
+def test_a_message_is_carried_with_the_name_of_its_channel() -> None:
+    service = Service("a b", SockJSConnection)
+    assert service.wire_name == "a%20b"
+    assert service.wrap("hi, all") == "msg,a%20b,hi, all"
+
+
+def test_what_goes_to_many_is_wrapped_once() -> None:
+    service = Service("news", SockJSConnection)
+    first, second = Message("one"), Message("two")
+    wrapped = service.wrap(first)
+    assert service.wrap(first) is wrapped
+    assert [service.wrap(second), service.wrap(first)] == ["msg,news,two", "msg,news,one"]

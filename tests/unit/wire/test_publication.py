@@ -66,3 +66,14 @@ def test_rooms_have_names_that_are_never_the_same():
     assert names[:2] == ["room:#a", "room:#b:a"]
     assert publication.channel_name("/chat", ("news", "lobby")) == "room:/chat?news#lobby"
     assert len(set(names)) == len(names)
+
+
+def test_names_of_channels_are_escaped_as_the_client_does_it():
+    name = "~\xe9\x7f\U0001f600@*_+-./aZ09"
+    assert publication.wire_name(name) == "%7E%E9%7F%uD83D%uDE00@*_+-./aZ09"
+
+
+@given(st.text(st.characters(exclude_categories=[]), min_size=1))
+def test_an_escaped_name_can_stand_in_a_frame_and_in_the_name_of_a_room(name):
+    assert publication.wire_name(name).isascii()
+    assert not set(publication.wire_name(name)) & set(",?#")
