@@ -69,7 +69,6 @@ WITHOUT_TESTS = {
     "tornado.sessioncontainer",
     "tornado.stats",
     "transports.relayed",
-    "transports.websocket.reader",
     "wire.relay",
 }
 
