@@ -25,6 +25,7 @@ from ..wire import relay as wire
 from .bus import Bus, Owner
 from .claims import Claims
 from .edge import NODE_GONE, Edge, Speaker
+from .outage import Outage
 from .remote import describe
 from .serving import TO_OWNER, Router, Serving
 
@@ -50,8 +51,7 @@ class Relay:
         self._numbers = itertools.count()
         self._edges: dict[int, Edge] = {}
         self._serving = Serving(router, self._claims, bus.counters, self._post)
-        self._giving_up: Deadline | None = None  # while the bus is away
-        self._back_since: float | None = None
+        self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
         bus.listen(self._port, self)
 
     # -- asked by the transports
@@ -257,14 +257,7 @@ class Relay:
     @property
     def may_expire(self) -> bool:
         """Whether sessions may end for want of a receiver: not while some can't come."""
-        if not self._bus.connected:
-            return not self._bus.reached
-        if self._back_since is not None:
-            passed = self._router.reactor.seconds() - self._back_since
-            if passed < self._patience:
-                return False
-            self._back_since = None
-        return True
+        return self._outage.may_expire
 
     # -- told by the bus
 
@@ -288,16 +281,11 @@ class Relay:
 
     def away(self) -> None:
         """Wait for the bus, for a while."""
-        self._back_since = None
-        if self._giving_up is None:
-            self._giving_up = Deadline(self._router.reactor, self._patience, self._give_up)
+        self._outage.began()
 
     def back(self) -> None:
         """Go on."""
-        self._back_since = self._router.reactor.seconds()
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
+        self._outage.ended()
 
     def taken(self, key: str) -> None:
         """End a session that another node claimed meanwhile."""
@@ -309,7 +297,6 @@ class Relay:
                 session.close(*NODE_GONE)
 
     def _give_up(self) -> None:
-        self._giving_up = None
         for edge in list(self._edges.values()):
             edge.give_up()
 
