@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..actors.deadlines import Deadline
-from ..errors import Overloaded
+from ..errors import NotFound, Overloaded
 from ..http.exchange import Exchange
 from .bus import Bus, Owner
 
@@ -104,6 +104,27 @@ class Claims:
         sharing.append(answer)
         answer.addBoth(lambda _: call())
         return True
+
+    async def until(
+        self, exchange: Exchange, ask: Callable[[Callable[[], None]], object], seconds: float
+    ) -> None:
+        """Wait until what ``ask`` is given is called, ``seconds`` passed, or the client left.
+
+        Raises `NotFound`, which nobody hears, if it left.
+        """
+        waiting: Deferred[None] = Deferred()
+
+        def go_on() -> None:
+            if not waiting.called:
+                waiting.callback(None)
+
+        ask(go_on)
+        deadline = Deadline(self._reactor, seconds, go_on)
+        exchange.watch(lost=go_on)
+        await waiting
+        deadline.cancel()
+        if exchange.ended:
+            raise NotFound()
 
     def _answered(self, owner: Any, session_id: str) -> None:
         self._asked.pop(session_id, None)

@@ -18,7 +18,6 @@ from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 
-from ..actors.deadlines import Deadline
 from ..errors import NotFound, Overloaded
 from ..http.exchange import Exchange
 from ..wire import relay as wire
@@ -118,7 +117,7 @@ class Relay:
         if session is not None or exchange.is_relayed:
             if session is not None and session.receiver_is_leaving:
                 # Its client has the end of the answer before, or will never have it.
-                await self._until(exchange, session.when_left, _LEAVING)
+                await self._claims.until(exchange, session.when_left, _LEAVING)
             await self._here(session_id, here)
             return
         for _ in range(_MOST_TRIES):
@@ -228,25 +227,7 @@ class Relay:
     async def _settled(self, exchange: Exchange) -> None:
         """Wait until it is known whether this node's claims hold."""
         if not self._bus.settled:
-            await self._until(exchange, self._bus.when_settled, self._patience)
-
-    async def _until(
-        self, exchange: Exchange, ask: Callable[[Callable[[], None]], object], seconds: float
-    ) -> None:
-        """Wait until what ``ask`` is given is called, ``seconds`` passed, or the client left."""
-        waiting: Deferred[None] = Deferred()
-
-        def go_on() -> None:
-            if not waiting.called:
-                waiting.callback(None)
-
-        ask(go_on)
-        deadline = Deadline(self._router.reactor, seconds, go_on)
-        exchange.watch(lost=go_on)
-        await waiting
-        deadline.cancel()
-        if exchange.ended:
-            raise NotFound()  # which nobody hears
+            await self._claims.until(exchange, self._bus.when_settled, self._patience)
 
     # -- told by the router
 
