@@ -11,15 +11,12 @@ async def moderate(message):
 
 
 class Chat(SockJSConnection):
-    people = set()
-
     def on_open(self, info):
-        self.broadcast(self.people, "someone joined")
-        self.people.add(self)
+        self.room("everyone").send("someone joined")
+        self.join("everyone")
 
     async def on_message(self, message):  # the next one waits until this one is done
-        self.broadcast(self.people, await moderate(message))
+        self.room("everyone").send(await moderate(message))
 
-    def on_close(self):
-        self.people.discard(self)
-        self.broadcast(self.people, "someone left")
+    def on_close(self):  # who left is in no room any more
+        self.room("everyone").send("someone left")

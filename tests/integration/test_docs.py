@@ -175,6 +175,36 @@ def test_the_tutorials_whole_page_and_command_go_together(reader: Reader) -> Non
     assert 'new SockJS("/chat")' in page
 
 
+# -- rooms
+
+
+def test_a_lobby(staged: Any) -> None:
+    lobby = staged("rooms.md", "Lobby", 1)
+    ann, bob = (lobby.person(query=f"name={name}") for name in ("Ann", "Bob"))
+    ann.send("hello")
+    assert ann.messages == bob.messages == ["hello"]
+    members: list[Any] = []
+    lobby.router.room("lobby").members().addCallback(members.extend)
+    assert members == [{"name": "Ann"}, {"name": "Bob"}]
+
+
+def test_a_list_of_people(staged: Any) -> None:
+    people = staged("rooms.md", "People", 2)
+    ann = people.person(query="name=Ann")
+    bob = people.person(query="name=Bob")
+    bob.close()
+    bob.advance(1)
+    lists = [json.loads(message) for message in ann.messages]
+    assert lists == [["Ann"], ["Ann"], ["Ann", "Bob"], ["Ann"]]
+
+
+def test_prices_that_were_missed(staged: Any) -> None:
+    prices = staged("rooms.md", "Prices", 3)
+    page = prices.person()
+    prices.router.rooms.gap(("", "prices"))
+    assert page.messages == ["read all prices"] * 2
+
+
 # -- authentication
 
 
@@ -246,7 +276,7 @@ print(poll(), end="")
 print(views.published("bread"))
 print(poll(), end="")
 try:
-    live.router.broadcast(live.Chat.people, "from a view")
+    live.router.room("everyone").send("from a view")
 except WrongThread:
     print("not from here")
 threading.Thread(target=lambda: print(poll(), end="")).start()
