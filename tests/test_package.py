@@ -25,7 +25,7 @@ PACKAGE = pathlib.Path(txsockjs.__file__).parent
 # From the ground up: a file or folder of the package imports only what stands before it.
 ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
-    *("actors", "http", "cluster", "server", "transports"),
+    *("actors", "http", "server", "cluster", "transports"),
     *("clock", "site", "router", "migrate"),
     *("protocols", "utils", "factory", "endpoints", "multiplex"),
     *("service", "testing", "cli", "__main__", "tornado"),

@@ -16,6 +16,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ...server import tcp
 from . import resp
 from .resp import ReplyError
 
@@ -78,14 +79,13 @@ class Client(Protocol):
     def connectionMade(self) -> None:
         transport: Any = self.transport
         transport.setTcpNoDelay(True)
-        transport.registerProducer(self, True)
+        tcp.watch(transport, self)
         self._owner.connected(self)
 
     def send(self, commands: bytes, answers: Iterable[Answer | None]) -> None:
         """Send commands; each answer is called with a reply, None ignores it."""
         self._answers.extend(answers)
-        assert self.transport is not None
-        self.transport.write(commands)
+        tcp.write(self.transport, commands, self)
 
     def dataReceived(self, data: bytes) -> None:
         reader, answers = self._reader, self._answers
