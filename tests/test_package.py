@@ -50,7 +50,6 @@ WITHOUT_TESTS = {
     "cluster.serving",
     "cluster.redis.bus",
     "cluster.redis.channels",
-    "cluster.redis.claims",
     "cluster.redis.scripts",
     "errors",
     "http.exchange",

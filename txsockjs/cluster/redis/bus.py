@@ -57,7 +57,7 @@ class RedisBus(Bus):
             self.node,
             reactor,
             self._connection,
-            (lease, memory),
+            (lease, renewal, memory),
             (self._leases.key, self._leases.returning),
             lambda key: self.tell("taken", key),
         )

@@ -33,7 +33,7 @@ class _Question:
         self.key = key
         self.claims = claims
         self.askers: list[Deferred[Any]] = []
-        self.sent = 0.0
+        self.sent: float | None = None  # when, if it was
 
 
 class Claims:
@@ -44,11 +44,11 @@ class Claims:
         node: str,
         reactor: Any,
         connection: Connection,
-        times: tuple[float, float],
+        times: tuple[float, float, float],
         keys: tuple[bytes, bytes],
         taken: Callable[[str], object],
     ) -> None:
-        lease, self._memory = times
+        lease, self._renewal, self._memory = times
         self._node = node.encode()
         self._reactor = reactor
         self._connection = connection
@@ -120,7 +120,7 @@ class Claims:
         self._open -= 1
         if question.claims:
             self._claiming.pop(question.key, None)
-            if question.sent and question.key not in self._owned:  # it may have come
+            if question.sent is not None and question.key not in self._owned:  # it may have come
                 self._release_later(question.key)
 
     def _send(self, question: _Question) -> None:
@@ -130,10 +130,10 @@ class Claims:
             ASK_OWNER,
             [self._name(question.key), *self._keys],
             [self._node, self._holds, b"1" if question.claims else b"0"],
-            lambda reply: self._answered(question, reply),
+            partial(self._answered, question, question.sent),
         )
 
-    def _answered(self, question: _Question, reply: Any) -> None:
+    def _answered(self, question: _Question, sent: float, reply: Any) -> None:
         if isinstance(reply, Lost) or reply == 0:
             self._wait(question)
             return
@@ -149,7 +149,7 @@ class Claims:
         if question.claims and reply[0] == self._node:
             if askers:
                 self._owned.pop(question.key, None)
-                self._owned[question.key] = question.sent
+                self._owned[question.key] = sent
             elif question.key not in self._owned:
                 self._release_later(question.key)
         for answer in askers:
@@ -206,11 +206,15 @@ class Claims:
         self._renew(list(self._owned), settled)
 
     def renew(self) -> None:
-        """Renew those that are due."""
+        """Renew those that are due; called each ``renewal`` seconds.
+
+        After Redis was away all claims of all nodes are due at once: they are spread over ticks.
+        """
         due_before = self._reactor.seconds() - self._memory / 2
-        due = []
+        most = _BATCH + int(len(self._owned) * 2.5 * self._renewal / self._memory)
+        due: list[str] = []
         for key, renewed in self._owned.items():
-            if renewed > due_before:
+            if renewed > due_before or len(due) == most:
                 break
             due.append(key)
         if due:
