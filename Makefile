@@ -2,6 +2,7 @@
 #
 #   make demo     serve the demo on http://127.0.0.1:8080/
 #   make unit     run the unit tests, the fast loop; ARGS='-k origins' chooses
+#   make coverage run the unit tests, and tell how much of the package they reach
 #   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
 #   make cluster  run the tests over several nodes: all of them, where `make test` runs a few
 #   make lint     ruff (lint and format) and mypy --strict
@@ -22,7 +23,7 @@ ARGS ?=
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy redis-server
 
-.PHONY: demo unit test cluster lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit coverage test cluster lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -32,6 +33,12 @@ demo: $(VENV)/.package
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --numprocesses=auto tests/unit tests/test_*.py $(ARGS)
+
+coverage: $(VENV)/.dev
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -q --numprocesses=auto tests/unit tests/test_*.py $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,8 +1,16 @@
 """What holds for every test: how pytest, Twisted's reactor and hypothesis get along."""
 
+import os
+
 import pytest
 
 from txsockjs.actors import pace
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage measures this process. It would start in each program that a test runs, too, and some
+    # tests look at what such a program loads.
+    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+        os.environ.pop(name, None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
