@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from ...support.raw import PATIENCE
+from ...support.redis_server import redis_server
 from ...support.running import ROOT, Server, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
@@ -234,3 +235,15 @@ def test_a_unix_socket_is_shared_and_that_is_said(tmp_path: pathlib.Path) -> Non
         asked = ["curl", "-s", "--unix-socket", str(path), "-X", "POST", "http://a/000/b/xhr"]
         got = subprocess.run(asked, capture_output=True, timeout=PATIENCE, check=True).stdout
         assert got == b"o\n"
+
+
+def test_workers_may_be_nodes_of_a_cluster(tmp_path: pathlib.Path) -> None:
+    with redis_server() as redis, serving(tmp_path, "--cluster", redis.url) as server:
+        owners = set()
+        for number in range(12):
+            owners.add(owner(server, f"node{number}"))
+            post(server, f"node{number}", "xhr_send", b'["hello"]')
+            assert post(server, f"node{number}") == b'a["hello"]\n'
+        assert owners == set(workers(server).values())
+        assert server.stop() == 0
+        assert "Traceback" not in server.output

@@ -13,6 +13,7 @@ worker that can't start says why in the last line of standard error, and has exi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import sys
 from typing import Any
 
 from twisted.application.reactors import installReactor
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, formatEvent, globalLogBeginner
 from twisted.python import usage
 from zope.interface import implementer
@@ -93,11 +95,14 @@ def _serve(spec: dict[str, Any]) -> None:
         # it through them.
         for ports in (service.ports, *extra.values()):
             ports.close()
-        return service.stopService()
+        stopped = service.stopService()
+        return stopped.addCallback(lambda _: bus.stop())  # which a cluster's service does not
 
     def orphaned() -> None:
+        """Stop in order, as the parent is gone."""
         run.addSystemEventTrigger("after", "shutdown", shutil.rmtree, spec["folder"], True)
-        run.stop()
+        with contextlib.suppress(ReactorNotRunning):  # it is stopping already
+            run.stop()
 
     bus = LocalBus(reactor, spec["control"], spec["folder"], told, orphaned)
     service = make_server(options.plan, endpoints_of(spec["number"]), bus)
