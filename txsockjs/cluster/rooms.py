@@ -173,7 +173,9 @@ class RoomsOfNodes:
 
         def look(answers: dict[str, Answer]) -> None:
             if not answers:
-                self._tell(here, presence.unanswered(node))
+                # A node that nobody knows of may have ended: what it said last must not stay.
+                known = node in self._bus.nodes
+                self._tell(here, presence.unanswered(node) if known else presence.lost(node))
 
         asked.addCallback(look)
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sysconfig
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.task import LoopingCall
 
 from txsockjs import SockJSConnection, SockJSRouter
 
 from ...support.fakes import FakeReceiver
-from .kinds import KINDS, Kind
+from ...support.running import running
+from ..test_examples import Socket
+from .kinds import KINDS, Kind, Redis
 from .test_buses import until
+
+TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 
 
 class Person(SockJSConnection):
@@ -119,3 +129,80 @@ async def test_whoever_was_cut_off_is_told_of_a_gap_and_goes_on(kind: Kind) -> N
     assert (ann.gaps, bob.gaps) == ([], ["tea"])
     await until(lambda: ann.there == bob.there == {"Ann", "Bob"}, "both are there")
     await end(routers)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_broker_that_starts_again_under_load_is_one_gap_for_each_member() -> None:
+    kind = Redis()
+    try:
+        routers = await nodes(kind, 2)
+        people = [await enter(router, f"p{n}") for n, router in enumerate(routers * 2)]
+        load = LoopingCall(lambda: [router.room("tea").send("load") for router in routers])
+        load.start(0.01)
+        await until(lambda: all(len(each.heard) > 10 for each in people), "load")
+        kind.server.kill()
+        await until(lambda: not any(router.bus.connected for router in routers), "away")
+        kind.server.start()
+        await until(lambda: all(each.gaps for each in people), "told")
+        load.stop()
+        for n, router in enumerate(routers):
+            router.room("tea").send(f"after {n}")
+        await until(lambda: all({"after 0", "after 1"} <= set(each.heard) for each in people), "on")
+        assert [each.gaps for each in people] == [["tea"]] * 4
+        await until(lambda: all(len(each.there) == 4 for each in people), "all are there")
+        assert await routers[0].room("tea").count() == 4
+        await end(routers)
+    finally:
+        await kind.end()
+
+
+APP = """
+import os
+from txsockjs import SockJSConnection
+
+
+class App(SockJSConnection):
+    def on_open(self, info):
+        self.join("all").addCallback(lambda _: self.send(str(os.getpid())))
+
+    def on_message(self, message):
+        if message == "count":
+            self.room("all").count().addCallback(lambda count: self.send(str(count)))
+        else:
+            self.room("all").send(message)
+"""
+
+
+def test_a_room_reaches_over_all_workers_and_waits_for_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "some_app.py").write_text(APP)
+    options = ["--app", "some_app.App", "--prefix", "/chat", "--workers", "4"]
+    command = [TWISTD, "-n", "--pidfile=", "sockjs", "--listen", "tcp:0:interface=127.0.0.1"]
+    with running(*command, *options, cwd=str(tmp_path)) as server, ExitStack() as ends:
+        people: dict[int, Any] = {}
+        for _ in range(200):
+            person = ends.enter_context(Socket(server, "/chat"))
+            (pid,) = person.messages()
+            if int(pid) in people:
+                continue
+            people[int(pid)] = person
+            if len(people) == 4:
+                break
+        assert len(people) == 4
+        for pid, person in people.items():
+            person.send(f"from {pid}")
+            for each in people.values():
+                assert f"from {pid}" in each.messages()
+        everybody = _ask(people, min(people))
+        os.kill(max(people), signal.SIGSTOP)
+        try:
+            # Those of the one that is stopped are missing, and the others are not kept waiting.
+            assert 0 < _ask(people, min(people)) < everybody
+        finally:
+            os.kill(max(people), signal.SIGCONT)
+        assert _ask(people, min(people)) == everybody
+
+
+def _ask(people: dict[int, Any], pid: int) -> int:
+    people[pid].send("count")
+    (count,) = people[pid].messages()
+    return int(count)

@@ -335,6 +335,37 @@ def test_the_members_of_a_node_that_is_lost_left():
     assert nodes.answer(ann.room("tea").members()) == ["Ann"]
 
 
+def test_a_hundred_nodes_that_die_leave_nobody_behind():
+    nodes = Nodes(2, Watcher)
+    ann, bob = (nodes.enter(n, name, "tea", presence=name) for n, name in enumerate(("Ann", "Bob")))
+    nodes.pass_time()
+    look(nodes, ann)
+    for number in range(2, 102):
+        router = nodes.add(Watcher)
+        nodes.pass_time()
+        nodes.enter(number, "Cat", "tea", presence=f"Cat {number}")
+        router.room("tea").send("one of nine lives")
+        nodes.pass_time()
+        nodes.network.kill(router.bus)
+    assert len(presence_of(ann)) > 2
+    nodes.pass_time(10)
+    assert presence_of(ann) == ["Ann", "Bob"]
+    assert sorted(nodes.answer(bob.room("tea").members())) == ["Ann", "Bob"]
+    (here,) = nodes[0].rooms.nodes._here.values()
+    assert list(here.presence) == [nodes[1].bus.node]
+    assert len(here.heard) < 60
+
+
+def test_a_last_word_that_comes_after_the_end_brings_nobody_back():
+    nodes = Nodes(1, Watcher)
+    ann = nodes.enter(0, "ann", "tea", presence="Ann")
+    nodes.pass_time()
+    look(nodes, ann)
+    publish(nodes, {"from": "gone", "n": 5, "presence": {"joined": ["a ghost"]}})
+    nodes.pass_time(10)
+    assert presence_of(ann) == nodes.answer(ann.room("tea").members()) == ["Ann"]
+
+
 def test_who_missed_something_asks_who_is_there():
     nodes = Nodes(2, Watcher)
     ann = nodes.enter(0, "ann", "tea", presence="Ann")
