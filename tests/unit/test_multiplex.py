@@ -748,7 +748,6 @@ def test_the_code_of_the_documentation_does_what_it_says(monkeypatch: pytest.Mon
     line.say("sub,echo", "sub,news", "msg,echo,hello, world", "msg,news,extra")
     assert line.heard == ["msg,echo,hello, world", "msg,news,extra"]
     line.settle()
-    assert names["News"].readers == set()
 
     make = functools.partial(SockJSMultiplexResource, reactor=MemoryReactorClock())
     monkeypatch.setattr("txsockjs.multiplex.SockJSMultiplexResource", make)
