@@ -88,11 +88,16 @@ def _read_description(data: bytes) -> Described:
     try:
         table = json.loads(data)
         values = [table[name] for name in Described._fields]
-    except (ValueError, KeyError, TypeError):
+        (table["method"] + table["query"]).encode("latin-1")
+        fits = all(map(isinstance, values, _KINDS))
+        fits = fits and all(isinstance(value, str) for value in table["headers"].values())
+        *rest, peer, server = values
+        addresses = [(str(host), int(port)) for host, port in (peer, server)]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadFrame("it is no request") from None
-    if not all(map(isinstance, values, _KINDS)):
+    if not fits:
         raise BadFrame("a part of a request is of the wrong kind")
-    return Described(*values)
+    return Described(*rest, *addresses)
 
 
 def request(stream: int, description: bytes, opens: bool, size: int, body: bytes) -> bytes:
