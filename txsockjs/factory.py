@@ -109,7 +109,11 @@ class SockJSMultiFactory(SockJSSite):
 
     def _shut_down(self) -> Deferred[Any]:
         self._trigger = None
-        return self.close(SHUTDOWN_PATIENCE)
+        ends = [
+            router.close(*router.settings.shutdown, patience=SHUTDOWN_PATIENCE)
+            for router in self.routers
+        ]
+        return gatherResults(ends)
 
 
 class SockJSFactory(SockJSMultiFactory):

@@ -105,14 +105,21 @@ class MultiplexConnection(SockJSConnection):
 
     @classmethod
     async def on_start(cls, router: Any) -> None:
-        """Start the classes of all channels."""
-        for connection in cls._services.connections:
-            await finished(connection.on_start, router)
+        """Start the classes of all channels; stop those that were, if one fails."""
+        started: list[type[SockJSConnection]] = []
+        try:
+            for connection in cls._services.connections:
+                await finished(connection.on_start, router)
+                started.append(connection)
+        except BaseException:
+            for connection in reversed(started):
+                await finished(connection.on_stop, router)
+            raise
 
     @classmethod
     async def on_stop(cls, router: Any) -> None:
-        """Stop the classes of all channels."""
-        for connection in cls._services.connections:
+        """Stop the classes of all channels, the last first."""
+        for connection in reversed(cls._services.connections):
             await finished(connection.on_stop, router)
 
     # -- told by the session

@@ -89,7 +89,7 @@ class SockJSRouter:
         self.leave = self._end.leave
         # Looked up anew each time: the program may choose monotonic time after this.
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
-        self.sessions = SessionContainer(clock, self._end.check, self._forget)
+        self.sessions = SessionContainer(clock, self._emptied, self._forget)
         self.closing = False
         self.leaving = False  # closing, or about to
         self._drain: Drain | None = None
@@ -211,6 +211,11 @@ class SockJSRouter:
         if not self.sessions and self.stats.idle:
             self._stop()
 
+    def _emptied(self) -> None:
+        if self._drain is not None:
+            self._drain.stop()
+        self._end.check()
+
     def _forget(self, session_id: str) -> None:
         if self.relay is not None:
             self.relay.forget(session_id)
@@ -224,11 +229,11 @@ class SockJSRouter:
 
     async def start(self) -> None:
         """Call the connection class's ``on_start``; raises what that raises."""
-        self._started = True
         await finished(self._connection.on_start, self)
+        self._started = True
 
     async def stop(self) -> None:
-        """Call the connection class's ``on_stop``, if its ``on_start`` was called."""
+        """Call the connection class's ``on_stop``, if its ``on_start`` was done."""
         if self._started:
             self._started = False
             await finished(self._connection.on_stop, self)

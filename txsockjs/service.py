@@ -17,12 +17,13 @@ from typing import Any, TypeVar, Union, cast
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
+from ._kinds import SECONDS, Unfit
 from .actors.deadlines import Deadline
 from .cluster.bus import Bus
 from .errors import SettingsError
@@ -88,12 +89,14 @@ class SockJSService(Service):
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout
-        self._drain = drain
+        self._drain = checked_drain(drain)
         self._admin = Ports(reactor, [] if admin is None else [admin])
         self._bound = False
         self._state = Readiness(False, "starting")
         self._stopped: Deferred[None] | None = None
-        self._over: Deferred[None] = Deferred()
+        self._hurried = False
+        self._timer: Deadline | None = None  # of what is waited for
+        self._starting: Deferred[None] | None = None
         #: Fires once connections are accepted; fails if an ``on_start`` does.
         self.started: Deferred[None] = Deferred()
         self.started.addErrback(self.not_started)
@@ -115,8 +118,9 @@ class SockJSService(Service):
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
-        starting = Deferred.fromCoroutine(self._start())
-        starting.addCallbacks(self.started.callback, self.started.errback)
+        if self.running:
+            self._starting = Deferred.fromCoroutine(self._start())
+            self._starting.addCallbacks(self._serve, self._start_failed)
 
     async def _start(self) -> None:
         for bus in self.buses:
@@ -124,9 +128,18 @@ class SockJSService(Service):
             bus.start().addErrback(lambda failure: self._log.failure("a bus failed", failure))
         for router in self.routers:
             await router.start()
-        if self._stopped is None:
+
+    def _serve(self, _: None) -> None:
+        if self.running:
             self._state = Readiness(True, "")
             self.ports.resume()
+            self.started.callback(None)
+
+    def _start_failed(self, failure: Failure) -> None:
+        if self.running:
+            self.started.errback(failure)
+        elif not failure.check(CancelledError):
+            self._log.failure("an on_start failed while the service was stopped", failure)
 
     def not_started(self, failure: Failure) -> None:
         """React to an ``on_start`` that failed: nothing is served."""
@@ -150,36 +163,35 @@ class SockJSService(Service):
         if self._stopped is None:
             self._state = Readiness(False, "stopping")
             self._stopped = Deferred.fromCoroutine(self._stop())
-            self._stopped.addBoth(lambda _: self.hurry())
-        return self._over
+        return self._stopped
 
     def hurry(self) -> None:
-        """Stop at once: the Deferred of `stopService` fires, whoever is still there."""
-        if not self._over.called:
-            for transport in self.site.connections():
-                transport.abortConnection()
-            self._over.callback(None)
+        """Stop at once: whatever `stopService` waits for gets no more time."""
+        self._hurried = True
+        self._stop_timeout = 0.0
+        self.stopService()
+        self._close_routers()  # which ends a drain, and drops what does not end by itself
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(0.0)
+
+    def _close_routers(self) -> list[Deferred[Any]]:
+        return [
+            maybeDeferred(router.close, *router.settings.shutdown, patience=self._stop_timeout)
+            for router in self.routers
+        ]
 
     async def _stop(self) -> None:
-        reasons = [
-            (each.settings.shutdown_code, each.settings.shutdown_reason) for each in self.routers
-        ]
-        if self._drain:
+        if self._drain and not self._hurried:
             self._state = Readiness(False, "draining")
             await DeferredList(
-                [
-                    router.drain(self._drain, *reason)
-                    for router, reason in zip(self.routers, reasons)
-                ]
+                [router.drain(self._drain, *router.settings.shutdown) for router in self.routers]
             )
         # The ports stay open meanwhile: between two polls a client has no connection, and it has to
         # poll once more to get its close frame. The routers refuse new sessions.
-        await self._bounded(
-            [
-                maybeDeferred(router.close, *reason, patience=self._stop_timeout)
-                for router, reason in zip(self.routers, reasons)
-            ]
-        )
+        await self._bounded(self._close_routers())
+        if self._starting is not None:
+            self._starting.cancel()
+            await self._bounded([self._starting])
         await self._bounded([Deferred.fromCoroutine(router.stop()) for router in self.routers])
         await self._bounded(self.ports.close())
         for transport in self.site.connections():
@@ -189,7 +201,7 @@ class SockJSService(Service):
             DROP_DELAY / POLL_INTERVAL
         )  # counted, not timed: nothing is sent while the process is stopped
         while self.site.connections() and polls:
-            polls -= 1
+            polls = 0 if self._hurried else polls - 1
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
@@ -208,11 +220,19 @@ class SockJSService(Service):
                 timer.cancel()
                 waiting.callback(results)
 
-        timer = Deadline(self._reactor, self._stop_timeout, give_up)
+        timer = self._timer = Deadline(self._reactor, self._stop_timeout, give_up)
         DeferredList(ending, consumeErrors=True).addCallback(finish)
         for succeeded, result in await waiting:
             if not succeeded:
                 self._log.failure("a part of the service did not stop", result)
+
+
+def checked_drain(value: object) -> float:
+    """Return how many seconds a drain takes; raise `SettingsError` for what is no such time."""
+    try:
+        return 0.0 if value == 0 else cast(float, SECONDS.check(value))
+    except Unfit as unfit:
+        raise SettingsError(f"drain must be {SECONDS.rule}, or 0, not {unfit.culprit!r}") from None
 
 
 def _listed(value: _T | Iterable[_T]) -> list[_T]:

@@ -188,6 +188,11 @@ class Settings:
         return self.heartbeat_delay + self.ping_timeout
 
     @cached_property
+    def shutdown(self) -> tuple[int, str]:
+        """What clients are told when the server stops: a close code and a reason."""
+        return self.shutdown_code, self.shutdown_reason
+
+    @cached_property
     def limits(self) -> Limits:
         """The limits of what one body, or one websocket message, may bring."""
         return Limits(self.max_message_size, self.max_body_size)

@@ -145,6 +145,27 @@ def test_a_second_sigterm_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
         os.kill(server.pid, signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
         until(lambda: "stopping at once" in server.output, server)
+        assert server.output.count("closed with (1012, 'Service restart')") == 3
+
+
+def test_a_second_interrupt_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
+    with serving(tmp_path, "--drain", "3600") as server:
+        sessions, admin = urls(server)
+        ask(f"{sessions}/000/s/xhr", "POST")
+        os.kill(server.pid, signal.SIGINT)
+        until(lambda: ask(f"{admin}/ready") == (503, b"draining\n"), server)
+        os.kill(server.pid, signal.SIGINT)
+        assert server.process.wait(PATIENCE) == -signal.SIGINT  # as twistd ends after one
+        until(lambda: "closed with (1012, 'Service restart')" in server.output, server)
+
+
+def test_a_start_that_waits_can_be_stopped(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "wait").touch()
+    with serving(tmp_path) as server:
+        os.kill(server.pid, signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert "stopped" not in server.output  # it was not started
+        assert "failed" not in server.output
 
 
 def test_the_parent_of_workers_says_whether_they_are_ready(tmp_path: pathlib.Path) -> None:

@@ -34,16 +34,24 @@ class Router:
         self.settings = Settings(**settings)
         self.pages = {}
         self.closing = succeed(None)
+        self.starting = None
         self.happened = []
 
     def resource(self):
         return Resource()
 
     async def start(self):
-        pass
+        self.happened.append("router started")
+        if self.starting is not None:
+            await self.starting
 
     async def stop(self):
         self.happened.append("router stopped")
+
+    def drain(self, seconds, code, reason):
+        self.happened.append(("router drains", seconds, code, reason))
+        self.drained = Deferred()
+        return self.drained
 
     def close(self, code, reason, patience):
         self.happened.append(("router closed", patience))
@@ -402,6 +410,74 @@ def test_connections_that_do_not_end_are_dropped(make):
     assert transport.disconnected
     assert stopped.called
     channel.connectionLost(Failure(ConnectionDone()))
+
+
+def begin(service, reactor):
+    """Start a service whose reactor runs."""
+    service.startService()
+    for call, arguments, keywords in reactor.whenRunningHooks:
+        call(*arguments, **keywords)
+
+
+def test_sessions_are_closed_over_a_time_and_then_the_router(make):
+    router = Router(shutdown_code=4000, shutdown_reason="moved")
+    service, reactor = make(routers=router, drain=30)
+    begin(service, reactor)
+    assert service.readiness() == (True, "ready")
+    stopped = service.stopService()
+    assert service.readiness() == (False, "draining")
+    assert router.happened == ["router started", ("router drains", 30.0, 4000, "moved")]
+    router.drained.callback(None)
+    assert router.happened[2:] == [("router closed", STOP_TIMEOUT), "router stopped"]
+    assert stopped.called
+
+
+@pytest.mark.parametrize("stage", ["drain", "close"])
+def test_it_can_be_hurried_at_any_stage(make, stage):
+    router = Router()
+    service, reactor = make(routers=router, drain=30 if stage == "drain" else 0)
+    begin(service, reactor)
+    router.closing = Deferred()
+    stopped = service.stopService()
+    service.hurry()
+    if stage == "drain":
+        router.drained.callback(None)  # as its close does
+    assert ("router closed", 0.0) in router.happened
+    assert not stopped.called
+    with capturedLogs() as logged:
+        reactor.advance(0)
+    assert stopped.called
+    assert said(logged) == ["not all had ended after 0.0 s"]
+    assert router.happened[-1] == "router stopped"
+
+
+def test_a_service_that_was_not_told_to_stop_is_hurried_too(make):
+    service, reactor = make()
+    begin(service, reactor)
+    service.hurry()
+    assert service.stopService().called
+
+
+def test_a_start_that_waits_ends_with_the_stop(make):
+    cancelled = []
+    first, second = Router("/a"), Router("/b")
+    first.starting = Deferred(cancelled.append)
+    service, reactor = make(routers=[first, second])
+    begin(service, reactor)
+    assert service.readiness() == (False, "starting")
+    with capturedLogs() as logged:
+        stopped = service.stopService()
+    assert stopped.called
+    assert len(cancelled) == 1
+    assert second.happened == [("router closed", STOP_TIMEOUT), "router stopped"]
+    assert logged == []
+    assert not service.started.called
+
+
+@pytest.mark.parametrize("drain", [-1, True, "30", float("nan")])
+def test_a_drain_takes_a_time(make, drain):
+    with pytest.raises(SettingsError, match="drain must be > 0 seconds, or 0, not"):
+        make(drain=drain)
 
 
 def test_importing_a_service_loads_nothing_of_the_command_line():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from functools import cached_property
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -202,6 +202,8 @@ def check_class(connection: object) -> None:
     """
     if not isinstance(connection, type):
         raise SettingsError(f"a connection must be a class, not {connection!r}")
+    for name in ("on_start", "on_stop"):
+        _check_class_method(connection, name)
     for name, arguments in _CALLS.items():
         wanted = ["self", *arguments.split()]
         if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
@@ -213,3 +215,17 @@ def check_class(connection: object) -> None:
                 raise SettingsError(
                     f"{connection.__name__}.{name} must take ({', '.join(wanted)}), not {signature}"
                 ) from None
+
+
+def _check_class_method(connection: type, name: str) -> None:
+    if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
+        raise SettingsError(f"{connection.__name__}.{name} must be a class method: @classmethod")
+    call = getattr(connection, name, None)
+    if isinstance(call, MethodType):
+        signature = inspect.signature(call.__func__, follow_wrapped=False)
+        try:
+            signature.bind(connection, "router")
+        except TypeError:
+            raise SettingsError(
+                f"{connection.__name__}.{name} must take (cls, router), not {signature}"
+            ) from None

@@ -3,8 +3,8 @@
 Their clients come back to other servers at the rate at which they are sent away here, rather than
 all at once.
 
-Rules: sessions that ended by themselves count as ended; after a stall what is due is made up for in
-bounded turns, never all in one.
+Rules: sessions that ended by themselves count as ended; the time of a stall is no part of the time,
+as making up for it would send away many at once; a turn ends a bounded number.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from .deadlines import STALL
 from .interfaces import Reason
 from .states import LEAVE
 
@@ -32,10 +33,12 @@ class Drain:
         self.done: Deferred[None] = Deferred()
         self._reactor = reactor
         self._left = deque(sessions)
-        self._count = len(self._left)
-        self._seconds = seconds
         self._reason = reason
-        self._began = reactor.seconds()
+        # How many a second, and how many are due: each in the middle of its share of the time.
+        self._rate, self._due = 0.0, float(len(self._left))
+        if seconds > 0:
+            self._rate, self._due = len(self._left) / seconds, 0.5
+        self._last: float = reactor.seconds()
         self._call: Any | None = reactor.callLater(0, self._step)
 
     def stop(self) -> None:
@@ -47,14 +50,16 @@ class Drain:
             self.done.callback(None)
 
     def _step(self) -> None:
-        passed = self._reactor.seconds() - self._began
-        share = min(passed / self._seconds, 1.0) if self._seconds else 1.0
-        due = round(self._count * share) - (self._count - len(self._left))
-        for _ in range(min(due, _MOST_AT_ONCE)):
-            self._left.popleft().tell(LEAVE, self._reason)
+        now = self._reactor.seconds()
+        passed, self._last = now - self._last, now
+        self._due += self._rate * (_INTERVAL if passed > STALL else passed)
+        # Before any session hears of it: one may be the last, and stop this.
+        self._call = self._reactor.callLater(_INTERVAL, self._step)
+        for _ in range(min(int(self._due), _MOST_AT_ONCE, len(self._left))):
+            if self._left:
+                self._due -= 1
+                self._left.popleft().tell(LEAVE, self._reason)
         if not self._left:
-            self._call = None
-            self.done.callback(None)
-        else:
-            wait = 0.0 if due > _MOST_AT_ONCE else min(_INTERVAL, self._seconds)
-            self._call = self._reactor.callLater(wait, self._step)
+            self.stop()
+        elif self._due >= 1 and self._call is not None:
+            self._call.reset(0)

@@ -40,6 +40,7 @@ from ..errors import SettingsError
 from ..http.prefix import check_prefix
 from ..protocols.connection import checked_encoding
 from ..protocols.gateway import Upstream
+from ..service import checked_drain
 from ..settings import Settings
 from .cpus import usable_cpus
 from .mount import Mount, find_app
@@ -146,10 +147,9 @@ _NAMES = (
 def drain_seconds(value: object) -> float:
     """Return the number of seconds that a number, or text, stands for; 0 is for all at once."""
     try:
-        number = SECONDS.parse(value) if isinstance(value, str) else value
-        return 0.0 if number == 0 else cast(float, SECONDS.check(number))
-    except Unfit as unfit:
-        raise SettingsError(f"drain must be {SECONDS.rule}, or 0, not {unfit.culprit!r}") from None
+        return checked_drain(SECONDS.parse(value) if isinstance(value, str) else value)
+    except Unfit:
+        return checked_drain(value)
 
 
 def count_workers(value: object) -> int:

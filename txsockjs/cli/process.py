@@ -58,6 +58,8 @@ class Process(SockJSService):
         if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
             return
         signal.signal(signal.SIGTERM, self._stop_on_signal)
+        if signal.getsignal(signal.SIGINT) == self._reactor.sigInt:
+            signal.signal(signal.SIGINT, self._interrupt)
         # Sent when a terminal is closed; nohup has set it to be ignored.
         hangup = getattr(signal, "SIGHUP", None)  # not on Windows
         if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
@@ -72,6 +74,14 @@ class Process(SockJSService):
             self._told_to_stop = True
             self._log.info("received {name}, shutting down", name=name)
             self._reactor.callFromThread(self._stop_reactor)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self._told_to_stop:
+            self._stop_on_signal(number, frame)
+        else:
+            # Twistd ends the process as by this signal, as is right for the one of a terminal.
+            self._told_to_stop = True
+            self._reactor.sigInt(number, frame)
 
     def _stop_reactor(self) -> None:
         try:

@@ -82,8 +82,8 @@ class Page:
         if self._carries:
             self._server.stats.connection_opened()
             exchange.when_ended(self._server.stats.connection_closed)
-            if self._server.leaving and not exchange.is_relayed:
-                exchange.close_connection()  # the next one finds a server that stays
+        if self._server.leaving and not exchange.is_relayed:
+            exchange.close_connection()  # the next one finds a server that stays
         try:
             if self._gated:
                 check_origin(exchange, self._server.settings)

@@ -29,9 +29,10 @@ Reason = tuple[int, str]
 GO_AWAY: Reason = (3000, "Go away!")
 NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
 
-# Both ends meant it (RFC 6455 section 7.4.1): normal, going away, no code given. Private codes
-# (3000..4999) come from applications, so these are ends that were meant too.
-_CLEAN_CODES = frozenset((1000, 1001, 1005))
+# Both ends meant it (RFC 6455 section 7.4.1 and its registry): normal, going away, no code given,
+# service restart. Private codes (3000..4999) come from applications, so these are ends that were
+# meant too.
+_CLEAN_CODES = frozenset((1000, 1001, 1005, 1012))
 
 
 @implementer(ITransport, IConsumer, IPushProducer)

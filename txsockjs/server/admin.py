@@ -9,6 +9,7 @@ process has the page, so that it tells that its reactor turns.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable, NamedTuple
 
 from twisted.web.resource import Resource
@@ -26,32 +27,44 @@ class AdminSite(Site):
     """A site with the two pages; ``readiness`` is asked at each request for ``/ready``."""
 
     displayTracebacks = False
+    noisy = False  # the ports say where they listen
 
     def __init__(self, readiness: Callable[[], Readiness]) -> None:
-        root = Resource()
-        root.putChild(b"health", _Page(lambda: Readiness(True, "alive")))
-        root.putChild(b"ready", _Page(readiness))
-        super().__init__(root)
+        super().__init__(
+            _Pages({b"/health": lambda: Readiness(True, "alive"), b"/ready": readiness})
+        )
 
 
-class _Page(Resource):
-    """One line of text: with 200, or with 503."""
+class _Pages(Resource):
+    """Lines of text by their paths, each with 200, or with 503."""
 
     isLeaf = True
 
-    def __init__(self, ask: Callable[[], Readiness]) -> None:
+    def __init__(self, pages: Mapping[bytes, Callable[[], Readiness]]) -> None:
         super().__init__()
-        self._ask = ask
+        self._pages = pages
 
-    def render_GET(self, request: Any) -> bytes:
-        if request.postpath:
-            request.setResponseCode(404)
-            return b"not found\n"
-        ready, why = self._ask()
-        request.setResponseCode(200 if ready else 503)
+    def render(self, request: Any) -> bytes:
+        """Answer a request."""
+        page = self._pages.get(request.path)
         request.setHeader(b"Content-Type", b"text/plain; charset=UTF-8")
         request.setHeader(b"Cache-Control", b"no-store")
-        return f"{why}\n".encode()
+        if page is None:
+            status, why = 404, f"not found; the pages are {_in_words(self._pages)}"
+        elif request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"Allow", b"GET, HEAD")
+            status, why = 405, "method not allowed"
+        else:
+            ready, why = page()
+            status = 200 if ready else 503
+        request.setResponseCode(status)
+        body = f"{why}\n".encode()
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        return b"" if request.method == b"HEAD" else body
+
+
+def _in_words(paths: Iterable[bytes]) -> str:
+    return " and ".join([path.decode() for path in paths])
 
 
 def all_ready(states: dict[str, Readiness]) -> Readiness:

@@ -56,17 +56,61 @@ def test_without_a_time_all_leave_at_once(count: int) -> None:
     assert drained.done.called
 
 
-def test_after_a_stall_what_is_due_is_made_up_for_in_bounded_turns() -> None:
-    clock, left, _ = drain(10_000, 30.0)
-    clock.rightNow += 15.0
+def test_a_stall_is_not_made_up_for() -> None:
+    clock, left, drained = drain(10_000, 30.0)
+    clock.pump([0.05] * 200)
+    before = len(left)
+    clock.advance(15.0)
+    assert len(left) - before <= 40
+    clock.pump([0.05] * 390)
+    assert not drained.done.called
+    clock.pump([0.05] * 20)
+    assert drained.done.called
+    each_second = [sum(second <= time < second + 1 for time in left) for second in range(45)]
+    assert max(each_second) <= 370
+
+
+def test_slow_turns_are() -> None:
+    clock, left, drained = drain(10_000, 30.0)
+    clock.pump([0.5] * 61)
+    assert drained.done.called
+    assert len(left) == 10_000
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_turn_ends_a_bounded_number(seconds: float) -> None:
+    clock, left, drained = drain(10_000, seconds)
     turns = []
-    for call in list(clock.calls):
-        clock.calls.remove(call)
-        call.func(*call.args)
-        turns.append(len(left))
-    assert turns == [256]
+    while not drained.done.called:
+        (call,) = clock.calls
+        clock.calls.clear()
+        clock.rightNow = call.getTime()
+        before = len(left)
+        call.func()
+        turns.append(len(left) - before)
+    assert max(turns) == 256
+    assert len(left) == 10_000
+    assert not clock.getDelayedCalls()
+
+
+class Last(Session):
+    """The last session: whoever is told of its end stops the drain."""
+
+    drained: Drain
+
+    def tell(self, event: Any, reason: Any) -> None:
+        super().tell(event, reason)
+        self.drained.stop()
+
+
+def test_a_session_that_was_the_last_one_stops_it() -> None:
+    clock, left = Clock(), []  # type: ignore[var-annotated]
+    sessions = [Last(clock, left) for _ in range(3)]
+    Last.drained = Drain(clock, sessions, 0.0, REASON)
     clock.advance(0)
-    assert len(left) == 5_000
+    assert len(left) == 1
+    assert Last.drained.done.called
+    assert not clock.getDelayedCalls()
 
 
 def test_it_can_be_stopped() -> None:
@@ -110,6 +154,20 @@ def test_answers_of_a_server_that_leaves_end_their_connections() -> None:
     connection = testing.Connection(router.resource(), clock)
     connection.request("POST", "/000/abc/xhr_send", b'["x"]')
     assert b"connection: close" in connection.received.lower()
+    testing.settle(router)
+
+
+def test_it_is_over_when_nobody_is_left() -> None:
+    clock = Clock()
+    router = SockJSRouter(Echo, reactor=clock)
+    client = testing.connect(router, "websocket")
+    drained: list[Any] = []
+    router.drain(3600.0).addCallback(drained.append)
+    testing.advance(clock, 1.0)
+    assert drained == []
+    client.close()
+    testing.advance(clock, 1.0)
+    assert drained == [None]
     testing.settle(router)
 
 

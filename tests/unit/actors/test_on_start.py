@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
+from txsockjs.errors import SettingsError
 from txsockjs.multiplex import MultiplexConnection
 
 
@@ -105,3 +106,52 @@ def test_the_classes_of_all_channels_are_started_and_stopped_once() -> None:
     assert done == [None]
     run(router.stop())
     assert called == ["start", "start", "stop", "stop"]
+
+
+def test_if_a_channel_can_not_be_started_those_before_are_stopped() -> None:
+    called: list[Any] = []
+
+    class Failing(SockJSConnection):
+        @classmethod
+        def on_start(cls, router: Any) -> None:
+            raise KeyError("pool")
+
+    first = type("First", (Plain,), {"called": called})
+    last = type("Last", (Plain,), {"called": called})
+    multiplexed = MultiplexConnection.get(a=first, b=Failing, c=last)
+    router = SockJSRouter(multiplexed, reactor=Clock())
+    (failure,) = run(router.start())
+    assert failure.check(KeyError)
+    run(router.stop())
+    assert called == ["start", "stop"]
+
+
+def on_instance(self: Any, router: Any) -> None:
+    """A method of an instance, which there is not."""
+
+
+@classmethod  # type: ignore[misc]
+def without_router(cls: Any) -> None:
+    """A class method that can't be called."""
+
+
+@pytest.mark.parametrize("name", ["on_start", "on_stop"])
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (on_instance, "must be a class method: @classmethod"),
+        (without_router, r"must take \(cls, router\), not \(cls: 'Any'\) -> 'None'"),
+    ],
+)
+def test_what_can_not_be_called_is_refused(name: str, method: Any, words: str) -> None:
+    connection = type("App", (SockJSConnection,), {name: method})
+    with pytest.raises(SettingsError, match=f"App.{name} {words}"):
+        SockJSRouter(connection, reactor=Clock())
+
+
+@pytest.mark.parametrize("method", [staticmethod(lambda router: None), lambda router: None])
+def test_any_callable_of_a_class_will_do(method: Any) -> None:
+    if not isinstance(method, staticmethod):
+        method = classmethod(lambda cls, router: None)
+    connection = type("App", (SockJSConnection,), {"on_start": method})
+    assert run(SockJSRouter(connection, reactor=Clock()).start()) == [None]

@@ -366,7 +366,7 @@ def test_an_aborted_connection_is_dropped_and_lost() -> None:
     bench.settle()
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 3000, 4999])
+@pytest.mark.parametrize("code", [1000, 1001, 1012, 3000, 4999])
 def test_a_client_that_closes_ends_it_cleanly(code: int) -> None:
     bench = Bench()
     bench.close_by_peer(code)

@@ -44,7 +44,12 @@ def test_ready_says_why() -> None:
     ],
 )
 def test_all_else_is_refused(method: str, path: str, status: int) -> None:
-    assert ask(READY, method, path).status == status
+    answer = ask(READY, method, path)
+    assert answer.status == status
+    assert b"Cache-Control: no-store" in answer.received
+    assert b"Content-Type: text/plain; charset=UTF-8" in answer.received
+    assert (answer.received.split(b"\r\n\r\n")[1] == b"") == (method == "HEAD")
+    assert (b"Allow: GET, HEAD" in answer.received) == (status == 405)
 
 
 def test_several_are_ready_if_one_is() -> None:
