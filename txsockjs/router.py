@@ -102,7 +102,7 @@ class SockJSRouter:
         self.app = self.apply_routes(Klein())
         self.app.handle_errors(HTTPException)(_not_found)
         self._connection = connection
-        self._started = False
+        self.started = False  # whether `start` is done, and `stop` was not called
         self._sweep = Sweep(reactor, self._expire)
         self.bus: Bus | None = None
         self.relay: Relay | None = None
@@ -228,14 +228,17 @@ class SockJSRouter:
     # -- the beginning and the end
 
     async def start(self) -> None:
-        """Call the connection class's ``on_start``; raises what that raises."""
+        """Call the connection class's ``on_start``; raises what that raises.
+
+        A `SockJSService` calls this, and `stop`; a program that serves a router otherwise may.
+        """
         await finished(self._connection.on_start, self)
-        self._started = True
+        self.started = True
 
     async def stop(self) -> None:
         """Call the connection class's ``on_stop``, if its ``on_start`` was done."""
-        if self._started:
-            self._started = False
+        if self.started:
+            self.started = False
             await finished(self._connection.on_stop, self)
 
     def drain(

@@ -283,6 +283,13 @@ threading.Thread(target=lambda: print(poll(), end="")).start()
 """
 
 
+def test_what_connections_share(staged: Any) -> None:
+    ticker = staged("howto/operate.md", "Ticker")
+    client = testing.connect(ticker.router)
+    testing.advance(ticker.router.reactor, 2.5)
+    assert client.messages == ["tick", "tick"]
+
+
 def test_a_thread_of_crochets(reader: Reader) -> None:
     reader.read("howto/crochet.md")
     live = reader.folder / "live.py"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib
+import json
 import os
 import re
 import shlex
@@ -169,6 +170,13 @@ class Reader:
         known = {re.sub(r"\d+", "0", line.strip()) for line in example.splitlines()}
         for line in code.splitlines():
             assert re.sub(r"\d+", "0", line.strip()) in known, line
+
+    def _yaml(self, code: str, page: str) -> None:
+        """Check the command of a container, and that its probes ask for pages that there are."""
+        (command,) = re.findall(r"\bargs: (\[.*?\])", code, re.DOTALL)
+        program, *words = json.loads(command)
+        self._command(program, words)
+        assert set(re.findall(r"path: ([^,}]+)", code)) <= {"/health", "/ready"}
 
     def _checked_elsewhere(self, code: str, page: str) -> None:
         """Leave it to the tests of its page."""

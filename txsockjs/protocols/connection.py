@@ -34,6 +34,16 @@ class ProtocolConnection(SockJSConnection):
     fallback_encoding: str | None = None
     transport: SockJSTransport | None = None
 
+    @classmethod
+    def on_start(cls, router: Any) -> None:
+        """Start the factory, as a port does that it is listened with."""
+        cls.factory.doStart()
+
+    @classmethod
+    def on_stop(cls, router: Any) -> None:
+        """Stop the factory, unless others serve it, too."""
+        cls.factory.doStop()
+
     def on_open(self, info: ConnectionInfo) -> object:
         """Build the protocol and connect it; refuse the client if there is none."""
         transport = SockJSTransport(self, self.fallback_encoding)

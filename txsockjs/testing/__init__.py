@@ -7,7 +7,11 @@ websocket framing included. `Connection` is the same one level below, byte by by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ..router import SockJSRouter
 from ..stats import CLIENT_NAMES
@@ -24,6 +28,7 @@ __all__ = [
     "advance",
     "connect",
     "settle",
+    "start",
 ]
 
 TRANSPORTS = ("websocket", "rawwebsocket", *FRAMINGS)
@@ -45,13 +50,15 @@ def connect(
     ``query`` (such as ``token=abc``) and ``headers`` are sent with each request; ``session_id`` is
     a new one unless given. The client speaks to a `SockJSSite` that knows the router, as under
     ``twistd sockjs``; if ``plain`` is true, to a site of twisted.web with the router's resource.
-    Raises `BadAnswer` if the server refuses the client.
+    Raises `BadAnswer` if the server refuses the client. The first one calls `start`.
     """
     transport = CLIENT_NAMES.get(transport, transport)
     if transport not in TRANSPORTS:
         raise ValueError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
     if not callable(getattr(router.reactor, "advance", None)):
         raise TypeError(f"the router's reactor must be a Clock, not {router.reactor!r}")
+    if not router.started:
+        start(router)
     client: Client
     if transport == "websocket":
         client = WebSocketClient(router, transport, ip, query, headers, session_id, plain)
@@ -63,11 +70,20 @@ def connect(
     return client
 
 
+def start(router: SockJSRouter) -> None:
+    """Call ``on_start``, as a service does, and advance the router's clock until that is done.
+
+    Raises what it raises, and `AssertionError` if it is not done within a minute.
+    """
+    _run(router, router.start(), "an on_start")
+
+
 def settle(router: SockJSRouter) -> None:
     """Close the router, advance its clock, and raise `AssertionError` if anything is left.
 
     That is: sessions, connections whose ``on_close`` is not done, and delayed calls on the clock,
-    the application's own included. A client that has stopped reading keeps its session.
+    the application's own included. A client that has stopped reading keeps its session. ``on_stop``
+    is called if ``on_start`` was.
     """
     settings = router.settings
     enough = 2 * (settings.disconnect_delay + settings.peer_timeout)
@@ -76,5 +92,18 @@ def settle(router: SockJSRouter) -> None:
     advance(router.reactor, enough)
     sessions = list(router.sessions)
     assert gone, f"{router!r} is not closed: {sessions or 'an on_close that does not end'} is left"
+    _run(router, router.stop(), "an on_stop")
     left = router.reactor.getDelayedCalls()
     assert not left, f"delayed calls are left: {', '.join(map(str, left))}"
+
+
+def _run(router: SockJSRouter, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+    results: list[object] = []
+    Deferred.fromCoroutine(coroutine).addBoth(results.append)
+    for _ in range(600):
+        if results:
+            break
+        advance(router.reactor, 0.1)
+    assert results, f"{what} of {router!r} does not end"
+    if isinstance(results[0], Failure):
+        results[0].raiseException()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, LoopingCall
+from twisted.internet.task import Clock, LoopingCall, deferLater
 
 from txsockjs import Refused, SockJSConnection, SockJSRouter, testing
 from txsockjs.server.front import Front
@@ -369,3 +369,56 @@ def test_an_application_that_does_not_end_is_told() -> None:
     log(stuck)[0].send("x" * 100000)
     with pytest.raises(AssertionError, match=r"is not closed: \[<BaseSession .*\] is left"):
         testing.settle(stuck)
+
+
+class Starting(SockJSConnection):
+    """Needs a time to start and to stop."""
+
+    log: list[str]
+    error: str | None = None
+
+    @classmethod
+    async def on_start(cls, router: Any) -> None:
+        await deferLater(router.reactor, 5)
+        if cls.error is not None:
+            raise RuntimeError(cls.error)
+        cls.log.append("started")
+
+    @classmethod
+    async def on_stop(cls, router: Any) -> None:
+        await deferLater(router.reactor, 5)
+        cls.log.append("stopped")
+
+    def on_open(self, info: Any) -> None:
+        self.log.append("open")
+
+    def on_close(self) -> None:
+        self.log.append("close")
+
+
+def starting(**names: Any) -> SockJSRouter:
+    connection = type("Starting", (Starting,), {"log": [], **names})
+    return SockJSRouter(connection, reactor=Clock())
+
+
+def test_what_connections_share_is_started_and_stopped() -> None:
+    router = starting()
+    testing.connect(router)
+    testing.connect(router)
+    testing.settle(router)
+    assert log(router) == ["started", "open", "open", "close", "close", "stopped"]
+
+
+def test_it_can_be_started_without_a_client() -> None:
+    router = starting()
+    testing.start(router)
+    assert log(router) == ["started"]
+    testing.settle(router)
+    assert log(router) == ["started", "stopped"]
+
+
+def test_what_can_not_be_started_is_told() -> None:
+    with pytest.raises(RuntimeError, match="no pool"):
+        testing.connect(starting(error="no pool"))
+    with pytest.raises(AssertionError, match=r"an on_start of .* does not end"):
+        testing.connect(starting(on_start=classmethod(lambda cls, router: Deferred())))
