@@ -5,22 +5,19 @@ import sys
 
 import pytest
 from twisted.application.service import Application, IService
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import SSL4ServerEndpoint
-from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from zope.interface import implementer
 
-from txsockjs.errors import ListenError, SettingsError
+from txsockjs.errors import SettingsError
 from txsockjs.service import DROP_DELAY, POLL_INTERVAL, SockJSService
 from txsockjs.settings import Settings
 
-ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
+from ..support.endpoints import ADDRESS, Endpoint
+
 STOP_TIMEOUT = 3.0
 
 
@@ -56,39 +53,6 @@ class Router:
     def close(self, code, reason, patience):
         self.happened.append(("router closed", patience))
         return self.closing
-
-
-class Port:
-    """A port that listens, and the Deferred of its end."""
-
-    def __init__(self, happened, address):
-        self.happened = happened
-        self.address = address
-        self.closed = succeed(None)
-
-    def getHost(self):
-        return self.address
-
-    def stopListening(self):
-        self.happened.append("port closed")
-        return self.closed
-
-
-@implementer(IStreamServerEndpoint)
-class Endpoint:
-    """An endpoint with one result, and a record of what happened to its port."""
-
-    def __init__(self, happened=None, result=None, address=ADDRESS):
-        self.happened = [] if happened is None else happened
-        self.port = Port(self.happened, address)
-        self.result = succeed(self.port) if result is None else result
-
-    def __repr__(self):
-        return "<Endpoint>"
-
-    def listen(self, factory):
-        self.happened.append("listening")
-        return self.result
 
 
 class Transport(StringTransport):
@@ -162,92 +126,6 @@ def test_an_endpoint_may_be_a_string(make):
     service.privilegedStartService()
     ((port, factory, _, interface),) = reactor.tcpServers
     assert (port, factory, interface) == (8123, service.site, "127.0.0.1")
-
-
-@pytest.mark.parametrize(
-    ("address", "url"),
-    [
-        (ADDRESS, "http://127.0.0.1:8080"),
-        (IPv6Address("TCP", "::1", 80), "http://[::1]:80"),
-        (UNIXAddress("/run/sockjs.sock"), "unix:/run/sockjs.sock"),
-        ("something else", "something else"),
-    ],
-)
-def test_it_says_where_it_listens_when_the_reactor_runs(make, address, url):
-    service, reactor = make(Endpoint(address=address))
-    with capturedLogs() as logged:
-        service.privilegedStartService()
-        assert logged == []
-        for call, arguments, keywords in reactor.whenRunningHooks:
-            call(*arguments, **keywords)
-    assert said(logged) == [f"listening on {url}"]
-
-
-def test_it_says_that_it_listens_with_tls():
-    reactor = MemoryReactorClock()
-    endpoint = SSL4ServerEndpoint(reactor, 8443, object())
-    service = SockJSService(endpoint, Router(), reactor=reactor)
-    service.startService()
-    with capturedLogs() as logged:
-        for call, arguments, keywords in reactor.whenRunningHooks:
-            call(*arguments, **keywords)
-    assert said(logged) == ["listening on https://0.0.0.0:8443"]
-
-
-def test_an_endpoint_that_fails_ends_the_start_and_closes_the_others(make):
-    reason = CannotListenError("127.0.0.1", 8080, OSError(98, "Address already in use"))
-    first, second, third = Endpoint(), Endpoint(result=fail(reason)), Endpoint()
-    service, _ = make([first, second, third])
-    with pytest.raises(ListenError) as caught:
-        service.privilegedStartService()
-    assert str(caught.value) == "cannot listen on <Endpoint>: Address already in use"
-    assert first.happened == ["listening", "port closed"]
-    assert third.happened == []
-    assert service.ports.open_ports == []
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("tpc:80", "cannot listen on 'tpc:80': Unknown endpoint type: 'tpc'"),
-        ("tcp:http", "cannot listen on 'tcp:http': invalid literal for int()"),
-        ("tcp", "cannot listen on 'tcp': "),
-        ("8080", "cannot listen on '8080': did you mean tcp:8080?"),
-    ],
-)
-def test_a_string_that_describes_no_endpoint_is_refused(make, text, words):
-    with pytest.raises(SettingsError) as caught:
-        make(text)
-    assert str(caught.value).startswith(words)
-    assert "\n" not in str(caught.value)
-
-
-def test_without_the_library_for_tls_an_endpoint_says_so(make, monkeypatch):
-    monkeypatch.setitem(sys.modules, "OpenSSL", None)
-    monkeypatch.delitem(sys.modules, "twisted.internet.ssl", raising=False)
-    with pytest.raises(SettingsError, match="TLS needs pyOpenSSL, which comes with pip install"):
-        make("ssl:8443:privateKey=key.pem:certKey=cert.pem")
-
-
-def test_an_endpoint_that_fails_later_is_logged(make):
-    pending = Deferred()
-    service, _ = make(Endpoint(result=pending))
-    service.privilegedStartService()
-    with capturedLogs() as logged:
-        pending.errback(RuntimeError("no luck"))
-    assert said(logged) == ["cannot listen on <Endpoint>: no luck"]
-    assert logged[0]["log_level"] is LogLevel.critical
-
-
-def test_an_endpoint_that_is_not_ready_is_cancelled_by_the_stop(make):
-    cancelled = []
-    service, _ = make(Endpoint(result=Deferred(cancelled.append)))
-    service.startService()
-    with capturedLogs() as logged:
-        stopped = service.stopService()
-    assert len(cancelled) == 1
-    assert stopped.called
-    assert logged == []
 
 
 # -- what it is made of
