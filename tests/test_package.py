@@ -34,13 +34,11 @@ ROOMS = [
 # What has no test module of its own yet.
 WITHOUT_TESTS = {
     "__main__",
-    "cli.start_error",
     "cli.workers.child",
     "cli.workers.sockets",
     "cli.workers.supervisor",
     "cli.workers.worker",
     "cluster.bus",
-    "cluster.claims",
     "cluster.edge",
     "cluster.local",
     "cluster.memory",
@@ -49,15 +47,6 @@ WITHOUT_TESTS = {
     "cluster.redis.bus",
     "cluster.redis.channels",
     "cluster.redis.scripts",
-    "tornado.handler",
-    "tornado.loop",
-    "tornado.messages",
-    "tornado.migrate",
-    "tornado.proto",
-    "tornado.sessioncontainer",
-    "tornado.stats",
-    "transports.relayed",
-    "wire.relay",
 }
 
 

@@ -1,10 +1,10 @@
-"""Frames of the relay: what is written is read, and nothing else is."""
+"""Frames of the relay: what goes in comes out, and what is none is refused."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,113 +14,95 @@ from txsockjs.wire import relay
 from txsockjs.wire.relay import BadFrame, Described
 
 DESCRIBED = Described(
-    name="xhr_send",
-    session_id="abc",
-    method="POST",
-    path="/chat/000/abc/xhr_send",
-    query="t=1",
-    headers={"host": "a", "x": "\u00e9"},
-    is_http_1_0=False,
-    is_secure=True,
-    peer=("192.0.2.1", 4711),
-    server=("", 0),
+    "xhr", "abc", "POST", "/000/abc/xhr", "a=b", {"x": "é"}, False, True, ("192.0.2.1", 1), ("", 0)
 )
+HEADERS = ((b"Content-Type", b"text/plain"), (b"X", b"\xe9"))
 
 
-@given(stream=st.integers(0, 2**64 - 1), kind=st.integers(0, 255), payload=st.binary())
-def test_a_frame_is_split_into_what_it_was_made_of(stream: int, kind: int, payload: bytes) -> None:
-    assert relay.split(relay.frame(kind, stream, payload)) == (kind, stream, payload)
+def payload(frame: bytes, kind: int, stream: int = 7) -> bytes:
+    assert relay.split(frame)[:2] == (kind, stream)
+    return relay.split(frame)[2]
 
 
-@given(body=st.binary(max_size=100), more=st.integers(0, 10**6), opens=st.booleans())
-def test_a_request_is_read_as_it_was_described(body: bytes, more: int, opens: bool) -> None:
-    data = relay.request(7, relay.describe(DESCRIBED), opens, len(body) + more, body)
-    kind, stream, payload = relay.split(data)
-    assert (kind, stream) == (relay.REQUEST, 7)
-    described, read_opens, size, read_body = relay.read_request(payload)
-    assert described == DESCRIBED
-    assert (read_opens, size, read_body) == (opens, len(body) + more, body)
+@given(st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary())
+def test_a_frame_has_a_kind_a_stream_and_bytes(kind: int, stream: int, data: bytes) -> None:
+    assert relay.split(relay.frame(kind, stream, data)) == (kind, stream, data)
 
 
-@given(
-    status=st.integers(100, 599),
-    headers=st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=4),
-    flags=st.integers(0, 3),
-    size=st.one_of(st.just(relay.STREAM), st.integers(0, 2**31 - 1)),
-    body=st.binary(max_size=50),
-)
-def test_a_head_is_read_as_it_was_written(
-    status: int, headers: list[tuple[bytes, bytes]], flags: int, size: int, body: bytes
-) -> None:
-    data = relay.head(7, status, tuple(headers), flags, size, body)
-    kind, stream, payload = relay.split(data)
-    assert (kind, stream) == (relay.HEAD, 7)
-    assert relay.read_head(payload) == (status, tuple(headers), flags, size, body)
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_request_comes_as_it_was_sent(opens: bool) -> None:
+    frame = relay.request(7, relay.describe(DESCRIBED), opens, 5, b"abc")
+    got = relay.read_request(payload(frame, relay.REQUEST))
+    assert got == (DESCRIBED, opens, 5, b"abc")
 
 
-@given(value=st.integers(0, 2**32 - 1), rest=st.binary(max_size=9))
-def test_a_number_is_read_with_what_follows_it(value: int, rest: bytes) -> None:
-    _, _, payload = relay.split(relay.number(relay.DATA, 7, value) + rest)
-    assert relay.read_number(payload) == (value, rest)
+@pytest.mark.parametrize("size", [relay.STREAM, 0, 5])
+@pytest.mark.parametrize("flags", [0, relay.CLOSES, relay.CLOSES | relay.FINAL])
+def test_a_head_comes_as_it_was_sent(size: int, flags: int) -> None:
+    frame = relay.head(7, 200, HEADERS, flags, size, b"ab")
+    assert relay.read_head(payload(frame, relay.HEAD)) == (200, HEADERS, flags, size, b"ab")
 
 
-@given(taken=st.integers(0, 2**64 - 1), in_order=st.booleans())
-def test_what_was_taken_is_told(taken: int, in_order: bool) -> None:
-    _, _, payload = relay.split(relay.told(relay.LOST, 7, taken, in_order))
-    assert relay.read_told(payload) == (taken, in_order)
+def test_numbers_come_as_they_were_sent() -> None:
+    frame = relay.number(relay.CREDIT, 7, 2**32 - 1)
+    assert relay.read_number(payload(frame, relay.CREDIT) + b"x") == (2**32 - 1, b"x")
+    for in_order in (True, False):
+        frame = relay.told(relay.LOST, 7, 2**40, in_order)
+        assert relay.read_told(payload(frame, relay.LOST)) == (2**40, in_order)
 
 
-def _request(table: object, size: int = 0) -> bytes:
-    data = json.dumps(table).encode()
-    return struct.pack("!iIB", size, len(data), 0) + data
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\0" * 8,
-        struct.pack("!iIB", 0, 9, 0) + b"{}",
-        struct.pack("!iIB", 0, 1, 0) + b"{",
-        _request([]),
-        _request({}),
-        _request({**DESCRIBED._asdict(), "headers": 1}),
-        _request({**DESCRIBED._asdict(), "path": None}),
-        _request({**DESCRIBED._asdict(), "query": "\u2028"}),
-        _request({**DESCRIBED._asdict(), "headers": {"a": 1}}),
-        _request({**DESCRIBED._asdict(), "peer": ["a"]}),
-        _request({**DESCRIBED._asdict(), "peer": [1, "a"]}),
-        _request(DESCRIBED._asdict(), -1) + b"",
-        _request(DESCRIBED._asdict()) + b"a body of which nothing was said",
-    ],
-)
-def test_what_is_no_request_is_refused(payload: bytes) -> None:
-    with pytest.raises(BadFrame):
-        relay.read_request(payload)
-
-
-@pytest.mark.parametrize(
-    "table", [b"{", b"[]", b"{}", b'{"status":"x","headers":[]}', b'{"status":1,"headers":[[1,2]]}']
-)
-def test_what_is_no_head_is_refused(table: bytes) -> None:
-    with pytest.raises(BadFrame):
-        relay.read_head(struct.pack("!iIB", 0, len(table), 0) + table)
-
-
-@pytest.mark.parametrize("data", [b"", b"\1\1", b"\2\1" + b"\0" * 8])
-def test_what_is_no_frame_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"\x01", b"\x01" * 9, b"\x02" + b"\x01" * 9])
+def test_what_has_no_head_or_another_version_is_no_frame(data: bytes) -> None:
     with pytest.raises(BadFrame):
         relay.split(data)
 
 
+def changed(**fields: Any) -> bytes:
+    return json.dumps({**DESCRIBED._asdict(), **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *(b"", b"no JSON", b"[]", b"{}", b"null", b"\xff", b"[" * 100),
+        *(changed(name=5), changed(headers=[]), changed(headers={"x": 5}), changed(peer="a")),
+        *(changed(server=["a"]), changed(server=["a", "b"]), changed(is_secure=1)),
+        *(changed(method="\u2603"), changed(query=None)),
+    ],
+)
+def test_a_description_that_is_none_is_refused(description: bytes) -> None:
+    data = payload(relay.request(7, description, True, 0, b""), relay.REQUEST)
+    with pytest.raises(BadFrame):
+        relay.read_request(data)
+
+
+@pytest.mark.parametrize(
+    "table", [b"", b"[]", b"{}", b'{"status":"x","headers":[]}', b'{"status":200,"headers":[5]}']
+)
+def test_a_head_that_is_none_is_refused(table: bytes) -> None:
+    data = (0).to_bytes(4, "big") + len(table).to_bytes(4, "big") + b"\0" + table
+    with pytest.raises(BadFrame):
+        relay.read_head(data)
+
+
+def test_a_body_is_no_longer_than_it_says() -> None:
+    frame = relay.request(7, relay.describe(DESCRIBED), True, 2, b"abc")
+    with pytest.raises(BadFrame, match="longer than it says"):
+        relay.read_request(payload(frame, relay.REQUEST))
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_frame_that_is_cut_before_its_body_is_refused(cut: int) -> None:
+    table = relay.head(7, 200, HEADERS, 0, 0, b"")
+    with pytest.raises(BadFrame):
+        relay.read_head(payload(table, relay.HEAD)[:-cut])
+
+
 @given(st.binary(max_size=40))
-def test_nothing_else_is_ever_raised(data: bytes) -> None:
-    for read in (
-        relay.split,
-        relay.read_request,
-        relay.read_head,
-        relay.read_number,
-        relay.read_told,
-    ):
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    for read in (relay.split, relay.read_request, relay.read_head, relay.read_number):
         with contextlib.suppress(BadFrame):
             read(data)  # type: ignore[operator]
+    if len(data) != 9:
+        with pytest.raises(BadFrame):
+            relay.read_told(data)
