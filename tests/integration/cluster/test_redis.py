@@ -16,7 +16,7 @@ from twisted.internet.defer import gatherResults
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from txsockjs.cluster.bus import Bus, BusError, Owner
-from txsockjs.cluster.redis import RedisBus, claims
+from txsockjs.cluster.redis import RedisBus, claims, leases
 
 from ...support.docs import found
 from ...support.redis_server import RedisServer, redis_server
@@ -167,15 +167,36 @@ async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
     a = make()
     await a.start()
     await a.claim("key")
+    client = a._connection._client
     os.kill(server.pid, signal.SIGSTOP)
     try:
         await until(lambda: a.heard.told == ["away"], "it is told")
         asked = a.find("another")
+        a.publish("room", b"x")
     finally:
         os.kill(server.pid, signal.SIGCONT)
     assert await asked is None
     assert a.heard.told == ["away", "back"]
-    assert any("it does not answer" in line for line in lines)
+    assert a._connection._client is client
+    assert len([line for line in lines if "it does not answer" in line]) == 1
+    assert len([line for line in lines if "can be used" in line]) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_on_which_nothing_is_answered_is_dropped(
+    server: RedisServer, make: Any, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "DEAD", 1.6)
+    a = make()
+    await a.start()
+    client = a._connection._client
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        await until(lambda: a._connection._client is not client, "it is dropped")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert len([line for line in lines if "it does not answer" in line]) == 1
+    await until(lambda: a.heard.told == ["away", "back"], "it is back")
 
 
 @pytest_twisted.ensureDeferred

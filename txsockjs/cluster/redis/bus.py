@@ -51,7 +51,13 @@ class RedisBus(Bus):
         self._connection = Connection(self.url, reactor, self, ALL)
         self._envelope = Envelope(self.node, secret, self.counters)
         self._leases = Leases(
-            self.node, reactor, self._connection, (lease, renewal), self._renewed, self._slept
+            self.node,
+            reactor,
+            self._connection,
+            (lease, renewal),
+            self._renewed,
+            self.broker_lost,
+            self._slept,
         )
         self._claims = Claims(
             self.node,
@@ -110,7 +116,7 @@ class RedisBus(Bus):
         self._leases.renew()
 
     def broker_lost(self) -> None:
-        """Wait."""
+        """Wait, as Redis is not connected, or does not answer."""
         self._claims.lost()
         self._channels.lost()
         if self.connected:

@@ -93,10 +93,10 @@ class Connection:
             self._client.abort()
 
     def fail(self, reason: str) -> None:
-        """Say what is wrong with this broker, unless that was said, and try again later."""
+        """Report what is wrong, drop the connection and try again later."""
         self._delay = LONGEST_DELAY
         self._failed = True
-        self._tell(reason)
+        self.report(reason)
         self.abort()
 
     def _connect(self) -> None:
@@ -114,7 +114,7 @@ class Connection:
     def _not_connected(self, failure: Failure) -> None:
         self._attempt = None
         if self._running:
-            self._tell(failure.getErrorMessage())
+            self.report(failure.getErrorMessage())
             self._try_again()
 
     def _try_again(self) -> None:
@@ -122,7 +122,8 @@ class Connection:
             self._retry = self._reactor.callLater(self._delay, self._connect)
             self._delay = min(LONGEST_DELAY, self._delay * 2)
 
-    def _tell(self, reason: str) -> None:
+    def report(self, reason: str) -> None:
+        """Say what is wrong with this broker, unless that was said."""
         if reason != self._told:
             self._told = reason
             self._log.warn(
@@ -177,7 +178,7 @@ class Connection:
             self._stopping.callback(None)
         else:
             if not self._failed:
-                self._tell(reason.getErrorMessage())
+                self.report(reason.getErrorMessage())
             if reached:
                 self.user.broker_lost()
         for answer in answers:

@@ -15,19 +15,23 @@ from .connection import LONGEST_DELAY, Connection
 from .resp import ReplyError
 from .scripts import RENEW_LEASE
 
-# How much later than it was due a timer is seen before that counts as a stall, in seconds.
-_STALL = 1.0
-# After how many renewals without an answer a connection is taken for dead.
-_UNANSWERED = 2
+# In seconds without an answer: when Redis counts as away, which has to be well before sessions are
+# missed whose requests wait for it (``disconnect_delay``), and when the connection is dropped.
+SILENT = 1.5
+DEAD = 4.0
+# How long sockets get to be read before that counts, in seconds.
+_TURN = 0.1
 # How long after the end of a lease it is looked for, in seconds.
 _AFTER = 0.02
+_NO_ANSWER = "it does not answer"
 
 
 class Leases:
     """The lease of a node, and who else has one.
 
     ``renewed`` is called with whether the lease held until then and the nodes that ended;
-    ``slept`` when this process did not run for longer than its lease.
+    ``silent`` when Redis does not answer, until it does; ``slept`` when this process did not run
+    for longer than its lease.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Leases:
         connection: Connection,
         times: tuple[float, float],
         renewed: Callable[[bool, list[str]], object],
+        silent: Callable[[], object],
         slept: Callable[[], object],
     ) -> None:
         self.alive: frozenset[str] = frozenset()
@@ -46,10 +51,12 @@ class Leases:
         self._connection = connection
         self._lease, self._renewal = times
         self._renewed = renewed
+        self._silent = silent
         self._slept = slept
         self._others: Callable[[], Iterable[str]] = tuple
         self._registered = False
-        self._unanswered = 0
+        self._asked_at: float | None = None  # when, while there is no answer
+        self._look_call: Any | None = None
         self._timer: Any | None = None
         self._due = 0.0
         keys = connection.url.prefix
@@ -62,14 +69,23 @@ class Leases:
 
     def renew(self) -> None:
         """Renew it now; the connection was just made."""
-        self._unanswered = 0
+        self._asked_at = None
         self._send()
 
     def stop(self) -> None:
         """Leave no timer behind."""
+        self._cancel_timer()
+        self._stop_looking()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_looking(self) -> None:
+        if self._look_call is not None:
+            self._look_call.cancel()
+            self._look_call = None
 
     def met(self, node: str) -> None:
         """Note that a node lives."""
@@ -85,7 +101,8 @@ class Leases:
 
     def _send(self) -> None:
         self._schedule(self._renewal)
-        self._unanswered += 1
+        self._asked_at = self._reactor.seconds()
+        self._look_later(SILENT)
         # The others may still have to notice that Redis was away, and to find it again.
         grace = self._lease / 2 + LONGEST_DELAY
         self._connection.run(
@@ -101,7 +118,7 @@ class Leases:
         )
 
     def _schedule(self, delay: float) -> None:
-        self.stop()
+        self._cancel_timer()
         self._due = self._reactor.seconds() + delay
         self._timer = self._reactor.callLater(delay, self._tick)
 
@@ -110,21 +127,37 @@ class Leases:
         late = self._reactor.seconds() - self._due
         if late >= self._lease - self._renewal:
             self._slept()
-        if not self._connection.reached:
-            self._schedule(self._renewal)  # to notice a sleep
-        elif late < _STALL and self._unanswered >= _UNANSWERED:
-            self._connection.fail("it does not answer")
-            self._schedule(self._renewal)
-        else:
+        if self._connection.reached and self._asked_at is None:
             self._send()
+        else:
+            self._schedule(self._renewal)  # to notice a sleep
+
+    def _look_later(self, delay: float, due: bool = False) -> None:
+        self._stop_looking()
+        self._look_call = self._reactor.callLater(delay, self._look, due)
+
+    def _look(self, due: bool) -> None:
+        """Look whether there is an answer, after the sockets were read once more."""
+        self._look_call = None
+        if self._asked_at is None:
+            return
+        if not due:
+            self._look_later(_TURN, True)
+        elif self._reactor.seconds() - self._asked_at >= DEAD:
+            self._connection.fail(_NO_ANSWER)
+        else:
+            self._connection.report(_NO_ANSWER)
+            self._silent()
+            self._look_later(DEAD - SILENT)
 
     def _answered(self, reply: Any) -> None:
+        self._asked_at = None
+        self._stop_looking()
         if isinstance(reply, Lost):
             return
         if isinstance(reply, ReplyError):
             self._connection.fail(str(reply))
             return
-        self._unanswered = 0
         held, returning, now, scores = reply
         ends = {
             node.decode("utf-8", "replace"): float(end)

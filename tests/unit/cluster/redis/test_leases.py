@@ -20,10 +20,14 @@ class Connection:
         self.url = RedisURL("h")
         self.reached = True
         self.asked: list[Any] = []
+        self.reported: list[str] = []
         self.failed: list[str] = []
 
     def run(self, script, keys, arguments, answer) -> None:
         self.asked.append((arguments, answer))
+
+    def report(self, reason) -> None:
+        self.reported.append(reason)
 
     def fail(self, reason) -> None:
         self.failed.append(reason)
@@ -35,16 +39,20 @@ class Lab:
         self.clock = Clock()
         self.connection = Connection()
         self.renewed: list[Any] = []
-        self.slept = 0
+        self.slept = self.silent = 0
         self.leases = Leases(
             "me",
             self.clock,
             self.connection,
             (LEASE, RENEWAL),
             lambda kept, ended: self.renewed.append((kept, ended)),
+            self._silent,
             self._slept,
         )
         self.leases.renew()
+
+    def _silent(self) -> None:
+        self.silent += 1
 
     def _slept(self) -> None:
         self.slept += 1
@@ -130,22 +138,45 @@ def test_one_that_says_goodbye_is_news_once(lab):
     assert lab.leases.alive == {"me", "other"}
 
 
-def test_a_redis_that_does_not_answer_is_given_up(lab):
-    for _ in range(2):
-        lab.clock.advance(RENEWAL)
+def test_a_redis_that_does_not_answer_is_away_and_then_given_up(lab):
+    lab.clock.pump([0.05] * 29)
+    assert lab.silent == 0
+    lab.clock.pump([0.05] * 5)
+    assert lab.silent == 1
+    assert lab.connection.reported == ["it does not answer"]
+    assert lab.connection.failed == []
+    lab.clock.pump([0.05] * 60)
+    assert lab.silent == 1
     assert lab.connection.failed == ["it does not answer"]
-    lab.clock.advance(RENEWAL)
-    assert len(lab.connection.asked) == 2
+    assert len(lab.connection.asked) == 1
 
 
-def test_a_sleep_is_noticed_and_the_answer_that_came_meanwhile_is_waited_for(lab):
+def test_one_that_answers_late_is_back(lab):
+    lab.clock.pump([0.05] * 40)
+    lab.answer({"me": 7000})
+    assert (lab.silent, lab.renewed) == (1, [(True, [])])
+    lab.clock.pump([0.05] * 60)
+    assert lab.connection.failed == []
+    assert len(lab.connection.asked) == 1
+
+
+def test_an_answer_that_is_read_after_a_sleep_is_in_time(lab):
     lab.clock.advance(LEASE)
     assert lab.slept == 1
-    lab.clock.advance(LEASE)
-    assert lab.connection.failed == []
+    assert (lab.silent, lab.connection.failed) == (0, [])
+    lab.answer({"me": 7000}, held=0)
+    lab.clock.advance(1)
+    assert (lab.silent, lab.connection.failed) == (0, [])
+
+
+def test_a_sleep_is_noticed_while_redis_is_away(lab):
+    lab.answer({"me": 7000})
     lab.connection.reached = False
     lab.clock.advance(LEASE)
-    assert lab.slept == 3
+    lab.clock.advance(RENEWAL)
+    lab.clock.advance(LEASE)
+    assert lab.slept == 2
+    assert lab.connection.asked == []
 
 
 def test_an_error_fails_the_connection_and_a_lost_answer_is_nothing(lab):
