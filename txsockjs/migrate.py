@@ -119,7 +119,7 @@ class PeriodicCallback:
         self._timer.stop()
 
     def is_running(self) -> bool:
-        """Tell whether it is started."""
+        """Return whether it is started."""
         return self._timer.running
 
     def _call(self) -> None:

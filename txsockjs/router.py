@@ -1,7 +1,7 @@
 """`SockJSRouter`: one endpoint: its URLs as a Klein application, and what its sessions share.
 
 Rules: the only module that knows Klein; two routers share nothing; time and the thread come from
-the reactor that it is given. Used by applications and services; calls everything below it.
+the reactor that it is given.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from .actors.awaiting import finished
 from .actors.closing import Closing
@@ -302,7 +303,7 @@ class _Root(KleinResource):
         self._klein = router.app
         self._prefix = router.prefix
         self._warned = False
-        self._urls: Any = router.app.url_map.bind("localhost")
+        self._urls: MapAdapter = router.app.url_map.bind("localhost")
 
     @property
     def serves(self) -> SockJSRouter:
@@ -334,7 +335,7 @@ class _Root(KleinResource):
         return cast("PageResource | Nowhere", found)
 
     def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
-        """Tell whether this was put at a child of the same name as its prefix, and asked there."""
+        """Return whether this was put at a child named like its prefix, and asked there."""
         prefix = self._prefix.encode().split(b"/")[1:]
         if not prefix or above[-len(prefix) :] != prefix:
             return False

@@ -147,7 +147,7 @@ class SockJSService(Service):
         self._state = Readiness(False, "on_start failed")
 
     def readiness(self) -> Readiness:
-        """Tell whether requests may be sent here, and why in a line."""
+        """Return whether requests may be sent here, and why in a line."""
         if not self._state.ready:
             return self._state
         for bus in self.buses:

@@ -53,6 +53,7 @@ class SettingsKeywords(TypedDict, total=False):
     response_limit: int
     response_lifetime: float
     disabled_transports: str | Iterable[str]
+    # A `ConnectionInfo`, which stands above this module: `Any`.
     jsessionid: bool | Callable[[Any], str | None]
     sockjs_url: str
     base_url: str | Callable[[Any], str] | None

@@ -63,7 +63,7 @@ def _connected(transport: Any) -> bool:
 
 
 def _on_the_wall_clock(formatter: Callable[[str, Any], str | None]) -> Any:
-    """Give the formatter the time of day: the one that it is called with is the reactor's."""
+    """Call ``formatter`` with the time of day, which the reactor's need not be."""
     return lambda timestamp, request: formatter(datetimeToLogString(), request)
 
 
@@ -130,7 +130,7 @@ class SockJSSite(Site):
         self._transports: set[weakref.ref[Any]] = set()
 
     def connections(self) -> list[Any]:
-        """Give the transports that are still connected, websockets included."""
+        """Return the transports that are still connected, websockets included."""
         known = [reference() for reference in list(self._transports)]
         return [transport for transport in known if transport is not None and _connected(transport)]
 

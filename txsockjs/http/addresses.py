@@ -63,7 +63,7 @@ def client_address(exchange: Exchange, settings: Settings) -> str:
 
 
 def is_trusted(address: Address | None, settings: Settings) -> bool:
-    """Tell whether an address is a trusted proxy's; a UNIX socket's peer (None) is."""
+    """Return whether an address is a trusted proxy's; a UNIX socket's peer (None) is."""
     if address is None:
         return bool(settings.trusted_proxies)
     return any(
@@ -102,7 +102,7 @@ def _forwarded(header: str | None) -> list[str]:
 
 
 def is_secure(exchange: Exchange, settings: Settings) -> bool:
-    """Tell whether the client's side is TLS: here, or at a trusted proxy that says so."""
+    """Return whether the client's side is TLS: here, or at a trusted proxy that says so."""
     if exchange.is_secure:
         return True
     if not is_trusted(parse_address(exchange.peer), settings):

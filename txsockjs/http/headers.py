@@ -70,7 +70,7 @@ def shared_with(origin: str | None) -> Headers:
 
 
 def _may_come_back(value: str) -> bool:
-    """Tell whether a header's value is visible ASCII and spaces, as all that browsers send is."""
+    """Return whether a header's value is visible ASCII and spaces, as all that browsers send is."""
     return value.isascii() and value.isprintable()
 
 

@@ -39,7 +39,7 @@ def referer_origin(exchange: Exchange) -> str | None:
 
 
 def is_named(origin: str | None, settings: Settings) -> bool:
-    """Tell whether ``allowed_origins`` names this origin; ``*`` names none."""
+    """Return whether ``allowed_origins`` names this origin; ``*`` names none."""
     allowed = settings.allowed_origins
     if origin is None or allowed == "*":
         return False
@@ -69,7 +69,7 @@ def check_origin(exchange: Exchange, settings: Settings) -> None:
 
 
 def is_page_named(exchange: Exchange, settings: Settings) -> bool:
-    """Tell whether ``allowed_origins`` names the request's page; a function is asked once."""
+    """Return whether ``allowed_origins`` names the request's page; a function is asked once."""
     if exchange.named is None:
         exchange.named = is_named(page_origin(exchange), settings)
     return exchange.named

@@ -1,9 +1,8 @@
-"""`Page`: one URL: its methods, its gate, and errors as answers; `PageResource`: it as a resource.
+"""`Page`: one URL: its methods, its gate, and errors as answers.
 
-Rules: path, then method, then origin, then the handler, which begins with what its check checks; a
+Rules: path, then method, then origin, then the handler, which repeats its check first; a
 `RequestError` raised on the way is answered here and nowhere else. A page is made once for each URL
-of a router, and knows nothing of a single request. Made by the URLs; called by the resources and by
-the front.
+of a router, and knows nothing of a single request.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ class Page:
         exchange.answer(_INTERNAL_ERROR, b"Internal error")
 
     def refuses(self, exchange: Exchange, *arguments: str) -> bool:
-        """Tell whether `serve` would refuse a request whatever its body, which is not here yet.
+        """Return whether `serve` would refuse a request whatever its body, which is not here yet.
 
         Nobody is told and nothing is counted.
         """

@@ -1,15 +1,14 @@
 """Answers that belong to no session: greeting, info, iframe page, chunking test.
 
-Rules: bytes as in protocol section 3. Called by the router's resource with a checked request.
+Rules: bytes as in protocol section 3.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..errors import Header
 from ..settings import Settings
@@ -61,8 +60,8 @@ def greeting(exchange: Exchange) -> None:
 
 
 def info(exchange: Exchange, settings: Settings) -> None:
-    """Tell the client what this endpoint can do."""
-    answer: dict[str, Any] = {
+    """Answer what this endpoint supports, as JSON."""
+    answer: dict[str, object] = {
         "websocket": "websocket" not in settings.disabled_transports,
         "cookie_needed": bool(settings.jsessionid),
         "origins": ["*:*"],  # clients ignore it, and the allowed ones are nobody's business
@@ -121,9 +120,9 @@ _CHUNKS = [(0.0, _PADDING), *((ms / 1000, b"h\n") for ms in (5, 25, 125, 625, 31
 
 
 def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
-    """Let an old client find out whether chunks reach it as they are sent."""
+    """Send chunks at growing intervals, by which old clients detect a proxy that buffers."""
     chunks = list(_CHUNKS)
-    calls: list[Any] = []
+    calls: list[IDelayedCall] = []
 
     def send_next() -> None:
         calls.clear()

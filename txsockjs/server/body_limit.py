@@ -106,7 +106,7 @@ class SockJSRequest(Request):
         return absolute[1]
 
     def _is_useless(self) -> bool:
-        """Tell whether a router refuses the request whatever its body is."""
+        """Return whether a router refuses the request whatever its body is."""
         self.method, self.uri, self.clientproto = self.channel.request_line
         self.uri = self._path_of(self.uri)
         self.path = self.uri.partition(b"?")[0]

@@ -1,7 +1,7 @@
 """`DirectExchange`: an exchange without twisted.web under it.
 
 Rules: the bytes of a response are made here, for HTTP/1.1 only: a body has a length or chunks. It
-never touches the connection, which belongs to the front. Made by the front.
+never touches the connection, which belongs to the front.
 """
 
 from __future__ import annotations

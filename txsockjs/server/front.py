@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IDelayedCall, IProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -77,7 +77,7 @@ class Front(Output):
         self._successor: Any | None = None  # the protocol that has the connection now
         self._held = bytearray()
         self._last: Request | None = None
-        self._next_turn: Any | None = None
+        self._next_turn: IDelayedCall | None = None
         self._coming: Progress | None = None  # of a body that is not all here
         self._wanted = 0  # how many bytes a request whose body is not all here will have
         self._skip = 0  # how many bytes are left of the body of a request that was refused

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from zope.interface import implementer
 
 from ..http.exchange import Exchange
@@ -25,10 +25,11 @@ class Owner(Protocol):
     """What a connection needs from its site."""
 
     max_body_size: int
-    reactor: Any
+    reactor: IReactorTime
     #: For the path of each router: its pages below ``/<server>/<session>/``.
     pages: Mapping[str, Mapping[str, Page]]
 
+    # `Any`: the site also takes the channels of twisted.web, which are no `Output`.
     def enter(self, connection: Any) -> None:
         """Note a new connection, and ask it from time to time whether its time is over."""
 

@@ -88,7 +88,7 @@ class Ports:
 
 
 def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndpoint]:
-    """Give the endpoint, and its name for messages."""
+    """Return the endpoint's name for messages, and the endpoint."""
     if not isinstance(endpoint, str):
         return repr(endpoint), endpoint
     try:

@@ -45,7 +45,7 @@ class Root(Resource):
         self._depth = 0
 
     def mount(self, prefix: str, resource: IResource) -> None:
-        """Give the paths at and below ``prefix`` to ``resource``."""
+        """Serve the paths at and below ``prefix`` by ``resource``."""
         key = segments(prefix)
         if key in self._mounts:
             raise SettingsError(f"a prefix can be mounted once, {prefix or '/'} is there twice")

@@ -2,7 +2,7 @@
 
 Rules: all that depends on the inside of twisted.web's connections is in this module. Once taken,
 the connection belongs to the protocol: the HTTP machinery under it neither reads, writes, times
-out nor hears of its end. Called by the exchanges and the front.
+out nor hears of its end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> Non
     tune(channel, peer_timeout)
     channel.setTimeout(None)
     leave = getattr(channel, "leave", None)
-    if leave is not None:  # a site's own channel, of which the site shall hear no more
+    if leave is not None:  # a site's own channel, which the site stops tracking
         leave()
     # The channel regulates its reading by the transport's writing. Not any more.
     transport.unregisterProducer()
@@ -47,7 +47,7 @@ def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> Non
 
 
 def replace_protocol(transport: Any, protocol: IProtocol) -> None:
-    """Let ``transport`` call ``protocol`` instead of the one that it calls now."""
+    """Make ``transport`` deliver to ``protocol`` instead of its present protocol."""
     if isinstance(transport, ProtocolWrapper):
         transport.wrappedProtocol = protocol
         return

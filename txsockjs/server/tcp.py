@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 _DONE = Failure(main.CONNECTION_DONE)
 # More addresses of this end than any server has ports.
 _MOST_ADDRESSES = 64
-_addresses: dict[Any, interfaces.IAddress] = {}
+_addresses: dict[object, interfaces.IAddress] = {}
 
 # How many unsent bytes the kernel may hold: few, so that backpressure is felt here.
 _UNSENT = 128 * 1024
@@ -29,7 +29,7 @@ _TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
 
 
 def watch(transport: Any, producer: interfaces.IPushProducer) -> None:
-    """Let ``producer`` be told whether the peer reads what `write` is given for it."""
+    """Pause and resume ``producer`` as the peer reads what `write` sends."""
     if not isinstance(transport, tcp.Connection):  # there `write` does it, if it is ever needed
         transport.registerProducer(producer, True)
 
@@ -80,7 +80,7 @@ def unsent(transport: Any) -> int:
 
 
 def end_writing(transport: Any) -> None:
-    """Let what was written leave, and then tell the peer that nothing more comes.
+    """Close the writing side once what was written has left.
 
     What the peer sends is still read, until its own end. TLS has no half close: there it is told
     (close_notify), and its answer is waited for.
@@ -92,7 +92,7 @@ def end_writing(transport: Any) -> None:
 
 
 def is_secure(transport: Any) -> bool:
-    """Tell whether it is one over TLS."""
+    """Return whether the transport is TLS."""
     if isinstance(transport, tcp.Connection):
         return bool(transport.TLS)
     return bool(interfaces.ISSLTransport.providedBy(transport))

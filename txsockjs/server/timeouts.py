@@ -35,7 +35,7 @@ class Progress:
         self._moved = moved
 
     def is_over(self, until: float, limit: float | None, moved: int) -> bool:
-        """Tell whether it went on too slowly until then; None is no limit.
+        """Return whether it went on too slowly until then; None is no limit.
 
         Each second's worth of bytes puts it off by a second; nobody gets more than ``limit``.
         """
@@ -46,5 +46,5 @@ class Progress:
 
 
 def is_over(seconds: float, limit: float | None) -> bool:
-    """Tell whether so long is too long; None is no limit."""
+    """Return whether so long is too long; None is no limit."""
     return limit is not None and seconds >= limit

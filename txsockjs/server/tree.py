@@ -102,7 +102,7 @@ def resources_in(resource: Any) -> Iterator[Any]:
 
 
 def _renders_as(resource: Any, mark: str) -> bool:
-    """Tell whether a resource has the ``render`` of the class that defines ``mark`` in it."""
+    """Return whether a resource has the ``render`` of the class that defines ``mark`` in it."""
     for each in type(resource).__mro__:
         if mark in vars(each):
             return "render" in vars(each) and "render" not in getattr(resource, "__dict__", ())

@@ -172,7 +172,7 @@ class PageResource(Resource):
         self._arguments = arguments
 
     def refuses(self, request: Request) -> bool:
-        """Tell whether a request is refused whatever its body, which is not here yet."""
+        """Return whether a request is refused whatever its body, which is not here yet."""
         path: bytes = request.path
         return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
 
@@ -210,7 +210,7 @@ def check_head(request: Request) -> None:
 
 
 def accept_absolute(request: Any) -> None:
-    """Let a request whose target is in absolute form be one for its path and its host.
+    """Rewrite a target in absolute form (RFC 9112 section 3.2.2) as its path and its host.
 
     A `SockJSSite` does that for all its resources. With another Site it is possible only in the
     resource that gets all requests: twisted.web would look for a child named like the URL.
@@ -232,7 +232,7 @@ class Nowhere(Resource):
         """Hold nothing, not even children."""
 
     def refuses(self, request: Request) -> bool:
-        """Tell whether a request is refused whatever its body: it is."""
+        """Return whether a request is refused whatever its body: it is."""
         return True
 
     def render(self, request: Request) -> int:

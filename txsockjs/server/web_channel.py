@@ -3,8 +3,7 @@
 Rules: it parses as twisted.web does. What is too long or too much before a body is told so, and
 what still comes of it is thrown away, where twisted.web would cut the connection or answer 400.
 Between two pipelined requests it waits when its turn is over. It has no timers: the site asks it
-whether its time is over. Made by the site; all that it knows of the inside of `HTTPChannel` is here
-and in `takeover`.
+whether its time is over. What depends on the inside of `HTTPChannel` is here and in `takeover`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -14,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
 
@@ -65,7 +65,7 @@ class Channel(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()
         self._pace = Pace(_MOST)
-        self._next_turn: Any | None = None
+        self._next_turn: IDelayedCall | None = None
         self._coming: Progress | None = None  # of a request that is not all here
         self._idle_since = 0.0
         self._leaving: Progress | None = None  # of what was written, while the peer must take it
@@ -94,7 +94,7 @@ class Channel(HTTPChannel):
         super().connectionLost(reason)
 
     def leave(self) -> None:
-        """Let somebody else have the connection, or nobody."""
+        """Stop tracking the connection: it ended, or another protocol has it."""
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
@@ -223,7 +223,7 @@ def _is_plain(line: bytes) -> bool:
 
 
 def end_writing(transport: Any) -> None:
-    """Tell the peer that nothing more will be written, and read on."""
+    """Close the writing side, and read on."""
     if is_secure(transport):
         # Sends close_notify, and reads on; but not while the channel is its producer.
         transport.unregisterProducer()

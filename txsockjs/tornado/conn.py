@@ -75,7 +75,7 @@ class SockJSConnection(connection.SockJSConnection):
 
 
 def is_http_error(error: object) -> bool:
-    """Tell whether this is Tornado's ``HTTPError`` or a class of one's own like it.
+    """Return whether this is Tornado's ``HTTPError`` or a class of one's own like it.
 
     By its name, as Tornado is not imported here, and by ``status_code``, as clients of HTTP have
     exceptions of that name too.

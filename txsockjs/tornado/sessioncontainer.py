@@ -34,7 +34,7 @@ class SessionMixin:
         return None if self.expiry is None else self.promoted + self.expiry
 
     def is_alive(self) -> bool:
-        """Tell whether it is not expired yet."""
+        """Return whether it is not expired yet."""
         date = self.expiry_date
         return date is None or date > self.clock()
 

@@ -2,7 +2,6 @@
 
 Rules: a channel is a session like any other, so mailbox, supervision and output are the same; it
 has no timer, as its carrier beats; a client that does not read ends its carrier, not a channel.
-Made by `txsockjs.multiplex`; calls the carrier.
 """
 
 from __future__ import annotations
@@ -90,12 +89,12 @@ class ChannelServer:
         return self._router.closing
 
     def enter(self, application: Ending) -> None:
-        """Let the router wait for this application when closing."""
+        """Have the router wait for this application when it closes."""
         self._leaving[application] = Deferred()
         self._router.enter(application)
 
     def leave(self, application: Ending) -> None:
-        """Let who waits, and the router, know that this application's last callback is done."""
+        """Note that this application's last callback is done; fires the Deferred of `done`."""
         self._router.leave(application)
         leaving = self._leaving.pop(application, None)
         if leaving is not None:
@@ -178,7 +177,7 @@ class ChannelSession(BaseSession):
             self._pause_or_resume(False)
 
     def resume(self) -> None:
-        """Let everything go to the carrier."""
+        """Send on to the carrier again."""
         self._set_held(False)
         self._changed()
 

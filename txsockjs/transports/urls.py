@@ -1,8 +1,7 @@
 """The URLs of one endpoint: which there are, and what each request to one does.
 
 Rules: the table follows protocol section 1; a disabled transport has no URL; a session is found
-or made here. Called by the router, which puts the table into a Klein application, and by the
-front.
+or made here.
 """
 
 from __future__ import annotations

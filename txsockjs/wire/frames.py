@@ -1,7 +1,6 @@
 """Websocket frames as a server writes them (RFC 6455 sections 5.2 and 5.5.1).
 
-Rules: final, unmasked, nothing but bytes; the lengths are in their shortest form. Pure; called by
-the websocket receivers.
+Rules: final, unmasked, nothing but bytes; the lengths are in their shortest form. Pure.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def is_close_code(code: int) -> bool:
-    """Tell whether a code may stand in a close frame."""
+    """Return whether a code may stand in a close frame."""
     return code in _CLOSE_CODES or 3000 <= code <= 4999
 
 

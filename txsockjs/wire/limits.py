@@ -1,7 +1,6 @@
 """What messages cost, and how much of them a client may send at once.
 
-Rules: one limit has one meaning on every transport (protocol section 6). Pure; called by all that
-takes messages.
+Rules: one limit has one meaning on every transport (protocol section 6). Pure.
 """
 
 from __future__ import annotations

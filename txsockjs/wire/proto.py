@@ -1,8 +1,7 @@
 """Frames and JSON: every byte of the SockJS framing, without I/O.
 
 Rules: frames are made here and nowhere else; what leaves is ASCII-safe where browsers are not
-(protocol section 5); what comes in is checked before an application sees it. Called by the
-transports; calls only the JSON library.
+(protocol section 5); what comes in is checked before an application sees it.
 """
 
 from __future__ import annotations
@@ -197,7 +196,7 @@ _CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 
 
 def is_callback(name: str | None, longest: int | None = None) -> bool:
-    """Tell whether a script's callback name is harmless: refused otherwise, never cleaned."""
+    """Return whether a script's callback name is harmless: refused otherwise, never cleaned."""
     if name is None or (longest is not None and len(name) > longest):
         return False
     return _CALLBACK.match(name) is not None

@@ -100,7 +100,7 @@ def json_object(data: bytes) -> dict[str, Any]:
 
 
 def is_count(value: object) -> bool:
-    """Tell whether this is a number that counts."""
+    """Return whether this is a number that counts."""
     return type(value) is int and value >= 0
 
 

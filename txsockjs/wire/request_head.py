@@ -2,7 +2,7 @@
 
 Rules: only what is beyond doubt is read here: one request line of a known form, headers in visible
 ASCII, none of them twice, a body whose length one number tells. Whatever else comes, right or
-wrong, is left to twisted.web. Pure; called by the front, the site and the resources.
+wrong, is left to twisted.web. Pure.
 """
 
 from __future__ import annotations

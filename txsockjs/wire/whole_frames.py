@@ -3,7 +3,7 @@
 Rules: only what is beyond doubt is taken here: final, masked frames of an accepted kind, with the
 shortest length, within the limit, whose payload decodes. One that is not all there is waited for as
 long as its bytes are beyond doubt. At the first byte of anything else the lane ends, and Autobahn
-gets the rest untouched. Pure; called by the receiver.
+gets the rest untouched. Pure.
 """
 
 from __future__ import annotations
