@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from txsockjs.cluster import Publisher
@@ -13,6 +12,7 @@ from txsockjs.cluster.bus import BusError
 from txsockjs.cluster.redis import resp
 from txsockjs.errors import SettingsError
 
+from ...support.reactors import Reactor
 from .redis.transports import Transport
 
 GREETING = b"%0\r\n+OK\r\n"
@@ -20,7 +20,7 @@ GREETING = b"%0\r\n+OK\r\n"
 
 class Lab:
     def __init__(self) -> None:
-        self.reactor = MemoryReactorClock()
+        self.reactor = Reactor()
         self.publisher = Publisher("redis://127.0.0.1/2", self.reactor)
         self.room = self.publisher.room("/chat", "lobby")
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
-from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
@@ -15,6 +14,7 @@ from txsockjs.cluster.redis.connection import Connection
 from txsockjs.cluster.redis.url import RedisURL
 from txsockjs.errors import SettingsError
 
+from ....support.reactors import Reactor
 from .transports import Transport
 
 URL = "redis://ann:secret@127.0.0.1:7000/3"
@@ -24,7 +24,7 @@ GREETING = b"%1\r\n+server\r\n+redis\r\n+OK\r\n"
 
 class Lab:
     def __init__(self, url: str = URL) -> None:
-        self.reactor = MemoryReactorClock()
+        self.reactor = Reactor()
         self.told: list[Any] = []
         self.connection = Connection(RedisURL.parse(url), self.reactor, self)
 
