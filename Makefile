@@ -50,6 +50,7 @@ cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	  SOCKJS_WAY=$$way $(BIN)/python -m pytest -q --no-fold-skipped \
 	    tests/wire tests/client/test_node.py tests/client/test_chromium.py $(ARGS) || exit 1; \
 	done
+	SOCKJS_FULL=1 $(BIN)/python -m pytest -q tests/cluster $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

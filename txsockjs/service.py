@@ -194,6 +194,11 @@ class SockJSService(Service):
             await self._bounded([self._starting])
         await self._bounded([Deferred.fromCoroutine(router.stop()) for router in self.routers])
         await self._bounded(self.ports.close())
+        if self.site.connections():
+            # The requests of those who were accepted last are not read yet.
+            await deferLater(self._reactor, POLL_INTERVAL)
+            relays = [router.relay for router in self.routers if router.relay is not None]
+            await self._bounded([relay.leave() for relay in relays])
         for transport in self.site.connections():
             transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
             transport.loseConnection()

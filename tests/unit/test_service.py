@@ -25,6 +25,7 @@ class Router:
     """What a service sees of a router; ``closing`` is what its close returns."""
 
     bus = None
+    relay = None
 
     def __init__(self, prefix="/a", **settings):
         self.prefix = prefix
@@ -267,6 +268,8 @@ def test_connections_that_are_left_are_asked_to_end(make):
     service.startService()
     channel, transport = connect(service)
     stopped = service.stopService()
+    assert not transport.disconnecting, "its first request may be on its way"
+    reactor.advance(POLL_INTERVAL)
     assert transport.disconnecting
     assert transport.producer is None  # or a TLS transport would wait for it
     assert not stopped.called
@@ -282,6 +285,7 @@ def test_connections_that_do_not_end_are_dropped(make):
     service.startService()
     channel, transport = connect(service)
     stopped = service.stopService()
+    reactor.advance(POLL_INTERVAL)
     reactor.pump([POLL_INTERVAL] * int(DROP_DELAY / POLL_INTERVAL - 1))
     assert not transport.disconnected
     reactor.pump([POLL_INTERVAL] * 2)

@@ -91,6 +91,11 @@ class Edge:
         return self._stream
 
     @property
+    def is_receiver(self) -> bool:
+        """Whether it brings frames to its client."""
+        return self._speaker is not None
+
+    @property
     def body(self) -> bytes:
         """The body of the request, as long as nothing was answered."""
         return self._body

@@ -49,6 +49,7 @@ class Relay:
         self._claims = Claims(bus, router.reactor, scope, self._patience)
         self._numbers = itertools.count()
         self._edges: dict[int, Edge] = {}
+        self._left: Deferred[None] | None = None  # fires when there are none, if this node leaves
         self._serving = Serving(router, self._claims, bus.counters, self._post)
         self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
         bus.listen(self._port, self)
@@ -218,6 +219,9 @@ class Relay:
 
     def _over(self, number: int, edge: Edge) -> None:
         del self._edges[number]
+        if self._left is not None and not self._edges:
+            self._left.callback(None)
+            self._left = None
 
     def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
         self._bus.send(node, self._port, frame, urgent)
@@ -229,7 +233,22 @@ class Relay:
         if not self._bus.settled:
             await self._claims.until(exchange, self._bus.when_settled, self._patience)
 
-    # -- told by the router
+    # -- told by the router and its service
+
+    def leave(self) -> Deferred[None]:
+        """Have the clients of others' sessions ask another node.
+
+        Their receivers end; the Deferred fires when their senders were answered, too.
+        """
+        for edge in list(self._edges.values()):
+            if edge.is_receiver:
+                edge.give_up()
+        left: Deferred[None] = Deferred()
+        if self._edges:
+            self._left = left
+        else:
+            left.callback(None)
+        return left
 
     def forget(self, session_id: str) -> None:
         """Note that a session is no more."""

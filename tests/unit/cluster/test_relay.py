@@ -267,6 +267,34 @@ def test_an_edge_that_dies_cuts_what_went_over_it_and_nothing_else() -> None:
     cluster.settle()
 
 
+def test_a_node_that_leaves_sends_the_clients_of_others_elsewhere(cluster: Cluster) -> None:
+    cluster.poll(0)
+    waiting = cluster.poll(1)
+    relay = cluster.nodes[1].router.relay
+    assert relay is not None
+    assert relay.leave().called
+    assert answer(waiting) == (200, b"h\n")
+    cluster.say(0, "hello")
+    assert answer(cluster.poll(0)) == (200, b'a["hello"]\n')
+
+
+def test_a_node_that_leaves_waits_for_senders() -> None:
+    cluster = Cluster(2)
+    cluster.poll(0)
+    cluster.say(1, "first")
+    cluster.network.cut(cluster.nodes[1].bus)
+    sent = cluster.say(1, "hello")
+    relay = cluster.nodes[1].router.relay
+    assert relay is not None
+    left = relay.leave()
+    assert not left.called
+    cluster.network.heal(cluster.nodes[1].bus)
+    cluster.advance(2, 0.1)
+    assert answer(sent) == (204, b"")
+    assert left.called
+    cluster.settle()
+
+
 def test_while_the_broker_is_away_for_a_moment_nothing_is_lost() -> None:
     cluster = Cluster(2)
     cluster.poll(0)
