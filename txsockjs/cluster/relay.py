@@ -24,6 +24,7 @@ from ..wire import relay as wire
 from .bus import Bus, Owner
 from .claims import Claims
 from .edge import NODE_GONE, Edge, Speaker
+from .edges import Edges
 from .outage import Outage
 from .remote import describe
 from .serving import TO_OWNER, Router, Serving
@@ -48,10 +49,9 @@ class Relay:
         scope = f"session {router.prefix} "
         self._claims = Claims(bus, router.reactor, scope, self._patience)
         self._numbers = itertools.count()
-        self._edges: dict[int, Edge] = {}
-        self._left: Deferred[None] | None = None  # fires when there are none, if this node leaves
+        self._edges = Edges()
         self._serving = Serving(router, self._claims, bus.counters, self._post)
-        self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
+        self._outage = Outage(bus, router.reactor, self._patience, self._edges.give_up)
         bus.listen(self._port, self)
 
     # -- asked by the transports
@@ -203,10 +203,8 @@ class Relay:
         ``opens`` is whether it is to open the session.
         """
         number = next(self._numbers)
-        edge = Edge(
-            exchange, node, number, speaker, partial(self._post, node), partial(self._over, number)
-        )
-        self._edges[number] = edge
+        edge = Edge(exchange, node, number, speaker, partial(self._post, node), self._edges.over)
+        self._edges.add(number, edge)
         self._bus.counters["requests_relayed"] += 1
         edge.begin(describe(exchange, name, session_id), opens, body)
 
@@ -216,12 +214,6 @@ class Relay:
             return found
 
         return edge.result.addCallback(look)
-
-    def _over(self, number: int, edge: Edge) -> None:
-        del self._edges[number]
-        if self._left is not None and not self._edges:
-            self._left.callback(None)
-            self._left = None
 
     def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
         self._bus.send(node, self._port, frame, urgent)
@@ -240,15 +232,7 @@ class Relay:
 
         Their receivers end; the Deferred fires when their senders were answered, too.
         """
-        for edge in list(self._edges.values()):
-            if edge.is_receiver:
-                edge.give_up()
-        left: Deferred[None] = Deferred()
-        if self._edges:
-            self._left = left
-        else:
-            left.callback(None)
-        return left
+        return self._edges.leave()
 
     def forget(self, session_id: str) -> None:
         """Note that a session is no more."""
@@ -275,8 +259,7 @@ class Relay:
     def lost(self, node: str) -> None:
         """End what another node had to do with."""
         self._claims.lost(node)
-        for edge in [edge for edge in self._edges.values() if edge.owner == node]:
-            edge.owner_lost()
+        self._edges.owner_lost(node)
         self._serving.lost(node)
 
     def away(self) -> None:
@@ -295,10 +278,6 @@ class Relay:
             session = self._router.sessions.get(session_id)
             if session is not None:
                 session.close(*NODE_GONE)
-
-    def _give_up(self) -> None:
-        for edge in list(self._edges.values()):
-            edge.give_up()
 
     def _told(self, node: str, kind: int, number: int, payload: bytes) -> None:
         edge = self._edges.get(number)

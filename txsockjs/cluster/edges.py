@@ -1,0 +1,55 @@
+"""`Edges`: the requests of a node that others answer, by the numbers of their streams."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from .edge import Edge
+
+
+class Edges:
+    """All that are not over."""
+
+    def __init__(self) -> None:
+        self._edges: dict[int, Edge] = {}
+        self._left: Deferred[None] | None = None  # fires when there are none
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    def add(self, number: int, edge: Edge) -> None:
+        """Note one that begins."""
+        self._edges[number] = edge
+
+    def get(self, number: int) -> Edge | None:
+        """Return one, if it is not over."""
+        return self._edges.get(number)
+
+    def over(self, edge: Edge) -> None:
+        """Forget one."""
+        del self._edges[edge.number]
+        if self._left is not None and not self._edges:
+            self._left.callback(None)
+            self._left = None
+
+    def give_up(self) -> None:
+        """End all in order, as their owners can't be reached."""
+        for edge in list(self._edges.values()):
+            edge.give_up()
+
+    def owner_lost(self, node: str) -> None:
+        """End those whose owner is gone."""
+        for edge in [edge for edge in self._edges.values() if edge.owner == node]:
+            edge.owner_lost()
+
+    def leave(self) -> Deferred[None]:
+        """End receivers, so that their clients ask another node; fire once no sender is left."""
+        for edge in list(self._edges.values()):
+            if edge.is_receiver:
+                edge.give_up()
+        left: Deferred[None] = Deferred()
+        if self._edges:
+            self._left = left
+        else:
+            left.callback(None)
+        return left
