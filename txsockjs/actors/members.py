@@ -197,11 +197,10 @@ def _call(call: Callable[[], None]) -> None:
 
 
 def _joined(first: Change, second: Change) -> Change:
-    """Join two changes, leaving out who came with the first and went with the second."""
+    """Join two changes to one; who came and went left, as somebody may have been asked between."""
     joined, left = list(first["joined"]), list(first["left"])
     for each in second["left"]:
         if each in joined:
             joined.remove(each)
-        else:
-            left.append(each)
+        left.append(each)
     return {"joined": joined + second["joined"], "left": left}

@@ -36,11 +36,21 @@ class Presence:
             for member in known.members.elements()
         ]
 
-    def ask(self, node: str) -> None:
-        """Note that a node is asked: what it publishes waits until `answered`."""
+    def ask(self, node: str, anew: bool = False) -> None:
+        """Note that a node is asked: what it publishes waits until `answered`.
+
+        ``anew`` is whether it counts from the beginning again.
+        """
         known = self._nodes.setdefault(node, _Node())
         if known.waiting is None:
             known.waiting = []
+        if anew:
+            known.n = 0
+
+    def knows(self, node: str) -> bool:
+        """Whether a node is known and answered when it was asked last."""
+        known = self._nodes.get(node)
+        return known is not None and known.sure
 
     def begin(self, node: str) -> None:
         """Note that a node had no member before what it publishes now."""
@@ -65,14 +75,20 @@ class Presence:
     def answered(self, node: str, n: int, members: Iterable[Any]) -> Change | None:
         """Note who is there; return what to tell the members, if anything."""
         known = self._nodes.setdefault(node, _Node())
+        if n < known.n:
+            return None  # it took longer than what was published since
         before, known.members = known.members, Counter(map(_text, members))
         known.n = n
+        known.sure = True
         return known.catch_up(before)
 
     def unanswered(self, node: str) -> Change | None:
         """Note that a node did not answer; return what to tell the members, if anything."""
         known = self._nodes.get(node)
-        return None if known is None else known.catch_up(known.members.copy())
+        if known is None:
+            return None
+        known.sure = False
+        return known.catch_up(known.members.copy())
 
     def lost(self, node: str) -> Change | None:
         """Forget a node; return what to tell the members, if anything."""
@@ -81,13 +97,17 @@ class Presence:
 
 
 class _Node:
-    """Who is there on a node, up to the publication ``n`` of it; and what waits for its answer."""
+    """Who is there on a node, up to the publication ``n`` of it; and what waits for its answer.
 
-    __slots__ = ("members", "n", "waiting")
+    It is not ``sure`` if the node did not answer, and so has to be asked when it is heard again.
+    """
+
+    __slots__ = ("members", "n", "sure", "waiting")
 
     def __init__(self) -> None:
         self.members: Counter[str] = Counter()
         self.n = 0
+        self.sure = True
         self.waiting: list[tuple[int, Change]] | None = None
 
     def apply(self, change: Change) -> None:

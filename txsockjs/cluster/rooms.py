@@ -119,15 +119,18 @@ class RoomsOfNodes:
     def _look(self, here: _Here, said: Publication) -> None:
         """Look whether publications of a node are missing before this one."""
         before = said.n if said.kind == NOTHING else said.n - 1
-        missed = bool(said.n) and here.missed(said.node, before, said.n, self._bus.nodes)
+        last = here.note(said.node, said.n, self._bus.nodes) if said.n else None
+        missed = last is not None and before > last
+        anew = last is not None and before < last
         if missed:
             self._bus.counters["gaps"] += 1
             self._rooms.gap(here.key)
-        if here.presence is not None and (missed or said.node not in here.presence):
-            if said.n == 1 and said.kind == PRESENCE and not missed:
-                here.presence.begin(said.node)
+        presence = here.presence
+        if presence is not None and (missed or anew or not presence.knows(said.node)):
+            if said.n == 1 and said.kind == PRESENCE and said.node not in presence:
+                presence.begin(said.node)
             else:
-                self._ask_node(here, said.node)
+                self._ask_node(here, said.node, anew)
 
     # -- who is there
 
@@ -164,11 +167,11 @@ class RoomsOfNodes:
         asked = self._questions.ask_all(here.key, MEMBERS, True, partial(self._take, here))
         asked.addCallback(lambda _: here.be_ready())
 
-    def _ask_node(self, here: _Here, node: str) -> None:
+    def _ask_node(self, here: _Here, node: str, anew: bool = False) -> None:
         presence = here.presence
-        if presence is None or presence.is_asked(node):
+        if presence is None or (presence.is_asked(node) and not anew):
             return
-        presence.ask(node)
+        presence.ask(node, anew)
         asked = self._questions.ask_node(node, here.key, partial(self._take, here))
 
         def look(answers: dict[str, Answer]) -> None:
@@ -183,7 +186,7 @@ class RoomsOfNodes:
         here.heard.setdefault(node, answer.n)
         if here.presence is not None and self._here.get(here.key) is here:
             change = here.presence.answered(node, answer.n, answer.value)
-            if here.ready:  # whoever waits for its join, and asks then, is not told before
+            if here.ready or here.early:  # whoever waits for its join asks when that is done
                 self._tell(here, change)
 
     def _tell(self, here: _Here, change: Change | None) -> None:
@@ -271,16 +274,16 @@ class _Here:
         self.early = False  # somebody was told to go on before that
         self.waiters: list[Deferred[None]] = []
 
-    def missed(self, node: str, before: int, n: int, alive: frozenset[str]) -> bool:
-        """Note that a node published ``n``; return whether not all ``before`` this one have come.
+    def note(self, node: str, n: int, alive: frozenset[str]) -> int | None:
+        """Note that a node published ``n``, and return what it was before, if anything was heard.
 
-        A node that counts from the beginning again has forgotten that it spoke here before.
+        If that is more, the node has forgotten that it spoke here before, and counts anew.
         """
         last = self.heard.get(node)
         if last is None and len(self.heard) > 2 * len(alive) + 16:
             self.heard = {each: count for each, count in self.heard.items() if each in alive}
         self.heard[node] = n
-        return last is not None and before > last
+        return last
 
     def be_ready(self) -> None:
         """Let nobody wait any more: all is as it should be."""

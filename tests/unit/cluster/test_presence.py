@@ -36,13 +36,28 @@ def test_what_comes_before_an_answer_waits_for_it():
     assert not presence.is_asked("node")
 
 
+def test_an_answer_that_took_longer_than_what_was_published_since_is_dropped():
+    presence = Presence()
+    presence.answered("node", 3, ["a"])
+    presence.changed("node", 4, change("b"))
+    assert presence.answered("node", 3, ["a"]) is None
+    assert sorted(presence.members()) == ["a", "b"]
+    presence.ask("node", anew=True)
+    presence.changed("node", 1, change("c"))
+    assert presence.answered("node", 1, ["b", "c"]) == change("c", "a")
+
+
 def test_without_an_answer_the_publications_have_to_do():
     presence = Presence()
     assert presence.unanswered("node") is None
     presence.answered("node", 1, ["a"])
     presence.ask("node")
     presence.changed("node", 4, change("b", "a"))
+    assert presence.knows("node")
     assert presence.unanswered("node") == change("b", "a")
+    assert not presence.knows("node")
+    presence.answered("node", 5, ["b"])
+    assert presence.knows("node")
 
 
 def test_a_node_may_begin_with_nobody():
