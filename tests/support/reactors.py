@@ -23,9 +23,9 @@ class _Resolution:
 class Reactor(MemoryReactorClock):
     """Every name is its address."""
 
-    @property
-    def nameResolver(self) -> Any:
-        return self
+    def __init__(self) -> None:
+        super().__init__()
+        self.nameResolver: Any = self
 
     def installNameResolver(self, resolver: Any) -> Any:
         raise NotImplementedError
