@@ -2,9 +2,14 @@
 
 import os
 
+import hypothesis
 import pytest
 
 from txsockjs.actors import pace
+
+# Time is asserted nowhere, as it is the machine's.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage measures this process. It would start in each program that a test runs, too, and some
