@@ -24,7 +24,7 @@ from txsockjs.cli.options import Options
 
 from ..support.docs import DOCS, PAGES, Reader, found, options
 from ..support.needed import program
-from ..support.running import ROOT, running
+from ..support.running import ROOT, ended, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 ORIGIN = "https://www.example.com"
@@ -295,15 +295,7 @@ def test_a_thread_of_crochets(reader: Reader) -> None:
     live = reader.folder / "live.py"
     code = live.read_text(encoding="utf-8")
     live.write_text(code.replace('"tcp:8080:', '"tcp:0:'), encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-c", FLASK],
-        cwd=reader.folder,
-        env=dict(os.environ, PYTHONPATH=ROOT),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    run = ended(reader.folder, "-c", FLASK)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
         "o",
@@ -321,15 +313,7 @@ def test_a_second_process_of_crochets_is_told_that_the_port_is_taken(reader: Rea
         code = live.read_text(encoding="utf-8")
         port = taken.getsockname()[1]
         live.write_text(code.replace('"tcp:8080:', f'"tcp:{port}:'), encoding="utf-8")
-        run = subprocess.run(
-            [sys.executable, "-c", "import live"],
-            cwd=reader.folder,
-            env=dict(os.environ, PYTHONPATH=ROOT),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        run = ended(reader.folder, "-c", "import live")
     assert run.returncode == 1
     # It is logged, too, before or after that.
     assert "\ntxsockjs.errors.ListenError: cannot listen on " in run.stderr

@@ -8,8 +8,6 @@ import pathlib
 import re
 import signal
 import socket
-import subprocess
-import sys
 import sysconfig
 import time
 import urllib.error
@@ -19,7 +17,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ..support.raw import PATIENCE
-from ..support.running import ROOT, Server, running
+from ..support.running import Server, ended, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
@@ -103,15 +101,7 @@ def test_nobody_is_accepted_before_on_start_is_done_and_it_says_so(tmp_path: pat
 def test_an_on_start_that_fails_ends_the_start_with_its_words(tmp_path: pathlib.Path) -> None:
     (tmp_path / "some_app.py").write_text(APP)
     (tmp_path / "fail").touch()
-    done = subprocess.run(
-        [sys.executable, *command()],
-        cwd=tmp_path,
-        env=dict(os.environ, PYTHONPATH=ROOT),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ended(tmp_path, *command())
     assert done.returncode == 1
     assert done.stderr == "sockjs: on_start failed: RuntimeError: the pool is empty\n"
 
@@ -192,15 +182,7 @@ def test_wrong_options_are_told_in_one_line(
     tmp_path: pathlib.Path, options: list[str], words: str
 ) -> None:
     (tmp_path / "some_app.py").write_text(APP)
-    done = subprocess.run(
-        [sys.executable, *command(*options)],
-        cwd=tmp_path,
-        env=dict(os.environ, PYTHONPATH=ROOT),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ended(tmp_path, *command(*options))
     assert done.returncode == 1
     assert done.stderr.startswith(f"sockjs: {words}")
     assert len(done.stderr.splitlines()) == 1

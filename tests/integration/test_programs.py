@@ -6,15 +6,13 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ..support.docs import PAGES, found
-from ..support.running import MARK, ROOT, running
+from ..support.running import MARK, ROOT, ended, running
 from .test_examples import Socket
 from .test_readme import FILES, README
 
@@ -104,15 +102,7 @@ def test_it_serves_and_ends_its_sessions_in_order(program: Program) -> None:
 @each
 def test_it_ends_if_the_port_is_taken(program: Program) -> None:
     with socket.create_server(("127.0.0.1", program.port)):
-        done = subprocess.run(
-            [sys.executable, "program.py"],
-            cwd=program.folder,
-            env=dict(os.environ, PYTHONPATH=ROOT),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = ended(program.folder, "program.py")
     assert done.returncode == 1
     *before, line = done.stderr.splitlines()
     assert "Couldn't listen on " in line and "Address already in use" in line

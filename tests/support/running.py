@@ -4,6 +4,8 @@ Servers under test print ``listening on URL`` once they accept connections. Used
 that wants real sockets and a real process; the process is ended by its id, never by name.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import subprocess
@@ -11,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Optional
 
 ROOT = str(Path(__file__).resolve().parents[2])
 MARK = "listening on "
@@ -20,9 +21,7 @@ MARK = "listening on "
 class Server:
     """A running process: its pid, everything it said so far, and the first URL it told."""
 
-    def __init__(
-        self, command: list[str], cwd: Optional[str], pass_fds: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, command: list[str], cwd: str | None, pass_fds: Sequence[int] = ()) -> None:
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         environment["PYTHONPATH"] = os.pathsep.join(
             part for part in (ROOT, environment.get("PYTHONPATH")) if part
@@ -88,7 +87,7 @@ class Server:
 def running(
     *command: str,
     patience: float = 60.0,
-    cwd: Optional[str] = None,
+    cwd: str | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Server]:
     """Run ``python command...`` until the block ends; the block gets the listening server."""
@@ -98,3 +97,16 @@ def running(
         yield server
     finally:
         server.stop()
+
+
+def ended(folder: str | os.PathLike[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with this package in a folder, until it ends by itself."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=dict(os.environ, PYTHONPATH=ROOT),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
