@@ -1,9 +1,8 @@
 """`RoomsOfNodes`: the rooms of one mount on all nodes of a bus.
 
-Rules: a node listens to the rooms that have members on it, and to no others. Each node counts what
-it publishes in each room, so that whoever listens sees from the next publication that some are
-missing before it, and tells its members of the gap; after the bus was away it tells them in any
-case. A publication without a count is delivered. What is none is dropped and counted.
+Rules: a node listens to the rooms that have members on it. Each counts what it publishes in each
+room, so that a listener sees from the next publication that some are missing, and tells its members
+of the gap, as it does after the bus was away. What is no publication is dropped and counted.
 """
 
 from __future__ import annotations
