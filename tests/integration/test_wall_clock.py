@@ -83,7 +83,7 @@ def test_no_step_of_the_wall_clock_is_felt(tmp_path, name):
             post(poll + "/xhr_send", b'["0"]')  # 404 if it were gone
             assert post(poll + "/xhr") == b'a["%d"]\n' % offset
         server.process.terminate()
-        assert post(poll + "/xhr") == b'c[3000,"Go away!"]\n'
+        assert post(poll + "/xhr") == b'c[1012,"Service restart"]\n'
         stack.close()
         assert server.process.wait(PATIENCE) == 0  # a second signal could come too late
         server.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from twisted.internet.task import Clock
 from txsockjs import SockJSConnection, SockJSRouter, testing
 from txsockjs.actors.draining import Drain
 from txsockjs.actors.states import LEAVE
+
+from ...support.fakes import FakeReceiver
 
 REASON = (1012, "Service restart")
 
@@ -154,6 +157,32 @@ def test_answers_of_a_server_that_leaves_end_their_connections() -> None:
     connection = testing.Connection(router.resource(), clock)
     connection.request("POST", "/000/abc/xhr_send", b'["x"]')
     assert b"connection: close" in connection.received.lower()
+    info = testing.Connection(router.resource(), clock).request("GET", "/info")
+    assert b"connection: close" in info.received.lower()
+    testing.settle(router)
+
+
+def test_sessions_of_a_router_leave_at_an_even_rate_and_are_told() -> None:
+    clock = Clock()
+    closed = Counter()  # type: ignore[var-annotated]
+
+    class Noting(SockJSConnection):
+        def on_close(self) -> None:
+            closed[self.close_reason, int(clock.seconds() - began)] += 1
+
+    # No timer for each session: a Clock sorts all of them for each new one.
+    late = {"heartbeat_delay": 9000, "response_lifetime": 9000, "session_check_interval": 1000}
+    router = SockJSRouter(Noting, reactor=clock, **late)  # type: ignore[arg-type]
+    receivers = [FakeReceiver() for _ in range(10_000)]
+    for number, receiver in enumerate(receivers):
+        receiver.attach(router.make_session(f"{number}"))
+    clock.advance(1)
+    began = clock.seconds()
+    router.drain(30, *REASON)
+    clock.pump([0.05] * 605)
+    assert {reason for reason, _ in closed} == {REASON}
+    assert all(300 <= closed[REASON, second] <= 370 for second in range(30))
+    assert all(receiver.heard == ["o", "c1012 Service restart"] for receiver in receivers)
     testing.settle(router)
 
 
