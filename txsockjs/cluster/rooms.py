@@ -119,8 +119,7 @@ class RoomsOfNodes:
         """Look whether publications of a node are missing before this one."""
         before = said.n if said.kind == NOTHING else said.n - 1
         last = here.note(said.node, said.n, self._bus.nodes) if said.n else None
-        missed = last is not None and before > last
-        anew = last is not None and before < last
+        missed, anew = (False, False) if last is None else (before > last, before < last)
         if missed:
             self._bus.counters["gaps"] += 1
             self._rooms.gap(here.key)
