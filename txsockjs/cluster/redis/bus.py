@@ -7,7 +7,6 @@ claims in `Claims`, messages in their links, publications in `Channels`.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -24,7 +23,8 @@ from .url import RedisURL
 
 # How long a node that stops waits for Redis to take back what it had, in seconds.
 _PATIENCE = 2.0
-_HELLO, _GOODBYE = b"hello", b"goodbye"
+# What a node says to all others: that it lives, that it claimed what it had, that it stops.
+_HELLO, _CLAIMED, _GOODBYE = b"hello", b"claimed", b"goodbye"
 
 
 class RedisBus(Bus):
@@ -152,6 +152,8 @@ class RedisBus(Bus):
             self._links.take(node, opened.data)
         elif opened.data == _HELLO:
             self._leases.met(node)
+        elif opened.data == _CLAIMED:
+            self._leases.claimed(node)
         elif opened.data == _GOODBYE:
             if self._leases.left(node):
                 self._links.lose(node)
@@ -191,7 +193,12 @@ class RedisBus(Bus):
 
     def _check(self) -> None:
         self.settled = not self._claims
-        self._claims.reached(partial(setattr, self, "settled", True))
+        self._claims.reached(self._settle)
+
+    def _settle(self) -> None:
+        self.settled = True
+        self._say(self._everybody, _CLAIMED)
+        self._leases.claimed(self.node)
 
     def _slept(self) -> None:
         """Answer nothing for a claim before it is known to hold."""

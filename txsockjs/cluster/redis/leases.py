@@ -55,6 +55,8 @@ class Leases:
         self._slept = slept
         self._others: Callable[[], Iterable[str]] = tuple
         self._registered = False
+        self._returning = False  # whether others may still come back
+        self._claimed: set[str] = set()  # who claimed again what it had
         self._asked_at: float | None = None  # when, while there is no answer
         self._look_call: Any | None = None
         self._timer: Any | None = None
@@ -70,6 +72,7 @@ class Leases:
     def renew(self) -> None:
         """Renew it now; the connection was just made."""
         self._asked_at = None
+        self._claimed.clear()
         self._send()
 
     def stop(self) -> None:
@@ -98,6 +101,13 @@ class Leases:
         self.alive -= {node}
         self.gone.add(node)
         return news
+
+    def claimed(self, node: str) -> None:
+        """Note that a node has claimed again what it had; nobody waits for more once all have."""
+        self._claimed.add(node)
+        if self._returning and self.alive <= self._claimed:
+            self._returning = False
+            self._connection.call(None, b"DEL", self.returning)
 
     def _send(self) -> None:
         self._schedule(self._renewal)
@@ -166,6 +176,7 @@ class Leases:
         kept, self._registered = bool(held) or not self._registered, True
         living = frozenset(ends)
         ended = [] if returning else [*({*self.alive, *self._others()} - living - self.gone)]
+        self._returning = bool(returning)
         if returning:
             living |= self.alive
         self.alive = living

@@ -20,11 +20,15 @@ class Connection:
         self.url = RedisURL("h")
         self.reached = True
         self.asked: list[Any] = []
+        self.called: list[Any] = []
         self.reported: list[str] = []
         self.failed: list[str] = []
 
     def run(self, script, keys, arguments, answer) -> None:
         self.asked.append((arguments, answer))
+
+    def call(self, answer, *words) -> None:
+        self.called.append(words)
 
     def report(self, reason) -> None:
         self.reported.append(reason)
@@ -115,6 +119,18 @@ def test_nobody_is_missed_while_others_come_back(lab):
     lab.clock.advance(RENEWAL)
     lab.answer({"me": 7000})
     assert lab.renewed[-1] == (True, ["other"])
+
+
+def test_once_all_have_claimed_again_nobody_waits_for_more(lab):
+    lab.answer({"me": 7000, "other": 7000})
+    lab.leases.claimed("other")
+    lab.leases.renew()
+    lab.answer({"me": 7000}, held=0, returning=1)
+    lab.leases.claimed("me")
+    assert lab.connection.called == []
+    lab.leases.claimed("other")
+    lab.leases.claimed("other")
+    assert lab.connection.called == [(b"DEL", b"txsockjs:returning")]
 
 
 def test_a_lease_that_did_not_hold_is_told(lab):
