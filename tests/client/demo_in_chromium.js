@@ -53,6 +53,12 @@ const scenarios = {
     await seen(one, '#chat-log li', `Bob of ${room} and back`);
   },
 
+  // Of two workers, after the chat: which serves whom, and how many there are.
+  async nodes({ people: [page] }) {
+    await seen(page, '#nodes', /figures of node [0-9a-f]{6}, one of 2\./);
+    await seen(page, '#chat-log li', /^Bob of \w+ joined, served by node [0-9a-f]{6}$/);
+  },
+
   async echo({ people: [page] }) {
     for (const text of ['Hello ☃ %41 </script>', '"quoted" \\ and 😀']) {
       await page.fill('#echo-text', text);
@@ -67,6 +73,12 @@ const scenarios = {
     if (!/^[\d.]+ ms$/.test(trip)) throw new Error(`last round trip: ${trip}`);
     await page.click('#echo-burst');
     await reads(page, '#echo-back', String(before + 500));
+    // Lines follow with the next frame that is painted.
+    await page.waitForFunction(
+      (wanted) => document.querySelectorAll('#echo-log li').length === wanted,
+      before + 500,
+      { timeout: PATIENCE },
+    );
     const lines = await page.locator('#echo-log li').allTextContents();
     const wanted = Array.from({ length: 500 }, (_, n) => `message ${n + 1}`);
     if (lines.slice(before).join() !== wanted.join()) throw new Error('not in order');

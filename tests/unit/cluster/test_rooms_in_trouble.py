@@ -157,12 +157,17 @@ class Trouble:
                     continue
                 if person.joined_at is None or when < person.joined_at:
                     continue
-                if self.silent and (not heard or int(heard[0][2:]) > int(text[2:])):
-                    continue  # a node is heard for the first time: nothing tells what was before
+                if self.silent and not self.was_heard(heard, when, person):
+                    continue
                 assert any(at > when for at in person.gaps), f"{text} is missing"
         if not self.silent:
             assert len(person.gaps) <= self.cuts[home], "a gap is told once"
         assert person.there == set(self.members), "who is there"
+
+    def was_heard(self, heard, when, person):
+        """Whether a node was heard before, since the last gap: else it has no count to miss one."""
+        since = max([at for at in person.gaps if at <= when], default=0)
+        return any(text in heard for _, text in self.sent[since:when])
 
     def check_nothing_waits(self, router):
         assert not router.rooms.nodes._questions
