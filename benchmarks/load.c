@@ -15,7 +15,7 @@
  * over, for servers that answer without looking. Time that is measured starts after `warmup`
  * seconds; afterwards all that is under way must still arrive, with no silence of more than
  * `patience` seconds. The result is one line of JSON:
- * times in seconds, latencies in microseconds, CPU time of `pid` and of this process.
+ * times in seconds, latencies in microseconds, CPU time of `pid`, `pid2` included, and of this process.
  *
  * Run by run.py and soak.py, which compile it. It connects to 127.0.0.1 only.
  */
@@ -69,7 +69,7 @@ struct conn {
 
 static enum mode mode;
 static const char *path = "/echo", *transport = "websocket";
-static unsigned port, pid, connections = 1, in_flight = 1, size = 32, utf8, canned, polite;
+static unsigned port, pid, pid2, connections = 1, in_flight = 1, size = 32, utf8, canned, polite;
 static double seconds = 1, warmup = 0.2, patience = 20;
 
 static int poller;
@@ -120,14 +120,19 @@ static uint64_t clock_of(clockid_t clock)
     return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t server_cpu(void)
+static uint64_t cpu_of(unsigned process)
 {
     clockid_t clock;
-    if (pid == 0)
+    if (process == 0)
         return 0;
-    if (clock_getcpuclockid((pid_t)pid, &clock) != 0)
-        die("process %u is gone", pid);
+    if (clock_getcpuclockid((pid_t)process, &clock) != 0)
+        die("process %u is gone", process);
     return clock_of(clock);
+}
+
+static uint64_t server_cpu(void)
+{
+    return cpu_of(pid) + cpu_of(pid2);
 }
 
 /* -- latencies: buckets that are 3 % wide */
@@ -1035,7 +1040,7 @@ static void set(const char *option)
         {"canned", &canned, NULL, NULL},     {"polite", &polite, NULL, NULL},
         {"seconds", NULL, &seconds, NULL},   {"warmup", NULL, &warmup, NULL},
         {"patience", NULL, &patience, NULL}, {"path", NULL, NULL, &path},
-        {"transport", NULL, NULL, &transport},
+        {"transport", NULL, NULL, &transport}, {"pid2", &pid2, NULL, NULL},
     };
     const char *value = strchr(option, '=');
     for (size_t i = 0; value && i < sizeof options / sizeof *options; i++)

@@ -37,7 +37,8 @@ class Peer:
 
     Without ``packages`` it runs in the environment of txsockjs. ``rows`` are the beginnings of the
     names of those it takes part in. A ``canned`` one gets the same message again and again.
-    ``source`` is the folder that ``txsockjs`` is imported from.
+    ``arguments`` are more of the script's. ``source`` is the folder that ``txsockjs`` is imported
+    from.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Peer:
     rows: tuple[str, ...] = ("",)
     canned: bool = False
     source: Path = ROOT
+    arguments: tuple[str, ...] = ()
 
     def takes_part(self, row: str) -> bool:
         """Whether it can do a row."""
@@ -62,6 +64,8 @@ PEERS = [
     Peer("aiohttp", "aiohttp_server.py", ("sockjs", "aiohttp"), _ROOMLESS),
     Peer("autobahn", "autobahn_server.py", rows=("echo", "broadcast", "open-websocket", "idle")),
     Peer("floor", "floor_server.py", rows=_ROOMLESS, canned=True),
+    Peer("two workers", "relay_server.py", rows=("relay",), arguments=("local",)),
+    Peer("two on Redis", "relay_server.py", rows=("relay",), arguments=("redis",)),
 ]
 NAMES = [peer.name for peer in PEERS]
 
@@ -113,7 +117,7 @@ class Environments:
             return [_program("node"), script]
         if peer.packages:
             return [_virtual(peer.name, sys.executable, peer.packages), script]
-        return [self._own(), script, self._reactor]
+        return [self._own(), script, self._reactor, *peer.arguments]
 
     def describe(self, peer: Peer) -> str:
         """Say which versions it runs on."""
@@ -211,11 +215,12 @@ class Running:
 
     process: subprocess.Popen[str]
     port: int
+    pids: list[int]
 
     @property
     def pid(self) -> int:
-        """Its process."""
-        return self.process.pid
+        """Its process, or the first of two."""
+        return self.pids[0]
 
     def resident_kib(self) -> float:
         """Give its resident memory."""
@@ -240,7 +245,8 @@ def serving(command: list[str], core: int, source: Path = ROOT) -> Iterator[Runn
         said = process.stdout.readline()
         if MARK not in said:
             raise Unavailable(f"{' '.join(command)} ended with exit code {process.wait()}")
-        yield Running(process, int(said.split(MARK)[1]))
+        port, *pids = map(int, said.split(MARK)[1].split())
+        yield Running(process, port, pids or [process.pid])
     finally:
         process.stdin.close()
         process.kill()

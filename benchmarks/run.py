@@ -67,7 +67,7 @@ class Bench:
             common = [
                 *row.arguments(),
                 f"port={server.port}",
-                f"pid={server.pid}",
+                *(f"{name}={pid}" for name, pid in zip(("pid", "pid2"), server.pids)),
                 f"canned={int(peer.canned)}",
             ]
             if row.is_memory:
@@ -129,7 +129,7 @@ def fill(
                     continue
                 try:
                     result = bench.measure(row, peer)
-                except Failed as failure:
+                except (Failed, Unavailable) as failure:
                     table.fail(row, peer.name, str(failure))
                     _tell(f"{row.name}, round {number + 1}, {peer.name}: FAILED: {failure}")
                     continue

@@ -8,9 +8,9 @@ import sys
 import threading
 
 
-def listening(port):
-    """Say the port, and end when standard input does."""
-    print("listening on", port, flush=True)
+def listening(port, *processes):
+    """Say the port, and which processes serve it if several do; end when standard input does."""
+    print("listening on", port, *processes, flush=True)
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
 
 
