@@ -247,3 +247,12 @@ def test_workers_may_be_nodes_of_a_cluster(tmp_path: pathlib.Path) -> None:
         assert owners == set(workers(server).values())
         assert server.stop() == 0
         assert "Traceback" not in server.output
+
+
+def test_twist_runs_workers_too(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "some_app.py").write_text(APP)
+    options = ["--app", "some_app.App", "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1"]
+    command = ["-m", "twisted", "--log-format=text", "sockjs", *options]
+    with running(*command, cwd=str(tmp_path)) as server:
+        until(lambda: len(workers(server)) == 2, server)
+        owner(server, "a")

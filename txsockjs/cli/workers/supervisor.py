@@ -159,8 +159,11 @@ class Supervisor(Service):
 
     @property
     def _reactor_name(self) -> str | None:
-        parent = self._options.parent
-        name: str | None = None if parent is None else parent.get("reactor")
+        # Twisted's two commands keep it under different names; one has the reactor under the other's.
+        parent = self._options.parent or {}
+        name = parent.get("reactorName", parent.get("reactor"))
+        if not isinstance(name, str) or name == "default":
+            return None
         return name
 
     def ready(self, child: Child) -> None:
