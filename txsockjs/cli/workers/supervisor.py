@@ -159,7 +159,7 @@ class Supervisor(Service):
 
     @property
     def _reactor_name(self) -> str | None:
-        # Twisted's two commands keep it under different names; one has the reactor under the other's.
+        # Twisted's two commands keep it under different names.
         parent = self._options.parent or {}
         name = parent.get("reactorName", parent.get("reactor"))
         if not isinstance(name, str) or name == "default":
