@@ -99,7 +99,6 @@ class SockJSService(Service):
         self._starting: Deferred[None] | None = None
         #: Fires once connections are accepted; fails if an ``on_start`` does.
         self.started: Deferred[None] = Deferred()
-        self.started.addErrback(self.not_started)
 
     def privilegedStartService(self) -> None:
         """Bind the ports. Raises `ListenError` if an endpoint fails at once."""
@@ -137,6 +136,8 @@ class SockJSService(Service):
 
     def _start_failed(self, failure: Failure) -> None:
         if self.running:
+            self.not_started(failure)
+            self.started.addErrback(lambda _: None)  # it was told, whoever else listens
             self.started.errback(failure)
         elif not failure.check(CancelledError):
             self._log.failure("an on_start failed while the service was stopped", failure)

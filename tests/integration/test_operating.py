@@ -98,7 +98,10 @@ def test_nobody_is_accepted_before_on_start_is_done_and_it_says_so(tmp_path: pat
         assert server.output.index("started /") > 0
 
 
-def test_an_on_start_that_fails_ends_the_start_with_its_words(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_on_start_that_fails_ends_the_start_with_its_words(
+    tmp_path: pathlib.Path, workers: str
+) -> None:
     (tmp_path / "some_app.py").write_text(APP)
     (tmp_path / "fail").touch()
     done = ended(tmp_path, *command())

@@ -356,6 +356,20 @@ def test_a_start_that_waits_ends_with_the_stop(make):
     assert not service.started.called
 
 
+def test_a_start_that_fails_is_told_to_whoever_listens(make):
+    router, heard = Router(), []
+    router.starting = Deferred()
+    service, reactor = make(routers=router)
+    service.started.addCallbacks(heard.append, lambda failure: heard.append(failure.type))
+    begin(service, reactor)
+    with capturedLogs() as logged:
+        router.starting.errback(KeyError("pool"))
+    assert heard == [KeyError]
+    assert said(logged) == ["a service can't start, and serves nobody"]
+    assert service.readiness() == (False, "on_start failed")
+    assert service.stopService().called
+
+
 @pytest.mark.parametrize("drain", [-1, True, "30", float("nan")])
 def test_a_drain_takes_a_time(make, drain):
     with pytest.raises(SettingsError, match="drain must be > 0 seconds, or 0, not"):
