@@ -1,6 +1,7 @@
 """Rooms of one process: who hears what, when a room ends, and what is refused."""
 
 import json
+import sys
 
 import pytest
 from twisted.internet.protocol import Factory, Protocol
@@ -91,6 +92,31 @@ def test_whoever_speaks_need_not_be_a_member_and_may_be_left_out(house):
     house.router.room("nobody is here").send("unheard")
     assert ann.take() == ["hi", "not to me", "from the program"]
     assert bob.take() == ["hi", "from the program"]
+
+
+def calls(do):
+    """How many functions are called."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        do()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_speaking_to_a_room_costs_no_more_than_a_broadcast(house):
+    clients = [house.enter(f"p{n}", "tea") for n in range(100)]
+    room = house.router.room("tea")
+    everybody = list(house.people.values())
+    broadcast = calls(lambda: house.router.broadcast(everybody, "broadcast"))
+    assert calls(lambda: room.send("room")) <= broadcast + 5
+    assert all(client.take() == ["broadcast", "room"] for client in clients)
 
 
 def test_what_is_said_in_a_turn_is_one_frame(house):
