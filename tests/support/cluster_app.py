@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -33,13 +34,21 @@ class Lobby(App):
     """Everybody in one room: what is sent comes to all; who may have missed some hears ``gap``."""
 
     def on_open(self, info: Any) -> None:
-        self.join("lobby")
+        self.join("lobby", os.getpid())
 
-    def on_message(self, message: Any) -> None:
+    def on_message(self, message: Any) -> Any:
         if message == "pid":
             super().on_message(message)
+        elif message == "members":
+            return self.tell_members()
         else:
             self.room("lobby").send(message)
+
+        return None
+
+    async def tell_members(self) -> None:
+        """Answer the processes of all members."""
+        self.send(json.dumps(sorted(await self.room("lobby").members())))
 
     def on_gap(self, room: str) -> None:
         self.send("gap")

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import sysconfig
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,13 @@ def write_plan(path: Path, endpoints: Endpoints, **common: Any) -> Path:
 
 @contextlib.contextmanager
 def node(plan: Path, *options: str) -> Iterator[Server]:
-    """Run ``twistd sockjs`` on a free port until the block ends."""
+    """Run ``twistd sockjs`` on a free port until the block ends; it has reached its cluster."""
     command = [TWISTD, "-n", "--pidfile=", "sockjs", "--config", str(plan), "--listen", ANY_PORT]
     with running(*command, *options) as server:
+        deadline = time.monotonic() + 30
+        while "--cluster" in options and " can be used" not in server.output:
+            assert time.monotonic() < deadline, server.output
+            time.sleep(0.02)
         yield server
 
 
