@@ -14,7 +14,7 @@ import pytest
 from ..support.docs import PAGES, found
 from ..support.running import MARK, ROOT, ended, running
 from .test_examples import Socket
-from .test_readme import FILES, README
+from .test_readme import FILES, TEXTS
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LISTENS = re.compile(r"\.(listen|listenTCP|run|startService)\(")
@@ -22,7 +22,7 @@ _LISTENS = re.compile(r"\.(listen|listenTCP|run|startService)\(")
 BLOCKS = {
     f"{page}-{number}": code
     for page, codes in (
-        ("README.md", _BLOCK.findall(README)),
+        ("README.md", _BLOCK.findall(TEXTS["README.md"])),
         *((page, [code for kind, code in found(page) if kind == "python"]) for page in PAGES),
     )
     for number, code in enumerate(codes)
@@ -39,9 +39,9 @@ PROGRAMS = {
 }
 # Where each of them has its sessions.
 PREFIXES = {
-    "README.md-1": "/chat",
-    "README.md-2": "/chat",
-    "README.md-4": "/upper",
+    "composing.md-0": "/chat",
+    "composing.md-1": "/chat",
+    "composing.md-3": "/upper",
     "existing-protocols.md-0": "/chat",
     "migrating.md-0": "/echo",
     "examples/existing_chat.py": "/chat",

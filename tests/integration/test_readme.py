@@ -1,4 +1,4 @@
-"""What the README says: its tables are those of the code, and all code and commands in it run."""
+"""What the README and its pages say: tables are those of the code, all code and commands run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,19 @@ from ..support.raw import get, post
 from ..support.running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
-README = Path(ROOT, "README.md").read_text("utf-8")
+# The README, and the pages that tell all of what it begins with.
+TEXTS = {
+    name: Path(ROOT, name).read_text("utf-8")
+    for name in (
+        "README.md",
+        *(
+            f"docs/{page}.md"
+            for page in ("composing", "connection", "settings", "statistics", "security")
+        ),
+        *("docs/deployment.md", "docs/troubleshooting.md"),
+    )
+}
+README = "\n".join(re.sub(r"^# ", "## ", text) for text in TEXTS.values())
 
 # Give the socket that is inherited the number, and the environment the names, that systemd would.
 ACTIVATED = """
@@ -110,12 +122,15 @@ def test_the_attributes_of_the_info_are_those_of_the_code() -> None:
     assert set(code(told)) == {name for name in dir(ConnectionInfo) if not name.startswith("_")}
 
 
-def test_what_it_links_to_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert os.path.exists(os.path.join(ROOT, target)), target
-    titles = re.findall(r"^## (.*)$", README, re.MULTILINE)
-    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
-        assert anchor in {title.lower().replace(" ", "-") for title in titles}, anchor
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_it_links_to_is_there(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[name]):
+        assert Path(ROOT, name).parent.joinpath(target).exists(), target
+    assert not re.findall(r"\]\(#([^)]+)\)", TEXTS[name])
+
+
+def test_the_readme_is_short() -> None:
+    assert len(TEXTS["README.md"].splitlines()) <= 150
 
 
 # -- code

@@ -84,9 +84,9 @@ def haproxy(folder: Path, ports: Sequence[int]) -> Iterator[str]:
 
 @contextmanager
 def haproxy_by_cookie(folder: Path, ports: Sequence[int]) -> Iterator[str]:
-    """Run haproxy with the backend that the README shows, before two servers; gives its URL."""
-    readme = Path(ROOT, "README.md").read_text("utf-8")
-    (backend,) = re.findall(r"^```haproxy\n(backend .*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    """Run haproxy with the backend that the page about deployment shows; gives its URL."""
+    page = Path(ROOT, "docs", "deployment.md").read_text("utf-8")
+    (backend,) = re.findall(r"^```haproxy\n(backend .*?)^```$", page, re.MULTILINE | re.DOTALL)
     for shown, port in zip((8081, 8082), ports):
         assert f"127.0.0.1:{shown} " in backend
         backend = backend.replace(f":{shown} ", f":{port} ")
