@@ -51,7 +51,7 @@ class Relay:
         self._numbers = itertools.count()
         self._edges = Edges()
         self._serving = Serving(router, self._claims, bus.counters, self._post)
-        self._outage = Outage(bus, router.reactor, self._patience, self._edges.give_up)
+        self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
         bus.listen(self._port, self)
 
     # -- asked by the transports
@@ -269,6 +269,11 @@ class Relay:
     def back(self) -> None:
         """Go on."""
         self._outage.ended()
+
+    def _give_up(self) -> None:
+        """End what waits for a bus that does not come back, at both ends."""
+        self._edges.give_up()
+        self._serving.let_go()
 
     def taken(self, key: str) -> None:
         """End a session that another node claimed meanwhile."""

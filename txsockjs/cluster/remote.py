@@ -37,9 +37,9 @@ class RemoteExchange(Exchange):
     is_relayed = True
 
     __slots__ = (
-        *("_body", "_close", "_credit", "_described", "_forget", "_head", "_post", "_size"),
-        *("_stream", "_untaken", "headers", "is_http_1_0", "method", "name", "opens"),
-        *("path", "query", "session_id", "written"),
+        *("_body", "_close", "_credit", "_described", "_forget", "_head", "_let_go"),
+        *("_post", "_size", "_stream", "_untaken", "headers", "is_http_1_0", "method"),
+        *("name", "opens", "path", "query", "session_id", "written"),
     )
 
     def __init__(
@@ -70,6 +70,7 @@ class RemoteExchange(Exchange):
         self._head: Head | None = None
         self._close = 0
         self._untaken: Untaken | None = None
+        self._let_go: Callback | None = None
         self.written = 0
 
     # -- the request
@@ -116,9 +117,19 @@ class RemoteExchange(Exchange):
         """Whether its end is on the way to the client."""
         return self._ending and not self.ended
 
-    def when_untaken(self, call: Untaken) -> None:
-        """Call ``call`` instead of ``lost`` when the edge tells that its client is gone."""
+    def when_untaken(self, call: Untaken, let_go: Callback) -> None:
+        """Call ``call`` instead of ``lost`` when the edge tells that its client is gone.
+
+        ``let_go`` is called when the edge can't be reached for so long that the client may come
+        again by another way.
+        """
         self._untaken = call
+        self._let_go = let_go
+
+    def let_go(self) -> None:
+        """End what can be ended, as the edge can't be reached."""
+        if self._let_go is not None and not self.ended and not self._ending:
+            self._let_go()
 
     def set_peer_timeout(self, seconds: float) -> None:
         """Do nothing: the edge has done that."""

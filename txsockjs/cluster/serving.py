@@ -82,6 +82,11 @@ class Serving:
             else:
                 remote.untaken(taken, in_order)
 
+    def let_go(self) -> None:
+        """End what can be ended, as the bus was away for so long that edges may have, too."""
+        for remote in list(self._remotes.values()):
+            remote.let_go()
+
     def lost(self, node: str) -> None:
         """Cut what a node is the edge of."""
         for key in [key for key in self._remotes if key[0] == node]:

@@ -35,7 +35,7 @@ class RelayedReceiver(HTTPReceiver):
 
     def attach(self, session: BaseSession) -> None:
         """Carry the frames of ``session`` from now on."""
-        self._exchange.when_untaken(self._untaken)
+        self._exchange.when_untaken(self._untaken, self._let_go)
         super().attach(session)
 
     @property
@@ -76,6 +76,22 @@ class RelayedReceiver(HTTPReceiver):
             messages = [message for batch in back if batch is not None for message in batch]
             self._session.tell(event, self, messages)
         self._left_now()
+
+    def _let_go(self) -> None:
+        """End with a heartbeat, unless something was sent that the client may not have.
+
+        Its edge does the same, and the client asks again.
+        """
+        if self._carried:
+            return
+        data = self._framing.wrap(HEARTBEAT_FRAME)
+        if self._framing.streaming:
+            self._exchange.write(data)
+            self._exchange.end()
+        else:
+            self._exchange.answer(self._head, data)
+        self.ready = False
+        self._full()
 
     def _left_now(self) -> None:
         calls, self._when_left = self._when_left, []

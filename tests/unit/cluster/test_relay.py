@@ -338,6 +338,46 @@ def test_for_longer_clients_are_told_to_ask_again() -> None:
     cluster.settle()
 
 
+@pytest.mark.parametrize("name", ["xhr", "xhr_streaming"])
+def test_then_they_may_come_to_the_owner_itself(name: str) -> None:
+    cluster = Cluster(2, heartbeat_delay=100.0)
+    cluster.poll(0)
+    cluster.advance(1)
+    waiting = cluster.ask(1, name)
+    for node in cluster.nodes:
+        cluster.network.cut(node.bus)
+    cluster.advance(6, 0.1)
+    assert b"h\n" in waiting.received
+    assert answer(waiting)[0] == 200
+    again = cluster.poll(0)
+    assert answer(again) == (0, b"")
+    connection(cluster).send("one")
+    assert answer(again) == (200, b'a["one"]\n')
+    for node in cluster.nodes:
+        cluster.network.heal(node.bus)
+    cluster.advance(2, 0.1)
+    assert answer(cluster.say(1, "two")) == (204, b"")
+    assert answer(cluster.poll(1)) == (200, b'a["two"]\n')
+    cluster.settle()
+
+
+def test_an_owner_that_was_away_alone_ends_what_its_edges_still_hold() -> None:
+    cluster = Cluster(2, heartbeat_delay=100.0, disconnect_delay=2.0)
+    cluster.poll(0)
+    cluster.advance(1)
+    waiting = cluster.poll(1)
+    cluster.network.cut(cluster.nodes[0].bus)
+    cluster.advance(3, 0.1)
+    assert answer(waiting) == (0, b"")
+    cluster.network.heal(cluster.nodes[0].bus)
+    cluster.advance(1, 0.1)
+    assert answer(waiting) == (200, b"h\n")
+    again = cluster.poll(1)
+    cluster.say(1, "one")
+    assert answer(again) == (200, b'a["one"]\n')
+    cluster.settle()
+
+
 def test_no_session_expires_while_its_client_can_not_come() -> None:
     cluster = Cluster(2)
     cluster.poll(0)
