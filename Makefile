@@ -11,7 +11,6 @@
 #   make bench    measure this server and its peers side by side; ARGS='--rows echo-1' chooses
 #   make soak     ten minutes of full load, and whether all is back after it
 #   make fairness measure how long others wait while some clients flood the server
-#   make relay    measure what a request costs that comes to another node than its session's
 #   make idle     measure what an idle session costs
 #   make clean    remove what these targets made
 
@@ -24,7 +23,7 @@ ARGS ?=
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy redis-server
 
-.PHONY: demo unit coverage test cluster lint docs wheel bench soak fairness relay idle clean tools
+.PHONY: demo unit coverage test cluster lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -72,10 +71,6 @@ soak: $(VENV)/.package
 
 fairness: $(VENV)/.package
 	$(BIN)/python benchmarks/fairness.py $(ARGS)
-
-relay: $(VENV)/.package
-	$(BIN)/pip install --quiet --editable '.[redis]'
-	$(BIN)/python benchmarks/relay.py $(ARGS)
 
 idle: $(VENV)/.package
 	$(BIN)/python benchmarks/idle_sessions.py --at-most 8 $(ARGS)
