@@ -35,11 +35,9 @@ ROOMS = [
 WITHOUT_TESTS = {
     "__main__",
     "cli.workers.child",
-    "cli.workers.sockets",
     "cli.workers.supervisor",
     "cli.workers.worker",
     "cluster.bus",
-    "cluster.edge",
     "cluster.local",
     "cluster.memory",
     "cluster.remote",
