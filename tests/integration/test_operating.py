@@ -172,6 +172,24 @@ def test_the_parent_of_workers_says_whether_they_are_ready(tmp_path: pathlib.Pat
         until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
 
 
+def test_workers_that_drain_tell_all_their_clients(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "some_app.py").write_text(APP)
+    with running(*command("--workers", "2", "--drain", "1"), cwd=str(tmp_path)) as server:
+        admin = server.url
+        until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
+        listening = set(re.findall(r"listening on (http://\S+)", server.output))
+        (sessions,) = listening - {admin}  # each worker tells it
+        for number in range(8):
+            assert ask(f"{sessions}/000/s{number}/xhr", "POST") == (200, b"o\n")
+        os.kill(server.pid, signal.SIGTERM)
+        until(lambda: ask(f"{admin}/ready") == (503, b"stopping\n"), server)
+        for number in range(8):
+            answer = ask(f"{sessions}/000/s{number}/xhr", "POST")
+            assert answer == (200, b'c[1012,"Service restart"]\n'), server.output
+        assert server.process.wait(PATIENCE) == 0
+        assert server.output.count("closed with (1012, 'Service restart')") == 8
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

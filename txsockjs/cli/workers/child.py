@@ -109,6 +109,13 @@ class Child(ProcessProtocol):
             self.was_told_to_stop = True
             self._signal("TERM")
 
+    def retire(self) -> None:
+        """Have it end in order, while its successor accepts what comes."""
+        if not self.was_told_to_stop:
+            self.was_told_to_stop = True
+            self.is_ready = False
+            self.say(retire=True)
+
     def kill(self) -> None:
         """End it at once."""
         self.was_told_to_stop = True

@@ -63,6 +63,7 @@ class Supervisor(Service):
         self._restarts: dict[int, Any] = {}
         self._looks: dict[int, Any] = {}
         self._helpers: dict[int, Child] = {}  # who serves the sockets of which number, too
+        self._abandoned: set[int] = set()  # those whose process ended in the course of the stop
         self._rolling: list[int] = []
         self._bound = False
         self._stopping = False
@@ -178,13 +179,19 @@ class Supervisor(Service):
         before = self._children.get(child.number)
         self._children[child.number] = child
         if before is not None and before is not child:
-            before.stop()  # its end goes on with the next one
+            before.retire()  # its end goes on with the next one
 
     def ended(self, child: Child, why: str) -> None:
         """React to the end of a worker's process."""
         self._all.discard(child)
         number = child.number
         if self._stopping:
+            self._abandoned.add(number)
+            for other in self._all:
+                # Clients of a worker that drains yet may come to this one's sockets.
+                for each in self._abandoned:
+                    other.say(serve=each)
+                break
             self._look_at_end()
         elif child.was_told_to_stop:
             self._roll_next(number)

@@ -80,7 +80,13 @@ def _serve(spec: dict[str, Any]) -> None:
     extra: dict[int, Ports] = {}  # the sockets of neighbours that are away
 
     def told(table: dict[str, Any]) -> None:
-        if "serve" in table:
+        if "retire" in table:
+            # Its successor accepts what comes: who has a session here gets to it through that one.
+            for ports in (service.ports, *extra.values()):
+                ports.close()
+            with contextlib.suppress(ReactorNotRunning):  # it is stopping already
+                run.stop()
+        elif "serve" in table and table["serve"] not in extra:
             ports = Ports(reactor, endpoints_of(table["serve"]))
             ports.open(service.site)
             extra[table["serve"]] = ports
@@ -91,12 +97,12 @@ def _serve(spec: dict[str, Any]) -> None:
         return [AdoptedEndpoint(reactor, text, all_of[number - 1]) for text, all_of in sockets]
 
     def stop() -> Any:
-        # Its neighbours, or its successor, accept what comes: those who have a session here get to
-        # it through them.
-        for ports in (service.ports, *extra.values()):
+        return service.stopService().addCallback(stopped)
+
+    def stopped(_: None) -> Any:
+        for ports in extra.values():
             ports.close()
-        stopped = service.stopService()
-        return stopped.addCallback(lambda _: bus.stop())  # which a cluster's service does not
+        return bus.stop()  # which a cluster's service does not
 
     def orphaned() -> None:
         """Stop in order, as the parent is gone."""
