@@ -1,6 +1,7 @@
 """The server of the lab: endpoints with special settings, and connections that obey commands.
 
-Run as a program; the wire tests start it once and reach it through `site.Lab`. Each endpoint has
+Run as a program, as a node of a cluster if it is given the URL of a Redis; the wire tests start it
+once and reach it through `site.Lab`. Each endpoint has
 the application `Puppet`, which echoes, follows commands and writes into a journal what it went
 through. The journal is read (and waited for) over HTTP under ``/lab``, past all of SockJS.
 """
@@ -30,6 +31,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from txsockjs import ConnectionInfo, SockJSConnection, SockJSRouter
+from txsockjs.cluster.redis import RedisBus
 from txsockjs.service import SockJSService
 
 ORIGIN = "http://good.example"
@@ -283,7 +285,8 @@ def main() -> None:
     root.putChild(b"lab", Desk(routers))
     endpoint = "tcp:0:interface=127.0.0.1"
     # Sessions that nobody polls wait to be told of the end; here nobody will.
-    service = SockJSService(endpoint, routers.values(), static=root, stop_timeout=0.5)
+    bus = RedisBus(sys.argv[1], reactor) if sys.argv[1:] else None
+    service = SockJSService(endpoint, routers.values(), static=root, stop_timeout=0.5, bus=bus)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.startService()
     reactor.run()

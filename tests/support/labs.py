@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ def until(happened: Callable[[], bool]) -> None:
 class Site:
     """Where a server listens, for the time of one test."""
 
-    def __init__(self, server: Server | Nodes) -> None:
+    def __init__(self, server: Server | Nodes | At) -> None:
         self.server: Any = server
         self.peers: list[Peer] = []
 
@@ -97,17 +98,23 @@ class Site:
 
     def resident(self) -> int:
         """Give the resident memory of the server in bytes."""
-        with open(f"/proc/{self.server.pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        pages = 0
+        for pid in self.server.pids:
+            with open(f"/proc/{pid}/statm") as file:
+                pages += int(file.read().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def processor_time(self) -> float:
         """Give the seconds that the server has worked."""
-        with open(f"/proc/{self.server.pid}/stat") as file:
-            user, system = file.read().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        ticks = 0
+        for pid in self.server.pids:
+            with open(f"/proc/{pid}/stat") as file:
+                user, system = file.read().rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.server.pid}/fd"))
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.server.pids)
 
 
 class Attached:
@@ -269,3 +276,41 @@ class Lab(Site):
         answer = self.get("/lab/" + "/".join(map(quote, words)))
         assert answer.status == 200, answer
         return json.loads(answer.body)
+
+
+class LabOfNodes(Lab):
+    """Several of these servers that are one: what a connection went through, one of them knows."""
+
+    def tell(self, session: Session, command: str) -> None:
+        for port in self.server.ports:
+            if self._ask_one(port, "journal", session.name):
+                answer = self._at(port).post(f"/lab/tell/{quote(session.name)}", command)
+                assert answer.status == 200, answer
+
+    def _ask(self, *words: str) -> Any:
+        if words[0] == "wait":
+            _, name, event = words
+            until(lambda: any(entry[0] == event for entry in self._ask("journal", name)))
+            return self._ask("journal", name)
+        answers = [self._ask_one(port, *words) for port in self.server.ports]
+        if isinstance(answers[0], list):
+            return [each for answer in answers for each in answer]
+        if isinstance(answers[0], dict):
+            return {key: sum(answer[key] for answer in answers) for key in answers[0]}
+        return answers[0]
+
+    def _ask_one(self, port: int, *words: str) -> Any:
+        return Lab._ask(self._at(port), *words)
+
+    def _at(self, port: int) -> Lab:
+        """Give the lab of one node."""
+        one = Lab(At(port))
+        one.peers = self.peers
+        return one
+
+
+@dataclass
+class At:
+    """A server, as far as its port tells."""
+
+    port: int

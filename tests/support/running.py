@@ -56,6 +56,10 @@ class Server:
         return self.process.pid
 
     @property
+    def pids(self) -> list[int]:
+        return [self.pid]
+
+    @property
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 

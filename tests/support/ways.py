@@ -43,6 +43,10 @@ class Nodes:
         return [server.port for server in self.servers]
 
     @property
+    def pids(self) -> list[int]:
+        return [server.pid for server in self.servers]
+
+    @property
     def port(self) -> int:
         return random.choice(self.servers).port
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -9,7 +10,8 @@ import pytest
 
 from examples.testserver import ENDPOINTS
 
-from ..support.labs import Lab, Site
+from ..support.labs import Lab, LabOfNodes, Site
+from ..support.redis_server import redis_server
 from ..support.running import ROOT, Server, running
 from ..support.ways import WAY, Nodes, nodes, write_plan
 
@@ -35,7 +37,15 @@ def field_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | 
 
 
 @pytest.fixture(scope="session")
-def lab_server() -> Iterator[Server]:
+def lab_server() -> Iterator[Server | Nodes]:
+    if WAY == "redis":
+        with contextlib.ExitStack() as stack:
+            redis = stack.enter_context(redis_server())
+            command = ("-m", "tests.support.lab_server", redis.url)
+            several = Nodes([stack.enter_context(running(*command)) for _ in range(2)])
+            yield several
+            assert several.live, several.output
+        return
     _skip_on_a_way()
     with running("-m", "tests.support.lab_server") as server:
         yield server
@@ -57,9 +67,9 @@ def site(field_server: Server | Nodes) -> Iterator[Site]:
 
 
 @pytest.fixture
-def loud_lab(lab_server: Server) -> Iterator[Lab]:
+def loud_lab(lab_server: Server | Nodes) -> Iterator[Lab]:
     """The lab, for a test that looks at the errors in its log itself."""
-    lab = Lab(lab_server)
+    lab = LabOfNodes(lab_server) if isinstance(lab_server, Nodes) else Lab(lab_server)
     yield lab
     lab.close()
 

@@ -10,6 +10,7 @@ from ..support.frames import TEXT, frame
 from ..support.labs import fresh, until
 from ..support.peer import PATIENCE, request
 from ..support.receivers import RECEIVERS, STREAMS, XHR, messages
+from ..support.ways import WAY
 from ..support.websocket import upgrade
 
 MIB = 1024 * 1024
@@ -144,6 +145,7 @@ def test_a_broken_length_never_breaks_the_server(lab, length):
 # Sessions
 
 
+@pytest.mark.skipif(bool(WAY), reason="counts the sessions of one process")
 def test_no_more_sessions_than_the_limit(lab):
     lab.expired("/few")
     until(lambda: lab.gauges()["few"] == 0)
@@ -216,7 +218,7 @@ def test_a_sender_waits_until_there_is_room(lab):
         peer = lab.connect()
         peer.ask("POST", session.url("xhr_send"), body=json.dumps(["x" * 9000]))
         peers.append(peer)
-    assert peers[-1].silent(), "there is no room yet"
+    assert any(peer.silent() for peer in reversed(peers)), "there is no room yet"
     lab.tell(session, "release")
     for peer in peers:
         assert peer.response().status == 204
