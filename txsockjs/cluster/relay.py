@@ -123,18 +123,20 @@ class Relay:
             return
         for _ in range(_MOST_TRIES):
             owner = await self._owner(exchange, session_id)
-            if owner is None:
-                await self._elsewhere(exchange, session_id, name, speaker)
-                return
-            if owner.node == self._bus.node:
-                await self._here(session_id, here)
-                return
-            if not owner.alive:
+            if owner is not None and owner.node == self._bus.node:
+                try:
+                    await self._here(session_id, here)
+                    return
+                except Overloaded:  # since it asked, the node is full, or about to stop
+                    owner = None
+            if owner is not None and not owner.alive:
                 speaker.close(NODE_GONE, started=False)
                 return
+            node = self._another() if owner is None else owner.node
             exchange.set_peer_timeout(self._router.settings.peer_timeout)
             body = exchange.take_body() if body is None else body
-            if await self._relayed(exchange, session_id, name, owner.node, speaker, body):
+            opens = owner is None
+            if await self._relayed(exchange, session_id, name, node, speaker, body, opens):
                 return
         raise Overloaded()
 
@@ -176,17 +178,12 @@ class Relay:
             return None if owner is None or owner.node == self._bus.node else owner
         return await self._claims.claim(exchange, session_id)
 
-    async def _elsewhere(
-        self, exchange: Exchange, session_id: str, name: str, speaker: Speaker
-    ) -> None:
-        """Have another node open a session, as this one is full, or about to stop."""
+    def _another(self) -> str:
+        """Return another node, to open a session that this one may not."""
         others = sorted(self._bus.nodes - {self._bus.node})
-        if others:
-            body = exchange.take_body()
-            node = random.choice(others)
-            if await self._relayed(exchange, session_id, name, node, speaker, body, opens=True):
-                return
-        raise Overloaded()
+        if not others:
+            raise Overloaded()
+        return random.choice(others)
 
     def _relayed(
         self,

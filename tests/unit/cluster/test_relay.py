@@ -478,6 +478,18 @@ def test_a_node_that_may_have_no_new_session_lets_another_have_it() -> None:
     cluster.settle()
 
 
+def test_one_that_begins_to_stop_while_it_claims_does_so_too() -> None:
+    cluster = Cluster(2, delay=0.05)
+    cluster.advance(1)
+    waiting = cluster.poll(1)
+    cluster.advance(0.05)
+    cluster.nodes[1].router.close()
+    cluster.advance(1)
+    assert answer(waiting) == (200, b"o\n")
+    assert cluster.nodes[0].router.get_session("abc") is not None
+    cluster.settle()
+
+
 def test_a_full_node_still_relays() -> None:
     cluster = Cluster(2, max_sessions=1)
     cluster.poll(0)
