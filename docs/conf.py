@@ -10,12 +10,10 @@ copyright = author
 version = release = txsockjs.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "The SockJS server for Twisted",
-    "fixed_sidebar": True,
-    "page_width": "1100px",
-}
+html_theme = "furo"  # light and dark, for desktops and phones
+html_title = f"txsockjs {version}"
+html_static_path = ["_static"]
+html_css_files = ["fit.css"]
 html_show_copyright = False
 
 # Headings can be linked to, as in page.md#a-heading.
