@@ -45,7 +45,9 @@ class App(SockJSConnection):
 def serving(folder: pathlib.Path, *options: str, count: int = 2) -> Iterator[Server]:
     """Run workers until the block ends; the block gets them once all serve."""
     (folder / "some_app.py").write_text(APP)
-    arguments = ["sockjs", "--app", "some_app.App", "--workers", str(count)]
+    # Or a stop would wait for clients that never come for their close frame.
+    hurry = ["--disconnect-delay", "2"]
+    arguments = ["sockjs", "--app", "some_app.App", "--workers", str(count), *hurry]
     if "--listen" not in options:
         arguments += ["--listen", "tcp:0:interface=127.0.0.1"]
     command = [TWISTD, "-n", "--pidfile=", *arguments, *options]

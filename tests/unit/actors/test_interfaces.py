@@ -17,7 +17,7 @@ from ...support.fakes import FakeServer
 
 
 def asked(protocol: Any) -> set[str]:
-    own = {*vars(protocol), *protocol.__annotations__}
+    own = {*vars(protocol), *vars(protocol).get("__annotations__", ())}
     return {name for name in own if not name.startswith("_")}
 
 
