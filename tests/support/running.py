@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,12 @@ from pathlib import Path
 
 ROOT = str(Path(__file__).resolve().parents[2])
 MARK = "listening on "
+
+
+def _hear_signals() -> None:
+    # Whoever runs the tests in the background may have had these ignored, which is inherited.
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Server:
@@ -37,6 +44,7 @@ class Server:
             env=environment,
             cwd=cwd or ROOT,
             pass_fds=pass_fds,
+            preexec_fn=_hear_signals,  # noqa: PLW1509  # before any thread runs there
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -20,7 +20,7 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.protocol import ClientFactory, Factory
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from .bus import Bus, Owner, Subscriber
@@ -32,11 +32,15 @@ from .streams import (
     UNSUBSCRIBE,
     Control,
     Peer,
+    PeerFactory,
     named,
     read_named,
 )
 
 _log = Logger()
+
+# How many bytes of publications wait until it is known which nodes there are.
+_MOST_UNPUBLISHED = 1024 * 1024
 
 
 class LocalBus(Bus):
@@ -61,7 +65,9 @@ class LocalBus(Bus):
         self._port: Any | None = None
         self._nodes: dict[str, str] = {}
         self._peers: dict[str, Peer] = {}
-        self._early: dict[str, list[bytes]] = {}  # messages for nodes that are not connected yet
+        # What is said to nodes that are not connected yet, as kinds and payloads.
+        self._early: dict[str, list[tuple[int, bytes]]] = {}
+        self._unpublished: list[tuple[str, bytes]] = []  # before it is known which nodes there are
         self._subscribers: dict[str, set[str]] = {}
         self._subscribing: dict[str, tuple[set[str], Deferred[None]]] = {}
         self._questions: dict[int, Deferred[Any]] = {}
@@ -74,9 +80,7 @@ class LocalBus(Bus):
         """Become a node."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
-        peers = Factory.forProtocol(lambda: Peer(self))
-        peers.noisy = False
-        self._port = self.reactor.listenUNIX(self._path, peers, mode=0o600)
+        self._port = self.reactor.listenUNIX(self._path, PeerFactory(self), mode=0o600)
         control = Factory.forProtocol(lambda: self._control)
         control.noisy = False
         self.reactor.adoptStreamConnection(self._descriptor, socket.AF_UNIX, control)
@@ -129,6 +133,9 @@ class LocalBus(Bus):
             self._connect(node)
         if not self.reached:
             self.reached = self.connected = True
+            unpublished, self._unpublished = self._unpublished, []
+            for channel, data in unpublished:
+                self.publish(channel, data)
             self._started.callback(None)
 
     def _directory_lost(self) -> None:
@@ -173,7 +180,7 @@ class LocalBus(Bus):
 
     def _connect(self, node: str) -> None:
         if self.node < node and node in self._nodes and not self._stopped:
-            factory = _Connector(self)
+            factory = PeerFactory(self)
             self.reactor.connectUNIX(self._nodes[node], factory)
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
@@ -183,8 +190,8 @@ class LocalBus(Bus):
         self._peers[peer.node] = peer
         for channel in channels:
             self._subscribers.setdefault(channel, set()).add(peer.node)
-        for message in self._early.pop(peer.node, ()):
-            peer.say(MESSAGE, message, urgent=False)
+        for kind, payload in self._early.pop(peer.node, ()):
+            peer.say(kind, payload, urgent=False)
         for channel, (missing, _) in self._subscribing.items():
             if peer.node in missing:
                 peer.say(SUBSCRIBE, channel.encode())
@@ -229,7 +236,7 @@ class LocalBus(Bus):
         if peer is not None:
             peer.say(MESSAGE, named(port, data), urgent)
         elif node in self._nodes:
-            self._early.setdefault(node, []).append(named(port, data))
+            self._early.setdefault(node, []).append((MESSAGE, named(port, data)))
         else:
             self.reactor.callLater(0, self.tell, "lost", node)
 
@@ -237,9 +244,18 @@ class LocalBus(Bus):
 
     def publish(self, channel: str, data: bytes) -> None:
         """Send to all other nodes that subscribe."""
+        if not self.reached:
+            if sum([len(each) for _, each in self._unpublished]) + len(data) > _MOST_UNPUBLISHED:
+                self.counters["publications_dropped"] += 1
+            else:
+                self._unpublished.append((channel, data))
+            return
         payload = named(channel, data)
         for node in self._subscribers.get(channel, ()):
             self._peers[node].say(PUBLICATION, payload, urgent=False)
+        for node in self._nodes.keys() - self._peers.keys() - {self.node}:
+            # What it subscribes to is not known yet.
+            self._early.setdefault(node, []).append((PUBLICATION, payload))
 
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
         """Receive the publications of others."""
@@ -275,15 +291,3 @@ class LocalBus(Bus):
         if not missing and done is not None:
             del self._subscribing[channel]
             done.callback(None)
-
-
-class _Connector(ClientFactory):
-    """Connects to one peer; that it can't is known to the directory, too."""
-
-    noisy = False
-
-    def __init__(self, bus: LocalBus) -> None:
-        self._bus = bus
-
-    def buildProtocol(self, addr: Any) -> Any:
-        return Peer(self._bus)

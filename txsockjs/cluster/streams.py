@@ -17,7 +17,7 @@ from typing import Any, Callable
 from typing import Protocol as Interface
 
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -54,7 +54,6 @@ class Stream(Protocol):
     _flush_call: Any | None = None
 
     def connectionMade(self) -> None:
-        """Say what was said too early."""
         self._unsent: list[bytes] = []
 
     def sendString(self, string: bytes) -> None:
@@ -265,6 +264,18 @@ class _Output:
         self._peer.set_slow(True)
 
 
+class PeerFactory(ClientFactory):
+    """Makes peers; that one can't be connected to is known to the directory, too."""
+
+    noisy = False
+
+    def __init__(self, owner: PeerOwner) -> None:
+        self._owner = owner
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return Peer(self._owner)
+
+
 def named(name: str, data: bytes) -> bytes:
     """Return a name and bytes as one."""
     return _encode(name) + data
@@ -277,7 +288,6 @@ def read_named(payload: bytes) -> tuple[str, bytes]:
     return _decode(payload[_NAME.size : end]), payload[end:]
 
 
-# There are few, but for those of rooms.
 @lru_cache(maxsize=1024)
 def _encode(name: str) -> bytes:
     encoded = name.encode("utf-8", "surrogatepass")

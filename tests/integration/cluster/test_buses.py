@@ -223,6 +223,21 @@ async def test_publications_come_to_those_that_subscribe_in_order(kind: Kind) ->
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_is_published_while_a_node_starts_comes(kind: Kind) -> None:
+    a = await kind.make()
+    await a.start()
+    heard: list[bytes] = []
+    await a.subscribe("room", heard.append)
+    b = await kind.make()
+    started = b.start()
+    b.publish("room", b"early")
+    await started
+    b.publish("room", b"late")
+    await until(lambda: len(heard) == 2, "both came")
+    assert heard == [b"early", b"late"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_after_unsubscribing_nothing_comes(kind: Kind) -> None:
     a, b = await nodes(kind)
     heard: list[bytes] = []
