@@ -6,7 +6,8 @@ answer the client's connection took. What the owner says after an end of our own
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol
+from functools import lru_cache
+from typing import Callable, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -94,11 +95,6 @@ class Edge:
     def is_receiver(self) -> bool:
         """Whether it brings frames to its client."""
         return self._speaker is not None
-
-    @property
-    def body(self) -> bytes:
-        """The body of the request, as long as nothing was answered."""
-        return self._body
 
     # -- told by the owner
 
@@ -193,25 +189,23 @@ class Edge:
             self._owed = 0
 
     def _done(self) -> None:
-        self._taken += self._unread
-        self._end()
-        if not self._final:
-            self._post(wire.told(wire.DONE, self._stream, self._taken), urgent=True)
+        self._tell_end(wire.DONE)
         self.result.callback(True)
 
     def _lost(self) -> None:
-        self._end()
-        # Of what the connection did not take whole, the client may have got a part.
-        taken = self._taken + self._unread
-        if not self._final:
-            self._post(wire.told(wire.LOST, self._stream, taken, False), urgent=True)
+        self._tell_end(wire.LOST, in_order=False)
         self.result.callback(True)
 
     def _gave_up(self) -> None:
-        self._end()
-        taken = self._taken + self._unread
-        self._post(wire.told(wire.LOST, self._stream, taken), urgent=True)
+        self._tell_end(wire.LOST)
         self.result.callback(True)
+
+    def _tell_end(self, kind: int, in_order: bool = True) -> None:
+        self._end()
+        if not self._final:
+            # Of what the connection did not take whole, the client may have got a part.
+            taken = self._taken + self._unread
+            self._post(wire.told(kind, self._stream, taken, in_order), urgent=True)
 
     # -- told by the relay
 
@@ -225,8 +219,7 @@ class Edge:
             self._chunk.clear()
             self._exchange.end(self._gave_up)
             return
-        self._end()
-        self._post(wire.told(wire.LOST, self._stream, self._taken), urgent=True)
+        self._tell_end(wire.LOST)
         if self._speaker is None:
             self._refuse()
         else:
@@ -261,14 +254,5 @@ def _nothing() -> None:
     pass
 
 
-_heads: dict[Any, Head] = {}
-
-
-def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> Head:
-    """Return the head of an answer; most are those of answers before."""
-    found = _heads.get((status, headers))
-    if found is None:
-        if len(_heads) >= 256:  # cookies and origins may differ from client to client
-            _heads.clear()
-        found = _heads[status, headers] = Head(status, headers)
-    return found
+# Most heads are those of answers before; cookies and origins may differ from client to client.
+_head = lru_cache(maxsize=256)(Head)

@@ -21,9 +21,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 
 from .bus import Bus, Owner, Subscriber
+from .link import WINDOW
 from .streams import (
     MESSAGE,
     PUBLICATION,
@@ -36,11 +36,6 @@ from .streams import (
     named,
     read_named,
 )
-
-_log = Logger()
-
-# How many bytes of publications wait until it is known which nodes there are.
-_MOST_UNPUBLISHED = 1024 * 1024
 
 
 class LocalBus(Bus):
@@ -180,8 +175,7 @@ class LocalBus(Bus):
 
     def _connect(self, node: str) -> None:
         if self.node < node and node in self._nodes and not self._stopped:
-            factory = PeerFactory(self)
-            self.reactor.connectUNIX(self._nodes[node], factory)
+            self.reactor.connectUNIX(self._nodes[node], PeerFactory(self))
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
         """Note who a peer is, and send what waited for it."""
@@ -245,7 +239,7 @@ class LocalBus(Bus):
     def publish(self, channel: str, data: bytes) -> None:
         """Send to all other nodes that subscribe."""
         if not self.reached:
-            if sum([len(each) for _, each in self._unpublished]) + len(data) > _MOST_UNPUBLISHED:
+            if sum([len(each) for _, each in self._unpublished]) + len(data) > WINDOW:
                 self.counters["publications_dropped"] += 1
             else:
                 self._unpublished.append((channel, data))

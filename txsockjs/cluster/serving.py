@@ -111,14 +111,12 @@ class Serving:
         self._remotes[key] = remote
         if size > self._router.settings.max_body_size:
             self._serve(key, remote)  # what is wrong with it is known already
-        elif remote.add(body):
-            self._collecting.add(remote)
-            self._post(node, wire.number(wire.TAKEN, number, len(body)), urgent=True)
         else:
-            self._serve(key, remote)
+            self._add(key, remote, body)
 
     def _add(self, key: Key, remote: RemoteExchange, piece: bytes) -> None:
         if remote.add(piece):
+            self._collecting.add(remote)
             self._post(key[0], wire.number(wire.TAKEN, key[1], len(piece)), urgent=True)
         else:
             self._collecting.discard(remote)
