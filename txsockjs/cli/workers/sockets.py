@@ -172,8 +172,8 @@ class Adopter:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Listen on the socket."""
+    def listenTCP(self, where: object, factory: Any, **options: object) -> Any:
+        """Listen on the socket, wherever the endpoint is: that was for who bound it."""
         copy = socket.socket(fileno=os.dup(self._descriptor))
         try:
             copy.setblocking(False)
@@ -181,33 +181,13 @@ class Adopter:
         finally:
             copy.close()
 
-    def listenSSL(
-        self,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> Any:
+    listenUNIX = listenTCP
+
+    def listenSSL(self, where: object, factory: Any, contextFactory: Any, **options: object) -> Any:
         """Listen on the socket, with TLS."""
         from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415  # needs pyOpenSSL
 
-        return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory))
-
-    def listenUNIX(
-        self,
-        address: str,
-        factory: Any,
-        backlog: int = 50,
-        mode: int = 0o666,
-        wantPID: bool = False,
-    ) -> Any:
-        """Listen on the socket."""
-        return self.listenTCP(0, factory)
-
-    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
-        """Listen on the socket."""
-        return self.listenTCP(0, factory)
+        return self.listenTCP(where, TLSMemoryBIOFactory(contextFactory, False, factory))
 
 
 @implementer(IStreamServerEndpoint)
