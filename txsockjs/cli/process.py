@@ -9,8 +9,6 @@ standard error and exit code 1; a signal ends it in order, with exit code 0.
 
 from __future__ import annotations
 
-import atexit
-import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -32,7 +30,7 @@ from ..service import SockJSService, Static
 from ..settings import Settings
 from .options import Options as PlainOptions
 from .plan import Plan
-from .start_error import StartError
+from .start_error import StartError, end_with
 
 __all__ = ["Options", "StartError", "makeService"]
 
@@ -93,10 +91,8 @@ class Process(SockJSService):
         """End the process with a line and exit code 1: an ``on_start`` failed."""
         super().not_started(failure)
         what = failure.value
-        if sys.__stderr__ is not None:
-            words = " ".join(f"{type(what).__name__}: {what}".split())
-            sys.__stderr__.write(f"sockjs: on_start failed: {words}\n")
-        atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
+        words = " ".join(f"{type(what).__name__}: {what}".split())
+        end_with(f"on_start failed: {words}")
         self._stop_reactor()
 
 

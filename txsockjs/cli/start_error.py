@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+
 from ..errors import SockJSError
 
 
@@ -11,3 +15,13 @@ class StartError(SockJSError, SystemExit):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.code = message  # what Python prints when a SystemExit ends the process
+
+
+def end_with(message: str) -> None:
+    """Have the process end with a line on standard error and exit code 1, once the reactor stops.
+
+    For what is wrong only when the reactor runs, where a `StartError` would be logged.
+    """
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"sockjs: {message}\n")
+    atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0

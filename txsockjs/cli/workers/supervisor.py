@@ -10,8 +10,6 @@ If a worker can't even start, three times, the whole ends with its words.
 
 from __future__ import annotations
 
-import atexit
-import os
 import shutil
 import signal
 import sys
@@ -28,7 +26,7 @@ from ...errors import ListenError
 from ...server.admin import AdminSite, Readiness, all_ready
 from ...server.ports import Ports
 from ..options import Options
-from ..start_error import StartError
+from ..start_error import StartError, end_with
 from .child import Child
 from .sockets import Sockets
 
@@ -239,9 +237,7 @@ class Supervisor(Service):
 
     def _give_up(self, why: str) -> None:
         self._log.critical("workers can not start: {why}", why=why)
-        if sys.__stderr__ is not None:
-            sys.__stderr__.write(f"sockjs: {why}\n")
-        atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
+        end_with(why)
         self._reactor.stop()
 
     # -- replacing all
