@@ -231,9 +231,10 @@ class SockJSSite(Site):
         """Note a new connection, and ask it from time to time whether its time is over."""
         self._transports.add(weakref.ref(connection.transport, self._transports.discard))
         self._open.add(connection)
-        shortest = self._timeouts.shortest
-        if shortest is not None and not self._sweep.running:
-            self._sweep.start(shortest / 4)
+        if not self._sweep.running:
+            shortest = self._timeouts.shortest
+            if shortest is not None:
+                self._sweep.start(shortest / 4)
 
     def leave(self, connection: Front | Channel) -> None:
         """Forget a connection that ended, or that has another protocol now."""

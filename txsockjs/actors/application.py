@@ -147,7 +147,8 @@ class Application(Mailbox):
         session: Any = self._owner  # all of it, of which little is needed here
         self.connection = self._class(session)
         self._opened = True
-        return unless_false(self.connection.on_open(info), self._refuse)
+        result = self.connection.on_open(info)
+        return None if result is None else unless_false(result, self._refuse)
 
     def _refuse(self) -> None:
         self._owner.end(GO_AWAY)
@@ -161,7 +162,8 @@ class Application(Mailbox):
 
     def _on_close(self, _: None) -> Any:
         connection, self.connection = self.connection, None
-        self.stay()
+        if self._grace is not None:
+            self.stay()
         if self._opened and connection is not None:
             return connection.on_close()
         return None

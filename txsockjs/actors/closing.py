@@ -37,7 +37,8 @@ class Closing:
     def leave(self, application: Ending) -> None:
         """Note that this application's last callback is done."""
         self._ending.discard(application)
-        self.check()
+        if self._waiting:
+            self.check()
 
     def close(self, reason: Reason, patience: float) -> Deferred[None]:
         """Close all sessions, and fire when none is left; drop them after ``patience`` seconds."""

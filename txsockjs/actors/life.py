@@ -116,7 +116,8 @@ class Life(Outbox):
     def do_lose(self, receiver: Receiver, reason: Reason) -> None:
         """End because the peer vanished; what it sent before is still handled."""
         self._receiver = None
-        self._drop_pending()
+        if self._pending:
+            self._drop_pending()
         self._finish(reason, drop=False)
 
     def do_tell(self, receiver: Receiver) -> None:
@@ -165,7 +166,8 @@ class Life(Outbox):
 
     def do_abort(self) -> None:
         """Drop the connection and forget the session."""
-        self._drop_pending()
+        if self._pending:
+            self._drop_pending()
         receiver, self._receiver = self._receiver, None
         if self.close_reason is None:
             self._finish(GO_AWAY, drop=True)
@@ -175,7 +177,8 @@ class Life(Outbox):
 
     def do_expire(self) -> None:
         """End if the session is still open, and remove it from the container."""
-        self._drop_pending()
+        if self._pending:
+            self._drop_pending()
         if self.close_reason is None:
             self._finish(TIMED_OUT, drop=False)
         self.server.sessions.remove(self.session_id)
@@ -189,7 +192,8 @@ class Life(Outbox):
             heartbeat, self._heartbeat = self._heartbeat, None
             heartbeat.stop()
             self.server.stats.session_closed()
-        self._stop_production()
+        if self._production is not None:
+            self._stop_production()
         if self.server.rooms.joined:
             member: Any = self  # a subclass has the rest of it
             self.server.rooms.forget(member)

@@ -112,7 +112,8 @@ class Mailbox(WaitingRoom, ABC):
     def shut(self, drop: bool) -> int:
         """Take nothing more; ``drop`` what waits, and return how many that were."""
         self._intake = DROPPING if drop else NOTHING
-        self.look()
+        if self._waiters:
+            self.look()
         return self._drop() if drop else 0
 
     def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
@@ -251,7 +252,8 @@ class Mailbox(WaitingRoom, ABC):
                 self._calls.popleft()
                 self.size -= size
                 self._invoke(call, argument)
-        self.look()
+        if self._waiters:
+            self.look()
         if self.activity is RUNNING:
             self.activity = IDLE
             if self._intake is OVER:

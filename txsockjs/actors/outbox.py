@@ -189,10 +189,9 @@ class Outbox:
             receiver.abort()
 
     def _drop_pending(self) -> None:
-        if self._pending:
-            self.server.stats.messages_dropped += len(self._pending)
-            self._pending.clear()
-            self._pending_size = 0
+        self.server.stats.messages_dropped += len(self._pending)
+        self._pending.clear()
+        self._pending_size = 0
 
     def _pause_or_resume(self, room: bool) -> None:
         if self._production is None:
@@ -206,9 +205,8 @@ class Outbox:
             self.handle(CLOSE, INTERNAL_ERROR)
 
     def _stop_production(self) -> None:
-        if self._production is not None:
-            production, self._production = self._production, None
-            self.server.scheduler.tell_later(production.stop)
+        production, self._production = self._production, None
+        self.server.scheduler.tell_later(production.stop)  # type: ignore[union-attr]
 
 
 class Production:

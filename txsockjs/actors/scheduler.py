@@ -106,7 +106,8 @@ class Scheduler:
 
     def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
         """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
-        self.check_thread()
+        if self.thread != get_ident():
+            self.check_thread()
         if self._running:
             self._steps.append((step, arguments))
         else:

@@ -41,8 +41,9 @@ def _info(
     transport: str,
     subprotocol: str | None,
 ) -> ConnectionInfo:
-    ip = normal_address(exchange.peer)
-    port = getattr(exchange.address, "port", 0) or 0
+    address = exchange.address
+    ip = normal_address(getattr(address, "host", "") or "")
+    port = getattr(address, "port", 0) or 0
     secure = exchange.is_secure
     if settings.trusted_proxies:
         peer, ip = ip, client_address(exchange, settings)

@@ -6,7 +6,7 @@ says. ``ready`` is written here only. No frame follows a close frame.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable, ClassVar
 
 from twisted.internet import interfaces
 from zope.interface import implementer
@@ -20,7 +20,7 @@ from ...wire.frames import CLOSE, PING, PONG, close_reason, frame, sendable_code
 from ...wire.whole_frames import close_code
 from . import states
 from .incoming import Incoming
-from .states import OPEN, TABLE, Event
+from .states import OPEN, TABLE, Event, State
 from .upgrade import Sockets
 
 # How long a peer that broke the protocol may take to end its side, in seconds.
@@ -50,6 +50,19 @@ class WebSocketConnection:
         "session",
         "transport",
     )
+
+    _rows: ClassVar[dict[State, dict[Event, tuple[Callable[..., None], State]]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # The methods are found once for each class, not by their names at each event.
+        cls._rows = {
+            state: {
+                event: (getattr(cls, f"_do_{action}"), after)
+                for event, (action, after) in row.items()
+            }
+            for state, row in TABLE.items()
+        }
 
     def __init__(self, sockets: Sockets, greeting: bytes) -> None:
         self._sockets = sockets
@@ -143,16 +156,20 @@ class WebSocketConnection:
 
     def handle(self, event: Event, *arguments: Any) -> None:
         """Do what the table says for this event."""
-        action, state = TABLE[self._state][event]
+        act, state = self._rows[self._state][event]
         if state is not self._state:
             self._state = state
             self.ready = False
-            self.stop_pong_timer()
-            if state is not states.CLOSING and state is not states.LOST:
+            if self._pong_timer is not None:
+                self.stop_pong_timer()
+            if (
+                self._incoming is not None
+                and state is not states.CLOSING
+                and state is not states.LOST
+            ):
                 incoming, self._incoming = self._incoming, None
-                if incoming is not None:
-                    incoming.stop()
-        getattr(self, f"_do_{action}")(*arguments)
+                incoming.stop()
+        act(self, *arguments)
 
     def _do_nothing(self, *_: Any) -> None:
         """Do nothing."""
