@@ -25,10 +25,10 @@ from twisted.web.resource import IResource
 
 from ._kinds import SECONDS, Unfit
 from .actors.deadlines import Deadline
+from .admin.health import AdminSite, Readiness
 from .cluster.bus import Bus
 from .errors import SettingsError
 from .router import SockJSRouter
-from .server.admin import AdminSite, Readiness
 from .server.ports import Endpoint, Ports
 from .server.root import Directory, Root
 from .site import SockJSSite

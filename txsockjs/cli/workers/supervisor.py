@@ -21,9 +21,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from ...admin.health import AdminSite, Readiness, all_ready
 from ...cluster.directory import Directory
 from ...errors import ListenError
-from ...server.admin import AdminSite, Readiness, all_ready
 from ...server.ports import Ports
 from ..options import Options
 from ..start_error import StartError, end_with

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from txsockjs.server.admin import AdminSite, Readiness, all_ready
+from txsockjs.admin.health import AdminSite, Readiness, all_ready
 from txsockjs.testing import Connection
 
 

@@ -1,0 +1,1 @@
+"""The site for whoever operates a server."""
