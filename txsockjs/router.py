@@ -7,7 +7,7 @@ the reactor that it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Callable, cast
 from urllib.parse import quote
 
 from klein import Klein
@@ -96,6 +96,9 @@ class SockJSRouter:
         self._drain: Drain | None = None
         self._full = Seldom(reactor.seconds, self._tell_full)
         self.refused_origins: set[str | None] = set()
+        #: Called with each opened session when it is over: its ``cause``, ``close_reason``,
+        #: ``info`` and counts of messages are there.
+        self.end_observers: list[Callable[[BaseSession], object]] = []
         self.sockets = Sockets(self, self._make_socket_session)
         urls = Urls(self)
         self.urls: list[Url] = urls.table
@@ -168,6 +171,15 @@ class SockJSRouter:
         return self.rooms.room(name, wire_name(channel))
 
     # -- sessions
+
+    def ended(self, session: BaseSession) -> None:
+        """Count the end of an opened session, and tell whoever observes ends."""
+        self.stats.session_ended(session)
+        for observe in self.end_observers:
+            try:
+                observe(session)
+            except BaseException:  # noqa: BLE001
+                _log.failure("an observer of ends failed at {session!r}", session=session)
 
     def admit(self) -> None:
         """Raise `Overloaded` if there may be no new session."""

@@ -1,13 +1,15 @@
 """Counters of what happens: fed by calls, read by ``dump()``.
 
 Rules: feeding is an addition and nothing more; averages move once a second, by one `LoopingCall`
-that the router starts. Called by the router, the sessions and the transports.
+that the router starts. A session counts its own messages; they are added up here when it ends, and
+before somebody reads.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -40,6 +42,19 @@ REFUSALS = (
     "method",  # a method that the URL does not have
 )
 
+#: Why an opened session ended, by the name under which it is counted.
+CAUSES = (
+    "client",  # it closed its websocket in order
+    "application",  # the application closed it, or dropped it
+    "lost",  # the connection broke, or an HTTP client went away from a response
+    "timeout",  # no further request came, or a websocket's ping was not answered
+    "slow",  # the client did not read what it was sent
+    "error",  # a callback failed, or the client broke the protocol
+    "refused",  # the application did not want it: on_open returned False, or raised Refused
+    "shutdown",  # the server stops
+    "node_gone",  # the node that its client was connected to is gone, or another one took it over
+)
+
 
 class MovingAverage:
     """The average of what was added per `flush`, over the last ``period`` flushes."""
@@ -61,6 +76,61 @@ class MovingAverage:
         self.last_average = sum(self._window) / len(self._window)
 
 
+class Traffic:
+    """Totals of the sessions of one transport, which only grow.
+
+    ``frames_out`` counts what was handed to receivers at once: an ``a[...]`` frame each, on raw
+    websockets a frame for each message. Bytes are characters of text, and bytes of binary messages.
+    """
+
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "ended",
+        "frames_out",
+        "messages_in",
+        "messages_out",
+        "opened",
+    )
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.ended: dict[str, int] = dict.fromkeys(CAUSES, 0)
+        self.messages_in = self.messages_out = self.frames_out = 0
+        self.bytes_in = self.bytes_out = 0
+
+    @property
+    def open(self) -> int:
+        """How many sessions are open now."""
+        return self.opened - sum(self.ended.values())
+
+    def add(self, traffic: Sequence[int]) -> None:
+        """Add messages in and out, frames out, and bytes in and out."""
+        messages_in, messages_out, frames_out, bytes_in, bytes_out = traffic
+        self.messages_in += messages_in
+        self.messages_out += messages_out
+        self.frames_out += frames_out
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+
+
+class Counted(Protocol):
+    """What is counted of a session."""
+
+    @property
+    def transport(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def messages_in(self) -> int: ...
+    @property
+    def messages_out(self) -> int: ...
+
+    def take_traffic(self) -> Sequence[int]:
+        """Return what came and went since the last call, as `Traffic.add` takes it."""
+        ...
+
+
 class StatsCollector:
     """What a router counts; ``dump()`` is a snapshot for humans and monitors.
 
@@ -69,7 +139,7 @@ class StatsCollector:
 
     def __init__(self, reactor: Any) -> None:
         self.sessions_active = 0
-        self.transports: dict[str, int] = dict.fromkeys(TRANSPORTS, 0)
+        self.transports: dict[str, Traffic] = {name: Traffic() for name in TRANSPORTS}
         self.connections_active = 0
         self.connections_ps = MovingAverage()
         self.packets_sent_ps = MovingAverage()
@@ -111,11 +181,22 @@ class StatsCollector:
     def session_opened(self, transport: str) -> None:
         """Count a session that opened over this transport."""
         self.sessions_active += 1
-        self.transports[transport] = self.transports.get(transport, 0) + 1
+        traffic = self.transports.get(transport)
+        if traffic is None:  # an application's own
+            traffic = self.transports[transport] = Traffic()
+        traffic.opened += 1
 
-    def session_closed(self) -> None:
-        """Count the end of an opened session."""
+    def session_ended(self, session: Counted) -> None:
+        """Count the end of an opened session, by its cause, one of `CAUSES`."""
         self.sessions_active -= 1
+        traffic = self.transports[session.transport]
+        traffic.ended[session.cause] += 1
+        if session.messages_in or session.messages_out:
+            traffic.add(session.take_traffic())
+
+    def add_up(self, session: Counted) -> None:
+        """Add what an open session did since it was last added up to its transport's totals."""
+        self.transports[session.transport].add(session.take_traffic())
 
     def connection_opened(self) -> None:
         """Count a request or socket that carries a session."""
@@ -138,7 +219,7 @@ class StatsCollector:
         not read, and ``refused_<kind>`` what was refused.
         """
         counters: dict[str, float] = {"sessions_active": self.sessions_active}
-        counters.update((f"transp_{name}", count) for name, count in self.transports.items())
+        counters.update((f"transp_{name}", each.opened) for name, each in self.transports.items())
         counters.update(
             connections_active=self.connections_active,
             connections_ps=self.connections_ps.last_average,

@@ -79,6 +79,9 @@ class FakeServer:
         self.closing = False
         self.leaving: set[object] = set()
 
+    def ended(self, session: Any) -> None:
+        self.stats.session_ended(session)
+
     def enter(self, application: object) -> None:
         self.leaving.add(application)
 

@@ -6,7 +6,22 @@ import pytest
 from twisted.internet.task import Clock
 
 from txsockjs.errors import RequestError
-from txsockjs.stats import REFUSALS, TRANSPORTS, MovingAverage, StatsCollector
+from txsockjs.stats import CAUSES, REFUSALS, TRANSPORTS, MovingAverage, StatsCollector
+
+
+class Session:
+    """A session over xhr whose client broke off."""
+
+    transport = "xhr"
+    cause = "lost"
+    messages_in = messages_out = 3
+
+    def __init__(self) -> None:
+        self.traffic = [2, 3, 1, 20, 30]
+
+    def take_traffic(self) -> list[int]:
+        taken, self.traffic = self.traffic, [0] * 5
+        return taken
 
 
 def test_a_moving_average_forgets_what_leaves_its_window() -> None:
@@ -65,7 +80,7 @@ def test_sessions_and_connections_are_counted() -> None:
     stats = StatsCollector(Clock())
     stats.session_opened("xhr")
     stats.session_opened("xhr")
-    stats.session_closed()
+    stats.session_ended(Session())
     stats.connection_opened()
     stats.connection_opened()
     stats.connection_closed()
@@ -73,6 +88,28 @@ def test_sessions_and_connections_are_counted() -> None:
     assert counted["sessions_active"] == 1
     assert counted["transp_xhr"] == 2
     assert counted["connections_active"] == 1
+
+
+def test_what_sessions_did_is_added_up_once() -> None:
+    stats = StatsCollector(Clock())
+    session = Session()
+    stats.session_opened("xhr")
+    stats.add_up(session)
+    stats.add_up(session)
+    session.traffic = [1, 0, 0, 5, 0]
+    stats.session_ended(session)
+    xhr = stats.transports["xhr"]
+    assert (xhr.open, xhr.opened) == (0, 1)
+    assert xhr.ended == {**dict.fromkeys(CAUSES, 0), "lost": 1}
+    assert (xhr.messages_in, xhr.messages_out, xhr.frames_out) == (3, 3, 1)
+    assert (xhr.bytes_in, xhr.bytes_out) == (25, 30)
+
+
+def test_a_transport_of_an_application_is_counted_too() -> None:
+    stats = StatsCollector(Clock())
+    stats.session_opened("pigeon")
+    assert stats.transports["pigeon"].open == 1
+    assert stats.dump()["transp_pigeon"] == 1
 
 
 def test_averages_move_once_a_second_between_start_and_stop() -> None:

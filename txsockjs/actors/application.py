@@ -33,8 +33,8 @@ class Owner(Protocol):
     @property
     def is_closed(self) -> bool: ...
 
-    def end(self, reason: Reason) -> None:
-        """End for a reason that the application gave."""
+    def end(self, reason: Reason, cause: str) -> None:
+        """End for a reason that the application gave; ``cause`` is one of `stats.CAUSES`."""
 
 
 class _Nobody:
@@ -42,7 +42,7 @@ class _Nobody:
 
     is_closed = True
 
-    def end(self, reason: Reason) -> None:
+    def end(self, reason: Reason, cause: str) -> None:
         """Do nothing."""
 
 
@@ -151,7 +151,7 @@ class Application(Mailbox):
         return None if result is None else unless_false(result, self._refuse)
 
     def _refuse(self) -> None:
-        self._owner.end(GO_AWAY)
+        self._owner.end(GO_AWAY, "refused")
 
     def _on_event(self, event: Any) -> Any:
         if self.connection is None:
@@ -173,7 +173,7 @@ class Application(Mailbox):
     def failed(self, failure: Failure) -> None:
         """End the session, unless the connection's ``on_error`` decides otherwise."""
         if isinstance(failure.value, Refused):
-            self._owner.end((failure.value.code, failure.value.reason))
+            self._owner.end((failure.value.code, failure.value.reason), "refused")
             return
         if self._owner.is_closed and failure.check(CancelledError, asyncio.CancelledError):
             return
@@ -184,4 +184,4 @@ class Application(Mailbox):
             except BaseException:  # noqa: BLE001
                 _log.failure("on_error failed in {owner!r}", owner=self._owner)
         _log.failure("an application failed, which ends {owner!r}", failure, owner=self._owner)
-        self._owner.end(INTERNAL_ERROR)
+        self._owner.end(INTERNAL_ERROR, "error")

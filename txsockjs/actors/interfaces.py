@@ -94,6 +94,9 @@ class Server(Protocol):
     @property
     def closing(self) -> bool: ...
 
+    def ended(self, session: Any) -> None:
+        """Note that an opened session is over, its traffic and its cause known."""
+
     def enter(self, application: Ending) -> None:
         """Wait for this application when closing."""
 

@@ -55,10 +55,13 @@ class Life(Outbox):
             self._row = self._rows[state]
         act(self, *arguments)
 
-    def end(self, reason: Reason) -> None:
-        """Close for this reason, and drop what the application has not handled yet."""
+    def end(self, reason: Reason, cause: str = "application") -> None:
+        """Close for this reason, and drop what the application has not handled yet.
+
+        ``cause`` is one of `stats.CAUSES`.
+        """
         self.server.scheduler.check_thread()
-        self.handle(CLOSE, reason)
+        self.handle(CLOSE, reason, cause)
 
     # -- what differs between kinds of sessions
 
@@ -108,17 +111,17 @@ class Life(Outbox):
         self._pending_size += sum([len(message) + MESSAGE_COST for message in messages])
         self.do_detach(receiver)
 
-    def do_detach(self, receiver: Receiver, unheard: object = None) -> None:
+    def do_detach(self, receiver: Receiver, *unheard: object) -> None:
         """Detach the receiver."""
         self._receiver = None
         self.receiver_ended()
 
-    def do_lose(self, receiver: Receiver, reason: Reason) -> None:
+    def do_lose(self, receiver: Receiver, reason: Reason, cause: str = "lost") -> None:
         """End because the peer vanished; what it sent before is still handled."""
         self._receiver = None
         if self._pending:
             self._drop_pending()
-        self._finish(reason, drop=False)
+        self._finish(reason, cause, drop=False)
 
     def do_tell(self, receiver: Receiver) -> None:
         """Send the close frame."""
@@ -138,7 +141,10 @@ class Life(Outbox):
     def do_receive(self, messages: list[Any]) -> None:
         """Pass the client's messages to the application."""
         if self.counted:
-            self.server.stats.packets_rcv_ps.accumulator += len(messages)
+            count = len(messages)
+            self.server.stats.packets_rcv_ps.accumulator += count
+            self.messages_in += count
+            self.bytes_in += len(messages[0]) if count == 1 else sum(map(len, messages))
         self._application.receive(messages)
 
     def do_post(self, event: Any) -> None:
@@ -151,13 +157,13 @@ class Life(Outbox):
 
     # -- the end
 
-    def do_close(self, reason: Reason) -> None:
+    def do_close(self, reason: Reason, cause: str = "application") -> None:
         """End, and drop what the application has not handled yet."""
-        self._finish(reason, drop=True)
+        self._finish(reason, cause, drop=True)
 
     def do_leave(self, reason: Reason) -> None:
         """End because the server stops; what the client sent is still handled until it does."""
-        self._finish(reason, drop=False)
+        self._finish(reason, "shutdown", drop=False)
 
     def do_hurry(self, reason: Reason) -> None:
         """Stop lingering because the server stops, unless a receiver is still being ended."""
@@ -170,7 +176,7 @@ class Life(Outbox):
             self._drop_pending()
         receiver, self._receiver = self._receiver, None
         if self.close_reason is None:
-            self._finish(GO_AWAY, drop=True)
+            self._finish(GO_AWAY, "shutdown" if self.server.closing else "application", drop=True)
         if receiver is not None:
             receiver.abort()
         self.do_expire()
@@ -180,18 +186,21 @@ class Life(Outbox):
         if self._pending:
             self._drop_pending()
         if self.close_reason is None:
-            self._finish(TIMED_OUT, drop=False)
+            self._finish(TIMED_OUT, "timeout", drop=False)
         self.server.sessions.remove(self.session_id)
 
     def do_nothing(self, *arguments: Any) -> None:
         """Do nothing."""
 
-    def _finish(self, reason: Reason, drop: bool) -> None:
+    def _finish(self, reason: Reason, cause: str, drop: bool) -> None:
         self.close_reason = reason
+        self.cause = cause
         if self._heartbeat is not None:
             heartbeat, self._heartbeat = self._heartbeat, None
             heartbeat.stop()
-            self.server.stats.session_closed()
+            if self._pending:
+                self._count_pending()  # which goes out yet, but is not to be waited for
+            self.server.ended(self)
         if self._production is not None:
             self._stop_production()
         if self.server.rooms.joined:

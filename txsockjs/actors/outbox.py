@@ -7,7 +7,7 @@ producer is paused before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
@@ -26,6 +26,7 @@ from .interfaces import (
     Server,
     SessionForConnection,
 )
+from .producing import Production
 from .states import CLOSE, SENT, Event
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _log = Logger()
 
 # A turn that sends more than this is flushed while it runs, and a producer is paused above it.
 _FLUSH_MARK = 64 * 1024
+_NO_TRAFFIC = (0, 0, 0, 0, 0)
 
 
 class Outbox:
@@ -50,7 +52,14 @@ class Outbox:
         "_pending_size",
         "_production",
         "_receiver",
+        "_taken",
+        "bytes_in",
+        "bytes_out",
+        "cause",
         "close_reason",
+        "frames_out",
+        "messages_in",
+        "messages_out",
         "server",
         "transport",
     )
@@ -64,6 +73,10 @@ class Outbox:
         self._pending_size = 0
         self._dirty = False  # whether a flush is under way
         self._production: Production | None = None
+        self.cause = ""  # of its end, one of `stats.CAUSES`
+        self.messages_in = self.messages_out = self.frames_out = 0
+        self.bytes_in = self.bytes_out = 0
+        self._taken: Sequence[int] = _NO_TRAFFIC  # by the statistics
 
     @property
     def is_closed(self) -> bool:
@@ -156,19 +169,39 @@ class Outbox:
         if receiver is None or not receiver.ready:
             return
         if self._pending:
+            if self.counted:
+                self.server.stats.packets_sent_ps.accumulator += len(self._pending)
+                if self.close_reason is None:  # else it was counted
+                    self._count_pending()
             messages, self._pending = self._pending, []
             self._pending_size = 0
-            if self.counted:
-                self.server.stats.packets_sent_ps.accumulator += len(messages)
             try:
                 receiver.deliver(messages)
             except BaseException:  # noqa: BLE001
                 _log.failure("messages can't be sent, which ends {session!r}", session=self)
-                self.handle(CLOSE, INTERNAL_ERROR)
+                self.handle(CLOSE, INTERNAL_ERROR, "error")
         if self._production is not None and receiver.ready:
             self._pause_or_resume(True)
         if self.close_reason is not None and receiver.ready and not self._pending:
             self.handle(SENT, receiver)
+
+    def _count_pending(self) -> None:
+        count = len(self._pending)
+        self.messages_out += count
+        self.frames_out += 1
+        self.bytes_out += self._pending_size - count * MESSAGE_COST
+
+    def take_traffic(self) -> Sequence[int]:
+        """Return what came and went since the last call, as `stats.Traffic.add` takes it."""
+        before = self._taken
+        self._taken = now = (
+            self.messages_in,
+            self.messages_out,
+            self.frames_out,
+            self.bytes_in,
+            self.bytes_out,
+        )
+        return [total - taken for total, taken in zip(now, before)]
 
     def _relieve(self) -> None:
         """Make room in the output; if the client does not read, hold the producer or end."""
@@ -184,7 +217,7 @@ class Outbox:
         _log.warn("{session!r} does not read what it is sent, which ends it", session=self)
         self._drop_pending()
         receiver, self._receiver = self._receiver, None
-        self.handle(CLOSE, SLOW_CONSUMER)
+        self.handle(CLOSE, SLOW_CONSUMER, "slow")
         if receiver is not None:
             receiver.abort()
 
@@ -202,54 +235,11 @@ class Outbox:
             # Whoever sends may be another session: the failure is this one's.
             _log.failure("a producer failed, which ends {session!r}", session=self)
             self._production = None
-            self.handle(CLOSE, INTERNAL_ERROR)
+            self.handle(CLOSE, INTERNAL_ERROR, "error")
 
     def _stop_production(self) -> None:
         production, self._production = self._production, None
         self.server.scheduler.tell_later(production.stop)  # type: ignore[union-attr]
-
-
-class Production:
-    """A producer in the sense of Twisted's ``IConsumer.registerProducer``.
-
-    A push producer is told of changes only; a pull producer is asked once each time there is room.
-    """
-
-    __slots__ = ("_paused", "_producer", "_resumed", "_streaming")
-
-    def __init__(
-        self, producer: Any, streaming: bool, resumed: Callable[[], object] | None
-    ) -> None:
-        self._producer = producer
-        self._streaming = streaming
-        self._resumed = resumed
-        self._paused = False
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it is a pull producer, or a push producer that is paused."""
-        return self._paused or not self._streaming
-
-    def pause_or_resume(self, room: bool) -> None:
-        """Resume the producer if there is ``room`` for what it produces, else pause it."""
-        if not self._streaming:
-            if room:
-                self._resume()
-        elif room is self._paused:
-            self._paused = not room
-            if room:
-                self._resume()
-            else:
-                self._producer.pauseProducing()
-
-    def _resume(self) -> None:
-        self._producer.resumeProducing()
-        if self._resumed is not None:
-            self._resumed()
-
-    def stop(self) -> None:
-        """Stop the producer: its consumer is gone."""
-        self._producer.stopProducing()
 
 
 def broadcast(scheduler: Scheduler, clients: Iterable[Client], message: Sendable) -> None:

@@ -34,10 +34,10 @@ class BaseSession(Life):
     """A session that lives as long as its one receiver: a websocket's.
 
     ``expiry`` is in seconds, None for never. A session without an id gets one that can't be
-    guessed.
+    guessed. ``began`` is when it was made, on the reactor's clock.
     """
 
-    __slots__ = ("expiry", "promoted")
+    __slots__ = ("began", "expiry", "promoted")
     channel = ""  # a session of a multiplexed channel has one
 
     def __init__(
@@ -49,7 +49,7 @@ class BaseSession(Life):
     ) -> None:
         super().__init__(conn, server, session_id or os.urandom(16).hex())
         self.expiry = expiry
-        self.promoted = server.reactor.seconds()
+        self.began = self.promoted = server.reactor.seconds()
 
     def __repr__(self) -> str:
         address = self.info.ip if self.info else "?"

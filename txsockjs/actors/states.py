@@ -31,7 +31,7 @@ class Event(enum.IntEnum):
     DRAINED = 1  # (receiver): it is ready again
     RETURNED = 2  # (receiver, messages): its peer vanished before it took these
     UNOPENED = 3  # (receiver, messages): likewise, and not even the open frame
-    GONE = 4  # (receiver, reason): its peer vanished
+    GONE = 4  # (receiver, reason, cause or "lost"): its peer vanished
     # Told by a new receiver, by the output, and by the timers.
     ATTACH = 5  # (receiver): a receiver came
     SENT = 6  # (receiver): all that was sent before the end went out
@@ -41,7 +41,7 @@ class Event(enum.IntEnum):
     RECEIVED = 9  # (messages): the client sent
     POSTED = 10  # (event): another part of the program sent
     # The end.
-    CLOSE = 11  # (reason): by the application, or because it failed
+    CLOSE = 11  # (reason, cause or "application"): by the application, or because it failed
     LEAVE = 12  # (reason): because the server stops
     ABORT = 13  # (): drop the connection, without waiting for anything
 

@@ -279,7 +279,7 @@ class Relay:
             self._claims.taken(session_id)
             session = self._router.sessions.get(session_id)
             if session is not None:
-                session.close(*NODE_GONE)
+                session.end(NODE_GONE, "node_gone")
 
     def _told(self, node: str, kind: int, number: int, payload: bytes) -> None:
         edge = self._edges.get(number)

@@ -31,7 +31,8 @@ class RemoteExchange(Exchange):
     ``described`` is the request, ``size`` the size of its body; ``post`` sends a frame to the edge,
     ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
     the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
-    arrived; ``opens`` whether the session may be opened here, though this node does not own it yet.
+    arrived; ``opens`` whether the session may be opened here, though this node does not own it yet;
+    ``is_edge_lost`` whether its edge is gone.
     """
 
     is_relayed = True
@@ -39,7 +40,7 @@ class RemoteExchange(Exchange):
     __slots__ = (
         *("_body", "_close", "_credit", "_described", "_forget", "_head", "_let_go"),
         *("_post", "_size", "_stream", "_untaken", "headers", "is_http_1_0", "method"),
-        *("name", "opens", "path", "query", "session_id", "written"),
+        *("is_edge_lost", "name", "opens", "path", "query", "session_id", "written"),
     )
 
     def __init__(
@@ -71,6 +72,7 @@ class RemoteExchange(Exchange):
         self._close = 0
         self._untaken: Untaken | None = None
         self._let_go: Callback | None = None
+        self.is_edge_lost = False
         self.written = 0
 
     # -- the request
@@ -230,6 +232,11 @@ class RemoteExchange(Exchange):
         if call is not None and not self.ended:
             self._lost = None
             call(taken, in_order)
+        self.lost()
+
+    def edge_lost(self) -> None:
+        """Note that the edge is gone, and its client's connection with it."""
+        self.is_edge_lost = True
         self.lost()
 
     def resumeProducing(self) -> None:

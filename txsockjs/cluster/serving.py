@@ -92,7 +92,7 @@ class Serving:
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
             self._collecting.discard(remote)
-            remote.lost()
+            remote.edge_lost()
         self._last_number.pop(node, None)
         self._ended_early = {key for key in self._ended_early if key[0] != node}
 

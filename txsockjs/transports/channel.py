@@ -88,6 +88,9 @@ class ChannelServer:
         """Whether the router is closing."""
         return self._router.closing
 
+    def ended(self, session: object) -> None:
+        """Do nothing: whoever counts sessions counts those that carry channels."""
+
     def enter(self, application: Ending) -> None:
         """Have the router wait for this application when it closes."""
         self._leaving[application] = Deferred()
@@ -233,5 +236,8 @@ class ChannelReceiver:
     def abort(self) -> None:
         """Drop the connection: its client does not read what its channels send."""
         session = self._carrier.session
-        session.close(*SLOW_CONSUMER)
+        if isinstance(session, BaseSession):
+            session.end(SLOW_CONSUMER, "slow")
+        else:
+            session.close(*SLOW_CONSUMER)
         session.abort()

@@ -62,7 +62,9 @@ class RelayedReceiver(HTTPReceiver):
         self._left_now()
 
     def _lost(self) -> None:
-        super()._lost()
+        self.ready = False
+        cause = "node_gone" if self._exchange.is_edge_lost else "lost"
+        self._session.tell(GONE, self, INTERRUPTED, cause)
         self._left_now()
 
     def _untaken(self, taken: int, in_order: bool) -> None:

@@ -264,6 +264,7 @@ def test_an_edge_that_dies_cuts_what_went_over_it_and_nothing_else() -> None:
     assert answer(cluster.poll(2, session_id="between")) == (0, b"")
     cluster.advance(LEASE, 0.5)
     assert answer(cluster.poll(2)) == (200, INTERRUPTED)
+    assert cluster.nodes[0].router.stats.transports["xhr"].ended["node_gone"] == 1
     cluster.settle()
 
 
@@ -410,6 +411,7 @@ def test_a_session_that_another_node_claimed_meanwhile_ends() -> None:
     cluster.network.heal(cluster.nodes[0].bus)
     cluster.advance(1)
     assert cluster.nodes[0].log[-1] == ("close", (1001, "Node gone"))
+    assert cluster.nodes[0].router.stats.transports["xhr"].ended["node_gone"] == 1
     assert answer(cluster.say(1, "mine")) == (204, b"")
     cluster.settle()
 

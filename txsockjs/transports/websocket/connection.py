@@ -42,6 +42,7 @@ class WebSocketConnection:
         "_end_timer",
         "_greeting",
         "_incoming",
+        "_is_silent",
         "_pong_timer",
         "_sockets",
         "_state",
@@ -72,6 +73,7 @@ class WebSocketConnection:
         self._pong_timer: Deadline | None = None  # while a ping is to be answered
         self._end_timer: Deadline | None = None  # while the peer has time to end the connection
         self._unanswered: bytes | None = None
+        self._is_silent = False  # whether it is dropped because no pong came
         self.ready = True
         self.session: BaseSession | None = None
         self.transport: Any | None = None
@@ -128,6 +130,7 @@ class WebSocketConnection:
             # that is slow, not dead, and the peer could not answer yet.
             self._expect_pong()
         elif self.transport is not None:
+            self._is_silent = True
             self.transport.abortConnection()
 
     def stop_pong_timer(self) -> None:
@@ -187,7 +190,7 @@ class WebSocketConnection:
     def _do_answer(self, payload: bytes) -> None:
         """Answer a close frame, and end the connection."""
         left = self.write_bytes(frame(CLOSE, payload))
-        self._leave(close_code(payload), payload[2:].decode("utf-8"))
+        self._do_leave_as_told(payload)
         if left and self.transport is not None:
             lose(self.transport)
         else:
@@ -226,19 +229,19 @@ class WebSocketConnection:
             self.handle(states.DRAINED)
 
     def _do_leave(self) -> None:
-        self._leave(*_LOST)
+        self._leave(*_LOST, "timeout" if self._is_silent else "lost")
 
     def _do_leave_refused(self, code: int, reason: str) -> None:
         self._sockets.server.stats.refused(_KINDS.get(code, "content"))
-        self._leave(code, reason)
+        self._leave(code, reason, "error")
 
     def _do_leave_as_told(self, payload: bytes) -> None:
-        self._leave(close_code(payload), payload[2:].decode("utf-8"))
+        self._leave(close_code(payload), payload[2:].decode("utf-8"), "client")
 
-    def _leave(self, code: int, reason: str) -> None:
+    def _leave(self, code: int, reason: str, cause: str) -> None:
         session, self.session = self.session, None
         if session is not None:
-            session.tell(GONE, self, (code, reason))
+            session.tell(GONE, self, (code, reason), cause)
 
     def _write_close(self, code: int, reason: str) -> None:
         self.write_bytes(frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason)))
