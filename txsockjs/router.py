@@ -1,24 +1,15 @@
-"""`SockJSRouter`: one endpoint: its URLs as a Klein application, and what its sessions share.
+"""`SockJSRouter`: one endpoint: its URLs, and what its sessions share.
 
-Rules: the only module that knows Klein; two routers share nothing; time and the thread come from
-the reactor that it is given.
+Rules: two routers share nothing; time and the thread come from the reactor that it is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Callable, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Callable
 
-from klein import Klein
-from klein.resource import KleinResource
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.iweb import IRequest
-from twisted.web.resource import Resource
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
 
 from .actors.awaiting import finished
 from .actors.closing import Closing
@@ -38,7 +29,7 @@ from .cluster.rooms import RoomsOfNodes
 from .errors import Overloaded, SettingsError
 from .http.page import Page
 from .http.prefix import check_prefix
-from .server.web import Nowhere, PageResource, accept_absolute
+from .server import routes
 from .settings import Settings, SettingsKeywords
 from .stats import StatsCollector
 from .transports.urls import Url, Urls
@@ -46,11 +37,11 @@ from .transports.websocket.upgrade import Sockets
 from .wire.publication import wire_name
 
 if TYPE_CHECKING:
+    from klein import Klein
+    from klein.resource import KleinResource
     from typing_extensions import Unpack
 
 _log = Logger()
-
-_ENDPOINT = "sockjs "
 
 
 class SockJSRouter:
@@ -103,8 +94,7 @@ class SockJSRouter:
         urls = Urls(self)
         self.urls: list[Url] = urls.table
         self.pages: Mapping[str, Page] = urls.pages
-        self.app = self.apply_routes(Klein())
-        self.app.handle_errors(HTTPException)(_not_found)
+        self.app = self.apply_routes(routes.application())
         self._connection = connection
         self.started = False  # whether `start` is done, and `stop` was not called
         self._sweep = Sweep(reactor, self._expire)
@@ -120,13 +110,13 @@ class SockJSRouter:
 
     def resource(self) -> KleinResource:
         """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
-        return _Root(self)
+        return routes.Root(self)
 
     def apply_routes(self, app: Klein) -> Klein:
         """Add this endpoint's URLs to a Klein application, and return it."""
         for url in self.urls:
             if self.prefix or url.pattern:  # without a prefix, "" and "/" are the same path
-                _apply(app, self.prefix, url)
+                routes.add(app, self.prefix, url)
         return app
 
     def join_bus(self, bus: Bus) -> None:
@@ -283,84 +273,3 @@ class SockJSRouter:
         if self._drain is not None:
             self._drain.stop()
         return self._end.close((code, reason), patience)
-
-
-def _apply(app: Klein, prefix: str, url: Url) -> None:
-    def serve(*arguments: Any, **segments: str) -> Resource:
-        return url.resource(**segments)
-
-    app.route(
-        prefix + url.pattern,
-        endpoint=f"{_ENDPOINT}{prefix or '/'} {url.name}",
-        merge_slashes=False,
-        # Without a prefix, the endpoint's own path comes with and without its slash.
-        strict_slashes=prefix + url.pattern != "/",
-    )(serve)
-
-
-def _not_found(request: IRequest, failure: Failure) -> Nowhere:
-    return Nowhere()
-
-
-class _Root(KleinResource):
-    """The Klein application as a resource, with the endpoint's own URLs served directly.
-
-    Klein would bind its URLs to the Host header, which can be anything, take two slashes for one,
-    and log what is no UTF-8 as an error.
-    """
-
-    def __init__(self, router: SockJSRouter) -> None:
-        super().__init__(router.app)
-        self._router = router
-        self._klein = router.app
-        self._prefix = router.prefix
-        self._warned = False
-        self._urls: MapAdapter = router.app.url_map.bind("localhost")
-
-    @property
-    def serves(self) -> SockJSRouter:
-        """The router."""
-        return self._router
-
-    def render(self, request: Any) -> Any:
-        accept_absolute(request)
-        path = b"/" + b"/".join(request.postpath)
-        found = self.find(path)
-        if found is None:
-            return super().render(request)
-        missed = isinstance(found, Nowhere) and not self._warned
-        if missed and self._is_doubled(request.prepath, path):
-            # Quoted: parts of it may be a client's words, and this stands in a log.
-            self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
-        return found.render(request)
-
-    def find(self, path: bytes) -> PageResource | Nowhere | None:
-        """Return what serves a path; None is what a program added to the application itself."""
-        try:
-            endpoint, segments = self._urls.match(path.decode("utf-8"))
-        except (HTTPException, UnicodeDecodeError):
-            return Nowhere()
-        if not endpoint.startswith(_ENDPOINT):
-            return None
-        nobody: Any = None  # the endpoint's own URLs do not ask whose request it is
-        found: Any = self._klein.execute_endpoint(endpoint, nobody, **segments)
-        return cast("PageResource | Nowhere", found)
-
-    def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
-        """Return whether this was put at a child named like its prefix, and asked there."""
-        prefix = self._prefix.encode().split(b"/")[1:]
-        if not prefix or above[-len(prefix) :] != prefix:
-            return False
-        try:
-            return bool(self._urls.test(self._prefix + path.decode("utf-8")))
-        except UnicodeDecodeError:
-            return False
-
-    def _warn(self, above: str) -> None:
-        self._warned = True
-        _log.warn(
-            "nothing is served under /{above}, but under /{above}{prefix}: a router's prefix comes "
-            "after the path of its resource; leave it out to serve under /{above}",
-            above=above,
-            prefix=self._prefix,
-        )

@@ -179,7 +179,7 @@ class WebSocketConnection:
 
     def _do_close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``ping_timeout`` to do its part."""
-        self._write_close(sendable_code(code), reason)
+        self.write_bytes(_close_frame(sendable_code(code), reason))
         self._expect_end(self._sockets.server.settings.ping_timeout)
 
     def _do_abort(self) -> None:
@@ -206,7 +206,7 @@ class WebSocketConnection:
 
     def _do_refuse(self, code: int, reason: str) -> None:
         """End the session and the connection after a violation (RFC 6455 section 7.1.7)."""
-        self._write_close(code, reason)
+        self.write_bytes(_close_frame(code, reason))
         self._do_leave_refused(code, reason)
         self._do_end_writing()
 
@@ -243,9 +243,6 @@ class WebSocketConnection:
         if session is not None:
             session.tell(GONE, self, (code, reason), cause)
 
-    def _write_close(self, code: int, reason: str) -> None:
-        self.write_bytes(frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason)))
-
     def _expect_end(self, seconds: float) -> None:
         """Give the peer so much time to end the connection, which is dropped then."""
         self._stop_end_timer()
@@ -257,3 +254,7 @@ class WebSocketConnection:
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
+
+
+def _close_frame(code: int, reason: str) -> bytes:
+    return frame(CLOSE, code.to_bytes(2, "big") + close_reason(reason))

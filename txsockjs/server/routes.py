@@ -1,0 +1,137 @@
+"""A router's URLs as a Klein application, and that as a resource.
+
+Rules: nothing else knows Klein, but for the names of its types.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+from urllib.parse import quote
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
+
+from .web import Nowhere, PageResource, accept_absolute
+
+_log = Logger()
+
+_ENDPOINT = "sockjs "
+
+
+class Url(Protocol):
+    """What an application needs to know of a URL."""
+
+    @property
+    def name(self) -> str:
+        """Its name, one of its own in a router."""
+
+    @property
+    def pattern(self) -> str:
+        """Its path below the prefix, as Klein's rules have it."""
+
+    def resource(self, **segments: str) -> Resource:
+        """Return what serves it."""
+
+
+class Router(Protocol):
+    """What a resource needs from its router."""
+
+    app: Klein
+    prefix: str
+
+
+def application() -> Klein:
+    """Return an application without URLs."""
+    app = Klein()
+    app.handle_errors(HTTPException)(_not_found)
+    return app
+
+
+def add(app: Klein, prefix: str, url: Url) -> None:
+    """Add a URL under a prefix to an application."""
+
+    def serve(*arguments: Any, **segments: str) -> Resource:
+        return url.resource(**segments)
+
+    app.route(
+        prefix + url.pattern,
+        endpoint=f"{_ENDPOINT}{prefix or '/'} {url.name}",
+        merge_slashes=False,
+        # Without a prefix, the endpoint's own path comes with and without its slash.
+        strict_slashes=prefix + url.pattern != "/",
+    )(serve)
+
+
+def _not_found(request: IRequest, failure: Failure) -> Nowhere:
+    return Nowhere()
+
+
+class Root(KleinResource):
+    """The Klein application as a resource, with the endpoint's own URLs served directly.
+
+    Klein would bind its URLs to the Host header, which can be anything, take two slashes for one,
+    and log what is no UTF-8 as an error.
+    """
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router.app)
+        self._router = router
+        self._klein = router.app
+        self._prefix = router.prefix
+        self._warned = False
+        self._urls: MapAdapter = router.app.url_map.bind("localhost")
+
+    @property
+    def serves(self) -> Router:
+        """The router."""
+        return self._router
+
+    def render(self, request: Any) -> Any:
+        """Answer a request."""
+        accept_absolute(request)
+        path = b"/" + b"/".join(request.postpath)
+        found = self.find(path)
+        if found is None:
+            return super().render(request)
+        missed = isinstance(found, Nowhere) and not self._warned
+        if missed and self._is_doubled(request.prepath, path):
+            # Quoted: parts of it may be a client's words, and this stands in a log.
+            self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
+        return found.render(request)
+
+    def find(self, path: bytes) -> PageResource | Nowhere | None:
+        """Return what serves a path; None is what a program added to the application itself."""
+        try:
+            endpoint, segments = self._urls.match(path.decode("utf-8"))
+        except (HTTPException, UnicodeDecodeError):
+            return Nowhere()
+        if not endpoint.startswith(_ENDPOINT):
+            return None
+        nobody: Any = None  # the endpoint's own URLs do not ask whose request it is
+        found: Any = self._klein.execute_endpoint(endpoint, nobody, **segments)
+        return cast("PageResource | Nowhere", found)
+
+    def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
+        """Return whether this was put at a child named like its prefix, and asked there."""
+        prefix = self._prefix.encode().split(b"/")[1:]
+        if not prefix or above[-len(prefix) :] != prefix:
+            return False
+        try:
+            return bool(self._urls.test(self._prefix + path.decode("utf-8")))
+        except UnicodeDecodeError:
+            return False
+
+    def _warn(self, above: str) -> None:
+        self._warned = True
+        _log.warn(
+            "nothing is served under /{above}, but under /{above}{prefix}: a router's prefix comes "
+            "after the path of its resource; leave it out to serve under /{above}",
+            above=above,
+            prefix=self._prefix,
+        )
