@@ -92,7 +92,8 @@ class Life(Outbox):
             self._receiver = receiver
             if self._heartbeat is not None:
                 self._heartbeat.delay()
-            self._changed()
+            if self._pending or self._production is not None or self.close_reason is not None:
+                self._changed()
 
     def do_attach_late(self, receiver: Receiver) -> None:
         """Attach a receiver that takes what is left to send, and the close frame."""

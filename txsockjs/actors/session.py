@@ -152,7 +152,7 @@ class BaseSession(Life):
 
     def promote(self) -> None:
         """Restart the time until its expiry."""
-        self.promoted = self.clock()
+        self.promoted = self.server.reactor.seconds()
 
     @property
     def heartbeat_delay(self) -> float:

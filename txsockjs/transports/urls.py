@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Callable, NamedTuple, Protocol
+from typing import Callable, NamedTuple, Protocol, cast
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
@@ -169,8 +169,9 @@ class Urls:
         # Before there is a session that it could leave half made: a setting's function may raise.
         opening = session is None or session.info is None
         receiver: HTTPReceiver
-        if isinstance(exchange, RemoteExchange):
-            receiver = RelayedReceiver(exchange, framing, self._settings, opening)
+        if exchange.is_relayed:
+            remote = cast("RemoteExchange", exchange)
+            receiver = RelayedReceiver(remote, framing, self._settings, opening)
         else:
             receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
