@@ -1,4 +1,4 @@
-// Start the browser that the tests drive.
+// Start the browser that the tests drive, and note what goes wrong in its pages.
 'use strict';
 
 const { chromium } = require('playwright-core');
@@ -16,3 +16,12 @@ const SWITCHES = [
 
 exports.launch = (executablePath) =>
   chromium.launch({ executablePath, headless: true, args: SWITCHES });
+
+// A script that was asked for can't be taken back: when the server ends the last poll of a closed
+// jsonp connection, the client's callback for it is gone. Any page with this client has that.
+const LATE_POLL = /_jp\.\w+ is not a function/;
+
+// Add the errors of a page to a list.
+exports.note = (page, trouble) => page.on('pageerror', (error) => {
+  if (!LATE_POLL.test(error)) trouble.push(String(error));
+});

@@ -3,7 +3,7 @@
 // {transport: {scenario: what went wrong, or null}}.
 'use strict';
 
-const { launch } = require('./chromium.js');
+const { launch, note } = require('./chromium.js');
 
 // Only for what hangs.
 const PATIENCE = 20000;
@@ -147,7 +147,7 @@ const scenarios = {
 async function open(browser, url, transport, trouble) {
   // A context of its own has its own connections; the browser opens six to a host in each.
   const page = await (await browser.newContext()).newPage();
-  page.on('pageerror', (error) => trouble.push(String(error)));
+  note(page, trouble);
   await page.goto(url);
   await page.selectOption('#transport', transport);
   return page;

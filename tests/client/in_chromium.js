@@ -4,12 +4,8 @@
 // {transport: {scenario: error}}.
 'use strict';
 
-const { launch } = require('./chromium.js');
+const { launch, note } = require('./chromium.js');
 const { SERVED_BY } = require('./scenarios.js');
-
-// A script that was asked for can't be taken back: when the server ends the last poll of a closed
-// jsonp connection, the client's callback for it is gone. Any page with this client has that.
-const LATE_POLL = /_jp\.\w+ is not a function/;
 
 const AT_A_TIME = 4;
 
@@ -17,9 +13,7 @@ const AT_A_TIME = 4;
 async function openTab(context, url, transport) {
   const page = await context.newPage();
   const tab = { page, receivers: 0, trouble: [] };
-  page.on('pageerror', (error) => {
-    if (!LATE_POLL.test(error)) tab.trouble.push(String(error));
-  });
+  note(page, tab.trouble);
   const count = (address) => {
     if (new URL(address).pathname.endsWith('/' + SERVED_BY[transport])) tab.receivers += 1;
   };
