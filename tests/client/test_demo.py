@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -37,25 +38,28 @@ SCENARIOS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
+def serve_demo(*options: str) -> AbstractContextManager[Server]:
     """The demo as it comes; in this folder, it finds the installed client."""
     node()
-    command = [TWISTD, "--nodaemon", "--pidfile=", "sockjs"]
-    with calmly(*command, "--listen", "tcp:0:interface=127.0.0.1", cwd=str(HERE)) as server:
-        yield server
+    command = [TWISTD, "--nodaemon", "--pidfile=", "sockjs", *options]
+    return calmly(*command, "--listen", "tcp:0:interface=127.0.0.1", cwd=str(HERE))
 
 
-@pytest.fixture(scope="module")
-def played(request: pytest.FixtureRequest, demo: Server) -> Results:
+def play_demo(request: pytest.FixtureRequest, server: Server) -> Results:
     return play(
         request,
         "demo_in_chromium.js",
         patience=240,
         chromium=program(*BROWSERS),
-        url=f"{demo.url}/",
+        url=f"{server.url}/",
         offered=TRANSPORTS,
     )
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest) -> Iterator[Results]:
+    with serve_demo() as server:
+        yield play_demo(request, server)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

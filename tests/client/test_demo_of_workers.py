@@ -6,32 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..support.needed import program
-from ..support.playing import HERE, Results, node, play
-from ..support.running import Server
-from .conftest import calmly
-from .test_chromium import BROWSERS
-from .test_demo import TRANSPORTS, TWISTD
+from ..support.playing import Results
+from .test_demo import play_demo, serve_demo
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
-    node()
-    command = [TWISTD, "--nodaemon", "--pidfile=", "sockjs", "--workers", "2"]
-    with calmly(*command, "--listen", "tcp:0:interface=127.0.0.1", cwd=str(HERE)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def played(request: pytest.FixtureRequest, demo: Server) -> Results:
-    return play(
-        request,
-        "demo_in_chromium.js",
-        patience=120,
-        chromium=program(*BROWSERS),
-        url=f"{demo.url}/",
-        offered=TRANSPORTS,
-    )
+def played(request: pytest.FixtureRequest) -> Iterator[Results]:
+    with serve_demo("--workers", "2") as server:
+        yield play_demo(request, server)
 
 
 @pytest.mark.parametrize("scenario", ["connects", "chat", "nodes", "echo"])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.testing import Connection
 from txsockjs.testing.network import chunks
 
-__all__ = ["Connection", "Echo", "Lab", "chunks"]
+__all__ = ["Connection", "Echo", "Lab", "Slow", "chunks"]
 
 
 class Echo(SockJSConnection):
@@ -34,6 +35,18 @@ class Echo(SockJSConnection):
 
     def on_close(self) -> None:
         self.log.append(("close", self.close_reason))
+
+
+class Slow(SockJSConnection):
+    """An application that takes its time."""
+
+    log: list[Any]
+
+    def on_message(self, message: Any) -> Any:
+        self.log.append(message)
+        gate: Deferred[None] = Deferred()
+        self.session.server.gates = [*getattr(self.session.server, "gates", []), gate]
+        return gate
 
 
 class Lab:

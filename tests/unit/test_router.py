@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 
 from txsockjs import SettingsError, SockJSConnection, SockJSRouter
 
-from ..support.memory import Echo, Lab
+from ..support.memory import Echo, Lab, Slow
 
 # -- composition
 
@@ -143,18 +142,6 @@ def test_a_session_can_be_bound_to_an_address() -> None:
 
 
 # -- backpressure
-
-
-class Slow(SockJSConnection):
-    """An application that takes its time."""
-
-    log: list[Any]
-
-    def on_message(self, message: Any) -> Any:
-        self.log.append(message)
-        gate: Deferred[None] = Deferred()
-        self.session.server.gates = [*getattr(self.session.server, "gates", []), gate]
-        return gate
 
 
 def test_an_xhr_send_is_answered_when_there_is_room() -> None:

@@ -6,25 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs, formatEvent
 
 from txsockjs import SockJSConnection
 
-from ...support.memory import Echo, Lab
-
-
-class Slow(SockJSConnection):
-    """An application that takes its time."""
-
-    log: list[Any]
-
-    def on_message(self, message: Any) -> Any:
-        self.log.append(message)
-        gate: Deferred[None] = Deferred()
-        self.session.server.gates = [*getattr(self.session.server, "gates", []), gate]
-        return gate
+from ...support.memory import Echo, Lab, Slow
 
 
 def test_closing_tells_every_client_and_every_application_and_then_fires() -> None:
