@@ -200,7 +200,7 @@ class Life(Outbox):
             heartbeat, self._heartbeat = self._heartbeat, None
             heartbeat.stop()
             if self._pending:
-                self._count_pending()  # which goes out yet, but is not to be waited for
+                self._count_pending()
             self.server.ended(self)
         if self._production is not None:
             self._stop_production()

@@ -52,9 +52,9 @@ class Outbox:
         "_pending_size",
         "_production",
         "_receiver",
+        "_size_out",
         "_taken",
         "bytes_in",
-        "bytes_out",
         "cause",
         "close_reason",
         "frames_out",
@@ -75,7 +75,7 @@ class Outbox:
         self._production: Production | None = None
         self.cause = ""  # of its end, one of `stats.CAUSES`
         self.messages_in = self.messages_out = self.frames_out = 0
-        self.bytes_in = self.bytes_out = 0
+        self.bytes_in = self._size_out = 0  # the latter with what each message costs
         self._taken: Sequence[int] = _NO_TRAFFIC  # by the statistics
 
     @property
@@ -169,11 +169,14 @@ class Outbox:
         if receiver is None or not receiver.ready:
             return
         if self._pending:
-            if self.counted:
-                self.server.stats.packets_sent_ps.accumulator += len(self._pending)
-                if self.close_reason is None:  # else it was counted
-                    self._count_pending()
             messages, self._pending = self._pending, []
+            if self.counted:
+                count = len(messages)
+                self.server.stats.packets_sent_ps.accumulator += count
+                if self.close_reason is None:  # else it was counted, too
+                    self.messages_out += count
+                    self.frames_out += 1
+                    self._size_out += self._pending_size
             self._pending_size = 0
             try:
                 receiver.deliver(messages)
@@ -186,10 +189,15 @@ class Outbox:
             self.handle(SENT, receiver)
 
     def _count_pending(self) -> None:
-        count = len(self._pending)
-        self.messages_out += count
+        """Count what goes out yet: whoever hears of the end is to know of it."""
+        self.messages_out += len(self._pending)
         self.frames_out += 1
-        self.bytes_out += self._pending_size - count * MESSAGE_COST
+        self._size_out += self._pending_size
+
+    @property
+    def bytes_out(self) -> int:
+        """How many characters of text, or bytes, were sent."""
+        return self._size_out - self.messages_out * MESSAGE_COST
 
     def take_traffic(self) -> Sequence[int]:
         """Return what came and went since the last call, as `stats.Traffic.add` takes it."""

@@ -1,0 +1,234 @@
+"""Questions to processes that serve: what one answers, and how several are asked.
+
+``report`` asks for counters, ``sessions`` for a list, and so on: a question is a name with
+arguments. Who asks need not know whether it is this process (`Here`) that answers, the workers of
+this one, or the nodes of a bus (`Others` with a carrier each).
+
+Rules: arguments and answers are JSON; who does not answer in time is listed as silent; the number
+of questions under way is bounded, at both ends.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..actors.deadlines import Deadline
+from ..errors import SockJSError
+
+_log = Logger()
+
+#: How long an answer is waited for, in seconds.
+PATIENCE = 2.0
+#: How many questions are under way at most: those that a process asks, and those that it answers.
+MOST = 32
+
+Table = dict[str, Any]
+#: Answers a question of certain arguments: returns JSON, or something to await that does.
+Function = Callable[[Mapping[str, Any]], Any]
+
+
+class NoAnswer(SockJSError):
+    """A question has no answer; the message says to whoever asked why."""
+
+
+class Replies(NamedTuple):
+    """What became of a question, by the names of those who were asked.
+
+    ``failed`` has the reasons of those who could not answer; the ``silent`` did not answer in time,
+    or ended meanwhile.
+    """
+
+    answers: dict[str, Any]
+    failed: dict[str, str]
+    silent: list[str]
+
+
+class Answers:
+    """The questions that this process answers."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Function] = {}
+        self._under_way = 0
+
+    def add(self, question: str, function: Function) -> None:
+        """Have ``function(arguments)`` answer a question, which no other one does.
+
+        It raises `NoAnswer` to say why it can't; anything else that it raises is logged.
+        """
+        if question in self._functions:
+            raise ValueError(f"{question!r} is answered already")
+        self._functions[question] = function
+
+    def answer(self, question: str, arguments: Mapping[str, Any]) -> Deferred[Any]:
+        """Fire with the answer; fail with `NoAnswer`."""
+        return Deferred.fromCoroutine(self._answer(question, arguments))
+
+    async def _answer(self, question: str, arguments: Mapping[str, Any]) -> Any:
+        function = self._functions.get(question)
+        if function is None:
+            raise NoAnswer(f"nobody answers {question!r} here")
+        if self._under_way >= MOST:
+            raise NoAnswer("too many questions at once")
+        self._under_way += 1
+        try:
+            result = function(arguments)
+            return await result if inspect.isawaitable(result) else result
+        except NoAnswer:
+            raise
+        except Exception as error:
+            _log.failure("no answer to {question!r}", question=question)
+            raise NoAnswer("failed; the log tells why") from error
+        finally:
+            self._under_way -= 1
+
+
+class Asker(ABC):
+    """Asks one process or several."""
+
+    @abstractmethod
+    def ask(
+        self,
+        question: str,
+        arguments: Mapping[str, Any] | None = None,
+        whom: str | None = None,
+        patience: float = PATIENCE,
+    ) -> Deferred[Replies]:
+        """Fire with what all reply, or only the one called ``whom``, within so many seconds.
+
+        Fails with `NoAnswer` if too many questions are under way, or there is nobody of that name.
+        """
+
+
+class Others(Asker):
+    """Asks those that ``names()`` lists: ``say`` brings one of them a table.
+
+    A table is a question, with its number under ``ask``; the answer has it under ``number``, and a
+    ``value`` or an ``error``. Whoever receives one calls `take`.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        names: Callable[[], Iterable[str]],
+        say: Callable[[str, Table], object],
+    ) -> None:
+        self._reactor = reactor
+        self._names = names
+        self._say = say
+        self._last = 0
+        self._rounds: dict[int, _Round] = {}
+
+    def ask(
+        self,
+        question: str,
+        arguments: Mapping[str, Any] | None = None,
+        whom: str | None = None,
+        patience: float = PATIENCE,
+    ) -> Deferred[Replies]:
+        """Ask them at once."""
+        names = list(self._names())
+        if whom is not None and whom not in names:
+            return _fail(f"there is no {whom!r}")
+        if len(self._rounds) >= MOST:
+            return _fail("too many questions at once")
+        names = names if whom is None else [whom]
+        self._last = number = self._last + 1
+        asked = self._rounds[number] = _Round(names, self._reactor, patience)
+        asked.done.addBoth(self._forget, number)
+        table = {"ask": number, "question": question, "arguments": dict(arguments or {})}
+        for name in names:
+            self._say(name, table)
+        asked.look()
+        return asked.done
+
+    def _forget(self, result: Replies, number: int) -> Replies:
+        del self._rounds[number]
+        return result
+
+    def take(self, name: str, table: Table) -> None:
+        """Take an answer; one that comes too late is dropped."""
+        number = table.get("number")
+        asked = self._rounds.get(number) if isinstance(number, int) else None
+        if asked is not None:
+            asked.take(name, table)
+
+    def lost(self, name: str) -> None:
+        """Wait for no answer of one that ended."""
+        for asked in list(self._rounds.values()):
+            asked.lost(name)
+
+
+class Here(Others):
+    """Asks this process only, by the name that is given to it."""
+
+    def __init__(self, reactor: Any, answers: Answers, name: str = "here") -> None:
+        super().__init__(reactor, lambda: [name], self._reply)
+        self._answers = answers
+
+    def _reply(self, name: str, table: Table) -> None:
+        reply(self._answers, table, lambda answer: self.take(name, answer))
+
+
+def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> None:
+    """Answer what a table asks (`Others`) by another one, now or later."""
+    number = table["ask"]
+
+    def tell(value: Any) -> None:
+        say({"number": number, "value": value})
+
+    def fail(failure: Failure) -> None:
+        say({"number": number, "error": failure.getErrorMessage()})
+
+    answers.answer(table["question"], table["arguments"]).addCallbacks(tell, fail)
+
+
+class _Round:
+    """A question that several were asked; ``done`` fires with what they reply."""
+
+    def __init__(self, names: Iterable[str], reactor: Any, patience: float) -> None:
+        self.done: Deferred[Replies] = Deferred(lambda _: self._end())
+        self._waiting = dict.fromkeys(names)
+        self._replies = Replies({}, {}, [])
+        self._deadline = Deadline(reactor, patience, self._end)
+
+    def take(self, name: str, table: Table) -> None:
+        """Take one's answer."""
+        if name in self._waiting:
+            del self._waiting[name]
+            if "value" in table:
+                self._replies.answers[name] = table["value"]
+            else:
+                self._replies.failed[name] = str(table.get("error"))
+            self.look()
+
+    def lost(self, name: str) -> None:
+        """Note that one will not answer."""
+        if name in self._waiting:
+            del self._waiting[name]
+            self._replies.silent.append(name)
+            self.look()
+
+    def look(self) -> None:
+        """Be done if nobody is waited for."""
+        if not self._waiting:
+            self._end()
+
+    def _end(self) -> None:
+        self._deadline.cancel()
+        if not self.done.called:
+            self._replies.silent.extend(self._waiting)
+            self._waiting.clear()
+            self.done.callback(self._replies)
+
+
+def _fail(why: str) -> Deferred[Any]:
+    failed: Deferred[Any] = Deferred()
+    failed.errback(NoAnswer(why))
+    return failed

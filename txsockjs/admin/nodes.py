@@ -1,0 +1,67 @@
+"""`Nodes`: questions to the nodes of a bus, this one among them.
+
+Rules: questions and answers are JSON, sent to one node each; what is none is dropped and counted,
+and so is an answer that is too long for the bus.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..cluster.bus import Bus
+from .asking import Answers, Others, Table, reply
+
+_PORT = "admin"
+# The longest answer in bytes: what a bus lets be under way to one node.
+_LONGEST = 1024 * 1024
+
+
+class Nodes(Others):
+    """Asks all nodes of a bus by their names, and answers what other nodes ask.
+
+    Raises `ValueError` if somebody else does on this bus.
+    """
+
+    def __init__(self, bus: Bus, answers: Answers, reactor: Any) -> None:
+        super().__init__(reactor, lambda: sorted({bus.node, *bus.nodes}), self._ask)
+        self._bus = bus
+        self._answers = answers
+        bus.listen(_PORT, self)
+
+    def _ask(self, node: str, table: Table) -> None:
+        if node == self._bus.node:
+            reply(self._answers, table, lambda answer: self.take(node, answer))
+        else:
+            self._bus.send(node, _PORT, json.dumps(table).encode(), urgent=True)
+
+    def _answer(self, node: str, answer: Table) -> None:
+        data = json.dumps(answer).encode()
+        if len(data) > _LONGEST:
+            answer = {"number": answer["number"], "error": f"an answer of {len(data)} bytes"}
+            data = json.dumps(answer).encode()
+        self._bus.send(node, _PORT, data)
+
+    # -- told by the bus
+
+    def received(self, node: str, data: bytes) -> None:
+        """Take a question, or an answer."""
+        try:
+            table = json.loads(data)
+            if "ask" not in table:
+                self.take(node, table)
+            elif isinstance(table["question"], str) and isinstance(table["arguments"], dict):
+                reply(self._answers, table, lambda answer: self._answer(node, answer))
+            else:
+                raise ValueError("not a question")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            self._bus.counters["messages_refused"] += 1
+
+    def away(self) -> None:
+        """Go on: what is asked meanwhile is in time, or silent."""
+
+    def back(self) -> None:
+        """Go on."""
+
+    def taken(self, key: str) -> None:
+        """Do nothing: no keys are claimed here."""
