@@ -113,6 +113,19 @@ class Traffic:
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
 
+    def dump(self) -> dict[str, Any]:
+        """Return all by name, as JSON."""
+        return {
+            "open": self.open,
+            "opened": self.opened,
+            "ended": dict(self.ended),
+            "messages_in": self.messages_in,
+            "messages_out": self.messages_out,
+            "frames_out": self.frames_out,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+        }
+
 
 class Counted(Protocol):
     """What is counted of a session."""

@@ -139,6 +139,11 @@ class BaseSession(Life):
         if not forced:
             self.tell(EXPIRE)
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """What waits for the application, and what for the client, in bytes as limits count."""
+        return self._application.size, self._pending_size
+
     # -- its time
 
     def clock(self) -> float:

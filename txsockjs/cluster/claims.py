@@ -47,6 +47,10 @@ class Claims:
         """Tell whether this node owns a session."""
         return session_id in self._mine
 
+    def __len__(self) -> int:
+        """Return how many sessions this node owns."""
+        return len(self._mine)
+
     def known(self, session_id: str) -> str | None:
         """Return the node that owned a session when it was last asked, if that is remembered."""
         return self._owners.get(session_id)
@@ -133,6 +137,7 @@ class Claims:
                 _log.failure("a session could not be claimed", owner)
         elif owner.node == self._bus.node:
             self._mine.add(session_id)
+            self._bus.counters["claims"] += 1
         for answer in self._sharing.pop(session_id, []):
             if isinstance(owner, Failure):
                 answer.errback(Overloaded())

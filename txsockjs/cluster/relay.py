@@ -236,6 +236,11 @@ class Relay:
         self._claims.release(session_id)
 
     @property
+    def claimed(self) -> int:
+        """How many sessions this node owns."""
+        return len(self._claims)
+
+    @property
     def may_expire(self) -> bool:
         """Whether sessions may end for want of a receiver: not while some can't come."""
         return self._outage.may_expire

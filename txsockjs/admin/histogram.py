@@ -1,0 +1,30 @@
+"""`Histogram`: how many of the values that were seen are how large.
+
+Rules: pure; bounds are upper ones, and belong to their bucket, as in Prometheus.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+
+class Histogram:
+    """Counts of values by ``bounds``, which rise; one more count is for larger values."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum: float = 0
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def dump(self) -> dict[str, Any]:
+        """Return ``bounds``, ``counts`` and ``sum`` as JSON."""
+        return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.sum}

@@ -1,0 +1,56 @@
+"""`Lateness`: how late a reactor's timers fire, which is how long its loop is held up.
+
+Rules: it costs nothing while nobody asks; a timer of its own runs while somebody does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .histogram import Histogram
+
+#: How often it is measured, in seconds.
+INTERVAL = 0.25
+#: Upper bounds in seconds.
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+# For how long after the last question it goes on, in seconds.
+_KEEP = 300.0
+
+
+class Lateness:
+    """A histogram of delays, measured from the first `ask` on until nobody asked for minutes."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._histogram = Histogram(BOUNDS)
+        self._longest = 0.0
+        self._asked = 0.0
+        self._due = 0.0
+        self._call: Any | None = None
+
+    def ask(self) -> dict[str, Any]:
+        """Return the histogram, with the ``longest`` delay since the last time."""
+        self._asked = self._reactor.seconds()
+        if self._call is None:
+            self._wait()
+        longest, self._longest = self._longest, 0.0
+        return {**self._histogram.dump(), "longest": longest}
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _wait(self) -> None:
+        self._due = self._reactor.seconds() + INTERVAL
+        self._call = self._reactor.callLater(INTERVAL, self._look)
+
+    def _look(self) -> None:
+        self._call = None
+        now = self._reactor.seconds()
+        late = max(now - self._due, 0.0)  # a clock can be set back
+        self._histogram.add(late)
+        self._longest = max(self._longest, late)
+        if now - self._asked < _KEEP:
+            self._wait()

@@ -1,0 +1,137 @@
+"""`Report`: what one process tells of itself: its sessions, its bus, its reactor, its memory.
+
+Rules: what can be read is read when somebody asks; going through the sessions takes turns, each a
+bounded stretch. An answer is JSON; ``docs/metrics.md`` says what its figures mean.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from twisted.internet.task import deferLater
+
+from twisted import __version__ as twisted_version
+
+from .. import __version__
+from ..actors.pace import Pace
+from ..cluster.bus import Bus
+from ..router import SockJSRouter
+from .histogram import Histogram
+from .lateness import Lateness
+from .process import process_usage
+
+#: Upper bounds, in bytes as the limits of mailboxes and output count them.
+SIZES = (0, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
+# How many sessions are looked at in one turn.
+_STRETCH = 500
+
+
+class Site(Protocol):
+    """What is told of a site."""
+
+    refused: int
+    ended: dict[str, int]
+
+    def connections(self) -> list[Any]:
+        """Return the transports that are still connected."""
+        ...
+
+
+class Report:
+    """Answers the question ``report``; `stop` leaves no timer behind.
+
+    The answer is a table::
+
+        {"mounts": [{"mount", "transports": {name: {"open", "opened", "ended": {cause: ...},
+                     "messages_in", "messages_out", "frames_out", "bytes_in", "bytes_out"}},
+                     "refused": {cause: ...}, "dropped", "connections", "claims",
+                     "mailboxes": histogram, "outputs": histogram}],
+         "buses": [{"node", "connected", "nodes", "counters": {name: ...}}],
+         "site": {"connections", "refused", "ended": {cause: ...}} or None,
+         "delay": histogram with "longest",
+         "process": `process_usage`, "versions": {"txsockjs", "twisted", "python"}}
+
+    All are totals since the process began but for ``open``, ``connections``, ``claims``, ``nodes``,
+    ``connected`` and the histograms of mailboxes and outputs, which tell of now. A histogram is
+    that of `Histogram.dump`.
+    """
+
+    def __init__(
+        self, routers: Iterable[SockJSRouter], reactor: Any, site: Site | None = None
+    ) -> None:
+        self._routers = list(routers)
+        self._reactor = reactor
+        self._site = site
+        self._lateness = Lateness(reactor)
+
+    def stop(self) -> None:
+        """Measure the reactor's delays no more."""
+        self._lateness.stop()
+
+    async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the table; there are no arguments."""
+        mounts = [await self._mount(router) for router in self._routers]
+        buses = {id(router.bus): router.bus for router in self._routers if router.bus is not None}
+        return {
+            "mounts": mounts,
+            "buses": [_bus(bus) for bus in buses.values()],
+            "site": None if self._site is None else _of_site(self._site),
+            "delay": self._lateness.ask(),
+            "process": process_usage(),
+            "versions": {
+                "txsockjs": __version__,
+                "twisted": twisted_version,
+                "python": platform.python_version(),
+            },
+        }
+
+    async def _mount(self, router: SockJSRouter) -> dict[str, Any]:
+        stats = router.stats
+        mailboxes, outputs = Histogram(SIZES), Histogram(SIZES)
+        pace = Pace(_STRETCH)
+        for session in router.sessions:
+            if session.transport and session.close_reason is None:
+                stats.add_up(session)
+                for_application, for_client = session.waiting
+                mailboxes.add(for_application)
+                outputs.add(for_client)
+            if not pace.may_go_on():
+                await deferLater(self._reactor, 0)
+                pace = Pace(_STRETCH)
+        off = router.settings.disabled_transports
+        return {
+            "mount": router.prefix or "/",
+            "transports": {
+                name: traffic.dump()
+                for name, traffic in stats.transports.items()
+                if traffic.opened or name not in off
+            },
+            "refused": dict(stats.refusals),
+            "dropped": stats.messages_dropped,
+            "connections": stats.connections_active,
+            "claims": 0 if router.relay is None else router.relay.claimed,
+            "mailboxes": mailboxes.dump(),
+            "outputs": outputs.dump(),
+        }
+
+
+def _bus(bus: Bus) -> dict[str, Any]:
+    return {
+        "node": bus.node,
+        "connected": bus.connected,
+        "nodes": len(bus.nodes),
+        "counters": dict(bus.counters),
+    }
+
+
+def _of_site(site: Site) -> dict[str, Any]:
+    return {
+        "connections": len(site.connections()),
+        "refused": site.refused,
+        "ended": dict(site.ended),
+    }
