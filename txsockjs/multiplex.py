@@ -22,10 +22,11 @@ from .actors.connection import SockJSConnection, check_class
 from .actors.interfaces import SessionForConnection
 from .errors import SettingsError
 from .factory import Given, Keywords, RouterResource, merged_options
-from .protocols.connection import ProtocolFactory, checked_encoding, connection_class
+from .protocols.connection import ProtocolFactory, connection_class
 from .router import SockJSRouter
 from .transports.channel import ChannelReceiver, ChannelServer, Service
 from .wire.publication import wire_name
+from .wire.text import checked_encoding
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

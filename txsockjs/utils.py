@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .protocols.text import Data, check_data, encoded
 from .protocols.transport import SockJSTransport
+from .wire.text import Data, check_data, encoded
 
 __all__ = ["broadcast"]
 

@@ -38,10 +38,10 @@ from ..actors.connection import SockJSConnection
 from ..cluster.redis.url import RedisURL
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
-from ..protocols.connection import checked_encoding
 from ..protocols.gateway import Upstream
 from ..service import checked_drain
 from ..settings import Settings
+from ..wire.text import checked_encoding
 from .cpus import usable_cpus
 from .mount import Mount, find_app
 

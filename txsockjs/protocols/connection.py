@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
-from ..errors import SettingsError
-from .text import REPLACE
+from ..wire.text import checked_encoding
 from .transport import SockJSTransport
 
 
@@ -83,28 +82,6 @@ def connection_class(
     encoding = checked_encoding(fallback_encoding)
     namespace = {"factory": factory, "fallback_encoding": encoding}
     return type(name, (ProtocolConnection,), namespace)
-
-
-def checked_encoding(name: object) -> str | None:
-    """Return the name of a text encoding, ``replace`` or None.
-
-    Raises `SettingsError` for anything else.
-    """
-    if name is None or name == REPLACE:
-        return REPLACE if name else None
-    if isinstance(name, str) and _is_encoding(name):
-        return name
-    raise SettingsError(
-        f"fallback_encoding must be a text encoding such as latin-1, replace or none, not {name!r}"
-    )
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        b"x".decode(name, "replace")  # no bytes would not be looked at
-    except (LookupError, ValueError):
-        return False
-    return True
 
 
 def encoding_from(text: str) -> str | None:

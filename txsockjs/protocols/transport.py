@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
 from ..actors.rooms import Room
-from .text import Data, Decoder, NotText, check_data, encoded
+from ..wire.text import Data, Decoder, NotText, check_data, encoded
 
 _log = Logger()
 

@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from txsockjs.protocols.connection import connection_class
-from txsockjs.protocols.text import encoded
+from txsockjs.wire.text import encoded
 
 from ...support.fakes import Producer
 from ...support.memory import Lab

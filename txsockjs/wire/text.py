@@ -10,6 +10,8 @@ from __future__ import annotations
 import codecs
 from typing import Union
 
+from ..errors import SettingsError
+
 Data = Union[bytes, bytearray, memoryview]
 
 # In place of an encoding: bytes that are not UTF-8 become U+FFFD.
@@ -76,6 +78,28 @@ class Decoder:
         kept: bytes = self._decoder.getstate()[0]
         self._decoder.reset()
         return kept
+
+
+def checked_encoding(name: object) -> str | None:
+    """Return the name of a text encoding, ``replace`` or None.
+
+    Raises `SettingsError` for anything else.
+    """
+    if name is None or name == REPLACE:
+        return REPLACE if name else None
+    if isinstance(name, str) and _is_encoding(name):
+        return name
+    raise SettingsError(
+        f"fallback_encoding must be a text encoding such as latin-1, replace or none, not {name!r}"
+    )
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        b"x".decode(name, "replace")  # no bytes would not be looked at
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def check_data(data: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from txsockjs.protocols.text import Decoder, NotText, check_data, encoded
+from txsockjs.wire.text import Decoder, NotText, check_data, encoded
 
 SNOWMAN = "☃".encode()
 
