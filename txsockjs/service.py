@@ -54,7 +54,7 @@ class SockJSService(Service):
     seconds sessions get to end. Before, they are ended evenly over ``drain`` seconds. ``admin`` is
     the endpoint of the pages ``/health`` and ``/ready``. ``bus`` is for those routers that have
     none yet; the buses of all are started and stopped with the service. ``ports.open_ports`` are
-    the ports that listen.
+    the ports that listen, ``ports.urls`` and ``admin_ports.urls`` where.
     """
 
     _log = Logger()
@@ -90,7 +90,7 @@ class SockJSService(Service):
         self._reactor = reactor
         self._stop_timeout = stop_timeout
         self._drain = checked_drain(drain)
-        self._admin = Ports(reactor, [] if admin is None else [admin])
+        self.admin_ports = Ports(reactor, [] if admin is None else [admin])
         self._bound = False
         self._state = Readiness(False, "starting")
         self._stopped: Deferred[None] | None = None
@@ -105,7 +105,7 @@ class SockJSService(Service):
         super().privilegedStartService()
         self._bound = True
         self.ports.open(self.site)
-        self._admin.open(AdminSite(self.readiness))
+        self.admin_ports.open(AdminSite(self.readiness))
         # Who connects meanwhile waits in the system's queue.
         self.ports.pause()
 
@@ -211,7 +211,7 @@ class SockJSService(Service):
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
-        await self._bounded([*self._admin.close(), *(bus.stop() for bus in self.buses)])
+        await self._bounded([*self.admin_ports.close(), *(bus.stop() for bus in self.buses)])
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all of these fired, for ``stop_timeout`` at most."""

@@ -26,7 +26,7 @@ from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
 from .mount import Mount, find_app
-from .plan import Plan, count_workers, drain_seconds
+from .plan import Plan, checked_log_format, count_workers, drain_seconds, log_path
 from .workers.sockets import check as check_endpoint
 
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -93,6 +93,18 @@ class Options(usage.Options):
             None,
             None,
             "Serve /health and /ready on this endpoint. [default: none]",
+        ],
+        [
+            "access-log",
+            None,
+            None,
+            "Write a line for each session at its end to this file, or to - . [default: none]",
+        ],
+        [
+            "log-format",
+            None,
+            None,
+            "Write the log, and the access log, as text or as json. [default: text]",
         ],
         [
             "workers",
@@ -194,6 +206,10 @@ class Options(usage.Options):
         if self["drain"] is not None:
             plan.drain = drain_seconds(self["drain"])
         plan.admin = plan.admin if self["admin"] is None else self["admin"]
+        if self["access-log"] is not None:
+            plan.access_log = log_path(self["access-log"], os.getcwd())
+        if self["log-format"] is not None:
+            plan.log_format = checked_log_format(self["log-format"])
         if self["workers"] is not None:
             plan.workers = count_workers(self["workers"])
         if plan.workers > 1:

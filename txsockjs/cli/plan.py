@@ -51,6 +51,7 @@ else:
     import tomli as tomllib
 
 _T = TypeVar("_T")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass
@@ -61,6 +62,8 @@ class Plan:
     how many processes serve, ``drain`` over how many seconds sessions are ended when the server
     stops, ``admin`` the endpoint of the pages for whoever operates it, or None. ``cluster`` is the
     URL of the broker of all nodes, or None; ``cluster_secret`` signs what they say to each other.
+    ``access_log`` is the path of the access log, ``-`` for the standard output, or None;
+    ``log_format`` is ``text``, ``json``, or None for what the command that runs it has.
     """
 
     listen: list[str] = field(default_factory=list)
@@ -72,6 +75,8 @@ class Plan:
     cluster_secret: str | None = None
     drain: float = 0.0
     admin: str | None = None
+    access_log: str | None = None
+    log_format: str | None = None
 
     def check_cluster(self) -> None:
         """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""
@@ -96,7 +101,7 @@ class Plan:
 
     @classmethod
     def read(cls, path: str) -> Plan:
-        """Read a TOML file. A relative ``static`` starts from the directory of the file."""
+        """Read a TOML file. Relative paths start from its directory."""
         try:
             with open(path, "rb") as file:
                 values = tomllib.load(file)
@@ -130,6 +135,11 @@ class Plan:
             plan.drain = drain_seconds(table["drain"])
         if "admin" in table:
             plan.admin = _typed(table, "admin", str, "an endpoint such as tcp:9090")
+        if "access_log" in table:
+            path = _typed(table, "access_log", str, "a file, or -")
+            plan.access_log = log_path(path, directory)
+        if "log_format" in table:
+            plan.log_format = checked_log_format(table["log_format"])
         plan.settings = _typed(table, "settings", dict, "a table", {})
         Settings.merged(None, plan.settings)
         for mount in _typed(table, "mount", list, "written as [[mount]]", []):
@@ -140,7 +150,7 @@ class Plan:
 # What may stand at the top of a file.
 _NAMES = (
     *("listen", "static", "workers", "cluster", "cluster_secret", "drain", "admin"),
-    *("settings", "mount"),
+    *("access_log", "log_format", "settings", "mount"),
 )
 
 
@@ -150,6 +160,20 @@ def drain_seconds(value: object) -> float:
         return checked_drain(SECONDS.parse(value) if isinstance(value, str) else value)
     except Unfit:
         return checked_drain(value)
+
+
+def log_path(path: str, directory: str) -> str:
+    """Return the path of a log, which starts from ``directory``; ``-`` is no path."""
+    if not path:
+        raise SettingsError("access_log must be a file, or -, not ''")
+    return path if path == "-" else os.path.join(directory, path)
+
+
+def checked_log_format(value: object) -> str:
+    """Return the name of a format; raise `SettingsError` for any other."""
+    if not isinstance(value, str) or value not in LOG_FORMATS:
+        raise SettingsError(f"log_format must be {' or '.join(LOG_FORMATS)}, not {value!r}")
+    return value
 
 
 def count_workers(value: object) -> int:

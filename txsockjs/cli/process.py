@@ -16,8 +16,10 @@ from typing import Callable
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python import usage
 from twisted.python.failure import Failure
 
 from ..actors.connection import SockJSConnection
@@ -28,6 +30,10 @@ from ..router import SockJSRouter
 from ..server.ports import Endpoint
 from ..service import SockJSService, Static
 from ..settings import Settings
+from .logs.access import AccessLog
+from .logs.process_log import PROCESS_LOG, is_in_foreground
+from .logs.start_line import log_start
+from .logs.usr1 import on_usr1
 from .options import Options as PlainOptions
 from .plan import Plan
 from .start_error import StartError, end_with
@@ -40,15 +46,43 @@ class Process(SockJSService):
 
     _told_to_stop = False
 
+    #: Set before it is started.
+    access_log: AccessLog | None = None
+
     def privilegedStartService(self) -> None:
         """Listen; raise `StartError` if an endpoint fails at once."""
         # Before listening: the first to be registered runs before the ports are announced.
         self._reactor.callWhenRunning(self._handle_signals)
+        self._reactor.callWhenRunning(on_usr1, self._reactor, self.reopen_logs)
         try:
             super().privilegedStartService()
         except ListenError as error:
             sys.stderr = sys.__stderr__  # twistd has sent it to the log
             raise StartError(str(error)) from error
+
+    def startService(self) -> None:
+        """Serve, with the privileges that are kept; raise `StartError` if a log can't be opened."""
+        self.open_logs()
+        super().startService()
+
+    def open_logs(self) -> None:
+        """Open the access log; raise `StartError`."""
+        if self.access_log is not None:
+            self.access_log.open()
+
+    def reopen_logs(self) -> None:
+        """Go on with other files, where those that are open were moved."""
+        PROCESS_LOG.rotate()
+        if self.access_log is not None:
+            self.access_log.file.reopen()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop, and then write what is left of the access log."""
+        return super().stopService().addCallback(self._close_logs)
+
+    def _close_logs(self, _: None) -> None:
+        if self.access_log is not None:
+            self.access_log.file.close()
 
     def _handle_signals(self) -> None:
         # After an orderly shutdown twistd kills itself with the signal that it got. To what
@@ -108,6 +142,14 @@ class Options(PlainOptions):
                 Logger().warn("steps of the wall clock will be felt: {error}", error=error)
         super().parseOptions(options)
 
+    def postOptions(self) -> None:
+        """Choose how this process logs, before twistd does."""
+        super().postOptions()
+        if self.parent is not None:
+            PROCESS_LOG.take_over(self.parent, self.plan.log_format)
+            if self.plan.access_log == "-" and not is_in_foreground(self.parent):
+                raise usage.UsageError("--access-log - needs twistd -n: a daemon has no output")
+
 
 def makeService(options: PlainOptions) -> Service:
     """Make the service of a parsed command line: one that serves, or the parent of workers."""
@@ -116,7 +158,12 @@ def makeService(options: PlainOptions) -> Service:
             from .workers.supervisor import Supervisor  # noqa: PLC0415  # few need it
 
             return Supervisor(options, global_reactor)
-        return make_server(options.plan, options.plan.listen, admin=options.plan.admin)
+        plan = options.plan
+        server = make_server(plan, plan.listen, admin=plan.admin)
+        server.started.addCallback(
+            lambda _: log_start(plan, server.ports.urls, server.admin_ports.urls)
+        )
+        return server
     except SettingsError as error:
         raise StartError(f"sockjs: {error}") from error
 
@@ -126,10 +173,13 @@ def make_server(
     endpoints: Iterable[Endpoint],
     bus: Bus | None = None,
     admin: str | None = None,
+    worker: int | None = None,
+    output: int = 1,
 ) -> Process:
     """Make the service that serves a plan: its mounts, or the demo if there are none.
 
-    ``bus`` is that of its routers if the plan names no cluster.
+    ``bus`` is that of its routers if the plan names no cluster; ``worker`` is its number among
+    several processes, ``output`` the descriptor of the standard output.
     """
     reactor = global_reactor
     if plan.cluster is not None:
@@ -147,7 +197,7 @@ def make_server(
 
         demo = Demo(plan.settings, reactor)
         routers, static = demo.routers, demo.page
-    return Process(
+    server = Process(
         endpoints,
         routers,
         static=static,
@@ -156,6 +206,11 @@ def make_server(
         admin=admin,
         bus=bus,
     )
+    server.access_log = AccessLog.of(plan, reactor, worker, output)
+    if server.access_log is not None:
+        for router in routers:
+            router.end_observers.append(server.access_log.ended)
+    return server
 
 
 def _make_router(

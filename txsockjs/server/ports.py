@@ -23,7 +23,7 @@ Endpoint = Union[str, IStreamServerEndpoint]
 
 
 class Ports:
-    """Endpoints, and the `IListeningPort` of each that is open.
+    """Endpoints, and the `IListeningPort` of each that is open; ``urls`` are where that was.
 
     Raises `SettingsError` for a string that describes no endpoint.
     """
@@ -32,6 +32,7 @@ class Ports:
 
     def __init__(self, reactor: Any, endpoints: list[Endpoint]) -> None:
         self.open_ports: list[IListeningPort] = []
+        self.urls: list[str] = []
         self._reactor = reactor
         self._endpoints = [_described(reactor, endpoint) for endpoint in endpoints]
         self._listening: list[Deferred[Any]] = []
@@ -77,7 +78,8 @@ class Ports:
         if self._paused:  # it took its time
             self._set_reading(port)
         scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
-        url = _url(scheme, port.getHost())
+        url = url_of(scheme, port.getHost())
+        self.urls.append(url)
         # Nothing is accepted before the reactor runs.
         self._reactor.callWhenRunning(self._log.info, "listening on {url}", url=url)
 
@@ -113,7 +115,8 @@ def why(error: BaseException | None) -> str:
     return getattr(cause, "strerror", None) or " ".join(str(cause).split())
 
 
-def _url(scheme: str, address: object) -> str:
+def url_of(scheme: str, address: object) -> str:
+    """Return what stands for an address of Twisted's in logs."""
     if isinstance(address, IPv6Address):
         return f"{scheme}://[{address.host}]:{address.port}"
     if isinstance(address, IPv4Address):

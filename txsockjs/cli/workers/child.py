@@ -1,7 +1,7 @@
 """`Child`: the process of one worker, as its parent sees it.
 
-Rules: what it logs is logged with its number; the last line that it writes to standard error tells
-why it ended.
+Rules: what it logs is logged with its number, and so is what is written to its standard output and
+error, a line at a time; the last line of standard error tells why it ended.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -14,21 +14,25 @@ import json
 import os
 import socket
 import sys
+import time
 from typing import Any, Protocol
 
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import Factory, ProcessProtocol
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...cluster.directory import Directory
+from ..logs.json_lines import event_of_worker
 from .sockets import Sockets
 
 _log = Logger()
-# How much of a line without an end is kept.
-_LONGEST_LINE = 64 * 1024
-# The descriptor of the stream to the parent, in the child.
-_CONTROL = 3
+# How much of a line without an end is kept, in bytes.
+_LONGEST_LINE = 1024 * 1024
+# The descriptors of the child: of what it prints, of the stream to the parent, of what it logs, and
+# of the parent's own standard output.
+_OUTPUT, _ERRORS, _CONTROL, _EVENTS, _OF_PARENT = 1, 2, 3, 4, 5
+_NAMES = {_OUTPUT: "stdout", _ERRORS: "stderr", _EVENTS: "-"}
 
 
 class Parent(Protocol):
@@ -55,7 +59,7 @@ class Child(ProcessProtocol):
         self._reactor = reactor
         self._began = reactor.seconds()
         self._member = directory.member(self._told)
-        self._lines = {1: b"", 2: b""}
+        self._lines = {_OUTPUT: b"", _ERRORS: b"", _EVENTS: b""}
         self._last_words = ""
 
     @property
@@ -74,7 +78,8 @@ class Child(ProcessProtocol):
     ) -> None:
         """Start the process."""
         ours, theirs = socket.socketpair()
-        descriptors = {0: 0, 1: "r", 2: "r", _CONTROL: theirs.fileno()}
+        descriptors = {0: 0, _OUTPUT: "r", _ERRORS: "r", _EVENTS: "r"}
+        descriptors.update({_CONTROL: theirs.fileno(), _OF_PARENT: 1})
         table = []
         for each in sockets:
             inherited: dict[int, int] = {}
@@ -87,6 +92,8 @@ class Child(ProcessProtocol):
             "reactor": reactor_name,
             "number": self.number,
             "control": _CONTROL,
+            "events": _EVENTS,
+            "output": _OF_PARENT,
             "sockets": table,
             "folder": folder,
         }
@@ -141,16 +148,19 @@ class Child(ProcessProtocol):
             self._log(childFD, line.decode("utf-8", "replace"))
 
     def _log(self, descriptor: int, line: str) -> None:
-        level, text = LogLevel.info, line
-        if descriptor == 1:
-            try:
-                event = json.loads(line)
-                level, text = LogLevel.lookupByName(event["level"]), event["text"]
-            except Exception:  # noqa: BLE001  # written by something else
-                pass
-        elif line.strip():
+        if descriptor == _EVENTS:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # it was cut
+                _log.observer(event_of_worker(self.number, json.loads(line)))
+                return
+        elif descriptor == _ERRORS and line.strip():
             self._last_words = line
-        _log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
+        said = {
+            "time": time.time(),
+            "level": "info",
+            "namespace": _NAMES[descriptor],
+            "text": line,
+        }
+        _log.observer(event_of_worker(self.number, said))
 
     def processEnded(self, reason: Failure) -> None:
         """Tell the parent."""

@@ -16,6 +16,7 @@ import socket
 import sys
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -25,7 +26,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from zope.interface import implementer
 
 from ...errors import ListenError, SettingsError
-from ...server.ports import what_is_wrong, why
+from ...server.ports import url_of, what_is_wrong, why
 
 # How many connections wait while no worker accepts, as when one is replaced; the system may have a
 # limit of its own.
@@ -57,6 +58,16 @@ class Sockets:
     def is_shared(self) -> bool:
         """Whether all workers accept from one socket, which spreads connections unevenly."""
         return len(self.sockets) < self._count
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        name: Any = self.sockets[0].getsockname()
+        if not isinstance(name, tuple):
+            return url_of("unix", UNIXAddress(name))
+        kind = self.endpoint.removeprefix("haproxy:").partition(":")[0]
+        address = (IPv6Address if len(name) > 2 else IPv4Address)("TCP", *name[:2])
+        return url_of("https" if kind == "ssl" else "http", address)
 
     def bind(self) -> None:
         """Bind and listen; raise `ListenError`."""

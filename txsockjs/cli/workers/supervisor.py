@@ -25,6 +25,10 @@ from ...admin.health import AdminSite, Readiness, all_ready
 from ...cluster.directory import Directory
 from ...errors import ListenError
 from ...server.ports import Ports
+from ..logs.access import AccessLog
+from ..logs.process_log import PROCESS_LOG
+from ..logs.start_line import log_start
+from ..logs.usr1 import on_usr1
 from ..options import Options
 from ..start_error import StartError, end_with
 from .child import Child
@@ -62,6 +66,7 @@ class Supervisor(Service):
         self._looks: dict[int, Any] = {}
         self._helpers: dict[int, Child] = {}  # who serves the sockets of which number, too
         self._abandoned: set[int] = set()  # those whose process ended in the course of the stop
+        self._served = False  # whether any worker ever did
         self._rolling: list[int] = []
         self._bound = False
         self._stopping = False
@@ -94,17 +99,31 @@ class Supervisor(Service):
         super().startService()
         if not self._bound:
             self.privilegedStartService()
+        self._check_logs()
         self._folder = tempfile.mkdtemp(prefix="sockjs-")
         self._reactor.callWhenRunning(self._begin)
+
+    def _check_logs(self) -> None:
+        """Raise `StartError` if the workers can't open theirs."""
+        log = AccessLog.of(self._options.plan, self._reactor)
+        if log is not None:
+            log.open()
+            log.file.close()
 
     def _begin(self) -> None:
         for name, react in (("SIGTERM", self._terminate), ("SIGHUP", self.roll)):
             signal.signal(getattr(signal, name), partial(self._signalled, react))
+        on_usr1(self._reactor, self._reopen_logs)
         for number in range(1, self._count + 1):
             self._start(number)
 
     def _signalled(self, react: Callable[[], None], number: int, frame: object) -> None:
         self._reactor.callFromThread(react)
+
+    def _reopen_logs(self) -> None:
+        PROCESS_LOG.rotate()
+        for child in self._all:
+            child.say(reopen=True)
 
     def stopService(self) -> Deferred[None]:
         """Stop all workers in order; fires when none is left."""
@@ -168,6 +187,9 @@ class Supervisor(Service):
     def ready(self, child: Child) -> None:
         """Note that a worker serves."""
         self._failures = 0
+        if not self._served:
+            self._served = True
+            log_start(self._options.plan, [each.url for each in self._sockets], self._admin.urls)
         self._log.info(
             "worker {number} serves, as process {pid}", number=child.number, pid=child.pid
         )

@@ -1,10 +1,10 @@
 """A worker: ``python -m txsockjs.cli.workers.worker SPEC``, started by the supervisor.
 
 ``SPEC`` is a table in JSON: the command line, the reactor, the number of the worker (from 1), the
-descriptor of its stream to the parent, those of the listening sockets of all workers for each
-endpoint, and the folder of the bus.
+descriptor of its stream to the parent, that of what it logs, that of the parent's standard output,
+those of the listening sockets of all workers for each endpoint, and the folder of the bus.
 
-Rules: what it logs goes to standard output, an event in JSON per line, for the parent to log; a
+Rules: what it logs is an event in JSON per line, for the parent to log, as is what it prints; a
 worker that can't start says why in the last line of standard error, and has exit code 1.
 """
 
@@ -17,14 +17,17 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 from typing import Any
 
 from twisted.application.reactors import installReactor
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import ILogObserver, formatEvent, globalLogBeginner
+from twisted.logger import ILogObserver, globalLogBeginner
 from twisted.python import usage
 from zope.interface import implementer
+
+from ..logs.json_lines import read_event
 
 
 def main() -> None:
@@ -32,8 +35,12 @@ def main() -> None:
     spec = json.loads(sys.argv[1])
     if spec["reactor"] is not None:
         installReactor(spec["reactor"])  # before anything imports another one
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    globalLogBeginner.beginLoggingTo([_Log(output)], redirectStandardIO=False)
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is something to open anew
+    for descriptor in (spec["events"], spec["output"]):
+        os.set_inheritable(descriptor, False)
+    events = os.fdopen(spec["events"], "w", encoding="utf-8", buffering=1)
+    globalLogBeginner.beginLoggingTo([_Log(events)], redirectStandardIO=False)
 
     from ...errors import SockJSError  # noqa: PLC0415  # installs a reactor
 
@@ -52,15 +59,7 @@ class _Log:
         self._output = output
 
     def __call__(self, event: Any) -> None:
-        text = formatEvent(event) or ""
-        failure = event.get("log_failure")
-        if failure is not None:
-            text = f"{text}\n{failure.getTraceback()}"
-        line = {
-            "level": getattr(event.get("log_level"), "name", "info"),
-            "text": text,
-        }
-        self._output.write(json.dumps(line) + "\n")
+        self._output.write(json.dumps(read_event(event)) + "\n")
 
 
 def _serve(spec: dict[str, Any]) -> None:
@@ -90,6 +89,8 @@ def _serve(spec: dict[str, Any]) -> None:
             ports = Ports(reactor, endpoints_of(table["serve"]))
             ports.open(service.site)
             extra[table["serve"]] = ports
+        elif "reopen" in table:
+            service.reopen_logs()
         elif table.get("leave") in extra:
             extra.pop(table["leave"]).close()
 
@@ -111,7 +112,14 @@ def _serve(spec: dict[str, Any]) -> None:
             run.stop()
 
     bus = LocalBus(reactor, spec["control"], spec["folder"], told, orphaned)
-    service = make_server(options.plan, endpoints_of(spec["number"]), bus)
+    service = make_server(
+        options.plan,
+        endpoints_of(spec["number"]),
+        bus,
+        worker=spec["number"],
+        output=spec["output"],
+    )
+    service.open_logs()
     run: Any = reactor
     run.addSystemEventTrigger("before", "shutdown", stop)
     service.started.addCallback(lambda _: bus.say(do="ready"))

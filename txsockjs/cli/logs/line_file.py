@@ -1,0 +1,182 @@
+"""`LineFile`: a file that processes append whole lines to, and that may be moved or full.
+
+Rules: each write brings whole lines, at once, to the end of the file (``O_APPEND``), so several
+processes share one. Nobody waits for it: a turn writes a bounded share, a pipe that nobody reads is
+not written to. What can't be written is lost and counted, and logged once a minute at most.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections import deque
+from typing import Any, cast
+
+from twisted.logger import Logger
+
+_log = Logger()
+
+# In bytes: what one turn writes, and what may wait while the file takes nothing.
+_SHARE = 64 * 1024
+_MOST_WAITING = 1024 * 1024
+# A pipe takes so many bytes at once without those of another process between them.
+_WHOLE = getattr(select, "PIPE_BUF", 512)
+# In seconds: until a pipe that is full is asked again.
+_RETRY = 0.1
+# In seconds: how often losses are logged.
+_QUIET = 60.0
+_NEWLINE = ord("\n")
+_HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+
+
+class LineFile:
+    """Lines at the end of a file, or of ``output``, a descriptor, if ``path`` is None.
+
+    ``lost`` is how many lines could not be written.
+    """
+
+    def __init__(self, reactor: Any, path: str | None, output: int = 1) -> None:
+        self.lost = 0
+        self._reactor = reactor
+        self._path = path
+        self._output = output
+        self._descriptor: int | None = None
+        self._is_pipe = False
+        self._lines: deque[bytes] = deque()
+        self._size = 0  # of all lines that wait, in bytes
+        self._rest = b""  # of what was written in part
+        self._is_torn = False  # whether the file ends within a line
+        self._call: Any = None
+        self._is_full = False  # a pipe, until it is asked again
+        self._told = 0  # how many of the lost were logged
+        self._quiet_until: float | None = None
+
+    def open(self) -> None:
+        """Open the file, and make it if there is none; raises `OSError`."""
+        if self._descriptor is None:
+            self._descriptor = self._opened()
+            mode = os.fstat(self._descriptor).st_mode
+            self._is_pipe = not stat.S_ISREG(mode)
+
+    def _opened(self) -> int:
+        return os.dup(self._output) if self._path is None else os.open(self._path, _HOW, 0o640)
+
+    def reopen(self) -> None:
+        """Write to what is at the path from now on, if that is another file, or none."""
+        if self._descriptor is None or self._path is None or self._is_pipe:
+            return
+        if is_same(self._path, self._descriptor):
+            return
+        try:
+            descriptor = self._opened()
+        except OSError as error:
+            _log.error(
+                "cannot open {path} again, and go on with the file that was there: {why}",
+                path=self._path,
+                why=error.strerror,
+            )
+            return
+        os.close(self._descriptor)
+        self._descriptor, self._is_torn = descriptor, False
+
+    def append(self, line: bytes) -> None:
+        """Write a line, which ends with its newline, in the next iteration at the latest."""
+        if self._descriptor is None or self._size + len(line) > _MOST_WAITING:
+            self._lose(1, "nobody reads it" if self._descriptor is not None else "it is closed")
+            return
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > _SHARE and not self._is_full:
+            self._write()
+        elif self._call is None:
+            self._call = self._reactor.callLater(0, self._turn)
+
+    def close(self, patience: float = 1.0) -> None:
+        """Write what waits, and close the file; a pipe that is full gets ``patience`` seconds."""
+        if self._descriptor is None:
+            return
+        while self._lines or self._rest:
+            if not self._write() and not _takes(self._descriptor, patience):
+                self._lose(len(self._lines) + self._rest.count(b"\n"), "nobody reads it")
+                break
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        os.close(self._descriptor)
+        self._descriptor = None
+        if self.lost > self._told:
+            self._tell("it is closed now")
+
+    # -- writing
+
+    def _turn(self) -> None:
+        self._call = None
+        self._is_full = not self._write()
+        if self._lines or self._rest:
+            delay = _RETRY if self._is_full else 0
+            self._call = self._reactor.callLater(delay, self._turn)
+
+    def _write(self) -> bool:
+        """Write the share of a turn; return whether the file takes more."""
+        descriptor = cast(int, self._descriptor)
+        written = 0
+        while written < _SHARE and (self._rest or self._lines):
+            if self._is_pipe and not _takes(descriptor):
+                return False
+            data = self._rest or self._next()
+            try:
+                count = os.write(descriptor, data)
+            except BlockingIOError:
+                self._rest = data
+                return False
+            except OSError as error:
+                # A newline in front ends a line that was written in part: only that one is spoilt.
+                self._rest = b""
+                self._lose(data.count(b"\n", 1), error.strerror or str(error))
+                continue
+            written += count
+            self._is_torn = data[count - 1] != _NEWLINE
+            self._rest = data[count:]
+        return True
+
+    def _next(self) -> bytes:
+        """Take whole lines off the queue: as many as a pipe takes whole, or one."""
+        lines = [self._lines.popleft()]
+        size = len(lines[0])
+        while self._lines and size + len(self._lines[0]) < _WHOLE:
+            size += len(self._lines[0])
+            lines.append(self._lines.popleft())
+        self._size -= size
+        if self._is_torn:
+            lines.insert(0, b"\n")
+        return b"".join(lines)
+
+    def _lose(self, count: int, why: str) -> None:
+        self.lost += count
+        if self._quiet_until is None or self._reactor.seconds() >= self._quiet_until:
+            self._tell(why)
+
+    def _tell(self, why: str) -> None:
+        count, self._told = self.lost - self._told, self.lost
+        self._quiet_until = self._reactor.seconds() + _QUIET
+        _log.error(
+            "{path} did not take {count} lines, which are lost: {why}",
+            path=self._path or "the standard output",
+            count=count,
+            why=why,
+        )
+
+
+def is_same(path: str, descriptor: int) -> bool:
+    """Return whether a path leads to the file that is open."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _takes(descriptor: int, patience: float = 0.0) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(1000 * patience))

@@ -1,0 +1,100 @@
+"""`ProcessLog`: what ``twistd`` logs to, in the format that is asked for, and rotated as it wants.
+
+Rules: the file is the one that twistd was told, and what it does with it by itself stays: a new one
+at 1 MB, and at USR1. A file that was moved is left, and one opened in its place. ``--logger`` and
+``--syslog`` of twistd, and the log file of ``twist``, are none of our business.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from twisted.logger import ILogObserver, Logger
+from twisted.python import logfile, threadable
+
+from .json_lines import OBSERVERS
+
+_log = Logger()
+
+
+class LogFile(logfile.LogFile):
+    """Twisted's log file, which is opened anew if it was moved when it is to be rotated."""
+
+    synchronized = ["rotate"]  # as Twisted has it
+
+    def __init__(self, name: str, directory: str) -> None:
+        super().__init__(name, directory)
+        self._status = os.stat(self.path)
+
+    def rotate(self) -> None:
+        """Go on with a new file; the present one stays if there can be no other."""
+        try:
+            is_here = os.path.samestat(os.stat(self.path), self._status)
+        except FileNotFoundError:
+            is_here = False
+        if is_here:
+            super().rotate()
+        elif os.access(self.path if os.path.exists(self.path) else self.directory, os.W_OK):
+            self.reopen()
+        else:
+            return
+        self._status = os.stat(self.path)
+
+
+threadable.synchronize(LogFile)
+
+
+class ProcessLog:
+    """The log of this process under twistd, made when twistd calls this; ``file`` if it is one."""
+
+    def __init__(self) -> None:
+        self.file: LogFile | None = None
+        self._format = "text"
+        self._path = ""
+        self._in_foreground = False
+
+    def take_over(self, command: Any, log_format: str | None) -> None:
+        """Have this made the log of a process; ``command`` are the options of twistd, or twist.
+
+        ``log_format`` is one of `OBSERVERS`, or None for what is usual there.
+        """
+        if "fileLogObserverFactory" in command:  # twist has its log file already
+            if log_format is not None:
+                command["fileLogObserverFactory"] = OBSERVERS[log_format]
+        elif not command.get("logger") and not command.get("syslog"):
+            self._format = log_format or "text"
+            self._path = command.get("logfile") or ""
+            self._in_foreground = is_in_foreground(command)
+            command["logger"] = f"{__name__}.PROCESS_LOG"  # which it looks up later
+
+    def __call__(self) -> ILogObserver:
+        """Return the observer, as twistd does for a text log."""
+        if self._path == "-" and not self._in_foreground:
+            sys.exit("sockjs: --logfile - needs twistd -n, as a daemon has no standard output")
+        if self._path == "-" or (self._in_foreground and not self._path):
+            return OBSERVERS[self._format](sys.stdout)
+        self.file = LogFile.fromFullPath(self._path or "twistd.log")
+        return OBSERVERS[self._format](self.file)
+
+    def rotate(self) -> None:
+        """Go on with a new file, if it is a file."""
+        if self.file is None:
+            return
+        try:
+            self.file.rotate()
+        except OSError as error:
+            _log.error("the log can't be rotated: {why}", why=error.strerror)
+
+
+def is_in_foreground(command: Any) -> bool:
+    """Return whether a command with these options stays in the foreground."""
+    return bool(command.get("nodaemon", True) or command.get("debug", False))
+
+
+#: What twistd is told by name to log to.
+PROCESS_LOG = ProcessLog()

@@ -1,0 +1,75 @@
+"""`log_start`: what a server says once it serves: where, what, and within which limits.
+
+Rules: one line, and a warning where the system allows fewer file descriptors than sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.logger import Logger
+
+from ...protocols.gateway import Upstream
+from ..mount import Mount
+from ..plan import Plan
+
+try:
+    import resource
+except ImportError:  # on Windows, where nobody sets such a limit
+    resource = None  # type: ignore[assignment]
+
+_log = Logger()
+
+# How many descriptors a process should have if nobody said how many sessions there may be.
+ENOUGH = 4096
+# The settings that bound who gets in.
+_LIMITS = ("max_sessions",)
+
+
+def log_start(plan: Plan, urls: Iterable[str], admin: Iterable[str] = ()) -> None:
+    """Log where a plan is served, and warn of what is too low for it."""
+    limit = descriptor_limit()
+    _log.info("{line}", line=start_line(plan, list(urls), list(admin), limit))
+    needed = sessions_to_expect(plan)
+    if limit is not None and limit < needed:
+        _log.warn(
+            "a process may have {limit} file descriptors, and each websocket takes one: raise that "
+            "to more than {needed} with LimitNOFILE of systemd, or ulimit -n",
+            limit=limit,
+            needed=needed,
+        )
+
+
+def start_line(plan: Plan, urls: list[str], admin: list[str], limit: int | None) -> str:
+    """Return the line; ``limit`` is how many file descriptors a process may have, None for any."""
+    mounts = ", ".join(_described(plan, mount) for mount in plan.mounts) or "the demo"
+    parts = [f"serving {mounts} at {', '.join(urls)}"]
+    if admin:
+        parts.append(f"admin at {', '.join(admin)}")
+    if plan.workers > 1:
+        parts.append(f"{plan.workers} workers, the limits are those of each")
+    parts.append(f"{'any number of' if limit is None else limit} file descriptors")
+    return "; ".join(parts)
+
+
+def _described(plan: Plan, mount: Mount) -> str:
+    app = mount.connection
+    name = app.description if isinstance(app, Upstream) else f"{app.__module__}.{app.__qualname__}"
+    settings = plan.settings_of(mount)
+    limits = "".join(f", {limit} {str(getattr(settings, limit)).lower()}" for limit in _LIMITS)
+    return f"{mount.prefix or '/'} ({name}{limits})"
+
+
+def sessions_to_expect(plan: Plan) -> int:
+    """Return how many sessions a process may have, or a usual number if that has no bound."""
+    bounds = [plan.settings_of(mount).max_sessions for mount in plan.mounts]
+    known = [bound for bound in bounds if bound is not None]
+    return sum(known) if known and len(known) == len(bounds) else max(sum(known), ENOUGH)
+
+
+def descriptor_limit() -> int | None:
+    """Return how many file descriptors this process may have, or None for any number."""
+    if resource is None:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft

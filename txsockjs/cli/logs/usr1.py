@@ -1,0 +1,21 @@
+"""`on_usr1`: have SIGUSR1 open the logs anew."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, Callable
+
+
+def on_usr1(reactor: Any, reopen: Callable[[], object]) -> None:
+    """Call ``reopen`` in the reactor at each SIGUSR1, after what was to be called at it before."""
+    number = getattr(signal, "SIGUSR1", None)  # not on Windows
+    if number is None:
+        return
+    before = signal.getsignal(number)
+
+    def told(number: int, frame: Any) -> None:
+        if callable(before):
+            before(number, frame)
+        reactor.callFromThread(reopen)
+
+    signal.signal(number, told)
