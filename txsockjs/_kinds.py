@@ -26,6 +26,9 @@ _ORIGIN = re.compile(
 # RFC 7230, section 3.2.6.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URL = re.compile(r"[!-~]+")
+# Nobody means more than a thousand million.
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)")
+_PERIODS = {"s": 1, "min": 60, "h": 3600}
 
 
 class Unfit(ValueError):
@@ -43,6 +46,18 @@ class Kind:
     rule: str
     check: Callable[[object], object]
     parse: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many in so many ``seconds``; after a while without any, ``count`` may come at once."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        period = {seconds: name for name, seconds in _PERIODS.items()}.get(self.seconds, "?")
+        return f"{self.count}/{period}"
 
 
 def optional(kind: Kind) -> Kind:
@@ -205,6 +220,14 @@ def names(known: tuple[str, ...], aliases: Mapping[str, str]) -> Kind:
     return Kind(f"names among {', '.join(known)}", check, _parse_list)
 
 
+def _rate(value: object) -> Rate:
+    text = str(value) if isinstance(value, (Rate, str)) else ""
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise Unfit(value)
+    return Rate(int(match.group(1)), _PERIODS[match.group(2)])
+
+
 def _close_code(value: object) -> object:
     # RFC 6455 section 7.4.1: some may not be sent.
     if isinstance(value, bool) or not isinstance(value, int) or not 1000 <= value <= 4999:
@@ -224,6 +247,7 @@ def _close_reason(value: object) -> str:
 SECONDS = Kind("> 0 seconds", _seconds, _parse_number)
 BYTES = Kind("a whole number > 0 of bytes", _count, _parse_int)
 COUNT = Kind("a whole number > 0", _count, _parse_int)
+RATE = Kind("a rate such as 10/s, 60/min or 500/h", _rate, str.strip)
 CLOSE_CODE = Kind(
     "a close code in 1000..4999 and not 1004, 1005, 1006 or 1015", _close_code, _parse_int
 )

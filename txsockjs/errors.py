@@ -15,11 +15,14 @@
           +-- NotWebSocket, NotUpgrade, BadHandshake          websocket (section 8)
           +-- UnsupportedVersion, UpgradeRequired
           +-- OriginRefused, AddressChanged, Overloaded, NotFound, TooManySenders
+          +-- TooManySessions, TooManyOpens                   a client over a limit of its own
 
 ``RequestError`` becomes HTTP in one place, the router's resource.
 """
 
 from __future__ import annotations
+
+import math
 
 Header = tuple[bytes, bytes]
 
@@ -57,13 +60,16 @@ class Refused(SockJSError):
 class RequestError(SockJSError):
     """A request that can't be served; ``status`` and ``wording`` are its answer.
 
-    ``kind`` is the name under which statistics count it (`txsockjs.stats.REFUSALS`).
+    ``kind`` is the name under which statistics count it (`txsockjs.stats.REFUSALS`). ``setting`` is
+    the setting that refuses it, if that is for the log, and ``client`` whom.
     """
 
     status = 500
     kind = "content"
     wording = ""
     headers: tuple[Header, ...] = ()
+    setting = ""
+    client = ""
 
     def __init__(self) -> None:
         super().__init__(self.wording)
@@ -185,6 +191,38 @@ class Overloaded(RequestError):
     kind = "sessions"
     wording = "No new sessions now."
 
+    def __init__(self, setting: str = "") -> None:
+        super().__init__()
+        self.setting = setting
+
+
+class TooManySessions(RequestError):
+    """The client has ``max_sessions_per_ip`` sessions (RFC 6585 section 4)."""
+
+    status = 429
+    kind = "limit"
+    wording = "Too many sessions from this address."
+    setting = "max_sessions_per_ip"
+
+    def __init__(self, client: str = "", seconds: float = 0.0) -> None:
+        super().__init__()
+        self.client = client
+        self.headers = retry_after(seconds)
+
+
+class TooManyOpens(RequestError):
+    """The client opens sessions faster than ``open_rate_per_ip`` (RFC 6585 section 4)."""
+
+    status = 429
+    kind = "rate"
+    wording = "New sessions come too fast from this address."
+    setting = "open_rate_per_ip"
+
+    def __init__(self, client: str = "", seconds: float = 0.0) -> None:
+        super().__init__()
+        self.client = client
+        self.headers = retry_after(seconds)
+
 
 class TooManySenders(RequestError):
     """So many requests wait for room in one session that one more is not kept."""
@@ -198,6 +236,11 @@ class NotFound(RequestError):
     status = 404
     kind = "session"
     wording = "Not Found"
+
+
+def retry_after(seconds: float) -> tuple[Header, ...]:
+    """Return the header that says in how many whole seconds, one at least, it is worth a try."""
+    return ((b"Retry-After", b"%d" % max(math.ceil(seconds), 1)),)
 
 
 def unsendable(message: object, wanted: str) -> TypeError:

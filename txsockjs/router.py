@@ -16,7 +16,8 @@ from .actors.closing import Closing
 from .actors.connection import SockJSConnection, check_class
 from .actors.deadlines import Sweep
 from .actors.draining import Drain
-from .actors.heartbeat import Seldom, Starter
+from .actors.heartbeat import Starter
+from .actors.info import ConnectionInfo
 from .actors.interfaces import GO_AWAY, Client, Sendable
 from .actors.outbox import broadcast
 from .actors.registry import SessionContainer
@@ -27,8 +28,11 @@ from .cluster.bus import Bus
 from .cluster.relay import Relay
 from .cluster.rooms import RoomsOfNodes
 from .errors import Overloaded, SettingsError
+from .http.client_limits import ClientLimits
+from .http.exchange import Exchange
 from .http.page import Page
 from .http.prefix import check_prefix
+from .http.refusals import RefusalLog
 from .server import routes
 from .settings import Settings, SettingsKeywords
 from .stats import StatsCollector
@@ -85,11 +89,15 @@ class SockJSRouter:
         self.closing = False
         self.leaving = False  # closing, or about to
         self._drain: Drain | None = None
-        self._full = Seldom(reactor.seconds, self._tell_full)
+        self.refusals = RefusalLog(self, self.settings, clock, self._run)
         self.refused_origins: set[str | None] = set()
         #: Called with each opened session when it is over: its ``cause``, ``close_reason``,
         #: ``info`` and counts of messages are there.
         self.end_observers: list[Callable[[BaseSession], object]] = []
+        self.client_limits: ClientLimits | None = None
+        if self.settings.limits_clients:
+            limits = self.client_limits = ClientLimits(self.settings, clock)
+            self.end_observers.append(lambda session: limits.ended(session.session_id))
         self.sockets = Sockets(self, self._make_socket_session)
         urls = Urls(self)
         self.urls: list[Url] = urls.table
@@ -171,37 +179,40 @@ class SockJSRouter:
             except BaseException:  # noqa: BLE001
                 _log.failure("an observer of ends failed at {session!r}", session=session)
 
-    def admit(self) -> None:
-        """Raise `Overloaded` if there may be no new session."""
+    def admit(self, exchange: Exchange) -> None:
+        """Raise a `RequestError` if there may be no new session for this request.
+
+        That is `Overloaded` if there may be none for anybody.
+        """
         limit = self.settings.max_sessions
         if self.leaving:
             raise Overloaded()
+        if self.client_limits is not None:
+            self.client_limits.check(exchange)
         if limit is not None and len(self.sessions) >= limit:
-            self._full.happened()
-            raise Overloaded()
+            raise Overloaded("max_sessions")
 
-    def _tell_full(self, count: int) -> None:
-        _log.warn(
-            "{router!r} refused {count} new sessions: max_sessions is {limit}",
-            router=self,
-            count=count,
-            limit=self.settings.max_sessions,
-        )
-
-    def make_session(self, session_id: str) -> Session:
-        """Make and register the session of an HTTP transport."""
+    def make_session(self, session_id: str, info: ConnectionInfo) -> Session:
+        """Make and register the session of an HTTP transport, for a request that was admitted."""
         expiry = self.settings.disconnect_delay
         session = self.session_class(self._connection, self, session_id, expiry)
-        self._add(session)
+        self._add(session, info)
         return session
 
-    def _make_socket_session(self) -> BaseSession:
+    def _make_socket_session(self, info: ConnectionInfo) -> BaseSession:
         session = self.socket_session_class(self._connection, self)
-        self._add(session)
+        self._add(session, info)
         return session
 
-    def _add(self, session: BaseSession) -> None:
+    def _add(self, session: BaseSession, info: ConnectionInfo) -> None:
         self.sessions.add(session)
+        if self.client_limits is not None:
+            self.client_limits.opened(session.session_id, info.ip)
+        if not self._sweep.running:  # asked here, too, as each new session comes here
+            self._run()
+
+    def _run(self) -> None:
+        """Do what is done from time to time, as long as there is anything to do."""
         if not self._sweep.running:
             self.stats.start()
             self._sweep.start(self.settings.session_check_interval)
@@ -210,7 +221,9 @@ class SockJSRouter:
         self.starter.sweep()
         if self.relay is None or self.relay.may_expire:
             self.sessions.expire(until)
-        self._full.flush()
+        self.refusals.flush()
+        if self.client_limits is not None:
+            self.client_limits.sweep()
         if not self.sessions and self.stats.idle:
             self._stop()
 
@@ -222,11 +235,13 @@ class SockJSRouter:
     def _forget(self, session_id: str) -> None:
         if self.relay is not None:
             self.relay.forget(session_id)
+        if self.client_limits is not None:
+            self.client_limits.ended(session_id)  # of one that was never opened
 
     def _stop(self) -> None:
         self.stats.stop()
         self._sweep.stop()
-        self._full.flush(last=True)
+        self.refusals.flush(last=True)
 
     # -- the beginning and the end
 

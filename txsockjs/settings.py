@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, TypedDict, Union
 
 from . import _kinds as kinds
-from ._kinds import Kind, Network
+from ._kinds import Kind, Network, Rate
 from .errors import SettingsError
 from .stats import CLIENT_NAMES, TRANSPORTS
 from .wire.limits import Limits
@@ -66,6 +66,9 @@ class SettingsKeywords(TypedDict, total=False):
     mailbox_limit: int
     send_limit: int
     max_sessions: int | None
+    max_sessions_per_ip: int | None
+    open_rate_per_ip: str | Rate | None
+    message_rate: str | Rate | None
     ping_timeout: float
     shutdown_code: int
     shutdown_reason: str
@@ -137,6 +140,21 @@ class Settings:
     max_sessions: int | None = _setting(
         None, kinds.optional(kinds.COUNT), "how many sessions may be open at once"
     )
+    max_sessions_per_ip: int | None = _setting(
+        None,
+        kinds.optional(kinds.COUNT),
+        "how many sessions of one address, or IPv6 network /64, may be open at once",
+    )
+    open_rate_per_ip: Rate | None = _setting(
+        None,
+        kinds.optional(kinds.RATE),
+        "how often one address, or IPv6 network /64, may open a session, such as 10/s",
+    )
+    message_rate: Rate | None = _setting(
+        None,
+        kinds.optional(kinds.RATE),
+        "how many messages a session may bring before its client waits, such as 10/s",
+    )
     ping_timeout: float = _setting(
         20.0, kinds.SECONDS, "a websocket that answers no ping for this long is dead, in seconds"
     )
@@ -192,6 +210,16 @@ class Settings:
     def shutdown(self) -> tuple[int, str]:
         """What clients are told when the server stops: a close code and a reason."""
         return self.shutdown_code, self.shutdown_reason
+
+    @cached_property
+    def limits_clients(self) -> bool:
+        """Whether there are limits to the sessions of one client."""
+        return self.max_sessions_per_ip is not None or self.open_rate_per_ip is not None
+
+    @cached_property
+    def without_rate(self) -> Settings:
+        """The same without a limit to the rate of messages."""
+        return self if self.message_rate is None else dataclasses.replace(self, message_rate=None)
 
     @cached_property
     def limits(self) -> Limits:

@@ -32,6 +32,8 @@ REFUSALS = (
     "origin",  # a page of another origin
     "address",  # a request of a session from another address
     "sessions",  # a new session over max_sessions, or while the router closes
+    "limit",  # a new session over max_sessions_per_ip
+    "rate",  # a new session over open_rate_per_ip
     "session",  # a request of a session that is not there, or is over
     "senders",  # one more request with messages, while too many wait
     "size",  # a body or a message that is too large

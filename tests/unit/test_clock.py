@@ -10,6 +10,8 @@ from twisted.python.runtime import seconds as wall_clock
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.clock import use_monotonic_time
 
+from ..support.fakes import INFO
+
 
 class Reactor(ReactorBase):
     """A reactor that counts by what Twisted's do, and never runs."""
@@ -56,6 +58,6 @@ def test_a_router_may_be_made_before():
     reactor = Reactor()
     router = SockJSRouter(SockJSConnection, reactor=reactor)
     use_monotonic_time(reactor)
-    router.make_session("one")
+    router.make_session("one", INFO)
     router.sessions.expire()
     assert router.get_session("one") is not None

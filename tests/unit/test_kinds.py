@@ -25,6 +25,8 @@ from txsockjs._kinds import Kind, Unfit
         (kinds.NETWORKS, "10.0.0.1/8", (ipaddress.ip_network("10.0.0.0/8"),)),
         (kinds.NETWORKS, [ipaddress.ip_address("::1")], (ipaddress.ip_network("::1"),)),
         (kinds.TOKENS, "v12.stomp", ("v12.stomp",)),
+        (kinds.RATE, "10/s", kinds.Rate(10, 1)),
+        (kinds.RATE, "999999999/h", kinds.Rate(999_999_999, 3600)),
     ],
 )
 def test_a_value_is_kept_in_one_form(kind: Kind, given: Any, kept: Any) -> None:
@@ -53,6 +55,11 @@ def test_a_function_is_kept(kind: Kind) -> None:
         (kinds.NETWORKS, ["10.0.0.0/8", "here"], "here"),
         (kinds.TOKENS, ["a", "b c"], "b c"),
         (kinds.TOKENS, {"a"}, {"a"}),
+        (kinds.RATE, "10/S", "10/S"),
+        (kinds.RATE, "1000000000/s", "1000000000/s"),
+        (kinds.RATE, "\u0661/s", "\u0661/s"),
+        (kinds.RATE, kinds.Rate(0, 1), kinds.Rate(0, 1)),
+        (kinds.RATE, b"10/s", b"10/s"),
     ],
 )
 def test_the_part_that_is_at_fault_is_told(kind: Kind, given: Any, culprit: Any) -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from txsockjs._kinds import Rate
 from txsockjs.errors import SettingsError, SockJSError
 from txsockjs.settings import TRANSPORTS, Settings
 
@@ -20,6 +21,8 @@ SECONDS = (
     "request_timeout",
 )
 SIZES = ("response_limit", "max_message_size", "max_body_size", "mailbox_limit", "send_limit")
+COUNTS = ("max_sessions", "max_sessions_per_ip")
+RATES = ("open_rate_per_ip", "message_rate")
 SWITCHES = ("verify_ip", "immediate_flush", "disable_nagle")
 
 
@@ -50,6 +53,9 @@ def test_the_defaults_are_the_documented_ones():
         "mailbox_limit": 1048576,
         "send_limit": 8388608,
         "max_sessions": None,
+        "max_sessions_per_ip": None,
+        "open_rate_per_ip": None,
+        "message_rate": None,
         "ping_timeout": 20.0,
         "idle_timeout": 75.0,
         "request_timeout": 60.0,
@@ -142,16 +148,49 @@ def test_sizes_refuse_what_is_no_size(name, value):
     )
 
 
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [1, 500, None])
-def test_max_sessions_is_a_count_or_none(value):
-    assert Settings(max_sessions=value).max_sessions == value
+def test_numbers_of_sessions_are_counts_or_none(name, value):
+    assert getattr(Settings(**{name: value}), name) == value
 
 
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "3"])
-def test_max_sessions_refuses_what_is_no_count(value):
-    assert refusal(max_sessions=value) == (
-        f"max_sessions must be a whole number > 0, or none, not {value!r}"
+def test_numbers_of_sessions_refuse_what_is_no_count(name, value):
+    assert refusal(**{name: value}) == (
+        f"{name} must be a whole number > 0, or none, not {value!r}"
     )
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_rates_are_a_count_and_a_period_or_none(name):
+    assert getattr(Settings(**{name: "10/s"}), name) == Rate(10, 1)
+    assert getattr(Settings(**{name: None}), name) is None
+    base = Settings(**{name: "60/min"})
+    assert getattr(dataclasses.replace(base, max_sessions=3), name) == Rate(60, 60)
+    assert Settings.parse(name, " 500/h ") == Rate(500, 3600)
+    assert Settings.parse(name, "none") is None
+
+
+@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize("value", [10, 0, "", "10", "0/s", "-1/s", "1.5/s", "10/d", "10/2s", "s"])
+def test_rates_refuse_what_is_none(name, value):
+    assert refusal(**{name: value}) == (
+        f"{name} must be a rate such as 10/s, 60/min or 500/h, or none, not {value!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "limits"),
+    [
+        ({}, False),
+        ({"message_rate": "1/s"}, False),
+        ({"max_sessions_per_ip": 1}, True),
+        ({"open_rate_per_ip": "1/s"}, True),
+    ],
+)
+def test_some_settings_limit_clients(overrides, limits):
+    assert Settings(**overrides).limits_clients is limits
 
 
 @pytest.mark.filterwarnings("ignore:the setting disable_nagle")

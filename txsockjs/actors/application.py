@@ -73,14 +73,18 @@ class Application(Mailbox):
         """Make the connection and call ``on_open``."""
         self.put(self._on_open, info)
 
-    def receive(self, messages: list[Any]) -> None:
-        """Call ``on_message`` for each message."""
+    def receive(self, messages: list[Any]) -> bool:
+        """Call ``on_message`` for each message; return whether the client has to wait for a rate.
+
+        Whether it has to for the mailbox, its ``size`` tells.
+        """
         connection = self.connection
         taken = 0
         if connection is not None:
             taken = self.put_all(connection.on_message, messages, MESSAGE_COST)
         if taken < len(messages):
             self._server.stats.messages_dropped += len(messages) - taken
+        return False
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""

@@ -16,9 +16,10 @@ from .info import ConnectionInfo
 from .interfaces import ANOTHER_RECEIVER, GO_AWAY, TIMED_OUT, Reason, Receiver, Server
 from .outbox import Outbox
 from .states import ATTACH, CLOSE, CLOSING, EXPIRE, GONE, NEW, TABLE, Event, State
+from .throttle import ThrottledApplication
 
 # By event: what is done, and the state from then on.
-_Row = list[tuple[Callable[..., None], State]]
+_Row = list[tuple[Callable[..., object], State]]
 
 
 class Life(Outbox):
@@ -42,7 +43,8 @@ class Life(Outbox):
         self.info: ConnectionInfo | None = None
         self.state = NEW
         self._row = self._rows[NEW]
-        self._application = Application(conn, server, self)
+        kind = Application if server.settings.message_rate is None else ThrottledApplication
+        self._application = kind(conn, server, self)
         self._heartbeat: Callback | None = None  # while it is open
 
     def handle(self, event: Event, *arguments: Any) -> None:
@@ -139,14 +141,14 @@ class Life(Outbox):
 
     # -- messages and events come
 
-    def do_receive(self, messages: list[Any]) -> None:
-        """Pass the client's messages to the application."""
+    def do_receive(self, messages: list[Any]) -> bool:
+        """Pass the client's messages to the application; return what `Application.receive` does."""
         if self.counted:
             count = len(messages)
             self.server.stats.packets_rcv_ps.accumulator += count
             self.messages_in += count
             self.bytes_in += len(messages[0]) if count == 1 else sum(map(len, messages))
-        self._application.receive(messages)
+        return self._application.receive(messages)
 
     def do_post(self, event: Any) -> None:
         """Pass an event to the application."""

@@ -99,18 +99,20 @@ class BaseSession(Life):
         self.server.scheduler.tell(self.handle, event, *arguments)
 
     def receive(self, messages: list[Any]) -> bool:
-        """Handle the client's messages as ``tell(RECEIVED)`` would; return whether none waits.
+        """Handle the client's messages as ``tell(RECEIVED)`` would; return whether it may go on.
 
-        Most find no turn running, and take a shorter way here.
+        If not, some wait, or it is over its rate: ask `room`. Most find no turn running, and take a
+        shorter way here.
         """
+        over = False
         if self.state is not OPEN or not self.server.scheduler.begin():
             self.tell(RECEIVED, messages)
         else:
             try:
-                self.do_receive(messages)
+                over = self.do_receive(messages)
             finally:
                 self.server.scheduler.end()
-        return not self._application.size
+        return not (over or self._application.size)
 
     def bring(self, read: Callable[[], list[Any]], size: int) -> Deferred[None] | None:
         """Pass the messages that ``read()`` returns to the application, once there is room.

@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 
-from ..errors import NotFound, Overloaded
+from ..errors import NotFound, Overloaded, RequestError
 from ..http.exchange import Exchange
 from ..wire import relay as wire
 from .bus import Bus, Owner
@@ -170,12 +170,15 @@ class Relay:
                 self._claims.release(session_id)  # it was not to be
 
     async def _owner(self, exchange: Exchange, session_id: str) -> Owner | None:
-        """Return a session's owner, this node if nobody was; None if it may not be."""
+        """Return a session's owner, this node if nobody was; None if another may be."""
         try:
-            self._router.admit()
-        except Overloaded:
+            self._router.admit(exchange)
+        except RequestError as error:
             owner = await self._claims.find(exchange, session_id)
-            return None if owner is None or owner.node == self._bus.node else owner
+            found = None if owner is None or owner.node == self._bus.node else owner
+            if found is None and not isinstance(error, Overloaded):
+                raise  # the client is over a limit of its own
+            return found
         return await self._claims.claim(exchange, session_id)
 
     def _another(self) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Callable, Protocol
 
 from ..actors.registry import SessionContainer
+from ..http.exchange import Exchange
 from ..http.page import Page
 from ..settings import Settings
 from ..wire import relay as wire
@@ -34,8 +35,11 @@ class Router(Protocol):
     sessions: SessionContainer
     pages: Mapping[str, Page]
 
-    def admit(self) -> None:
-        """Raise `Overloaded` if there may be no new session."""
+    def admit(self, exchange: Exchange) -> None:
+        """Raise a `RequestError` if there may be no new session for this request.
+
+        That is `Overloaded` if there may be none for anybody here.
+        """
 
 
 class Serving:

@@ -42,6 +42,7 @@ class Head:
 REASONS: dict[int, bytes] = {
     **RESPONSES,
     426: b"Upgrade Required",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
 }
 

@@ -19,6 +19,7 @@ from ..errors import OriginRefused, RequestError
 from .exchange import Exchange, Head
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
 from .origins import check_origin, page_origin
+from .refusals import RefusalLog
 
 _log = Logger()
 
@@ -40,6 +41,11 @@ class Host(Server, Protocol):
     @property
     def refused_origins(self) -> set[str | None]:
         """The origins that were refused, and logged."""
+        ...
+
+    @property
+    def refusals(self) -> RefusalLog:
+        """The log of what settings refuse."""
         ...
 
     @property
@@ -146,8 +152,9 @@ class Page:
             )
 
     def refuse(self, exchange: Exchange, error: RequestError) -> None:
-        """Answer a request with what is wrong about it, and count it."""
+        """Answer a request with what is wrong about it; count it, and log it now and then."""
         self._server.stats.refused(error.kind)
+        self._server.refusals.note(error)
         headers = [TEXT, *NEVER_CACHED, *error.headers]
         if not isinstance(error, OriginRefused):
             headers += cors(exchange)

@@ -74,7 +74,8 @@ class ChannelServer:
 
     def __init__(self, router: Server) -> None:
         self._router = router
-        self.settings: Settings = router.settings
+        # Of messages, it is the session that carries channels which brings them.
+        self.settings: Settings = router.settings.without_rate
         self.scheduler: Scheduler = router.scheduler
         self.reactor: IReactorTime = router.reactor
         self.starter: Starter = router.starter

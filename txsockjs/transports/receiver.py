@@ -34,10 +34,14 @@ class Framing(NamedTuple):
 
 
 class HTTPReceiver:
-    """A response that carries a session's frames; ``opening`` if it may be the session's first."""
+    """A response that carries a session's frames; ``opening`` if it may be the session's first.
+
+    ``info`` describes the request then, else it is None.
+    """
 
     __slots__ = (
-        *("_exchange", "_framing", "_head", "_info", "_left", "_lifetime_end", "_session"),
+        *("_exchange", "_framing", "_head", "_left", "_lifetime_end", "_session"),
+        "info",
         "ready",
     )
     _session: BaseSession
@@ -52,7 +56,7 @@ class HTTPReceiver:
         self.ready = True
         # Functions of the settings are asked for these, and may raise: before anything is done.
         self._head = framing.heads.of(exchange, settings)
-        self._info = connection_info(exchange, settings, framing.name) if opening else None
+        self.info = connection_info(exchange, settings, framing.name) if opening else None
 
     def attach(self, session: BaseSession) -> None:
         """Carry the frames of ``session`` from now on."""
@@ -74,8 +78,8 @@ class HTTPReceiver:
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request, which was made with ``opening``."""
-        assert self._info is not None
-        return self._info
+        assert self.info is not None
+        return self.info
 
     # -- told by the session
 

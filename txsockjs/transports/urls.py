@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
+from ..actors.info import ConnectionInfo
 from ..actors.session import Session
 from ..cluster.relay import Relay
 from ..cluster.remote import RemoteExchange
@@ -50,11 +51,11 @@ class Url(NamedTuple):
 class Endpoint(Host, Protocol):
     """What the URLs need from their router."""
 
-    def admit(self) -> None:
-        """Raise `Overloaded` if there may be no new session."""
+    def admit(self, exchange: Exchange) -> None:
+        """Raise a `RequestError` if there may be no new session for this request."""
 
-    def make_session(self, session_id: str) -> Session:
-        """Make and register the session of an HTTP transport."""
+    def make_session(self, session_id: str, info: ConnectionInfo) -> Session:
+        """Make and register the session of an HTTP transport, for a request that was admitted."""
         ...
 
     @property
@@ -141,7 +142,7 @@ class Urls:
         self, receiver_class: type[WebSocketReceiver], exchange: Exchange, session_id: str = ""
     ) -> None:
         check_handshake(exchange)
-        self._endpoint.admit()
+        self._endpoint.admit(exchange)
         receiver = self._endpoint.sockets.build(exchange, receiver_class)
         exchange.take_over(receiver, self._settings.peer_timeout)
 
@@ -165,7 +166,7 @@ class Urls:
         self, framing: Framing, exchange: Exchange, session_id: str, session: Session | None
     ) -> None:
         if session is None:
-            self._endpoint.admit()
+            self._endpoint.admit(exchange)
         # Before there is a session that it could leave half made: a setting's function may raise.
         opening = session is None or session.info is None
         receiver: HTTPReceiver
@@ -175,7 +176,8 @@ class Urls:
         else:
             receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
-            session = self._endpoint.make_session(session_id)
+            assert receiver.info is not None  # as it is opening
+            session = self._endpoint.make_session(session_id, receiver.info)
         receiver.attach(session)
 
     def _attach_script(
@@ -213,7 +215,7 @@ class Urls:
     def _check_receiver(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_attach` would raise whatever the body is."""
         if self._find(session_id, exchange) is None and self._endpoint.relay is None:
-            self._endpoint.admit()
+            self._endpoint.admit(exchange)
 
     def _check_sender(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_send` would raise whatever the body is."""

@@ -12,7 +12,7 @@ from txsockjs import SockJSConnection, SockJSRouter, testing
 from txsockjs.actors.draining import Drain
 from txsockjs.actors.states import LEAVE
 
-from ...support.fakes import FakeReceiver
+from ...support.fakes import INFO, FakeReceiver
 
 REASON = (1012, "Service restart")
 
@@ -175,7 +175,7 @@ def test_sessions_of_a_router_leave_at_an_even_rate_and_are_told() -> None:
     router = SockJSRouter(Noting, reactor=clock, **late)  # type: ignore[arg-type]
     receivers = [FakeReceiver() for _ in range(10_000)]
     for number, receiver in enumerate(receivers):
-        receiver.attach(router.make_session(f"{number}"))
+        receiver.attach(router.make_session(f"{number}", INFO))
     clock.advance(1)
     began = clock.seconds()
     router.drain(30, *REASON)

@@ -88,6 +88,7 @@ def text_for(name):
     """Give a text that every kind of setting takes for this one, other than its default."""
     by_name = {"disabled_transports": "xhr,jsonp", "trusted_proxies": "10.0.0.0/8"}
     by_name["subprotocols"] = "v12.stomp,v11.stomp"
+    by_name["open_rate_per_ip"] = by_name["message_rate"] = "60/min"
     by_name["max_body_size"] = "7000000"  # which is not less than max_message_size
     default = getattr(Settings(), name)
     if name in by_name:

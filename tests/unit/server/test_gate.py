@@ -28,6 +28,20 @@ REFUSED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     "no session": ("POST", "/chat/000/nobody/xhr_send", GUEST, {}, 404),
     "no session of a form": ("POST", "/chat/000/nobody/jsonp_send", GUEST, {}, 404),
     "too many sessions": ("POST", "/chat/000/new/xhr", GUEST, {"max_sessions": 1}, 503),
+    "too many of one address": (
+        "POST",
+        "/chat/000/new/xhr",
+        GUEST,
+        {"max_sessions_per_ip": 1},
+        429,
+    ),
+    "too fast from one address": (
+        "POST",
+        "/chat/000/new/xhr",
+        GUEST,
+        {"open_rate_per_ip": "1/h"},
+        429,
+    ),
     "a method": ("PUT", SEND_PATH, GUEST, {}, 405),
     "a method of info": ("POST", "/chat/info", GUEST, {}, 405),
     "a disabled transport": (

@@ -18,7 +18,7 @@ from .reader import MESSAGES, Kind, Reader
 
 _SLOW = 1008
 # What one connection may bring before the others have their turn.
-_MOST_FRAMES = 256
+MOST_FRAMES = 256
 
 
 class Consumer(Protocol):
@@ -55,6 +55,8 @@ _IDLE, _READING, _YIELDED, _NO_ROOM, _STOPPED = _Phase
 class Incoming:
     """What comes on one websocket; ``timeout`` is the time of a message in seconds.
 
+    Of what waits, ``most`` frames are taken together.
+
     It is ``idle`` while nothing waits here and no message has begun, so that the next bytes need
     not go through here, and ``paused`` while the socket is not read.
     """
@@ -62,6 +64,7 @@ class Incoming:
     __slots__ = (
         "_begun",
         "_consumer",
+        "_most",
         "_phase",
         "_reactor",
         "_reader",
@@ -72,11 +75,14 @@ class Incoming:
         "paused",
     )
 
-    def __init__(self, consumer: Consumer, reader: Reader, reactor: Any, timeout: float) -> None:
+    def __init__(
+        self, consumer: Consumer, reader: Reader, reactor: Any, timeout: float, most: int
+    ) -> None:
         self._consumer = consumer
         self._reader = reader
         self._reactor = reactor
         self._timeout = timeout
+        self._most = most
         self._phase = _IDLE
         self._wake: Any | None = None
         self._slow: Deadline | None = None  # while a message is not all here
@@ -120,7 +126,7 @@ class Incoming:
         reader, consumer = self._reader, self._consumer
         pace: Pace | None = None
         while True:
-            item = reader.next(_MOST_FRAMES)
+            item = reader.next(self._most)
             if item is None:
                 break
             kind, value, frames = item
@@ -138,7 +144,7 @@ class Incoming:
                 return
             if not reader.has_more:
                 break
-            pace = pace or Pace(_MOST_FRAMES)
+            pace = pace or Pace(MOST_FRAMES)
             if not pace.may_go_on(frames):
                 self._go_on_soon()
                 return

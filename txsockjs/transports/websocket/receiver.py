@@ -21,7 +21,7 @@ from ...wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect,
 from ...wire.whole_frames import Decoders, read_message
 from . import states
 from .connection import WebSocketConnection
-from .incoming import Incoming
+from .incoming import MOST_FRAMES, Incoming
 from .reader import BROKEN, CLOSED, PINGED, VIOLATED, Kind, Reader, read_whole_control
 from .states import CLOSING, OPEN
 from .upgrade import Sockets
@@ -56,7 +56,7 @@ class WebSocketReceiver(WebSocketConnection):
     def connectionMade(self) -> None:
         """Attach to a session of its own."""
         watch(self.transport, self)
-        self.session = self._sockets.make_session()
+        self.session = self._sockets.make_session(self._info)
         self.session.tell(ATTACH, self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -123,7 +123,10 @@ class WebSocketReceiver(WebSocketConnection):
         server, limits = self._sockets.server, self._sockets.limits
         reader = Reader(self.decoders, limits, self._longest, self._sockets.autobahn.build)
         timeout = server.settings.request_timeout
-        self._incoming = Incoming(self, reader, server.reactor, timeout)
+        # What is taken together is no more than may come at once.
+        rate = server.settings.message_rate
+        most = MOST_FRAMES if rate is None else min(rate.count, MOST_FRAMES)
+        self._incoming = Incoming(self, reader, server.reactor, timeout, most)
         return self._incoming
 
     @property

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Any, Callable, TypeVar
 
+from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Server
 from ...actors.session import BaseSession
 from ...errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
@@ -33,7 +34,9 @@ _KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
 class Sockets:
     """The websockets of one router; ``limits`` are those of what they bring."""
 
-    def __init__(self, server: Server, make_session: Callable[[], BaseSession]) -> None:
+    def __init__(
+        self, server: Server, make_session: Callable[[ConnectionInfo], BaseSession]
+    ) -> None:
         self.server = server
         self.make_session = make_session
         self.limits = server.settings.limits

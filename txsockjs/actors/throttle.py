@@ -1,0 +1,57 @@
+"""`ThrottledApplication`: one whose client is held back when it sends faster than it may.
+
+Rules: a client that is over its rate waits as it does for a full mailbox, and nothing is dropped;
+what comes together is taken together, and the time that it is worth is waited for after it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .application import Application, Owner
+from .bucket import Bucket
+from .connection import SockJSConnection
+from .interfaces import Server
+
+# The shortest wait in seconds: whoever is over a high rate waits for some messages at once.
+_SHORTEST = 0.1
+
+
+class ThrottledApplication(Application):
+    """An application whose server has a ``message_rate``."""
+
+    __slots__ = ("_bucket", "_timer")
+
+    def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
+        super().__init__(conn, server, owner)
+        rate = server.settings.message_rate
+        assert rate is not None
+        self._bucket = Bucket(rate, server.reactor.seconds())
+        self._timer: Any | None = None  # while somebody may wait for it
+
+    def receive(self, messages: list[Any]) -> bool:
+        """Call ``on_message`` for each message; return whether the client has to wait."""
+        self._bucket.take(self._server.reactor.seconds(), len(messages))
+        super().receive(messages)
+        return self._wait() > 0
+
+    def has_room(self, mark: int) -> bool:
+        """Return whether a sender need not wait; if it is for the rate, look again in time."""
+        wait = self._wait()
+        if wait and self._timer is None:
+            self._timer = self._server.reactor.callLater(max(wait, _SHORTEST), self._look_again)
+        return not wait and super().has_room(mark)
+
+    def shut(self, drop: bool) -> int:
+        """Take nothing more; nobody waits then."""
+        if self._timer is not None:
+            timer, self._timer = self._timer, None
+            timer.cancel()
+        return super().shut(drop)
+
+    def _wait(self) -> float:
+        return self._bucket.wait(self._server.reactor.seconds())
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self.look()

@@ -1,0 +1,106 @@
+"""`ClientLimits`: how many sessions one client may have, and how often it may open one.
+
+Rules: a client is an IPv4 address or an IPv6 network of 64 bits, as trusted proxies tell; a session
+counts from when it is made until it is over; what is kept is bounded, whoever comes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import Callable
+
+from ..actors.bucket import Bucket
+from ..errors import TooManyOpens, TooManySessions
+from ..settings import Settings
+from .addresses import client_address, parse_address
+from .exchange import Exchange
+
+#: How many clients are remembered that opened a session not long ago.
+MOST_CLIENTS = 65_536
+# How many of them are looked at in one sweep: a few ms.
+_SWEEP = 4096
+
+
+class ClientLimits:
+    """What the clients of one router have; ``clock`` is in seconds."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._clients: dict[str, str] = {}  # of each session, by its id
+        self._sessions: dict[str, int] = {}  # how many, of each client that has any
+        # Of each client that opened one within the time that fills a bucket, and perhaps of some
+        # more; the one that did so last is the last.
+        self._buckets: dict[str, Bucket] = {}
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise `TooManySessions` or `TooManyOpens` if the client may not open a session now."""
+        settings = self._settings
+        client = self._client(client_address(exchange, settings))
+        most = settings.max_sessions_per_ip
+        if most is not None and self._sessions.get(client, 0) >= most:
+            # By then, those that it left without a word are over.
+            raise TooManySessions(client, settings.disconnect_delay)
+        bucket = self._buckets.get(client)
+        if bucket is not None:
+            wait = bucket.wait(self._clock())
+            if wait:
+                raise TooManyOpens(client, wait)
+
+    def opened(self, session_id: str, ip: str) -> None:
+        """Count a session of the client at this address."""
+        client = self._client(ip)
+        if not client:
+            return
+        if self._settings.max_sessions_per_ip is not None:
+            self._clients[session_id] = client
+            self._sessions[client] = self._sessions.get(client, 0) + 1
+        rate = self._settings.open_rate_per_ip
+        if rate is not None:
+            now = self._clock()
+            bucket = self._buckets.pop(client, None) or Bucket(rate, now)
+            bucket.take(now)
+            if len(self._buckets) >= MOST_CLIENTS:
+                # Whoever has so many addresses gains nothing by being forgotten at one of them.
+                del self._buckets[next(iter(self._buckets))]
+            self._buckets[client] = bucket
+
+    def ended(self, session_id: str) -> None:
+        """Count the end of a session; harmless if that was counted before."""
+        client = self._clients.pop(session_id, None)
+        if client is None:
+            return
+        left = self._sessions[client] - 1
+        if left:
+            self._sessions[client] = left
+        else:
+            del self._sessions[client]
+
+    def sweep(self) -> None:
+        """Forget clients that might open as many sessions as those of which nothing is known."""
+        now = self._clock()
+        for _ in range(min(_SWEEP, len(self._buckets))):
+            client = next(iter(self._buckets))
+            if not self._buckets[client].is_full(now):
+                break
+            del self._buckets[client]
+
+    def _client(self, ip: str) -> str:
+        """Return whose address it is; empty if that is nobody's who is counted.
+
+        The peer of a UNIX socket has none. If proxies are trusted, it is one: clients whose address
+        it does not tell, or of whom two headers tell different ones, count as one.
+        """
+        if not ip:
+            return "unknown" if self._settings.trusted_proxies else ""
+        return _network(ip)
+
+
+@lru_cache(maxsize=1024)
+def _network(ip: str) -> str:
+    address = parse_address(ip)
+    if address is None or isinstance(address, ipaddress.IPv4Address):
+        return ip if address is None else str(address)
+    # A provider gives each customer 64 bits at least, of which it uses what it likes.
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

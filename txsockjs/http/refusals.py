@@ -1,0 +1,65 @@
+"""`RefusalLog`: tells the operator which settings refuse clients, and how often.
+
+Rules: for each setting one line a second at most, however many are refused.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable
+
+from twisted.logger import Logger
+
+from ..actors.heartbeat import Seldom
+from ..errors import RequestError
+from ..settings import Settings
+
+_log = Logger()
+
+
+class RefusalLog:
+    """The log of one router, which ``name`` describes; ``clock`` is in seconds.
+
+    `flush` is to be called now and then after `note`, which calls ``noted`` to remind of it.
+    """
+
+    def __init__(
+        self,
+        server: object,
+        settings: Settings,
+        clock: Callable[[], float],
+        noted: Callable[[], object],
+    ) -> None:
+        self._server = server
+        self._settings = settings
+        self._clock = clock
+        self._noted = noted
+        self._seldom: dict[str, Seldom] = {}
+        self._last_client: dict[str, str] = {}
+
+    def note(self, error: RequestError) -> None:
+        """Log a new session that was refused, if it is a setting that refuses it."""
+        setting = error.setting
+        if not setting:
+            return
+        self._last_client[setting] = error.client
+        if setting not in self._seldom:
+            self._seldom[setting] = Seldom(self._clock, partial(self._tell, setting))
+        self._seldom[setting].happened()
+        self._noted()
+
+    def flush(self, last: bool = False) -> None:
+        """Log what was not logged yet, if a second is over or this is the ``last`` time."""
+        for seldom in self._seldom.values():
+            seldom.flush(last)
+
+    def _tell(self, setting: str, count: int) -> None:
+        client = self._last_client[setting]
+        _log.warn(
+            "{server!r} refused {count} new sessions: {setting} is {limit}{whose}",
+            server=self._server,
+            count=count,
+            setting=setting,
+            limit=str(getattr(self._settings, setting)),
+            whose=f", the last one was of {client}" if client else "",
+        )
