@@ -52,6 +52,8 @@ class Relay:
         self._edges = Edges()
         self._serving = Serving(router, self._claims, bus.counters, self._post)
         self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
+        self.away = self._outage.began  # told by the bus
+        self.back = self._outage.ended
         bus.listen(self._port, self)
 
     # -- asked by the transports
@@ -266,14 +268,6 @@ class Relay:
         self._claims.lost(node)
         self._edges.owner_lost(node)
         self._serving.lost(node)
-
-    def away(self) -> None:
-        """Wait for the bus, for a while."""
-        self._outage.began()
-
-    def back(self) -> None:
-        """Go on."""
-        self._outage.ended()
 
     def _give_up(self) -> None:
         """End what waits for a bus that does not come back, at both ends."""
