@@ -25,6 +25,7 @@ from ..http.prefix import check_prefix
 from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
+from .changes import folder_of
 from .mount import Mount, find_app
 from .plan import Plan, checked_log_format, count_workers, drain_seconds, log_path
 from .workers.sockets import check as check_endpoint
@@ -67,6 +68,13 @@ class Options(usage.Options):
     )
     parent: Any = None
     plan: Plan
+    optFlags: ClassVar[list[list[Any]]] = [
+        [
+            "reload",
+            None,
+            "For development: start anew when the application or its TOML file changes.",
+        ],
+    ]
     optParameters: ClassVar[list[list[Any]]] = [
         [
             "app",
@@ -212,9 +220,30 @@ class Options(usage.Options):
             plan.log_format = checked_log_format(self["log-format"])
         if self["workers"] is not None:
             plan.workers = count_workers(self["workers"])
-        if plan.workers > 1:
+        plan.reload = bool(self["reload"])
+        if plan.reload:
+            self._check_reload(plan)
+        if plan.workers > 1 or plan.reload:
             for endpoint in plan.listen:
                 check_endpoint(endpoint)
         given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
         plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
         self.plan = plan
+
+    def _check_reload(self, plan: Plan) -> None:
+        if plan.workers > 1:
+            raise usage.UsageError(f"--reload is for one process, and not for {plan.workers}")
+        if self.parent is not None and not self.parent.get("nodaemon", True):
+            raise usage.UsageError("--reload is for development: give twistd --nodaemon, too")
+        if not plan.mounts and self["config"] is None:
+            raise usage.UsageError("--reload looks for changes of an application: there is none")
+
+    def watched(self) -> tuple[set[str], set[str]]:
+        """Return the folders of the applications' modules, and the files that they depend on."""
+        modules = {
+            mount.connection.__module__
+            for mount in self.plan.mounts
+            if not isinstance(mount.connection, Upstream)
+        }
+        files = set() if self["config"] is None else {os.path.abspath(self["config"])}
+        return {folder_of(module) for module in modules}, files

@@ -64,6 +64,7 @@ class Plan:
     URL of the broker of all nodes, or None; ``cluster_secret`` signs what they say to each other.
     ``access_log`` is the path of the access log, ``-`` for the standard output, or None;
     ``log_format`` is ``text``, ``json``, or None for what the command that runs it has.
+    ``reload`` is whether the server starts anew when the application changes, which no file says.
     """
 
     listen: list[str] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Plan:
     admin: str | None = None
     access_log: str | None = None
     log_format: str | None = None
+    reload: bool = False
 
     def check_cluster(self) -> None:
         """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""

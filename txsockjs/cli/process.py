@@ -158,6 +158,10 @@ def makeService(options: PlainOptions) -> Service:
             from .workers.supervisor import Supervisor  # noqa: PLC0415  # few need it
 
             return Supervisor(options, global_reactor)
+        if options.plan.reload:
+            from .workers.reloading import Reloader  # noqa: PLC0415  # few need it
+
+            return Reloader(options, global_reactor)
         plan = options.plan
         server = make_server(plan, plan.listen, admin=plan.admin)
         server.started.addCallback(

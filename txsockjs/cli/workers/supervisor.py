@@ -216,11 +216,8 @@ class Supervisor(Service):
         elif child.was_told_to_stop:
             self._roll_next(number)
         elif self._rolling and self._children.get(number) is not child:
-            self._log.error(
-                "the successor of worker {number} does not start: {why}", number=number, why=why
-            )
-            self._log.error("workers are not replaced any more")
             self._rolling.clear()
+            self._not_replaced(why)
         else:
             self._restart(child, why)
 
@@ -269,15 +266,6 @@ class Supervisor(Service):
         if self._rolling or self._stopping:
             self._log.info("workers are being replaced already, or stopped")
             return
-        options = Options()
-        try:
-            options.parseOptions(self._options.arguments)
-        except Exception as error:  # noqa: BLE001  # applications raise what they like
-            self._log.error("workers are not replaced: {error}", error=error)
-            return
-        plan = options.plan
-        if plan.listen != self._options.plan.listen or plan.workers != self._count:
-            self._log.warn("listen and workers have changed, which takes a restart")
         self._rolling = list(self._children)
         self._log.info("replacing {count} workers", count=len(self._rolling))
         self._start(self._rolling[0])
@@ -288,4 +276,10 @@ class Supervisor(Service):
             if self._rolling:
                 self._start(self._rolling[0])
             else:
-                self._log.info("all workers were replaced")
+                self._replaced()
+
+    def _replaced(self) -> None:
+        self._log.info("all workers were replaced")
+
+    def _not_replaced(self, why: str) -> None:
+        self._log.error("workers are not replaced, as a successor does not start: {why}", why=why)

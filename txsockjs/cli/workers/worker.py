@@ -23,7 +23,7 @@ from typing import Any
 
 from twisted.application.reactors import installReactor
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import ILogObserver, globalLogBeginner
+from twisted.logger import ILogObserver, Logger, globalLogBeginner
 from twisted.python import usage
 from zope.interface import implementer
 
@@ -76,6 +76,9 @@ def _serve(spec: dict[str, Any]) -> None:
     options = Options()
     options.parseOptions(spec["arguments"])
     sockets: list[tuple[str, list[int]]] = spec["sockets"]
+    count = len(sockets[0][1])
+    if options.plan.listen != [text for text, _ in sockets] or options.plan.workers != count:
+        Logger().warn("listen and workers have changed, which takes a restart")
     extra: dict[int, Ports] = {}  # the sockets of neighbours that are away
 
     def told(table: dict[str, Any]) -> None:

@@ -1,0 +1,86 @@
+"""`Reloader`: the parent of one worker, which is replaced when the application changes.
+
+Rules: a worker whose code is older than the last change is not waited for; new code that does not
+start leaves the old one serving, and the next change is tried.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..changes import Changes
+from ..options import Options
+from .child import Child
+from .supervisor import Supervisor
+
+
+class Reloader(Supervisor):
+    """The service of the parent under ``--reload``."""
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        super().__init__(options, reactor)
+        self._again = False  # whether something changed since the last worker was started
+        self._changes = Changes(reactor, *options.watched(), self.changed)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._changes.start()
+
+    def stopService(self) -> Deferred[None]:
+        """Look for no more changes, and stop the worker."""
+        self._changes.stop()
+        return super().stopService()
+
+    def changed(self, paths: set[str]) -> None:
+        """Start anew, as these files have changed."""
+        if self._stopping:
+            return
+        names = sorted(os.path.relpath(path) for path in paths)
+        self._log.info("{names} changed: starting anew", names=", ".join(names))
+        self._again = True
+        for child in list(self._all):
+            if not child.is_ready:
+                child.kill()  # it starts with the code from before, or ends already
+        self._go_on()
+
+    def ready(self, child: Child) -> None:
+        """Note that a worker serves."""
+        super().ready(child)
+        if self._rolling and not self._again:
+            self._log.info("the new code serves")
+
+    def ended(self, child: Child, why: str) -> None:
+        """React to the end of the worker's process."""
+        super().ended(child, why)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Start what is newest, once only the one that serves is left."""
+        if self._stopping or not self._again or any(not child.is_ready for child in self._all):
+            return
+        self._again = False
+        if self._all:
+            self.roll()
+        else:
+            for restart in self._restarts.values():
+                if restart.active():
+                    restart.cancel()
+            self._start(1)
+
+    def _restart(self, child: Child, why: str) -> None:
+        if child.was_ready:
+            super()._restart(child, why)
+        else:
+            self._log.error("it does not start: {why}; waiting for a change", why=why)
+
+    def _not_replaced(self, why: str) -> None:
+        self._log.error("the new code does not start, so the old one serves: {why}", why=why)
+
+    def _replaced(self) -> None:
+        pass  # which was said when it served
