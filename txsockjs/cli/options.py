@@ -26,6 +26,7 @@ from ..protocols.connection import encoding_from
 from ..protocols.gateway import Upstream
 from ..settings import Settings
 from .changes import folder_of
+from .logs.process_log import is_in_foreground
 from .mount import Mount, find_app
 from .plan import Plan, checked_log_format, count_workers, drain_seconds, log_path
 from .workers.sockets import check as check_endpoint
@@ -233,7 +234,7 @@ class Options(usage.Options):
     def _check_reload(self, plan: Plan) -> None:
         if plan.workers > 1:
             raise usage.UsageError(f"--reload is for one process, and not for {plan.workers}")
-        if self.parent is not None and not self.parent.get("nodaemon", True):
+        if self.parent is not None and not is_in_foreground(self.parent):
             raise usage.UsageError("--reload is for development: give twistd --nodaemon, too")
         if not plan.mounts and self["config"] is None:
             raise usage.UsageError("--reload looks for changes of an application: there is none")

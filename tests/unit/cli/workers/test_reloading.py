@@ -57,6 +57,7 @@ class Lab(Reloader):
         options.parseOptions(["--reload", "--app", "txsockjs.SockJSConnection"])
         self.born: list[Any] = []
         super().__init__(options, Clock())
+        self._served = True  # or it would tell where it listens, and it does not
         self._start(1)
 
 
