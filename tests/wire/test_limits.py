@@ -318,6 +318,150 @@ def test_a_session_is_not_bound_to_its_address_by_default(lab):
     assert session.send("roaming", headers={"X-Forwarded-For": "192.0.2.2"}).status == 204
 
 
+# Limits per client
+
+one_process = pytest.mark.skipif(bool(WAY), reason="each process counts what it has")
+
+
+def first_answers(lab, prefix, headers):
+    """Ask for a session over each transport; give the first answers by transport."""
+    answers = {}
+    for receiver in RECEIVERS:
+        session = lab.session(prefix)
+        answers[receiver.name] = lab.ask(receiver.method, session.url(receiver.suffix), headers)
+        assert lab.journal(session) == []
+    for name, path in {
+        "framed": f"{prefix}/0/{fresh()}/websocket",
+        "raw": f"{prefix}/websocket",
+    }.items():
+        peer = lab.connect()
+        peer.send(upgrade(path, headers))
+        answers[name] = peer.response()
+    return answers
+
+
+def has_429(answer, words):
+    return (
+        answer.status == 429
+        and answer.body.decode() == words
+        and int(answer.headers["retry-after"]) >= 1
+        and answer.headers["access-control-allow-origin"] == "http://guest.example"
+    )
+
+
+@one_process
+def test_no_more_sessions_of_one_client_than_its_limit(lab):
+    here = {"X-Forwarded-For": "192.0.2.71", "Origin": "http://guest.example"}
+    one, two = lab.session("/shared").open(headers=here), lab.session("/shared").websocket(here)
+    answers = first_answers(lab, "/shared", here)
+    assert len(answers) == len(RECEIVERS) + 2
+    for name, answer in answers.items():
+        assert has_429(answer, "Too many sessions from this address."), (name, answer)
+    there = {"X-Forwarded-For": "192.0.2.72"}
+    assert lab.session("/shared").poll(there) == b"o\n", "another client has its own"
+    two.peer.close()
+    one.abort()
+    until(lambda: lab.gauges()["shared"] == 0)
+    assert lab.session("/shared").poll(here) == b"o\n", "there is room again"
+
+
+@one_process
+def test_no_session_of_one_client_sooner_than_its_rate_allows(lab):
+    here = {"X-Forwarded-For": "192.0.2.81", "Origin": "http://guest.example"}
+    for _ in range(2):
+        lab.session("/hasty").websocket(here).peer.close()
+    answers = first_answers(lab, "/hasty", here)
+    for name, answer in answers.items():
+        assert has_429(answer, "New sessions come too fast from this address."), (name, answer)
+        assert 1700 < int(answer.headers["retry-after"]) <= 1800
+    assert lab.session("/hasty").poll({"X-Forwarded-For": "192.0.2.82"}) == b"o\n"
+
+
+@one_process
+def test_addresses_of_one_network_are_one_client(lab):
+    for number in range(2):
+        lab.session("/hasty").poll({"X-Forwarded-For": f"2001:db8:0:1:{number:x}::1"})
+    peer = lab.connect()
+    for number in range(200):
+        address = f'for="[2001:db8:0:1:{number:x}:{number:x}::2]:4711"'
+        peer.ask("POST", lab.session("/hasty").url("xhr"), {"Forwarded": address})
+        assert peer.response().status == 429
+    assert lab.session("/hasty").poll({"X-Forwarded-For": "2001:db8:0:2::1"}) == b"o\n"
+    mapped = ["192.0.2.91", "::ffff:192.0.2.91", "::ffff:c000:25b"]
+    statuses = [
+        lab.post(lab.session("/hasty").url("xhr"), headers={"X-Forwarded-For": address}).status
+        for address in mapped
+    ]
+    assert statuses == [200, 200, 429]
+
+
+@one_process
+def test_what_a_client_says_of_its_address_makes_it_no_other(lab):
+    until(lambda: lab.gauges()["alone"] == 0)
+    socket = lab.websocket("/alone")
+    peer = lab.connect()
+    for number in range(50):
+        claimed = f"198.51.100.{number}"
+        headers = {"X-Forwarded-For": claimed, "Forwarded": f"for={claimed}"}
+        peer.ask("POST", lab.session("/alone").url("xhr"), headers)
+        assert peer.response().status == 429, "over one connection"
+        answer = lab.post(lab.session("/alone").url("xhr"), headers=headers)
+        assert answer.status == 429, "over many"
+    socket.peer.close()
+    until(lambda: lab.gauges()["alone"] == 0)
+    peer.ask("POST", lab.session("/alone").url("xhr"))
+    assert peer.response().status == 200
+
+
+def open_websocket(lab, prefix, raw):
+    """Open a websocket, raw or not; give its session and the socket."""
+    session = lab.session(prefix)
+    socket = lab.raw(f"{prefix}/websocket?name={session.name}") if raw else session.websocket()
+    lab.wait(session, "open")
+    return session, socket
+
+
+either = pytest.mark.parametrize("raw", [False, True])
+
+
+@either
+def test_a_websocket_that_is_over_its_rate_is_not_read(lab, raw):
+    session, socket = open_websocket(lab, "/paced", raw)
+    payload = "swallow:" + "x" * 60_000
+    wire = frame(TEXT, payload if raw else json.dumps(payload))
+    assert flooded(socket.peer, wire, 64 * MIB) < 32 * MIB, "the server went on reading"
+    assert 20 <= lab.names(session).count("message") < 40
+    lab.tell(session, "close")
+    assert lab.closings(session) == 1
+
+
+@either
+def test_all_that_a_websocket_sends_too_fast_comes_in_order(lab, raw):
+    session, socket = open_websocket(lab, "/brisk", raw)
+    sent = ["swallow:" + "x" * number for number in range(150)]  # the journal has lengths
+    socket.send(*(frame(TEXT, text if raw else json.dumps(text)) for text in sent))
+    until(lambda: lab.names(session).count("message") == 150)
+    told = [detail for event, detail in lab.journal(session) if event == "message"]
+    assert told == [len(text) for text in sent]
+    socket.peer.close()
+    assert lab.closings(session) == 1
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_sender_that_is_over_its_rate_waits(lab, sender):
+    session = lab.opened("/paced")
+    assert lab.post(session.url(sender), json.dumps(["x"] * 19)).status in (200, 204)
+    taken, waiting = lab.connect(), lab.connect()
+    taken.ask("POST", session.url(sender), body='["last"]')
+    until(lambda: lab.names(session).count("message") == 20)
+    waiting.ask("POST", session.url(sender), body='["late"]')
+    assert waiting.silent() and taken.silent(), "they wait for a token"
+    assert lab.names(session).count("message") == 20
+    lab.tell(session, "close")
+    assert taken.response().status in (200, 204)
+    assert waiting.response().status == 404
+
+
 # Nothing leaks
 
 
