@@ -25,6 +25,7 @@ from twisted.web.resource import IResource
 
 from ._kinds import SECONDS, Unfit
 from .actors.deadlines import Deadline
+from .admin.answers import ProcessAnswers
 from .admin.health import AdminSite, Readiness
 from .cluster.bus import Bus
 from .errors import SettingsError
@@ -86,6 +87,7 @@ class SockJSService(Service):
                 router.join_bus(bus)
         self.buses = [bus for bus in {router.bus for router in self.routers} if bus is not None]
         self.site = SockJSSite(root, self.routers, reactor=reactor)
+        self.answers = ProcessAnswers(self.routers, reactor, self.site, self.buses)
         self.ports = Ports(reactor, _listed(endpoint))
         self._reactor = reactor
         self._stop_timeout = stop_timeout
@@ -212,6 +214,7 @@ class SockJSService(Service):
         for transport in self.site.connections():
             transport.abortConnection()
         await self._bounded([*self.admin_ports.close(), *(bus.stop() for bus in self.buses)])
+        self.answers.stop()
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
         """Wait until all of these fired, for ``stop_timeout`` at most."""

@@ -90,7 +90,9 @@ class Answers:
 
 
 class Asker(ABC):
-    """Asks one process or several."""
+    """Asks one process or several; ``label`` says what those are, and is empty if it is one."""
+
+    label = ""
 
     @abstractmethod
     def ask(
@@ -109,8 +111,9 @@ class Asker(ABC):
 class Others(Asker):
     """Asks those that ``names()`` lists: ``say`` brings one of them a table.
 
-    A table is a question, with its number under ``ask``; the answer has it under ``number``, and a
-    ``value`` or an ``error``. Whoever receives one calls `take`.
+    ``label`` is ``worker`` or ``node``. A table is a question, with its number under ``ask``; the
+    answer has it under ``number``, and a ``value`` or an ``error``. Whoever receives one calls
+    `take`.
     """
 
     def __init__(
@@ -118,9 +121,11 @@ class Others(Asker):
         reactor: Any,
         names: Callable[[], Iterable[str]],
         say: Callable[[str, Table], object],
+        label: str = "",
     ) -> None:
+        self.label = label
         self._reactor = reactor
-        self._names = names
+        self.names = names
         self._say = say
         self._last = 0
         self._rounds: dict[int, _Round] = {}
@@ -133,7 +138,7 @@ class Others(Asker):
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
         """Ask them at once."""
-        names = list(self._names())
+        names = list(self.names())
         if whom is not None and whom not in names:
             return _fail(f"there is no {whom!r}")
         if len(self._rounds) >= MOST:

@@ -24,7 +24,7 @@ class Nodes(Others):
     """
 
     def __init__(self, bus: Bus, answers: Answers, reactor: Any) -> None:
-        super().__init__(reactor, lambda: sorted({bus.node, *bus.nodes}), self._ask)
+        super().__init__(reactor, lambda: sorted({bus.node, *bus.nodes}), self._ask, "node")
         self._bus = bus
         self._answers = answers
         bus.listen(_PORT, self)

@@ -1,7 +1,7 @@
 """`Report`: what one process tells of itself: its sessions, its bus, its reactor, its memory.
 
 Rules: what can be read is read when somebody asks; going through the sessions takes turns, each a
-bounded stretch. An answer is JSON; ``docs/metrics.md`` says what its figures mean.
+bounded stretch. An answer is JSON.
 """
 
 # Twisted has no annotations for much of what is called here.

@@ -41,6 +41,9 @@ class Parent(Protocol):
     def ready(self, child: Child) -> None:
         """Note that a worker serves."""
 
+    def answered(self, child: Child, table: dict[str, Any]) -> None:
+        """Take the answer to a question."""
+
     def ended(self, child: Child, why: str) -> None:
         """Note that its process ended."""
 
@@ -106,6 +109,11 @@ class Child(ProcessProtocol):
         self._reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
         theirs.close()
 
+    @property
+    def hears(self) -> bool:
+        """Whether it can be told something now."""
+        return bool(self._member.connected)
+
     def say(self, **table: Any) -> None:
         """Tell the worker something."""
         self._member.say(**table)
@@ -137,6 +145,8 @@ class Child(ProcessProtocol):
         if table.get("do") == "ready":
             self.is_ready = self.was_ready = True
             self._parent.ready(self)
+        elif table.get("do") == "answer":
+            self._parent.answered(self, table)
 
     # -- told by the process
 

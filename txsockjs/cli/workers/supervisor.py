@@ -31,6 +31,7 @@ from ..logs.start_line import log_start
 from ..logs.usr1 import on_usr1
 from ..options import Options
 from ..start_error import StartError, end_with
+from .asking import Workers
 from .child import Child
 from .sockets import Sockets
 
@@ -60,6 +61,7 @@ class Supervisor(Service):
         self._folder = ""
         self._children: dict[int, Child] = {}  # those that serve, or are to, by number from 1
         self._all: set[Child] = set()  # those whose process lives
+        self.asker = Workers(reactor, lambda: self._children, lambda: self._all)
         self._failures = 0
         self._delays: dict[int, float] = {}
         self._restarts: dict[int, Any] = {}
@@ -201,8 +203,13 @@ class Supervisor(Service):
         if before is not None and before is not child:
             before.retire()  # its end goes on with the next one
 
+    def answered(self, child: Child, table: dict[str, Any]) -> None:
+        """Take a worker's answer to a question."""
+        self.asker.answered(child, table)
+
     def ended(self, child: Child, why: str) -> None:
         """React to the end of a worker's process."""
+        self.asker.ended(child)
         self._all.discard(child)
         number = child.number
         if self._stopping:

@@ -65,6 +65,7 @@ class _Log:
 def _serve(spec: dict[str, Any]) -> None:
     from twisted.internet import reactor  # noqa: PLC0415
 
+    from ...admin.asking import reply  # noqa: PLC0415
     from ...clock import use_monotonic_time  # noqa: PLC0415
     from ...cluster.local import LocalBus  # noqa: PLC0415
     from ...server.ports import Endpoint, Ports  # noqa: PLC0415
@@ -82,7 +83,9 @@ def _serve(spec: dict[str, Any]) -> None:
     extra: dict[int, Ports] = {}  # the sockets of neighbours that are away
 
     def told(table: dict[str, Any]) -> None:
-        if "retire" in table:
+        if "ask" in table:
+            reply(service.answers, table, lambda answer: bus.say(do="answer", **answer))
+        elif "retire" in table:
             # Its successor accepts what comes: who has a session here gets to it through that one.
             for ports in (service.ports, *extra.values()):
                 ports.close()

@@ -1,0 +1,28 @@
+"""The table of metrics: names by Prometheus's conventions; the page that tells of it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+
+import txsockjs
+from txsockjs.admin.families import COUNTER, FAMILIES, Family
+
+PACKAGE = pathlib.Path(txsockjs.__file__).parent
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_names_and_words_are_as_prometheus_wants_them(family: Family) -> None:
+    assert re.fullmatch(r"(txsockjs|process)_[a-z_]+", family.name)
+    assert not family.name.endswith(("_total", "_count", "_sum", "_bucket", "_info", "_created"))
+    assert family.full_name.endswith("_total") == (family.kind == COUNTER)
+    assert family.help.endswith(".")
+    assert all(re.fullmatch(r"[a-z]+", label) for label in family.labels)
+    assert not {"worker", "node", "le", "job", "instance"} & set(family.labels)
+
+
+def test_a_name_is_there_once() -> None:
+    names = [family.name for family in FAMILIES]
+    assert len(set(names)) == len(names)

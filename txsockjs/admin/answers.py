@@ -1,0 +1,53 @@
+"""`ProcessAnswers`: all that a process that serves answers, to whoever asks it.
+
+Rules: what it can't answer by itself, it asks the nodes of its bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ..cluster.bus import Bus
+from ..router import SockJSRouter
+from .asking import Answers, NoAnswer
+from .nodes import Nodes
+from .report import Report, Site
+
+
+class ProcessAnswers(Answers):
+    """What a process answers whose routers these are; `stop` leaves no timer behind.
+
+    ``report`` is `Report`. Where there is a bus, ``everywhere`` asks all of its ``nodes`` what its
+    arguments say (``question``, ``arguments``, ``whom``); the answer is a `Replies` as a table.
+    """
+
+    def __init__(
+        self,
+        routers: Iterable[SockJSRouter],
+        reactor: Any,
+        site: Site | None = None,
+        buses: Iterable[Bus] = (),
+    ) -> None:
+        super().__init__()
+        routers = list(routers)
+        self._report = Report(routers, reactor, site)
+        self.add("report", self._report.answer)
+        self.nodes: Nodes | None = None
+        for bus in buses:
+            with suppress(ValueError):  # another service of this process answers there
+                self.nodes = Nodes(bus, self, reactor)
+                self.add("everywhere", self._everywhere)
+                break
+
+    def stop(self) -> None:
+        """Leave no timer behind."""
+        self._report.stop()
+
+    async def _everywhere(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        question = arguments.get("question")
+        if not isinstance(question, str) or question == "everywhere" or self.nodes is None:
+            raise NoAnswer(f"all nodes can't be asked for {question!r}")
+        replies = await self.nodes.ask(question, arguments.get("arguments"), arguments.get("whom"))
+        return replies._asdict()

@@ -1,0 +1,279 @@
+"""The table of metrics: their names, what they mean, and where they stand in a report.
+
+Rules: pure; names and units by Prometheus's conventions. A name is never changed or given another
+meaning without a word in the changelog: dashboards and alerts of others hang on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Callable, NamedTuple
+
+from .reading import (
+    Report,
+    Sample,
+    bus_nodes,
+    bus_up,
+    claims,
+    delay,
+    dropped,
+    ended,
+    of_bus,
+    of_mount,
+    of_process,
+    of_site,
+    of_transport,
+    refused,
+    timeouts,
+    versions,
+)
+
+COUNTER, GAUGE, INFO = "counter", "gauge", "info"
+#: Of what happened since the start, and of what there is now.
+HISTOGRAM, GAUGE_HISTOGRAM = "histogram", "gaugehistogram"
+
+
+class Family(NamedTuple):
+    """A metric; ``name`` is without the suffix that its kind adds."""
+
+    kind: str
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[Report], Iterable[Sample]]
+
+    @property
+    def full_name(self) -> str:
+        """The name under which Prometheus keeps it."""
+        return self.name + {COUNTER: "_total", INFO: "_info"}.get(self.kind, "")
+
+
+_MOUNT = ("mount",)
+_TRANSPORT = ("mount", "transport")
+
+FAMILIES = (
+    Family(
+        GAUGE,
+        "txsockjs_sessions_open",
+        "Sessions that are open.",
+        _TRANSPORT,
+        of_transport("open"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_sessions_opened",
+        "Sessions that were opened.",
+        _TRANSPORT,
+        of_transport("opened"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_sessions_ended",
+        "Sessions that ended, by cause.",
+        (*_TRANSPORT, "cause"),
+        ended,
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_messages_received",
+        "Messages that came from clients.",
+        _TRANSPORT,
+        of_transport("messages_in"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_messages_sent",
+        "Messages that were handed to transports for clients.",
+        _TRANSPORT,
+        of_transport("messages_out"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_received_bytes",
+        "Size of the messages that came from clients: characters of text, bytes of binary ones.",
+        _TRANSPORT,
+        of_transport("bytes_in"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_sent_bytes",
+        "Size of the messages that were sent: characters of text, bytes of binary ones.",
+        _TRANSPORT,
+        of_transport("bytes_out"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_frames_sent",
+        "Frames that the messages were sent in, together those of a turn.",
+        _TRANSPORT,
+        of_transport("frames_out"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_messages_dropped",
+        "Messages that reached neither client nor application, as their session had ended.",
+        _MOUNT,
+        of_mount("dropped"),
+    ),
+    Family(
+        GAUGE,
+        "txsockjs_connections_open",
+        "Requests and sockets that carry sessions at the moment.",
+        _MOUNT,
+        of_mount("connections"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_refusals",
+        "Requests, messages and new sessions that were refused, by cause.",
+        (*_MOUNT, "cause"),
+        refused,
+    ),
+    Family(
+        GAUGE_HISTOGRAM,
+        "txsockjs_mailbox_bytes",
+        "Open sessions by the size of what waits for their application.",
+        _MOUNT,
+        of_mount("mailboxes"),
+    ),
+    Family(
+        GAUGE_HISTOGRAM,
+        "txsockjs_output_bytes",
+        "Open sessions by the size of what waits for their client.",
+        _MOUNT,
+        of_mount("outputs"),
+    ),
+    Family(
+        GAUGE,
+        "txsockjs_http_connections_open",
+        "Connections to the public ports, websockets among them.",
+        (),
+        of_site("connections"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_http_refusals",
+        "Requests that were too large before any mount saw them.",
+        (),
+        of_site("refused"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_http_timeouts",
+        "Connections that were ended as they took too long, by what for.",
+        ("cause",),
+        timeouts,
+    ),
+    Family(
+        GAUGE,
+        "txsockjs_bus_up",
+        "Whether the bus to the other nodes can be reached: 1 or 0.",
+        (),
+        bus_up,
+    ),
+    Family(
+        GAUGE,
+        "txsockjs_bus_nodes",
+        "Nodes that live as far as is known here, this one included.",
+        (),
+        bus_nodes,
+    ),
+    Family(
+        GAUGE,
+        "txsockjs_claims_held",
+        "Sessions that this node owns before the others.",
+        _MOUNT,
+        claims,
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_claims_made",
+        "Claims to sessions that this node was given.",
+        (),
+        of_bus("claims"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_requests_relayed",
+        "Requests that came to this node and were passed on to the one that has the session.",
+        (),
+        of_bus("requests_relayed"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_requests_served",
+        "Requests that came to other nodes and were served here.",
+        (),
+        of_bus("requests_served"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_bus_resends",
+        "Packets to other nodes that were sent again, as they were not acknowledged.",
+        (),
+        of_bus("packets_resent"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_bus_gaps",
+        "Times that publications to a room were found missing.",
+        (),
+        of_bus("gaps"),
+    ),
+    Family(
+        COUNTER,
+        "txsockjs_bus_dropped",
+        "What came over the bus, or was to leave by it, and was dropped, by cause.",
+        ("cause",),
+        dropped,
+    ),
+    Family(
+        HISTOGRAM,
+        "txsockjs_reactor_delay_seconds",
+        "How late the reactor's timers fire, measured four times a second.",
+        (),
+        delay,
+    ),
+    Family(
+        COUNTER,
+        "process_cpu_seconds",
+        "Processor time, user and system, in seconds.",
+        (),
+        of_process("cpu_seconds"),
+    ),
+    Family(
+        GAUGE,
+        "process_resident_memory_bytes",
+        "Resident memory in bytes.",
+        (),
+        of_process("resident_bytes"),
+    ),
+    Family(
+        GAUGE,
+        "process_open_fds",
+        "Open file descriptors.",
+        (),
+        of_process("open_fds"),
+    ),
+    Family(
+        GAUGE,
+        "process_max_fds",
+        "How many file descriptors may be open.",
+        (),
+        of_process("max_fds"),
+    ),
+    Family(
+        GAUGE,
+        "process_start_time_seconds",
+        "When the process started, in seconds since 1970.",
+        (),
+        of_process("began"),
+    ),
+    Family(
+        INFO,
+        "txsockjs_build",
+        "The versions of txsockjs, Twisted and Python; always 1.",
+        ("version", "twisted", "python"),
+        versions,
+    ),
+)

@@ -1,0 +1,113 @@
+"""How the parent asks its workers, and by one of them all nodes of a cluster.
+
+Rules: a worker that is away is silent at once, rather than after a while; one that was told to end
+is asked as long as it lives, by a name that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Protocol
+
+from twisted.internet.defer import Deferred
+
+from ...admin.asking import PATIENCE, Asker, NoAnswer, Others, Replies, Table
+
+
+class Worker(Protocol):
+    """What is known of a worker here."""
+
+    number: int
+    was_ready: bool
+    was_told_to_stop: bool
+
+    @property
+    def hears(self) -> bool:
+        """Whether it can be told something now."""
+        ...
+
+    def say(self, **table: Any) -> None:
+        """Tell it something."""
+
+
+class Workers(Others):
+    """Asks the workers: ``serving()`` has those that are to serve by number, ``alive()`` has all.
+
+    A worker goes by its number; ``1-leaving`` is one whose successor serves while its sessions end.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        serving: Callable[[], Mapping[int, Worker]],
+        alive: Callable[[], Iterable[Worker]],
+    ) -> None:
+        super().__init__(reactor, self._find, self._ask, "worker")
+        self._serving = serving
+        self._alive = alive
+        self._found: dict[str, Worker] = {}
+
+    def _find(self) -> Iterable[str]:
+        serving = self._serving()
+        found = {str(number): worker for number, worker in sorted(serving.items())}
+        for worker in self._alive():
+            if worker.was_told_to_stop and serving.get(worker.number) is not worker:
+                found[f"{worker.number}-leaving"] = worker
+        self._found = found
+        return found
+
+    def _ask(self, name: str, table: Table) -> None:
+        worker = self._found[name]
+        if worker.was_ready and worker.hears:
+            worker.say(**table)
+        else:
+            self.lost(name)
+
+    def answered(self, worker: Worker, table: Table) -> None:
+        """Take a worker's answer."""
+        for name in self._names_of(worker):
+            self.take(name, table)
+
+    def ended(self, worker: Worker) -> None:
+        """Wait for nothing of a worker that ended."""
+        for name in self._names_of(worker):
+            self.lost(name)
+
+    def _names_of(self, worker: Worker) -> list[str]:
+        return [name for name, found in self._found.items() if found is worker]
+
+
+class Everywhere(Asker):
+    """Asks all nodes of a cluster by way of one worker, which is one of them."""
+
+    label = "node"
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    def ask(
+        self,
+        question: str,
+        arguments: Mapping[str, Any] | None = None,
+        whom: str | None = None,
+        patience: float = PATIENCE,
+    ) -> Deferred[Replies]:
+        """Ask them at once. Fails with `NoAnswer` if no worker can ask for this process, too."""
+        return Deferred.fromCoroutine(self._ask(question, arguments, whom, patience))
+
+    async def _ask(
+        self,
+        question: str,
+        arguments: Mapping[str, Any] | None,
+        whom: str | None,
+        patience: float,
+    ) -> Replies:
+        table = {"question": question, "arguments": dict(arguments or {}), "whom": whom}
+        why = "no worker serves"
+        for name in self._workers.names():
+            # The worker waits as long for its answers, and then needs a moment.
+            asked = await self._workers.ask("everywhere", table, name, 1.5 * patience)
+            for answer in asked.answers.values():
+                return Replies(**answer)
+            why = next(iter(asked.failed.values()), why)
+        raise NoAnswer(why)
