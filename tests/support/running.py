@@ -55,7 +55,8 @@ class Server:
         for line in self.process.stdout:
             self.said.append(line)
             if MARK in line and not self.url:
-                self.url = line.split(MARK, 1)[1].split()[0].rstrip("/")
+                # In a log of JSON, a quote follows.
+                self.url = line.split(MARK, 1)[1].split()[0].partition('"')[0].rstrip("/")
                 self._told.set()
         self._told.set()
 

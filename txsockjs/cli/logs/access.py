@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from typing import Any, Callable
 
@@ -69,8 +70,10 @@ class AccessLog:
         try:
             self.file.open()
         except OSError as error:
+            sys.stderr = sys.__stderr__  # twistd has sent it to the log
             where = self._path or "the standard output"
-            raise StartError(f"cannot write the access log to {where}: {error.strerror}") from error
+            words = f"cannot write the access log to {where}: {error.strerror}"
+            raise StartError(f"sockjs: {words}") from error
 
     def ended(self, session: Any) -> None:
         """Write the line of a session: one of a router's ``end_observers``."""

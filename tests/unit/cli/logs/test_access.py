@@ -174,7 +174,7 @@ def test_a_plan_says_where_it_is_written(tmp_path: pathlib.Path) -> None:
     with pytest.raises(StartError) as caught:
         log.open()
     assert str(caught.value) == (
-        f"cannot write the access log to {tmp_path}/no/log: No such file or directory"
+        f"sockjs: cannot write the access log to {tmp_path}/no/log: No such file or directory"
     )
 
 
