@@ -246,3 +246,14 @@ def test_the_cluster_of_the_command_line_wins(tmp_path):
 def test_a_wrong_cluster_is_refused(words, why):
     with pytest.raises(UsageError, match=why):
         plan(*words)
+
+
+def test_where_logs_go_and_how_they_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = plan("--access-log", "access.log", "--log-format", "json")
+    assert (made.access_log, made.log_format) == (str(tmp_path / "access.log"), "json")
+    (tmp_path / "a.toml").write_text('access_log = "a.log"\nlog_format = "json"')
+    made = plan("--config", "a.toml", "--access-log", "-", "--log-format", "text")
+    assert (made.access_log, made.log_format) == ("-", "text")
+    assert (plan().access_log, plan().log_format) == (None, None)
+    assert refusal("--log-format", "xml") == "log_format must be text or json, not 'xml'"

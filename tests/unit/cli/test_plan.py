@@ -159,3 +159,25 @@ def test_a_cluster_is_read_and_a_wrong_one_refused(read):
     for text in ('cluster = "10.0.0.5:6379"', "cluster = 1", "cluster_secret = 1"):
         with pytest.raises(SettingsError, match=r"sockjs.toml: .*(redis://|must be text)"):
             read(text)
+
+
+def test_a_file_says_where_logs_go_and_how_they_are_written(read, tmp_path):
+    plan = read('access_log = "logs/access"\nlog_format = "json"')
+    assert (plan.access_log, plan.log_format) == (str(tmp_path / "logs" / "access"), "json")
+    assert read('access_log = "/var/log/chat"').access_log == "/var/log/chat"
+    assert read('access_log = "-"').access_log == "-"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('log_format = "xml"', "log_format must be text or json, not 'xml'"),
+        ("log_format = []", "log_format must be text or json, not []"),
+        ('access_log = ""', "access_log must be a file, or -, not ''"),
+        ("access_log = 1", "access_log must be a file, or -, not 1"),
+    ],
+)
+def test_wrong_logs_are_told(read, text, words):
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    assert str(caught.value).endswith(f": {words}")

@@ -22,8 +22,8 @@ _log = Logger()
 
 # How many descriptors a process should have if nobody said how many sessions there may be.
 ENOUGH = 4096
-# The settings that bound who gets in.
-_LIMITS = ("max_sessions",)
+# The settings that bound what clients may do.
+_LIMITS = ("max_sessions", "max_sessions_per_ip", "open_rate_per_ip", "message_rate")
 
 
 def log_start(plan: Plan, urls: Iterable[str], admin: Iterable[str] = ()) -> None:
@@ -56,8 +56,9 @@ def _described(plan: Plan, mount: Mount) -> str:
     app = mount.connection
     name = app.description if isinstance(app, Upstream) else f"{app.__module__}.{app.__qualname__}"
     settings = plan.settings_of(mount)
-    limits = "".join(f", {limit} {str(getattr(settings, limit)).lower()}" for limit in _LIMITS)
-    return f"{mount.prefix or '/'} ({name}{limits})"
+    values = {limit: getattr(settings, limit) for limit in _LIMITS}
+    limits = [f"{limit} {value}" for limit, value in values.items() if value is not None]
+    return f"{mount.prefix or '/'} ({', '.join([name, *limits])})"
 
 
 def sessions_to_expect(plan: Plan) -> int:

@@ -46,11 +46,14 @@ def limited(*bounds: int | None) -> Plan:
 def test_it_says_where_and_what_and_within_which_limits() -> None:
     plan = Plan(
         settings={"max_sessions": 10},
-        mounts=[Mount("", App, {"max_sessions": None}), Mount("/irc", Upstream("tcp:a:1"))],
+        mounts=[
+            Mount("", App, {"max_sessions": None}),
+            Mount("/irc", Upstream("tcp:a:1"), {"message_rate": "60/min"}),
+        ],
     )
     line = start_line(plan, ["http://a:1", "unix:b"], [], 1024)
     assert line == (
-        f"serving / ({__name__}.App, max_sessions none), /irc (tcp:a:1, max_sessions 10) "
+        f"serving / ({__name__}.App), /irc (tcp:a:1, max_sessions 10, message_rate 60/min) "
         "at http://a:1, unix:b; 1024 file descriptors"
     )
 
