@@ -26,7 +26,9 @@ from twisted.web.resource import IResource
 from ._kinds import SECONDS, Unfit
 from .actors.deadlines import Deadline
 from .admin.answers import ProcessAnswers
-from .admin.health import AdminSite, Readiness
+from .admin.asking import Here
+from .admin.health import Readiness
+from .admin.site import AdminSite
 from .cluster.bus import Bus
 from .errors import SettingsError
 from .router import SockJSRouter
@@ -53,8 +55,9 @@ class SockJSService(Service):
     ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these; ``static``
     is a directory or a resource for the paths that no router has; ``stop_timeout`` is how many
     seconds sessions get to end. Before, they are ended evenly over ``drain`` seconds. ``admin`` is
-    the endpoint of the pages ``/health`` and ``/ready``. ``bus`` is for those routers that have
-    none yet; the buses of all are started and stopped with the service. ``ports.open_ports`` are
+    the endpoint of an `AdminResource`, ``admin_token`` and ``admin_names`` are its token and names.
+    ``bus`` is for those routers that have none yet; the buses of all are started and stopped with
+    the service. ``ports.open_ports`` are
     the ports that listen, ``ports.urls`` and ``admin_ports.urls`` where.
     """
 
@@ -70,6 +73,8 @@ class SockJSService(Service):
         stop_timeout: float = 10.0,
         drain: float = 0.0,
         admin: Endpoint | None = None,
+        admin_token: str | None = None,
+        admin_names: Iterable[str] = (),
         bus: Bus | None = None,
     ) -> None:
         reactor = reactor or global_reactor
@@ -92,7 +97,16 @@ class SockJSService(Service):
         self._reactor = reactor
         self._stop_timeout = stop_timeout
         self._drain = checked_drain(drain)
-        self.admin_ports = Ports(reactor, [] if admin is None else [admin])
+        self._admin = AdminSite(
+            reactor,
+            admin,
+            asker=Here(reactor, self.answers),
+            everywhere=self.answers.nodes,
+            token=admin_token,
+            names=admin_names,
+            readiness=self.readiness,
+        )
+        self.admin_ports = self._admin.ports
         self._bound = False
         self._state = Readiness(False, "starting")
         self._stopped: Deferred[None] | None = None
@@ -107,7 +121,7 @@ class SockJSService(Service):
         super().privilegedStartService()
         self._bound = True
         self.ports.open(self.site)
-        self.admin_ports.open(AdminSite(self.readiness))
+        self._admin.open()
         # Who connects meanwhile waits in the system's queue.
         self.ports.pause()
 
@@ -213,7 +227,7 @@ class SockJSService(Service):
             await deferLater(self._reactor, POLL_INTERVAL)
         for transport in self.site.connections():
             transport.abortConnection()
-        await self._bounded([*self.admin_ports.close(), *(bus.stop() for bus in self.buses)])
+        await self._bounded([self._admin.close(), *(bus.stop() for bus in self.buses)])
         self.answers.stop()
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:

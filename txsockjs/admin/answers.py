@@ -14,13 +14,15 @@ from ..router import SockJSRouter
 from .asking import Answers, NoAnswer
 from .nodes import Nodes
 from .report import Report, Site
+from .sessions import Sessions
 
 
 class ProcessAnswers(Answers):
     """What a process answers whose routers these are; `stop` leaves no timer behind.
 
-    ``report`` is `Report`. Where there is a bus, ``everywhere`` asks all of its ``nodes`` what its
-    arguments say (``question``, ``arguments``, ``whom``); the answer is a `Replies` as a table.
+    ``report`` is `Report`, ``sessions`` and ``close`` are those of `Sessions`. Where there is a
+    bus, ``everywhere`` asks all of its ``nodes`` what its arguments say (``question``,
+    ``arguments``, ``whom``); the answer is a `Replies` as a table.
     """
 
     def __init__(
@@ -34,6 +36,9 @@ class ProcessAnswers(Answers):
         routers = list(routers)
         self._report = Report(routers, reactor, site)
         self.add("report", self._report.answer)
+        sessions = Sessions(routers, reactor)
+        self.add("sessions", sessions.list)
+        self.add("close", sessions.close)
         self.nodes: Nodes | None = None
         for bus in buses:
             with suppress(ValueError):  # another service of this process answers there

@@ -101,7 +101,13 @@ class Options(usage.Options):
             "admin",
             None,
             None,
-            "Serve /health and /ready on this endpoint. [default: none]",
+            "Serve a site for whoever operates the server on this endpoint. [default: none]",
+        ],
+        [
+            "admin-token",
+            None,
+            None,
+            "File with the token of the admin site: to close sessions, and to look from elsewhere.",
         ],
         [
             "access-log",
@@ -144,6 +150,7 @@ class Options(usage.Options):
         super().__init__()
         self._listen: list[str] = []
         self._mounts: list[Mount] = []
+        self._admin_names: list[str] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """Listen on this endpoint, repeatable [default: tcp:8080:interface=127.0.0.1]."""
@@ -152,6 +159,10 @@ class Options(usage.Options):
     def opt_mount(self, mount: str) -> None:
         """Serve at a prefix, as PREFIX=dotted.Name or PREFIX=endpoint:CLIENT, repeatable."""
         self._mounts.append(Mount.parse(mount))
+
+    def opt_admin_name(self, name: str) -> None:
+        """Answer the admin site by this host name, too, as a proxy may ask; repeatable."""
+        self._admin_names.append(name)
 
     opt_l = opt_listen
     opt_m = opt_mount
@@ -219,6 +230,10 @@ class Options(usage.Options):
             plan.access_log = log_path(self["access-log"], os.getcwd())
         if self["log-format"] is not None:
             plan.log_format = checked_log_format(self["log-format"])
+        if self["admin-token"] is not None:
+            plan.admin_token = os.path.abspath(self["admin-token"])
+        plan.admin_names = self._admin_names or plan.admin_names
+        plan.check_admin()
         if self["workers"] is not None:
             plan.workers = count_workers(self["workers"])
         plan.reload = bool(self["reload"])

@@ -35,6 +35,7 @@ from typing import Any, TypeVar, cast
 
 from .._kinds import COUNT, SECONDS, Unfit
 from ..actors.connection import SockJSConnection
+from ..admin.guard import check_name, read_token
 from ..cluster.redis.url import RedisURL
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
@@ -60,10 +61,11 @@ class Plan:
 
     ``static`` is the directory whose files are served beside the mounts, or None; ``workers`` is
     how many processes serve, ``drain`` over how many seconds sessions are ended when the server
-    stops, ``admin`` the endpoint of the pages for whoever operates it, or None. ``cluster`` is the
-    URL of the broker of all nodes, or None; ``cluster_secret`` signs what they say to each other.
-    ``access_log`` is the path of the access log, ``-`` for the standard output, or None;
-    ``log_format`` is ``text``, ``json``, or None for what the command that runs it has.
+    stops, ``admin`` the endpoint of the site for whoever operates it, or None, ``admin_token`` the
+    file of its token, or None, and ``admin_names`` its names besides localhost and its address.
+    ``cluster`` is the URL of the broker of all nodes, or None; ``cluster_secret`` signs what they
+    say to each other. ``access_log`` is the path of the access log, ``-`` for the standard output,
+    or None; ``log_format`` is ``text``, ``json``, or None for what the command that runs it has.
     ``reload`` is whether the server starts anew when the application changes, which no file says.
     """
 
@@ -79,6 +81,22 @@ class Plan:
     access_log: str | None = None
     log_format: str | None = None
     reload: bool = False
+    admin_token: str | None = None
+    admin_names: list[str] = field(default_factory=list)
+
+    def check_admin(self) -> None:
+        """Raise `SettingsError` for a wrong name, or for a token without an admin site."""
+        if self.admin is None and (self.admin_token is not None or self.admin_names):
+            raise SettingsError("an admin token or name is for an admin site, and there is none")
+        for name in self.admin_names:
+            check_name(name)
+
+    def read_admin_token(self) -> str | None:
+        """Return the token of the admin site, or None; raise `SettingsError` for a wrong file.
+
+        Not read with the rest: a worker, which has no such site, may not read the file.
+        """
+        return None if self.admin_token is None else read_token(self.admin_token)
 
     def check_cluster(self) -> None:
         """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""
@@ -142,6 +160,10 @@ class Plan:
             plan.access_log = log_path(path, directory)
         if "log_format" in table:
             plan.log_format = checked_log_format(table["log_format"])
+        if "admin_token" in table:
+            token = _typed(table, "admin_token", str, "the name of a file")
+            plan.admin_token = os.path.join(directory, token)
+        plan.admin_names = _typed(table, "admin_names", list, "a list of host names", [])
         plan.settings = _typed(table, "settings", dict, "a table", {})
         Settings.merged(None, plan.settings)
         for mount in _typed(table, "mount", list, "written as [[mount]]", []):
@@ -151,8 +173,8 @@ class Plan:
 
 # What may stand at the top of a file.
 _NAMES = (
-    *("listen", "static", "workers", "cluster", "cluster_secret", "drain", "admin"),
-    *("access_log", "log_format", "settings", "mount"),
+    *("listen", "static", "workers", "cluster", "cluster_secret", "drain"),
+    *("admin", "admin_token", "admin_names", "access_log", "log_format", "settings", "mount"),
 )
 
 

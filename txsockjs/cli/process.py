@@ -163,7 +163,8 @@ def makeService(options: PlainOptions) -> Service:
 
             return Reloader(options, global_reactor)
         plan = options.plan
-        server = make_server(plan, plan.listen, admin=plan.admin)
+        token = plan.read_admin_token()
+        server = make_server(plan, plan.listen, admin=plan.admin, admin_token=token)
         server.started.addCallback(
             lambda _: log_start(plan, server.ports.urls, server.admin_ports.urls)
         )
@@ -179,6 +180,7 @@ def make_server(
     admin: str | None = None,
     worker: int | None = None,
     output: int = 1,
+    admin_token: str | None = None,
 ) -> Process:
     """Make the service that serves a plan: its mounts, or the demo if there are none.
 
@@ -208,6 +210,8 @@ def make_server(
         reactor=reactor,
         drain=plan.drain,
         admin=admin,
+        admin_token=admin_token,
+        admin_names=plan.admin_names,
         bus=bus,
     )
     server.access_log = AccessLog.of(plan, reactor, worker, output)

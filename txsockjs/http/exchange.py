@@ -41,6 +41,7 @@ class Head:
 #: The words of a status line: Twisted's, and what it does not know (RFC 9110, RFC 6585).
 REASONS: dict[int, bytes] = {
     **RESPONSES,
+    421: b"Misdirected Request",
     426: b"Upgrade Required",
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",

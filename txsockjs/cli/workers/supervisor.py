@@ -21,17 +21,17 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ...admin.health import AdminSite, Readiness, all_ready
+from ...admin.health import Readiness, all_ready
+from ...admin.site import AdminSite
 from ...cluster.directory import Directory
 from ...errors import ListenError
-from ...server.ports import Ports
 from ..logs.access import AccessLog
 from ..logs.process_log import PROCESS_LOG
 from ..logs.start_line import log_start
 from ..logs.usr1 import on_usr1
 from ..options import Options
 from ..start_error import StartError, end_with
-from .asking import Workers
+from .asking import Everywhere, Workers
 from .child import Child
 from .sockets import Sockets
 
@@ -54,14 +54,22 @@ class Supervisor(Service):
         self._options = options
         self._reactor = reactor
         self._count = options.plan.workers
-        admin = options.plan.admin
-        self._admin = Ports(reactor, [] if admin is None else [admin])
         self._sockets = [Sockets(endpoint, self._count) for endpoint in options.plan.listen]
         self._directory = Directory(reactor)
         self._folder = ""
         self._children: dict[int, Child] = {}  # those that serve, or are to, by number from 1
         self._all: set[Child] = set()  # those whose process lives
         self.asker = Workers(reactor, lambda: self._children, lambda: self._all)
+        everywhere = None if options.plan.cluster is None else Everywhere(self.asker)
+        self._admin = AdminSite(
+            reactor,
+            options.plan.admin,
+            token=options.plan.read_admin_token(),
+            names=options.plan.admin_names,
+            readiness=self.readiness,
+            asker=self.asker,
+            everywhere=everywhere,
+        )
         self._failures = 0
         self._delays: dict[int, float] = {}
         self._restarts: dict[int, Any] = {}
@@ -82,7 +90,7 @@ class Supervisor(Service):
         self._bound = True
         try:
             self._bind()
-            self._admin.open(AdminSite(self.readiness))
+            self._admin.open()
         except ListenError as error:
             sys.stderr = sys.__stderr__  # twistd has sent it to the log
             raise StartError(str(error)) from error
@@ -182,16 +190,15 @@ class Supervisor(Service):
         # Twisted's two commands keep it under different names.
         parent = self._options.parent or {}
         name = parent.get("reactorName", parent.get("reactor"))
-        if not isinstance(name, str) or name == "default":
-            return None
-        return name
+        return name if isinstance(name, str) and name != "default" else None
 
     def ready(self, child: Child) -> None:
         """Note that a worker serves."""
         self._failures = 0
         if not self._served:
             self._served = True
-            log_start(self._options.plan, [each.url for each in self._sockets], self._admin.urls)
+            urls = [each.url for each in self._sockets]
+            log_start(self._options.plan, urls, self._admin.ports.urls)
         self._log.info(
             "worker {number} serves, as process {pid}", number=child.number, pid=child.pid
         )

@@ -1,0 +1,267 @@
+"""The sessions of a process: filtered, sorted, page by page; and the end of one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from txsockjs.admin.sessions import MOST, BadQuery, Order, Query, Sessions
+
+from ...support.memory import Lab
+
+
+def listed(sessions: Sessions, clock: Clock, **arguments: Any) -> dict[str, Any]:
+    """Return a page, through JSON."""
+    got: list[Any] = []
+    Deferred.fromCoroutine(sessions.list(arguments)).addBoth(got.append)
+    while not got:
+        clock.advance(0)
+    return json.loads(json.dumps(got[0]))  # type: ignore[no-any-return]
+
+
+def lab_of(count: int) -> tuple[Lab, Sessions]:
+    lab = Lab(prefix="/chat")
+    for number in range(count):
+        lab.xhr(f"/chat/{number % 10:03}/s{number:05}/xhr")
+    return lab, Sessions([lab.router], lab.clock, wall_clock=lambda: 1000.0)
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [session["id"] for session in page["sessions"]]
+
+
+def test_a_session_is_told_with_what_it_did() -> None:
+    lab = Lab(prefix="/chat")
+    socket = lab.connect("192.0.2.7")
+    socket.upgrade("/chat/000/abc/websocket", Origin="https://shop.example")
+    socket.say(b'["hello", "you"]')
+    sessions = Sessions([lab.router], lab.clock, wall_clock=lambda: 1000.0)
+    lab.clock.advance(12.5)
+    (session,) = listed(sessions, lab.clock)["sessions"]
+    (known,) = lab.router.sessions
+    assert session == {
+        "id": known.session_id,
+        "mount": "/chat",
+        "transport": "websocket",
+        "address": "192.0.2.7",
+        "origin": "https://shop.example",
+        "opened": 1000.0,
+        "age": 12.5,
+        "messages_in": 2,
+        "messages_out": 2,
+        "bytes_in": 8,
+        "bytes_out": 8,
+        "waiting_in": 0,
+        "waiting_out": 0,
+    }
+    lab.settle()
+
+
+def test_pages_follow_each_other_and_miss_nobody() -> None:
+    lab, sessions = lab_of(25)
+    found: list[str] = []
+    arguments: dict[str, Any] = {"limit": "10"}
+    for size in (10, 10, 5):
+        page = listed(sessions, lab.clock, **arguments)
+        assert len(page["sessions"]) == size
+        found += ids(page)
+        arguments["cursor"] = page["cursor"]
+        lab.router.get_session(found[-1]).close()  # type: ignore[union-attr]
+    assert page["cursor"] is None
+    assert found == [f"s{number:05}" for number in range(25)]
+    lab.settle()
+
+
+def test_the_last_page_may_be_full() -> None:
+    lab, sessions = lab_of(10)
+    page = listed(sessions, lab.clock, limit="10")
+    assert (len(page["sessions"]), page["cursor"]) == (10, None)
+    lab.settle()
+
+
+def test_those_with_the_most_come_first() -> None:
+    lab, sessions = lab_of(5)
+    for number in (3, 1, 3, 3, 1):
+        lab.send(b'["x"]', f"/chat/000/s{number:05}/xhr_send")
+    page = listed(sessions, lab.clock, sort="messages_in", limit="2")
+    assert ids(page) == ["s00003", "s00001"]
+    page = listed(sessions, lab.clock, sort="messages_in", cursor=page["cursor"])
+    assert ids(page) == ["s00000", "s00002", "s00004"]
+    # What is sent to a client that is not there waits.
+    assert ids(listed(sessions, lab.clock, sort="waiting", limit="1")) == ["s00003"]
+    lab.settle()
+
+
+def test_the_oldest_come_first() -> None:
+    lab, sessions = lab_of(1)
+    lab.clock.advance(2)
+    lab.xhr("/chat/000/a/xhr")
+    page = listed(sessions, lab.clock, sort="age")
+    assert [(each["id"], each["age"], each["opened"]) for each in page["sessions"]] == [
+        ("s00000", 2.0, 1000.0),
+        ("a", 0.0, 1002.0),
+    ]
+    lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ({"mount": "/chat"}, ["a", "b<i>"]),
+        ({"mount": "/"}, []),
+        ({"transport": "websocket"}, []),
+        ({"transport": "xhr"}, ["a", "b<i>"]),
+        ({"address": "192.0.2.0/24"}, ["a"]),
+        ({"address": "2001:db8:0:1::/64"}, ["b<i>"]),
+        ({"address": "2001:db8:0:1::99"}, ["b<i>"]),
+        ({"address": "198.51.100.1"}, []),
+        ({"text": "B<I"}, ["b<i>"]),
+        ({"text": "shop.EXAMPLE"}, ["a"]),
+        ({"text": "nobody"}, []),
+        ({"text": "", "mount": "", "cursor": ""}, ["a", "b<i>"]),
+    ],
+)
+def test_filters(arguments: dict[str, str], wanted: list[str]) -> None:
+    lab = Lab(prefix="/chat")
+    lab.connect("192.0.2.1").request("POST", "/chat/0/a/xhr", Origin="https://shop.example")
+    lab.connect("2001:db8:0:1::99").request("POST", "/chat/0/b%3Ci%3E/xhr")
+    sessions = Sessions([lab.router], lab.clock)
+    assert ids(listed(sessions, lab.clock, **arguments)) == wanted
+    lab.settle()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"colour": "red"}, "unknown argument 'colour', they are mount, transport,"),
+        ({"text": "x" * 201}, "text must have at most 200 characters"),
+        ({"mount": "x" * 100_000}, "mount must have at most 200"),
+        ({"limit": "0"}, "limit must be a number from 1 to 1000, not '0'"),
+        ({"limit": "1001"}, "limit must be"),
+        ({"limit": "-1"}, "limit must be"),
+        ({"limit": "٣"}, "limit must be"),
+        ({"limit": "9" * 100}, "limit must be"),
+        ({"sort": "size"}, "sort must be one of id, age,"),
+        ({"address": "nowhere"}, "address must be an address or a network"),
+        ({"cursor": "x"}, "cursor must be that of an answer with the same sort"),
+        ({"cursor": '[1, "a", "/"]'}, "cursor must be"),
+        ({"cursor": '["a", "/"]', "sort": "age"}, "cursor must be"),
+        ({"cursor": "[" * 1000}, "cursor must be"),
+        ({"cursor": "x" * 1001}, "cursor must have at most 1000 characters"),
+    ],
+)
+def test_a_wrong_question_is_told_its_rule(arguments: dict[str, str], words: str) -> None:
+    with pytest.raises(BadQuery) as raised:
+        Query.of(arguments)
+    assert words in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+class Turns(Clock):
+    """Counts how often somebody waits for the next turn."""
+
+    count = 0
+
+    def callLater(self, when: float, *arguments: Any, **options: Any) -> Any:
+        self.count += 1
+        return super().callLater(when, *arguments, **options)
+
+
+def test_many_sessions_take_several_turns() -> None:
+    lab, _ = lab_of(1201)
+    turns = Turns()
+    sessions = Sessions([lab.router], turns)
+    page = listed(sessions, turns, limit=str(MOST))
+    assert turns.count >= 3
+    assert len(page["sessions"]) == MOST
+    assert page["cursor"] is not None
+    lab.settle()
+
+
+def test_an_answer_is_bounded_in_bytes() -> None:
+    lab = Lab()
+    for number in range(1000):
+        lab.xhr(f"/000/{number:03}{'x' * 120}/xhr", Origin="https://" + "ö" * 500)
+    sessions = Sessions([lab.router], lab.clock)
+    page = listed(sessions, lab.clock, limit="1000")
+    assert len(json.dumps(page)) < 650_000
+    assert len(page["sessions"][0]["origin"]) == 200
+    assert len(page["sessions"]) < 1000
+    found = ids(page)
+    while page["cursor"] is not None:
+        page = listed(sessions, lab.clock, limit="1000", cursor=page["cursor"])
+        found += ids(page)
+    assert len(set(found)) == len(found) == 1000
+    lab.settle()
+
+
+def test_sessions_that_are_over_are_not_listed() -> None:
+    lab, sessions = lab_of(3)
+    lab.router.get_session("s00001").close()  # type: ignore[union-attr]
+    assert ids(listed(sessions, lab.clock)) == ["s00000", "s00002"]
+    lab.settle()
+
+
+def test_pages_of_several_processes_are_one() -> None:
+    def answer(names: str, cursor: str | None) -> dict[str, Any]:
+        return {
+            "sessions": [
+                {"id": name, "mount": "/", "messages_in": 5, "origin": None} for name in names
+            ],
+            "cursor": cursor,
+        }
+
+    query = Query.of({"limit": "3"})
+    first, second = answer("ad", None), answer("bce", "more")
+    page = query.merged({"1": first, "2": second})
+    assert [(each["node"], each["id"]) for each in page["sessions"]] == [
+        ("1", "a"),
+        ("2", "b"),
+        ("2", "c"),
+    ]
+    assert json.loads(page["cursor"]) == ["c", "/"]
+    assert Query.of({"limit": "9"}).merged({"1": first})["cursor"] is None
+    # One that had no room for more tells so, whatever the others have.
+    assert Query.of({"limit": "9"}).merged({"2": second})["cursor"] is not None
+    assert Query.of({}).merged({}) == {"sessions": [], "cursor": None}
+
+
+def test_a_session_is_closed_by_its_id_and_mount() -> None:
+    lab = Lab(prefix="/chat")
+    socket = lab.upgrade("/chat/000/abc/websocket")
+    (session,) = lab.router.sessions
+    sessions = Sessions([lab.router], lab.clock)
+    order = {"id": session.session_id, "mount": "/chat"}
+    assert sessions.close({**order, "mount": "/"}) == {"closed": 0}
+    assert sessions.close({**order, "id": "nobody"}) == {"closed": 0}
+    assert sessions.close({**order, "code": "4000", "reason": "Enough"}) == {"closed": 1}
+    assert b'c[4000,"Enough"]' in socket.received
+    assert session.cause == "application"
+    assert sessions.close(order) == {"closed": 0}
+    lab.settle()
+
+
+def test_a_client_is_told_that_it_was_an_operator() -> None:
+    assert Order.of({"id": "a", "mount": "/"}) == ("a", "/", 3000, "Closed by the operator")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"mount": "/"}, "id is missing"),
+        ({"id": "a"}, "mount is missing"),
+        ({"id": ["a"], "mount": "/"}, "id must be a word or a number"),
+        ({"id": None, "mount": "/"}, "id must be a word"),
+        ({"id": "a", "mount": "/", "force": "yes"}, "unknown argument 'force'"),
+        ({"id": "a", "mount": "/", "code": "1006"}, "code must be a number from 3000 to 4999"),
+        ({"id": "a", "mount": "/", "code": "x"}, "code must be"),
+        ({"id": "a", "mount": "/", "code": "3" * 500}, "code must be"),
+    ],
+)
+def test_a_wrong_order_is_told_its_rule(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadQuery, match=words):
+        Order.of(arguments)

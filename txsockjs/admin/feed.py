@@ -1,0 +1,146 @@
+"""`Watch`: what the page of an admin site shows, second by second, over SockJS.
+
+Rules: nobody is asked while nobody looks; what was seen is kept for those who look next. A client
+that needs the token says it first, and is told nothing before.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
+from ..router import SockJSRouter
+from ..stats import TRANSPORTS
+from .asking import Asker, NoAnswer
+from .guard import Denied, Guard
+from .samples import Sampler
+
+_log = Logger()
+
+#: How often the processes are asked, in seconds, and how many answers are kept.
+INTERVAL = 1.0
+KEPT = 600
+# How long a client may take to say its token, in seconds.
+_TOKEN_PATIENCE = 10.0
+#: The code with which a client is closed that has no token, or a wrong one.
+UNAUTHORIZED = 4401
+_SETTINGS: dict[str, Any] = {
+    # What the page uses; the rest would be one more thing to guard.
+    "disabled_transports": [name for name in TRANSPORTS if name not in ("rawwebsocket", "xhr")],
+    "max_sessions": 100,
+    "max_message_size": 4096,
+    "max_body_size": 8192,
+    "mailbox_limit": 8192,
+}
+
+
+class Watch:
+    """Asks everybody for a report once a second, and tells all who look.
+
+    ``wall_clock`` gives the time of day in seconds.
+    """
+
+    def __init__(
+        self, asker: Asker, reactor: Any, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._asker = asker
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+        self._sampler = Sampler()
+        self._watchers: set[SockJSConnection] = set()
+        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = reactor
+
+    def add(self, watcher: SockJSConnection) -> None:
+        """Tell one who looks what was seen, and from now on what is."""
+        self._watchers.add(watcher)
+        watcher.send(json.dumps({"interval": INTERVAL, "history": list(self._kept)}))
+        if not self._loop.running:
+            self._loop.start(INTERVAL).addErrback(
+                lambda failure: _log.failure("the admin's page stands still", failure)
+            )
+
+    def remove(self, watcher: SockJSConnection) -> None:
+        """Tell one nothing more, and ask nobody when none is left."""
+        self._watchers.discard(watcher)
+        if not self._watchers and self._loop.running:
+            self._loop.stop()
+
+    def _look(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._ask())
+
+    async def _ask(self) -> None:
+        try:
+            replies = await self._asker.ask("report")
+        except NoAnswer as error:
+            _log.warn("nobody was asked for a report: {error}", error=error)
+            return
+        seen = self._sampler.sample(replies, self._reactor.seconds(), self._wall_clock())
+        # The page draws figures of all over time, and shows those of each as they are now.
+        self._kept.append({name: seen[name] for name in seen if name != "processes"})
+        message = json.dumps({"now": seen})
+        for watcher in list(self._watchers):
+            watcher.send(message)
+
+
+class Feed(SockJSConnection):
+    """A browser that shows the page."""
+
+    watch: Watch
+    guard: Guard
+    reactor: Any
+    _timer: Any = None
+    _is_in = False
+
+    def on_open(self, info: ConnectionInfo) -> None:
+        if self.guard.needs_token(info.headers, info.server_address):
+            self._timer = self.reactor.callLater(_TOKEN_PATIENCE, self._refuse, "a token is needed")
+        else:
+            self._enter()
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take a token: ``{"token": "..."}``."""
+        if self._is_in:
+            return
+        try:
+            said = json.loads(message)
+            token = said.get("token") if isinstance(said, dict) else None
+            self.guard.check_token(token if isinstance(token, str) else "")
+        except (ValueError, RecursionError, Denied) as error:
+            self._refuse(error.why if isinstance(error, Denied) else "not a token")
+        else:
+            self._enter()
+
+    def on_close(self) -> None:
+        self._stop_timer()
+        self.watch.remove(self)
+
+    def _enter(self) -> None:
+        self._is_in = True
+        self._stop_timer()
+        self.watch.add(self)
+
+    def _refuse(self, why: str) -> None:
+        self.close(UNAUTHORIZED, why)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+def make_feed(watch: Watch, guard: Guard, reactor: Any) -> SockJSRouter:
+    """Make the router that the page is connected to."""
+    feed = type("Feed", (Feed,), {"watch": watch, "guard": guard, "reactor": reactor})
+    return SockJSRouter(feed, "", _SETTINGS, reactor)

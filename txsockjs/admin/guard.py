@@ -1,0 +1,185 @@
+"""`Guard`: whose requests an admin site answers.
+
+Rules: the Host header must be one of the site's own names, or any page could reach a server on
+localhost by a name of its own (DNS rebinding). A request that a page made must come from a page of
+this site. The token guards what changes something, and what tells something unless the request
+comes from this machine; it is compared in constant time.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+
+from ..errors import SettingsError
+
+#: The fewest characters that a token may have; nobody can try out so many.
+SHORTEST_TOKEN = 16
+_LONGEST_TOKEN = 1024
+_TOKEN = re.compile(r"[!-~]+")  # what a header can carry as one word
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+# Whoever asks through a proxy is somewhere else, wherever the proxy is.
+_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+_NO_PAGE = (None, "", "none", "same-origin")
+
+NO_TOKEN = "from elsewhere than this machine, an admin site is used with a token (--admin-token)"
+
+
+class Denied(Exception):
+    """A request that is not answered; its status and a line that says why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class Guard:
+    """What an admin site asks before it answers.
+
+    ``names`` are those that it has besides localhost and the address of the connection; ``token``
+    is None if there is none. If it is ``exposed``, requests from this machine are nothing special.
+    """
+
+    def __init__(
+        self, names: Iterable[str] = (), token: str | None = None, exposed: bool = False
+    ) -> None:
+        self._names = {check_name(name) for name in names}
+        self._token = None if token is None else check_token(token).encode()
+        self._exposed = exposed
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token, so that somebody may come from elsewhere."""
+        return self._token is not None
+
+    def expose(self) -> None:
+        """Take all requests for those from elsewhere."""
+        self._exposed = True
+
+    def check_host(self, headers: Mapping[str, str], address: Any) -> None:
+        """Raise `Denied` unless the request is for one of the site's own names.
+
+        ``address`` is that of this end of the connection.
+        """
+        name = _host(headers.get("host", ""))
+        if name is None or not (
+            name == "localhost"
+            or name in self._names
+            or is_loopback(name)
+            or name == getattr(address, "host", None)
+        ):
+            raise Denied(
+                421,
+                "the Host header names another server; this one is localhost, its address, and "
+                "what --admin-name says",
+            )
+
+    def check_page(self, headers: Mapping[str, str]) -> None:
+        """Raise `Denied` if a page of another site made the request."""
+        origin = headers.get("origin")
+        if origin is None:
+            foreign = headers.get("sec-fetch-site") not in _NO_PAGE
+        else:
+            scheme, _, host = origin.lower().partition("://")
+            foreign = scheme not in ("http", "https") or _normal(host, scheme) != _normal(
+                headers.get("host", ""), scheme
+            )
+        if foreign:
+            raise Denied(403, "only pages of this site may do this")
+
+    def check_reader(self, headers: Mapping[str, str], address: Any) -> None:
+        """Raise `Denied` unless the request may be told something."""
+        if self.needs_token(headers, address):
+            self.check_token(bearer(headers))
+
+    def check_writer(self, headers: Mapping[str, str], address: Any) -> None:
+        """Raise `Denied` unless the request may change something."""
+        self.check_page(headers)
+        if self._token is not None or self.needs_token(headers, address):
+            self.check_token(bearer(headers))
+
+    def check_place(self, headers: Mapping[str, str], address: Any) -> None:
+        """Raise `Denied` if nobody could be let in from where the request comes."""
+        if self._token is None and self.needs_token(headers, address):
+            raise Denied(403, NO_TOKEN)
+
+    def needs_token(self, headers: Mapping[str, str], address: Any) -> bool:
+        """Return whether reading takes the token."""
+        here = isinstance(address, UNIXAddress) or is_loopback(getattr(address, "host", ""))
+        return self._exposed or not here or any(name in headers for name in _FORWARDED)
+
+    def check_token(self, given: str) -> None:
+        """Raise `Denied` unless this is the token."""
+        if self._token is None:
+            raise Denied(403, NO_TOKEN)
+        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token):
+            raise Denied(401, "wrong token" if given else "a token is needed")
+
+
+def read_token(path: str) -> str:
+    """Return the token in a file, without the space around it; raise `SettingsError` for none."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(2 * _LONGEST_TOKEN).decode("utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot read the admin token: {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"the admin token in {path} is not text") from None
+    if not text.strip():
+        raise SettingsError(f"the admin token in {path} is empty")
+    try:
+        return check_token(text.strip())
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def check_token(token: str) -> str:
+    """Return a token; raise `SettingsError` for what can't be one. It is in no message."""
+    if not SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN:
+        rule = f"{SHORTEST_TOKEN} to {_LONGEST_TOKEN} characters"
+        raise SettingsError(f"an admin token must have {rule}, not {len(token)}")
+    if not _TOKEN.fullmatch(token):
+        raise SettingsError("an admin token must be one word of printable ASCII characters")
+    return token
+
+
+def check_name(name: str) -> str:
+    """Return a name of the site in lower case; raise `SettingsError` for what is none."""
+    host = _host(name) if isinstance(name, str) else None
+    if host is None or name.strip("[]").lower() != host:
+        raise SettingsError(f"an admin name must be a host name without a port, not {name!r}")
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether this is an address of this machine that no other one can reach."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """Return the token that a request brings, or nothing."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _host(header: str) -> str | None:
+    """Return the name in a Host header, in lower case and without its port, or None."""
+    found = _HOST.fullmatch(header.lower())
+    return None if found is None else found[1].strip("[]")
+
+
+def _normal(host: str, scheme: str) -> str:
+    return host.lower().removesuffix(":443" if scheme == "https" else ":80")

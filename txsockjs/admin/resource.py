@@ -1,0 +1,249 @@
+"""`AdminResource`: the site for whoever operates a server, at any path of any Twisted site.
+
+Rules: nothing is answered before the `Guard` was asked, but for ``/health`` and ``/ready``, which
+tell nothing about anybody. What clients chose (ids, origins, addresses) leaves as JSON only. No
+answer is cached, framed, or taken for another type than it has.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from typing import Any, Callable, NamedTuple
+from urllib.parse import quote
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource, getChildForRequest
+from twisted.web.server import NOT_DONE_YET
+
+from ..errors import SettingsError
+from ..router import SockJSRouter
+from .answers import ProcessAnswers
+from .asking import Asker, Here, NoAnswer, Replies
+from .feed import Watch, make_feed
+from .guard import Denied, Guard
+from .health import READY, Readiness
+from .metrics import metrics
+from .request import Answer, Asked
+from .sessions import BadQuery, Order, Query
+
+_log = Logger()
+
+# What the page loads, with its type.
+_FILES = {
+    "": ("index.html", "text/html; charset=UTF-8"),
+    "page.css": ("page.css", "text/css; charset=UTF-8"),
+    "charts.js": ("charts.js", "text/javascript; charset=UTF-8"),
+    "link.js": ("link.js", "text/javascript; charset=UTF-8"),
+    "page.js": ("page.js", "text/javascript; charset=UTF-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
+# What the page uses of the URLs of its SockJS.
+_FEED_URLS = (b"websocket", b"xhr", b"xhr_send")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_READ, _WRITE = ("GET", "HEAD"), ("POST",)
+
+#: Answers a request, now or later.
+Handler = Callable[[Asked], Any]
+_Check = Callable[[Mapping[str, str], Any], None]
+
+
+class _Page(NamedTuple):
+    methods: tuple[str, ...]
+    handler: Handler
+    checks: tuple[_Check, ...]
+
+
+class AdminResource(Resource):
+    """The pages of an admin site: ``/``, ``/metrics``, ``/sessions``, ``/health`` and ``/ready``.
+
+    They tell of ``routers``, or of whoever answers: ``asker`` asks the processes of this machine,
+    ``everywhere``, if there are other nodes, all of them. ``token`` guards what changes
+    something, and everything but the last two pages for requests that come from elsewhere than
+    this machine, or for all if the site is ``exposed``; without a token those are refused. Host
+    headers may name localhost, the address of the connection, and ``names``. ``readiness`` is
+    asked at each request for ``/ready``.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        routers: Iterable[SockJSRouter] = (),
+        *,
+        token: str | None = None,
+        names: Iterable[str] = (),
+        exposed: bool = False,
+        readiness: Callable[[], Readiness] = lambda: READY,
+        asker: Asker | None = None,
+        everywhere: Asker | None = None,
+        reactor: Any = None,
+    ) -> None:
+        super().__init__()
+        routers = list(routers)
+        if asker is None and not routers:
+            raise SettingsError("an admin site tells of at least one router, or of an asker")
+        if reactor is None:
+            reactor = routers[0].reactor if routers else _reactor()
+        self.guard = Guard(names, token, exposed)
+        self._answers: ProcessAnswers | None = None
+        if asker is None:
+            buses = {id(router.bus): router.bus for router in routers if router.bus is not None}
+            self._answers = ProcessAnswers(routers, reactor, buses=buses.values())
+            asker = Here(reactor, self._answers)
+            everywhere = everywhere or self._answers.nodes
+        self._here = asker
+        self._asker = everywhere or asker
+        self._feed = make_feed(Watch(self._asker, reactor), self.guard, reactor)
+        self._feed_root = self._feed.resource()
+        guard = self.guard
+        visitor = (guard.check_host, guard.check_place)
+        reader = (guard.check_host, guard.check_reader)
+        writer = (guard.check_host, guard.check_writer)
+        self._pages = {
+            **{name: _Page(_READ, _file(*file), visitor) for name, file in _FILES.items()},
+            "health": _Page(_READ, lambda _: _state(Readiness(True, "alive")), ()),
+            "ready": _Page(_READ, lambda _: _state(readiness()), ()),
+            "metrics": _Page(_READ, self._metrics, reader),
+            "sessions": _Page(_READ, self._sessions, reader),
+            "sessions/close": _Page(_WRITE, self._close, writer),
+        }
+
+    def close(self) -> Deferred[None]:
+        """Let go of everybody who looks at the page; fires when they were told."""
+        if self._answers is not None:
+            self._answers.stop()
+        return self._feed.close(patience=1.0)
+
+    # -- requests
+
+    def render(self, request: Any) -> Any:
+        """Answer a request, now or later."""
+        for name, value in _HEADERS.items():
+            request.setHeader(name, value)
+        if not request.postpath:
+            # What the page loads is beside it, not beside its parent.
+            last = quote(request.prepath[-1]) if request.prepath else ""
+            return Answer.line(301, "moved", Location=f"{last}/").head(request)
+        asked = Asked.of(request)
+        if request.postpath[0] == b"feed":
+            return self._render_feed(request, asked)
+        page = self._pages.get(b"/".join(request.postpath).decode("utf-8", "replace"))
+        if page is None:
+            names = "/, /metrics, /sessions, /health and /ready"
+            return Answer.line(404, f"not found; the pages are {names}").head(request)
+        if asked.method not in page.methods:
+            allowed = ", ".join(page.methods)
+            return Answer.line(405, "method not allowed", Allow=allowed).head(request)
+        answering = Deferred.fromCoroutine(_answer(page, asked))
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        answering.addCallback(_finish, request).addErrback(_failed, request)
+        return NOT_DONE_YET
+
+    def _render_feed(self, request: Any, asked: Asked) -> Any:
+        """Pass a request to the page's own SockJS."""
+        if request.postpath[-1] not in _FEED_URLS:
+            return Answer.line(404, "not found").head(request)
+        try:
+            self.guard.check_host(asked.headers, asked.address)
+            self.guard.check_place(asked.headers, asked.address)
+            self.guard.check_page(asked.headers)
+        except Denied as denied:
+            return Answer.denial(denied).head(request)
+        request.content.seek(0)
+        request.prepath.append(request.postpath.pop(0))
+        return getChildForRequest(self._feed_root, request).render(request)
+
+    # -- pages
+
+    async def _metrics(self, asked: Asked) -> Answer:
+        found = await metrics(self._here, asked.headers.get("accept", ""))
+        return Answer(found.status, found.body, found.type)
+
+    async def _sessions(self, asked: Asked) -> Answer:
+        arguments = asked.words()
+        node = arguments.pop("node", None)
+        query = Query.of(arguments)
+        replies = await self._asker.ask("sessions", arguments, whom=node or None)
+        return Answer.json({**query.merged(replies.answers), **_missing(replies)})
+
+    async def _close(self, asked: Asked) -> Answer:
+        arguments = asked.order()
+        node = arguments.pop("node", None)
+        if node is not None and not isinstance(node, str):
+            raise BadQuery(f"node must be a word, not {node!r}")
+        order = Order.of(arguments)
+        replies = await self._asker.ask("close", order._asdict(), whom=node or None)
+        closed = sum(answer["closed"] for answer in replies.answers.values())
+        if closed:
+            _log.info(
+                "an operator closed session {id!r} at {mount}", id=order.id, mount=order.mount
+            )
+        return Answer.json({"closed": closed, **_missing(replies)}, 200 if closed else 404)
+
+
+async def _answer(page: _Page, asked: Asked) -> Answer:
+    try:
+        for check in page.checks:
+            check(asked.headers, asked.address)
+        answer = page.handler(asked)
+        found: Answer = answer if isinstance(answer, Answer) else await answer
+    except Denied as denied:
+        return Answer.denial(denied)
+    except BadQuery as error:
+        return Answer.line(400, str(error))
+    except NoAnswer as error:
+        return Answer.line(503, str(error))
+    return found
+
+
+def _missing(replies: Replies) -> dict[str, Any]:
+    return {"silent": replies.silent, "failed": replies.failed}
+
+
+def _state(state: Readiness) -> Answer:
+    return Answer.line(200 if state.ready else 503, state.why)
+
+
+def _file(name: str, kind: str) -> Handler:
+    body = resources.files(__package__).joinpath("page", name).read_bytes()
+
+    def answer(asked: Asked) -> Answer:
+        host = asked.headers.get("host", "")  # which was checked
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            # Not every browser takes a websocket for the same origin.
+            f"connect-src 'self' ws://{host} wss://{host}; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return Answer(200, body, kind, {"Content-Security-Policy": policy})
+
+    return answer
+
+
+def _finish(answer: Answer, request: Any) -> None:
+    request.write(answer.head(request))
+    request.finish()
+
+
+def _failed(failure: Failure, request: Any) -> None:
+    if not failure.check(CancelledError):  # or the client left
+        _log.failure("a page of the admin site failed", failure)
+        _finish(Answer.line(500, "failed; the log tells why"), request)
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # noqa: PLC0415  # only where nobody brings one
+
+    return reactor

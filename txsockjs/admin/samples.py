@@ -1,0 +1,103 @@
+"""`Sampler`: what the page of an admin site shows, made of the reports of all processes.
+
+Rules: what only grows becomes what was added since the sample before; one process that is new,
+silent or started again adds nothing to that, rather than all it ever counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .asking import Replies
+
+_TOTALS = ("messages_in", "messages_out", "bytes_in", "bytes_out", "opened")
+
+Sample = dict[str, Any]
+
+
+class Sampler:
+    """Makes a sample of each round of reports.
+
+    A sample is a table::
+
+        {"at": seconds since 1970, "sessions": {transport: open}, "mounts": [...],
+         "rates": {"messages_in": in a second, ...}, "ended": {cause: since the last sample},
+         "delay": seconds or None, "memory": bytes or None,
+         "processes": [{"name", "sessions", "rates", "delay", "memory"}], "silent": [names]}
+
+    ``rates`` is None of a process without a sample before. Of all, ``delay`` is the worst one,
+    ``memory`` the sum.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, _Figures] = {}
+        self._at = 0.0
+
+    def sample(self, replies: Replies, now: float, at: float) -> Sample:
+        """Return the sample of these replies; ``now`` is on a clock that is not set, in seconds."""
+        figures = {name: _Figures(report) for name, report in sorted(replies.answers.items())}
+        seconds = now - self._at
+        before, self._before, self._at = self._before, figures, now
+        ended: Counter[str] = Counter()
+        processes = []
+        for name, each in figures.items():
+            last = before.get(name)
+            known = last is not None and last.began == each.began and seconds > 0
+            if last is not None and known:
+                ended.update(each.ended - last.ended)
+            processes.append(
+                {
+                    "name": name,
+                    "sessions": sum(each.sessions.values()),
+                    "rates": each.rates(last, seconds) if last is not None and known else None,
+                    "delay": each.delay,
+                    "memory": each.memory,
+                }
+            )
+        rates = [each["rates"] for each in processes if each["rates"] is not None]
+        return {
+            "at": round(at, 3),
+            "sessions": _sum(each.sessions for each in figures.values()),
+            "mounts": sorted({mount for each in figures.values() for mount in each.mounts}),
+            "rates": _sum(rates) if rates else dict.fromkeys(_TOTALS),
+            "ended": dict(ended),
+            "delay": max((each.delay for each in figures.values()), default=None),
+            "memory": sum(filter(None, (each.memory for each in figures.values()))) or None,
+            "processes": processes,
+            "silent": sorted([*replies.silent, *replies.failed]),
+        }
+
+
+class _Figures:
+    """What a sample takes of one report, see `report.Report`."""
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        self.began = report["process"]["began"]
+        self.memory = report["process"].get("resident_bytes")
+        self.delay = report["delay"]["longest"]
+        self.mounts = [mount["mount"] for mount in report["mounts"]]
+        self.sessions: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
+        for mount in report["mounts"]:
+            for transport, traffic in mount["transports"].items():
+                self.sessions[transport] += traffic["open"]
+                self.ended.update(traffic["ended"])
+                self.totals.update({name: traffic[name] for name in _TOTALS})
+
+    def rates(self, before: _Figures, seconds: float) -> dict[str, float]:
+        """Return what was added in a second since the report before."""
+        return {
+            name: round(max(self.totals[name] - before.totals[name], 0) / seconds, 2)
+            for name in _TOTALS
+        }
+
+
+def _sum(tables: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    added: dict[str, float] = {}
+    for table in tables:
+        for name, value in table.items():
+            added[name] = round(added.get(name, 0) + value, 2)
+    return added

@@ -1,0 +1,63 @@
+"""`AdminSite`: an admin site on an endpoint of its own.
+
+Rules: bodies are bounded, and no connection is kept for ever; a site that can be reached from
+elsewhere than this machine is exposed, whatever was said of its endpoint: the bound port tells.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from ..server.ports import Endpoint, Ports
+from ..site import SockJSSite
+from .guard import NO_TOKEN, is_loopback
+from .request import LONGEST_BODY
+from .resource import AdminResource
+
+_log = Logger()
+
+
+class AdminSite:
+    """An admin site, served by ``ports`` once it is opened; without an ``endpoint`` there is none.
+
+    ``options`` are those of `AdminResource`.
+    """
+
+    def __init__(self, reactor: Any, endpoint: Endpoint | None, **options: Any) -> None:
+        self.ports = Ports(reactor, [] if endpoint is None else [endpoint])
+        self.resource: AdminResource | None = None
+        if endpoint is not None:
+            self.resource = AdminResource(reactor=reactor, **options)
+            self._site = SockJSSite(self.resource, max_body_size=2 * LONGEST_BODY, reactor=reactor)
+            self._site.displayTracebacks = False
+
+    def open(self) -> None:
+        """Listen; raise `ListenError`."""
+        if self.resource is None:
+            return
+        self.ports.open(self._site)
+        local = [_is_local(port.getHost()) for port in self.ports.open_ports]
+        if local and all(local):
+            return
+        # An endpoint that takes its time is exposed as well: nobody knows yet what it will be.
+        self.resource.guard.expose()
+        if not self.resource.guard.has_token:
+            _log.warn("the admin site has /health and /ready only: {rule}", rule=NO_TOKEN)
+
+    def close(self) -> Deferred[Any]:
+        """Accept nothing more, and tell whoever looks at the page; fires when that is done."""
+        ending = [*self.ports.close()]
+        if self.resource is not None:
+            ending.append(self.resource.close())
+        return DeferredList(ending, consumeErrors=True)
+
+
+def _is_local(address: Any) -> bool:
+    return isinstance(address, UNIXAddress) or is_loopback(getattr(address, "host", ""))
