@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -307,6 +308,23 @@ def test_a_disk_that_is_full_ends_nobody(tmp_path: pathlib.Path, workers: int) -
     # Once while it serves, and once for the rest when it stops.
     assert len([why for _, why in told if why == "No space left on device"]) <= workers
     assert sum(int(count) for count, _ in told) == 10
+
+
+def test_a_folder_that_vanishes_ends_no_worker(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path = folder / "access.log"
+    with serving(tmp_path, "--access-log", str(path), workers=2) as server:
+        folder.rename(tmp_path / "moved")
+        for pid in re.findall(r"as process (\d+)", server.output):
+            os.kill(int(pid), signal.SIGKILL)
+        until(lambda: len(re.findall(r"worker \d serves", server.output)) == 4, server)
+        session(server, "lost", "close bye")
+        until(lambda: "lines, which are lost: it is not open" in server.output, server)
+        folder.mkdir()
+        os.kill(server.pid, signal.SIGUSR1)
+        number = itertools.count()
+        until(lambda: session(server, f"s{next(number)}", "close bye") or lines_of(path), server)
 
 
 # -- rotation

@@ -62,16 +62,12 @@ class Process(SockJSService):
 
     def startService(self) -> None:
         """Serve, with the privileges that are kept; raise `StartError` if a log can't be opened."""
-        self.open_logs()
-        super().startService()
-
-    def open_logs(self) -> None:
-        """Open the access log; raise `StartError`."""
         if self.access_log is not None:
             self.access_log.open()
+        super().startService()
 
     def reopen_logs(self) -> None:
-        """Go on with other files, where those that are open were moved."""
+        """Go on with other files, where those that are open were moved, or could not be opened."""
         PROCESS_LOG.rotate()
         if self.access_log is not None:
             self.access_log.file.reopen()

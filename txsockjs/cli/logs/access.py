@@ -65,8 +65,19 @@ class AccessLog:
         path = None if plan.access_log == "-" else plan.access_log
         return cls(reactor, path, plan.log_format == "json", worker, output)
 
+    @classmethod
+    def check(cls, plan: Plan, reactor: Any) -> None:
+        """Raise `StartError` if the log that a plan asks for can't be opened."""
+        log = cls.of(plan, reactor)
+        if log is not None:
+            log.open()
+            log.file.close()
+
     def open(self) -> None:
-        """Open the file; raise `StartError`."""
+        """Open the file; raise `StartError`, but in a worker: its parent has tried before."""
+        if self._worker is not None:
+            self.file.reopen()
+            return
         try:
             self.file.open()
         except OSError as error:

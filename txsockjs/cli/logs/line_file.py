@@ -41,6 +41,7 @@ class LineFile:
         self._reactor = reactor
         self._path = path
         self._output = output
+        self._name = path or "the standard output"
         self._descriptor: int | None = None
         self._is_pipe = False
         self._lines: deque[bytes] = deque()
@@ -55,35 +56,34 @@ class LineFile:
     def open(self) -> None:
         """Open the file, and make it if there is none; raises `OSError`."""
         if self._descriptor is None:
-            self._descriptor = self._opened()
-            mode = os.fstat(self._descriptor).st_mode
-            self._is_pipe = not stat.S_ISREG(mode)
-
-    def _opened(self) -> int:
-        return os.dup(self._output) if self._path is None else os.open(self._path, _HOW, 0o640)
+            path = self._path
+            self._descriptor = os.dup(self._output) if path is None else os.open(path, _HOW, 0o640)
+            self._is_pipe = not stat.S_ISREG(os.fstat(self._descriptor).st_mode)
 
     def reopen(self) -> None:
         """Write to what is at the path from now on, if that is another file, or none."""
-        if self._descriptor is None or self._path is None or self._is_pipe:
+        old = self._descriptor
+        if old is not None and (self._path is None or self._is_pipe or is_same(self._path, old)):
             return
-        if is_same(self._path, self._descriptor):
-            return
+        self._descriptor = None
         try:
-            descriptor = self._opened()
+            self.open()
         except OSError as error:
+            self._descriptor = old
             _log.error(
-                "cannot open {path} again, and go on with the file that was there: {why}",
-                path=self._path,
+                "{path} can't be opened, what was open is gone on with: {why}",
+                path=self._name,
                 why=error.strerror,
             )
             return
-        os.close(self._descriptor)
-        self._descriptor, self._is_torn = descriptor, False
+        self._is_torn = False
+        if old is not None:
+            os.close(old)
 
     def append(self, line: bytes) -> None:
         """Write a line, which ends with its newline, in the next iteration at the latest."""
         if self._descriptor is None or self._size + len(line) > _MOST_WAITING:
-            self._lose(1, "nobody reads it" if self._descriptor is not None else "it is closed")
+            self._lose(1, "it is not open" if self._descriptor is None else "nobody reads it")
             return
         self._lines.append(line)
         self._size += len(line)
@@ -162,7 +162,7 @@ class LineFile:
         self._quiet_until = self._reactor.seconds() + _QUIET
         _log.error(
             "{path} did not take {count} lines, which are lost: {why}",
-            path=self._path or "the standard output",
+            path=self._name,
             count=count,
             why=why,
         )

@@ -109,16 +109,9 @@ class Supervisor(Service):
         super().startService()
         if not self._bound:
             self.privilegedStartService()
-        self._check_logs()
+        AccessLog.check(self._options.plan, self._reactor)
         self._folder = tempfile.mkdtemp(prefix="sockjs-")
         self._reactor.callWhenRunning(self._begin)
-
-    def _check_logs(self) -> None:
-        """Raise `StartError` if the workers can't open theirs."""
-        log = AccessLog.of(self._options.plan, self._reactor)
-        if log is not None:
-            log.open()
-            log.file.close()
 
     def _begin(self) -> None:
         for name, react in (("SIGTERM", self._terminate), ("SIGHUP", self.roll)):

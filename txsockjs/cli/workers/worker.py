@@ -125,7 +125,6 @@ def _serve(spec: dict[str, Any]) -> None:
         worker=spec["number"],
         output=spec["output"],
     )
-    service.open_logs()
     run: Any = reactor
     run.addSystemEventTrigger("before", "shutdown", stop)
     service.started.addCallback(lambda _: bus.say(do="ready"))

@@ -178,6 +178,19 @@ def test_a_plan_says_where_it_is_written(tmp_path: pathlib.Path) -> None:
     )
 
 
+def test_a_worker_that_can_not_open_it_serves_all_the_same(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "logs" / "access"
+    log = AccessLog(Clock(), str(path), worker=1)
+    log.open()
+    log.ended(Session())
+    assert log.file.lost == 1
+    path.parent.mkdir()
+    log.open()
+    log.ended(Session())
+    log.file.close()
+    assert len(path.read_text().splitlines()) == 1
+
+
 def test_a_standard_output_that_is_closed_can_not_be_written_to() -> None:
     log = AccessLog(Clock(), None, output=10**6)
     with pytest.raises(StartError, match="cannot write the access log to the standard output: "):

@@ -164,8 +164,8 @@ def test_where_none_can_be_opened_the_old_one_is_gone_on_with(
     file.append(b"one\n")
     file.close()
     assert (moved / "log").read_bytes() == b"one\n"
-    words = "again, and go on with the file that was there: No such file or directory"
-    assert errors == [f"cannot open {folder / 'log'} {words}"]
+    words = "can't be opened, what was open is gone on with: No such file or directory"
+    assert errors == [f"{folder / 'log'} {words}"]
     assert file.lost == 0
 
 
@@ -299,9 +299,17 @@ def test_what_can_not_be_opened_is_told(clock: Clock, tmp_path: pathlib.Path) ->
             LineFile(clock, str(path)).open()
 
 
-def test_a_line_after_the_end_is_counted(clock: Clock, tmp_path: pathlib.Path) -> None:
-    file = opened(clock, tmp_path / "log")
-    file.close()
-    file.append(b"late\n")
+def test_without_a_file_lines_are_counted_until_it_can_be_opened(
+    clock: Clock, tmp_path: pathlib.Path, errors: list[str]
+) -> None:
+    path = tmp_path / "logs" / "log"
+    file = LineFile(clock, str(path))
+    file.reopen()
+    file.append(b"early\n")
     assert file.lost == 1
+    assert errors[1:] == [f"{path} did not take 1 lines, which are lost: it is not open"]
+    path.parent.mkdir()
+    file.reopen()
+    file.append(b"one\n")
     file.close()
+    assert path.read_bytes() == b"one\n"
