@@ -151,6 +151,18 @@ def test_the_command_line_wins_over_the_file_and_adds_to_its_mounts(tmp_path):
         (["stray"], "unexpected 'stray'; an application is named with --app"),
         (["--heartbeat-delay", "-1"], "heartbeat_delay must be > 0 seconds, not -1"),
         (["--heartbeat-delay", "soon"], "heartbeat_delay must be > 0 seconds, not 'soon'"),
+        (
+            ["--open-rate-per-ip", "10 a second"],
+            "open_rate_per_ip must be a rate such as 10/s, 60/min or 500/h, or none, not '10 a s",
+        ),
+        (
+            ["--message-rate", "0/s"],
+            "message_rate must be a rate such as 10/s, 60/min or 500/h, or none, not '0/s'",
+        ),
+        (
+            ["--max-sessions-per-ip", "0"],
+            "max_sessions_per_ip must be a whole number > 0, or none, not 0",
+        ),
         (["--verify-ip", "2"], "verify_ip must be on or off, not '2'"),
         (["--mount", "/chat"], "a mount must be PREFIX=dotted.Name, not '/chat'"),
         (["--mount", "/chat=no_such.Name"], "cannot import 'no_such.Name': "),
