@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs, formatEvent
 
 from txsockjs import SockJSConnection
 from txsockjs.cluster.bus import LEASE, MEMORY
@@ -499,6 +500,17 @@ def test_a_full_node_still_relays() -> None:
     assert answer(cluster.poll(1, session_id="third"))[0] == 503
     assert answer(cluster.say(1, "x")) == (204, b"")
     assert answer(cluster.poll(1)) == (200, b'a["x"]\n')
+    cluster.settle()
+
+
+def test_a_full_node_that_is_alone_says_in_the_log_why_it_refuses() -> None:
+    cluster = Cluster(1, max_sessions=1)
+    cluster.poll(0)
+    with capturedLogs() as logs:
+        assert answer(cluster.poll(0, session_id="other"))[0] == 503
+        assert [formatEvent(event) for event in logs] == [
+            "<SockJSRouter Echo at /chat> refused 1 new sessions: max_sessions is 1"
+        ]
     cluster.settle()
 
 
