@@ -9,10 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Callable, Protocol
 
-from twisted.internet.defer import Deferred
-
 from ..actors.interfaces import Reason
-from ..errors import Overloaded
+from ..errors import Overloaded, RequestError
 from ..http.exchange import Exchange, Head
 from ..wire import relay as wire
 from .remote import PIECE, WINDOW
@@ -31,17 +29,27 @@ class Speaker(Protocol):
         """End the answer with a close frame."""
 
 
+class Result(Protocol):
+    """Who waits for the end of a request, such as a Deferred."""
+
+    def callback(self, found: bool) -> object:
+        """Note that it was answered, or that the session is not there."""
+
+    def errback(self, error: RequestError) -> object:
+        """Note what is to be answered instead."""
+
+
 class Edge:
     """One request, its client at this end and the owner of its session at the other.
 
     ``speaker`` is None for a sender. ``post`` sends a frame to the owner; ``over`` is called at the
-    end. The result fires when the answer is complete, or fails with what is to be answered instead.
+    end, and ``result`` then.
     """
 
     __slots__ = (
         *("_body", "_chunk", "_chunk_size", "_credit", "_ending", "_exchange", "_final", "_head"),
         *("_over", "_owed", "_post", "_sent", "_size", "_speaker", "_started", "_stream"),
-        *("_taken", "_unread", "owner", "result"),
+        *("_result", "_taken", "_unread", "owner"),
     )
 
     def __init__(
@@ -52,9 +60,10 @@ class Edge:
         speaker: Speaker | None,
         post: Callable[..., object],
         over: Callable[[Edge], object],
+        result: Result,
     ) -> None:
         self.owner = owner
-        self.result: Deferred[bool] = Deferred()
+        self._result = result
         self._exchange = exchange
         self._stream = stream
         self._speaker = speaker
@@ -120,7 +129,7 @@ class Edge:
             self._exchange.abort()
         elif kind == wire.ABSENT:
             self._end()
-            self.result.callback(False)
+            self._result.callback(False)
         else:
             raise wire.BadFrame(f"its kind is {kind}")
 
@@ -190,15 +199,15 @@ class Edge:
 
     def _done(self) -> None:
         self._tell_end(wire.DONE)
-        self.result.callback(True)
+        self._result.callback(True)
 
     def _lost(self) -> None:
         self._tell_end(wire.LOST, in_order=False)
-        self.result.callback(True)
+        self._result.callback(True)
 
     def _gave_up(self) -> None:
         self._tell_end(wire.LOST)
-        self.result.callback(True)
+        self._result.callback(True)
 
     def _tell_end(self, kind: int, in_order: bool = True) -> None:
         self._end()
@@ -224,7 +233,7 @@ class Edge:
             self._refuse()
         else:
             self._speaker.heartbeat(self._started)
-            self.result.callback(True)
+            self._result.callback(True)
 
     def owner_lost(self) -> None:
         """End, as the owner is gone, and the session with it."""
@@ -236,14 +245,14 @@ class Edge:
             self._refuse()
         else:
             self._speaker.close(NODE_GONE, self._started)
-            self.result.callback(True)
+            self._result.callback(True)
 
     def _refuse(self) -> None:
         if self._started:
             self._exchange.abort()
-            self.result.callback(True)
+            self._result.callback(True)
         else:
-            self.result.errback(Overloaded())
+            self._result.errback(Overloaded())
 
     def _end(self) -> None:
         self._exchange.watch(_nothing)

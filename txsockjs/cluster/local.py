@@ -22,6 +22,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
+from ..wire.named import named, read_named
 from .bus import Bus, Owner, Subscriber
 from .link import WINDOW
 from .streams import (
@@ -33,8 +34,6 @@ from .streams import (
     Control,
     Peer,
     PeerFactory,
-    named,
-    read_named,
 )
 
 
@@ -193,10 +192,7 @@ class LocalBus(Bus):
 
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:
         """Take what a peer says."""
-        if kind == MESSAGE:
-            port, data = read_named(payload)
-            self.deliver(peer.node, port, data)
-        elif kind == PUBLICATION:
+        if kind == PUBLICATION:
             self.deliver_publication(*read_named(payload))
         elif kind == SUBSCRIBE:
             self._subscribers.setdefault(payload.decode(), set()).add(peer.node)

@@ -14,16 +14,18 @@ from __future__ import annotations
 import itertools
 import random
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ..errors import NotFound, Overloaded, RequestError
 from ..http.exchange import Exchange
 from ..wire import relay as wire
+from .asked import Asked, Here
 from .bus import Bus, Owner
 from .claims import Claims
-from .edge import NODE_GONE, Edge, Speaker
+from .edge import NODE_GONE, Edge, Result, Speaker
 from .edges import Edges
 from .outage import Outage
 from .remote import describe
@@ -33,9 +35,6 @@ from .serving import TO_OWNER, Router, Serving
 _MOST_TRIES = 3
 # How long, in seconds, a receiver waits for the end of the one before it to reach the client.
 _LEAVING = 5.0
-
-#: Serves a request on this node; the Deferred fails with what is to be answered instead.
-Here = Callable[[], "Deferred[None] | None"]
 
 
 class Relay:
@@ -64,70 +63,64 @@ class Relay:
 
     def attach(
         self, exchange: Exchange, session_id: str, name: str, speaker: Speaker, here: Here
-    ) -> Deferred[None]:
+    ) -> Deferred[None] | None:
         """Serve a receiver's request by ``here()``, or by the session's owner.
 
-        ``name`` is the last segment of its URL. The Deferred fails with what is to be answered
-        instead.
+        ``name`` is the last segment of its URL. The Deferred, if it is not None, fails with what is
+        to be answered instead; else the request's page is told that.
         """
-        return self._serve(exchange, session_id, name, speaker, here, self._attach)
+        return self._serve(Asked(exchange, session_id, name, speaker, here, self, self._attach))
 
-    def send(self, exchange: Exchange, session_id: str, name: str, here: Here) -> Deferred[None]:
+    def send(
+        self, exchange: Exchange, session_id: str, name: str, here: Here
+    ) -> Deferred[None] | None:
         """Serve a sender's request by ``here()``, or by the session's owner; as `attach`."""
-        return self._serve(exchange, session_id, name, None, here, self._send)
+        return self._serve(Asked(exchange, session_id, name, None, here, self, self._send))
 
-    def _serve(
-        self,
-        exchange: Exchange,
-        session_id: str,
-        name: str,
-        speaker: Speaker | None,
-        here: Here,
-        look: Callable[..., Any],
-    ) -> Deferred[None]:
+    def _serve(self, asked: Asked) -> Deferred[None] | None:
         """Relay a request at once if the owner is known, as it is for most; else look for it."""
-        node = self._claims.known(session_id)
+        exchange = asked.exchange
+        node = self._claims.known(asked.session_id)
         if (
             node is None
             or exchange.is_relayed
             or not self._bus.settled
-            or self._router.sessions.get(session_id) is not None
+            or self._router.sessions.get(asked.session_id) is not None
         ):
-            return Deferred.fromCoroutine(look(exchange, session_id, name, speaker, here, None))
-        if speaker is not None:
+            return Deferred.fromCoroutine(asked.look(asked))
+        if asked.speaker is not None:
             exchange.set_peer_timeout(self._router.settings.peer_timeout)
-        body = exchange.take_body()
+        # No Deferred: it would be a tenth of what relaying costs.
+        self._relay(asked, node, asked)
+        return None
 
-        def again(found: bool) -> Deferred[None] | None:
-            if found:
-                return None
-            return Deferred.fromCoroutine(look(exchange, session_id, name, speaker, here, body))
+    def answered(self, asked: Asked, found: bool) -> None:
+        """Look again for the owner of a request if the one that was known is not."""
+        if not found:
+            self._claims.mistaken(asked.session_id)
+            page = self._router.pages[asked.name]
+            Deferred.fromCoroutine(asked.look(asked)).addErrback(page.failed_later, asked.exchange)
 
-        relayed = self._relayed(exchange, session_id, name, node, speaker, body)
-        return relayed.addCallback(again)
+    def refused(self, asked: Asked, error: RequestError) -> None:
+        """Answer a request with what is wrong."""
+        self._router.pages[asked.name].failed_later(Failure(error), asked.exchange)
 
-    async def _attach(
-        self,
-        exchange: Exchange,
-        session_id: str,
-        name: str,
-        speaker: Speaker,
-        here: Here,
-        body: bytes | None,
-    ) -> None:
+    async def _attach(self, asked: Asked) -> None:
+        exchange, session_id = asked.exchange, asked.session_id
+        speaker: Any = asked.speaker  # a receiver's has one
         await self._settled(exchange)
         session = self._router.sessions.get(session_id)
         if session is not None or exchange.is_relayed:
             if session is not None and session.receiver_is_leaving:
                 # Its client has the end of the answer before, or will never have it.
                 await self._claims.until(exchange, session.when_left, _LEAVING)
-            await self._here(session_id, here)
+            await self._here(asked)
             return
         for _ in range(_MOST_TRIES):
             owner = await self._owner(exchange, session_id)
             if owner is not None and owner.node == self._bus.node:
                 try:
-                    await self._here(session_id, here)
+                    await self._here(asked)
                     return
                 except Overloaded:  # since it asked, the node is full, or about to stop
                     owner = None
@@ -136,40 +129,30 @@ class Relay:
                 return
             node = self._another() if owner is None else owner.node
             exchange.set_peer_timeout(self._router.settings.peer_timeout)
-            body = exchange.take_body() if body is None else body
-            opens = owner is None
-            if await self._relayed(exchange, session_id, name, node, speaker, body, opens):
+            if await self._relayed(asked, node, opens=owner is None):
                 return
         raise Overloaded()
 
-    async def _send(
-        self,
-        exchange: Exchange,
-        session_id: str,
-        name: str,
-        speaker: None,
-        here: Here,
-        body: bytes | None,
-    ) -> None:
+    async def _send(self, asked: Asked) -> None:
+        exchange, session_id = asked.exchange, asked.session_id
         await self._settled(exchange)
-        if exchange.is_relayed or (body is None and self._router.sessions.get(session_id)):
-            await _done(here())
+        if exchange.is_relayed or (asked.body is None and self._router.sessions.get(session_id)):
+            await _done(asked.here())
             return
         for _ in range(_MOST_TRIES):
             owner = await self._claims.find(exchange, session_id)
             if owner is None or not owner.alive or owner.node == self._bus.node:
                 break
-            body = exchange.take_body() if body is None else body
-            if await self._relayed(exchange, session_id, name, owner.node, None, body):
+            if await self._relayed(asked, owner.node):
                 return
         raise NotFound()
 
-    async def _here(self, session_id: str, here: Here) -> None:
+    async def _here(self, asked: Asked) -> None:
         try:
-            await _done(here())
+            await _done(asked.here())
         finally:
-            if self._router.sessions.get(session_id) is None:
-                self._claims.release(session_id)  # it was not to be
+            if self._router.sessions.get(asked.session_id) is None:
+                self._claims.release(asked.session_id)  # it was not to be
 
     async def _owner(self, exchange: Exchange, session_id: str) -> Owner | None:
         """Return a session's owner, this node if nobody was; None if another may be."""
@@ -191,32 +174,29 @@ class Relay:
             raise Overloaded()
         return random.choice(others)
 
-    def _relayed(
-        self,
-        exchange: Exchange,
-        session_id: str,
-        name: str,
-        node: str,
-        speaker: Speaker | None,
-        body: bytes,
-        opens: bool = False,
-    ) -> Deferred[bool]:
-        """Fire with whether a node answered; false if the session is not there.
+    async def _relayed(self, asked: Asked, node: str, opens: bool = False) -> bool:
+        """Return whether a node answered; false if the session is not there.
 
         ``opens`` is whether it is to open the session.
         """
+        answered: Deferred[bool] = Deferred()
+        self._relay(asked, node, answered, opens)
+        found = await answered
+        if not found:
+            self._claims.mistaken(asked.session_id)
+        return found
+
+    def _relay(self, asked: Asked, node: str, result: Result, opens: bool = False) -> None:
+        exchange = asked.exchange
+        body = asked.body
+        if body is None:
+            body = asked.body = exchange.take_body()
         number = next(self._numbers)
-        edge = Edge(exchange, node, number, speaker, partial(self._post, node), self._edges.over)
+        post = partial(self._post, node)
+        edge = Edge(exchange, node, number, asked.speaker, post, self._edges.over, result)
         self._edges.add(number, edge)
         self._bus.counters["requests_relayed"] += 1
-        edge.begin(describe(exchange, name, session_id), opens, body)
-
-        def look(found: bool) -> bool:
-            if not found:
-                self._claims.mistaken(session_id)
-            return found
-
-        return edge.result.addCallback(look)
+        edge.begin(describe(exchange, asked.name, asked.session_id), opens, body)
 
     def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
         self._bus.send(node, self._port, frame, urgent)

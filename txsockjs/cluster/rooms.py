@@ -26,8 +26,9 @@ from ..wire.publication import (
     json_object,
 )
 from .bus import Bus
+from .here import Here
 from .outgoing import Outgoing
-from .presence import Change, Presence
+from .presence import Change
 from .questions import PIECES_PER_TURN, Answer, Questions
 
 # In so many rooms something is done in a turn, if that does not take too long.
@@ -48,7 +49,7 @@ class RoomsOfNodes:
         self._scheduler = rooms.scheduler
         self._outgoing = Outgoing(bus, prefix, rooms.scheduler)
         self._questions = Questions(bus, prefix, port, reactor)
-        self._here: dict[Key, _Here] = {}
+        self._here: dict[Key, Here] = {}
         bus.listen(port, self)
 
     # -- rooms that have members here
@@ -57,7 +58,7 @@ class RoomsOfNodes:
         """Listen to a room; fire when it is listened to, or can't be now."""
         here = self._here.get(key)
         if here is None:
-            here = self._here[key] = _Here(key, watched)
+            here = self._here[key] = Here(key, watched)
             self._outgoing.keep(key)
             channel = channel_name(self._prefix, key)
             subscribed = self._bus.subscribe(channel, partial(self._heard, here))
@@ -71,7 +72,7 @@ class RoomsOfNodes:
         here.waiters.append(waiter)
         return waiter
 
-    def _listening(self, here: _Here) -> None:
+    def _listening(self, here: Here) -> None:
         if self._here.get(here.key) is not here:
             return
         here.listening = True
@@ -95,7 +96,7 @@ class RoomsOfNodes:
 
     # -- what is said there
 
-    def _heard(self, here: _Here, data: bytes) -> None:
+    def _heard(self, here: Here, data: bytes) -> None:
         if self._here.get(here.key) is not here:
             return
         try:
@@ -115,7 +116,7 @@ class RoomsOfNodes:
         elif said.kind not in (ASK, NOTHING):
             self._rooms.hear(here.key, said.kind, said.value)
 
-    def _look(self, here: _Here, said: Publication) -> None:
+    def _look(self, here: Here, said: Publication) -> None:
         """Look whether publications of a node are missing before this one."""
         before = said.n if said.kind == NOTHING else said.n - 1
         last = here.note(said.node, said.n, self._bus.nodes) if said.n else None
@@ -160,12 +161,12 @@ class RoomsOfNodes:
             return self._questions.ask_all(key, what, False)
         return self._questions.ask_all(key, what, here.listening, partial(self._take, here))
 
-    def _ask_all(self, here: _Here) -> None:
+    def _ask_all(self, here: Here) -> None:
         """Find out who is in a room, for those who want to be told."""
         asked = self._questions.ask_all(here.key, MEMBERS, True, partial(self._take, here))
         asked.addCallback(lambda _: here.be_ready())
 
-    def _ask_node(self, here: _Here, node: str, anew: bool = False) -> None:
+    def _ask_node(self, here: Here, node: str, anew: bool = False) -> None:
         presence = here.presence
         if presence is None or (presence.is_asked(node) and not anew):
             return
@@ -180,14 +181,14 @@ class RoomsOfNodes:
 
         asked.addCallback(look)
 
-    def _take(self, here: _Here, node: str, answer: Answer) -> None:
+    def _take(self, here: Here, node: str, answer: Answer) -> None:
         here.heard.setdefault(node, answer.n)
         if here.presence is not None and self._here.get(here.key) is here:
             change = here.presence.answered(node, answer.n, answer.value)
             if here.ready or here.early:  # whoever waits for its join asks when that is done
                 self._tell(here, change)
 
-    def _tell(self, here: _Here, change: Change | None) -> None:
+    def _tell(self, here: Here, change: Change | None) -> None:
         if change is not None and self._here.get(here.key) is here:
             change = {"joined": change.get("joined", []), "left": change.get("left", [])}
             self._rooms.hear(here.key, PRESENCE, change)
@@ -223,7 +224,7 @@ class RoomsOfNodes:
     def lost(self, node: str) -> None:
         """Tell those who want to know that a node's members left; ask it again if it lives."""
 
-        def lose(here: _Here) -> None:
+        def lose(here: Here) -> None:
             if here.presence is not None and node in here.presence:
                 self._tell(here, here.presence.lost(node))
                 if node in self._bus.nodes:
@@ -248,7 +249,7 @@ class RoomsOfNodes:
     def taken(self, key: str) -> None:
         """Do nothing: no key is claimed for rooms."""
 
-    def _return(self, here: _Here) -> None:
+    def _return(self, here: Here) -> None:
         if self._here.get(here.key) is not here or not here.listening:
             return  # nobody was promised anything yet, or is told once it is listened to
         self._rooms.gap(here.key)
@@ -256,45 +257,3 @@ class RoomsOfNodes:
             for node in here.presence:  # one that has no member left is not among all
                 self._ask_node(here, node)
             self._ask_all(here)
-
-
-class _Here:
-    """A room that has members on this node; ``heard`` are the counts of others' publications."""
-
-    __slots__ = ("early", "heard", "key", "listening", "presence", "ready", "waiters")
-
-    def __init__(self, key: Key, watched: bool) -> None:
-        self.key = key
-        self.heard: dict[str, int] = {}
-        self.presence = Presence() if watched else None
-        self.listening = False
-        self.ready = False  # it is listened to, and known who is there
-        self.early = False  # somebody was told to go on before that
-        self.waiters: list[Deferred[None]] = []
-
-    def note(self, node: str, n: int, alive: frozenset[str]) -> int | None:
-        """Note that a node published ``n``, and return what it was before, if anything was heard.
-
-        If that is more, the node has forgotten that it spoke here before, and counts anew.
-        """
-        last = self.heard.get(node)
-        if last is None and len(self.heard) > 2 * len(alive) + 16:
-            self.heard = {each: count for each, count in self.heard.items() if each in alive}
-        self.heard[node] = n
-        return last
-
-    def be_ready(self) -> None:
-        """Let nobody wait any more: all is as it should be."""
-        self.ready = True
-        self.early = False
-        self._release()
-
-    def release(self) -> None:
-        """Let nobody wait any more, though something may be missed."""
-        self.early = True
-        self._release()
-
-    def _release(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            waiter.callback(None)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import struct
 from collections import deque
-from functools import lru_cache
 from typing import Any, Callable
 from typing import Protocol as Interface
 
@@ -23,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..actors.pace import Pace
+from ..wire.named import read_named
 
 _log = Logger()
 
@@ -30,6 +30,8 @@ VERSION = 1
 # The largest string, in bytes: a publication is the largest there is.
 _LONGEST = 16 * 1024 * 1024
 _MOST_STRINGS = 256
+# After so many the time of a turn is looked at.
+_A_FEW = 8
 # How many bytes are said at once; what is not urgent waits behind them.
 _MOST_AT_ONCE = 256 * 1024
 
@@ -38,7 +40,6 @@ _MOST_AT_ONCE = 256 * 1024
 HELLO, MESSAGE, PUBLICATION, SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBED = range(6)
 
 _LENGTH = struct.Struct("!I")
-_NAME = struct.Struct("!H")
 
 
 class Stream(Protocol):
@@ -83,26 +84,28 @@ class Stream(Protocol):
 
     def _take_strings(self, data: bytes) -> None:
         pace = Pace(_MOST_STRINGS)
-        start, size = 0, len(data)
-        while start + _LENGTH.size <= size:
-            (length,) = _LENGTH.unpack_from(data, start)
-            if length > _LONGEST:
-                self._end(f"{length} bytes at once")
-                return
-            end = start + _LENGTH.size + length
-            if end > size:
+        taken, begin = 0, _LENGTH.size
+        while begin <= len(data):
+            (length,) = _LENGTH.unpack_from(data, begin - _LENGTH.size)
+            end = begin + length
+            if end > len(data):
+                if length > _LONGEST:
+                    self._end(f"{length} bytes at once")
+                    return
                 break
             try:
-                self.take(data[start + _LENGTH.size : end])
+                self.take(data[begin:end])
             except Exception:  # noqa: BLE001
                 _log.failure("a stream between processes brought what is none")
                 self._end("what is none")
                 return
-            start = end
-            if not pace.may_go_on():
+            begin = end + _LENGTH.size
+            taken += 1
+            if not taken % _A_FEW and not pace.may_go_on(_A_FEW):
                 self.transport.pauseProducing()
                 self._next_turn = self.reactor.callLater(0, self._go_on)
                 break
+        start = begin - _LENGTH.size
         self._rest = data[start:] if start else data
 
     def _go_on(self) -> None:
@@ -173,8 +176,11 @@ class PeerOwner(Interface):
         """Note who a peer is; return whether it may stay."""
         ...
 
+    def deliver(self, node: str, port: str, data: bytes) -> None:
+        """Take a message."""
+
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:
-        """Take what a peer says."""
+        """Take anything else that a peer says."""
 
     def ended(self, peer: Peer) -> None:
         """Note that a peer's stream ended."""
@@ -203,10 +209,14 @@ class Peer(Stream):
 
     def take(self, string: bytes) -> None:
         """Take what the other end says; first, who it is."""
-        kind, payload = string[0], string[1:]
+        kind = string[0]
         if self.node:
-            self._owner.took(self, kind, payload)
+            if kind == MESSAGE:
+                self._owner.deliver(self.node, *read_named(string, 1))
+            else:
+                self._owner.took(self, kind, string[1:])
             return
+        payload = string[1:]
         hello = json.loads(payload)
         if kind != HELLO or hello["version"] != VERSION:
             raise ValueError(f"it speaks another version: {hello!r}")
@@ -274,26 +284,3 @@ class PeerFactory(ClientFactory):
 
     def buildProtocol(self, addr: Any) -> Any:
         return Peer(self._owner)
-
-
-def named(name: str, data: bytes) -> bytes:
-    """Return a name and bytes as one."""
-    return _encode(name) + data
-
-
-def read_named(payload: bytes) -> tuple[str, bytes]:
-    """Return the name and the bytes of `named`."""
-    (size,) = _NAME.unpack_from(payload)
-    end = _NAME.size + size
-    return _decode(payload[_NAME.size : end]), payload[end:]
-
-
-@lru_cache(maxsize=1024)
-def _encode(name: str) -> bytes:
-    encoded = name.encode("utf-8", "surrogatepass")
-    return _NAME.pack(len(encoded)) + encoded
-
-
-@lru_cache(maxsize=1024)
-def _decode(name: bytes) -> str:
-    return name.decode("utf-8", "surrogatepass")

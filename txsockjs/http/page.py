@@ -97,9 +97,10 @@ class Page:
             self._failed(Failure(), exchange)
         else:
             if later is not None:
-                later.addErrback(self._failed_later, exchange)
+                later.addErrback(self.failed_later, exchange)
 
-    def _failed_later(self, failure: Failure, exchange: Exchange) -> None:
+    def failed_later(self, failure: Failure, exchange: Exchange) -> None:
+        """Answer a request with an error that came while it was served, unless it is over."""
         if not exchange.ended:  # else its peer vanished, which is what cancelled it
             self._failed(failure, exchange)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from txsockjs.cluster.edge import NODE_GONE, Edge
 from txsockjs.cluster.remote import PIECE, WINDOW
@@ -62,8 +63,9 @@ class Lab:
         self.over = 0
         self.results: list[Any] = []
         speaker = Speaker(self.client) if is_receiver else None
-        self.edge = Edge(self.client, "owner", 7, speaker, self._post, self._over)
-        self.edge.result.addBoth(self.results.append)
+        result: Deferred[bool] = Deferred()
+        result.addBoth(self.results.append)
+        self.edge = Edge(self.client, "owner", 7, speaker, self._post, self._over, result)
         self.edge.begin(b"{}", False, body)
 
     def _post(self, frame: bytes, urgent: bool = False) -> None:

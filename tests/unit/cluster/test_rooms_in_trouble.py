@@ -6,7 +6,7 @@ Whoever stayed hears every message, or is told of a gap after it, and knows who 
 import json
 import random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from txsockjs.cluster.bus import LEASE
@@ -189,6 +189,9 @@ STEPS = st.tuples(
 
 @settings(deadline=None)
 @given(st.lists(STEPS, max_size=60))
+@example(
+    [("come", 0), ("expire", 0), ("come", 1), ("go", 0), ("come", 0), ("come", 1)]
+)  # a room that is left and joined again while what was said is under way
 def test_whoever_stayed_missed_nothing_or_was_told(steps):
     trouble = Trouble()
     for step, n in steps:

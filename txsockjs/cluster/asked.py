@@ -1,0 +1,62 @@
+"""`Asked`: a request that came to this node, and may be another one's to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Callable, Protocol
+
+from twisted.internet.defer import Deferred
+
+from ..errors import RequestError
+from ..http.exchange import Exchange
+from .edge import Speaker
+
+#: Serves a request on this node; the Deferred fails with what is to be answered instead.
+Here = Callable[[], "Deferred[None] | None"]
+
+
+class Asker(Protocol):
+    """What is told of the end of a request that was relayed without looking for its owner."""
+
+    def answered(self, asked: Asked, found: bool) -> None:
+        """Look again for the owner of a request if the one that was known is not."""
+
+    def refused(self, asked: Asked, error: RequestError) -> None:
+        """Answer a request with what is wrong."""
+
+
+class Asked:
+    """A request; it is the `edge.Result` of one that is relayed at once, for its ``asker``.
+
+    ``name`` is the last segment of its URL; ``speaker`` is None for a sender; ``look(asked)`` finds
+    who answers; ``body`` is None until it is needed.
+    """
+
+    __slots__ = ("_asker", "body", "exchange", "here", "look", "name", "session_id", "speaker")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        speaker: Speaker | None,
+        here: Here,
+        asker: Asker,
+        look: Callable[[Asked], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.exchange = exchange
+        self.session_id = session_id
+        self.name = name
+        self.speaker = speaker
+        self.here = here
+        self.look = look
+        self.body: bytes | None = None
+        self._asker = asker
+
+    def callback(self, found: bool) -> None:
+        """Note whether its session was there."""
+        self._asker.answered(self, found)
+
+    def errback(self, error: RequestError) -> None:
+        """Note what is to be answered instead."""
+        self._asker.refused(self, error)

@@ -1,0 +1,32 @@
+"""Bytes with a name before them, as processes of one machine send them to each other: no I/O."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+_NAME = struct.Struct("!H")
+
+
+def named(name: str, data: bytes) -> bytes:
+    """Return a name and bytes as one."""
+    return _encode(name) + data
+
+
+def read_named(payload: bytes, start: int = 0) -> tuple[str, bytes]:
+    """Return the name and the bytes of `named`, which begins at ``start``."""
+    (size,) = _NAME.unpack_from(payload, start)
+    start += _NAME.size
+    end = start + size
+    return _decode(payload[start:end]), payload[end:]
+
+
+@lru_cache(maxsize=1024)
+def _encode(name: str) -> bytes:
+    encoded = name.encode("utf-8", "surrogatepass")
+    return _NAME.pack(len(encoded)) + encoded
+
+
+@lru_cache(maxsize=1024)
+def _decode(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")
