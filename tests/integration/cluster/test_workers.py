@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -228,6 +230,25 @@ def test_a_port_that_is_taken_is_told(tmp_path: pathlib.Path, server: Server) ->
     listen = f"tcp:{server.port}:interface=127.0.0.1"
     done = run(tmp_path, "--app", "some_app.App", "--workers", "2", "--listen", listen)
     assert f"cannot listen on {listen}: Address already in use" in done.stderr
+
+
+def test_a_unix_socket_outlives_the_workers_and_keeps_its_mode(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "sock"
+    with serving(tmp_path, "--listen", f"unix:{path}:mode=600") as server:
+        before = path.stat()
+        assert stat.S_IMODE(before.st_mode) == 0o600
+        os.kill(server.pid, signal.SIGHUP)
+        until(lambda: "all workers were replaced" in server.output, server)
+        assert os.path.samestat(path.stat(), before)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(PATIENCE)
+            peer.connect(str(path))
+            peer.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert peer.recv(12) == b"HTTP/1.1 200"
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
+        assert not path.exists()
 
 
 def test_a_unix_socket_is_shared_and_that_is_said(tmp_path: pathlib.Path) -> None:

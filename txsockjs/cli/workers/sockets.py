@@ -11,11 +11,13 @@ say: here are only stand-ins for the reactor that it binds with.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 from typing import Any
 
+from twisted.internet import unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
@@ -53,6 +55,7 @@ class Sockets:
         self.endpoint = endpoint
         self.sockets: list[socket.socket] = []
         self._count = count
+        self._path: tuple[str, os.stat_result] | None = None  # that was made here
 
     @property
     def is_shared(self) -> bool:
@@ -89,6 +92,11 @@ class Sockets:
         """Accept nothing any more."""
         for each in self.sockets:
             each.close()
+        if self._path is not None:
+            path, made = self._path
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(path), made):
+                    os.unlink(path)
 
     # -- what an endpoint asks of a reactor
 
@@ -135,7 +143,9 @@ class Sockets:
         try:
             _unlink_stale(address)
             each.bind(address)
-            os.chmod(address, mode)
+            if address[:1] != "\0":  # those have no file
+                os.chmod(address, mode)
+                self._path = address, os.stat(address)
             each.listen(backlog)
         except OSError as error:
             raise CannotListenError(None, address, error) from error
@@ -188,6 +198,8 @@ class Adopter:
         copy = socket.socket(fileno=os.dup(self._descriptor))
         try:
             copy.setblocking(False)
+            if copy.family == socket.AF_UNIX:
+                return _SharedPort.adopt(self._reactor, copy.fileno(), factory)
             return self._reactor.adoptStreamPort(copy.fileno(), copy.family, factory)
         finally:
             copy.close()
@@ -199,6 +211,25 @@ class Adopter:
         from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415  # needs pyOpenSSL
 
         return self.listenTCP(where, TLSMemoryBIOFactory(contextFactory, False, factory))
+
+
+class _SharedPort(unix.Port):
+    """A port on a UNIX socket whose file is for whoever bound it to change and to remove."""
+
+    # That would end the socket for all processes that have it; Twisted has it so for TCP.
+    _shouldShutdown = False
+
+    @classmethod
+    def adopt(cls, reactor: Any, descriptor: int, factory: Any) -> _SharedPort:
+        """Listen on a socket, as a reactor's ``adoptStreamPort`` does."""
+        port: _SharedPort = cls._fromListeningDescriptor(reactor, descriptor, factory)
+        port.startListening()
+        return port
+
+    def _buildAddr(self, name: Any) -> UNIXAddress:
+        # Twisted's port would give all users access to it, and remove it when it ends. It leaves
+        # alone what is in Linux's abstract namespace, where names begin like this.
+        return UNIXAddress(b"\0" + os.fsencode(name))
 
 
 @implementer(IStreamServerEndpoint)
