@@ -27,7 +27,7 @@ ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
     *("actors", "http", "server", "cluster", "transports"),
     *("clock", "site", "router", "migrate"),
-    *("protocols", "admin", "utils", "factory", "endpoints", "multiplex"),
+    *("client", "protocols", "admin", "utils", "factory", "endpoints", "multiplex"),
     *("service", "testing", "cli", "__main__", "tornado"),
 ]
 

@@ -1,8 +1,11 @@
-r"""The endpoint ``sockjs:``, which wraps another: ``sockjs:tcp\:8080:prefix=/chat``.
+r"""The endpoints ``sockjs:``.
 
-Rules: the wrapped endpoint is the one positional part, its ``:`` and ``=`` escaped; every setting
-is a name after it; what is wrong is refused by name when the string is read. It imports no
-reactor, as twistd reads plugins before it chooses one.
+A server's wraps another: ``sockjs:tcp\:8080:prefix=/chat``. A client's has the URL of a server:
+``sockjs:https\://example.com/chat:transports=xhr_polling``.
+
+Rules: the wrapped endpoint, or the URL, is the one positional part, its ``:`` and ``=`` escaped;
+every setting is a name after it; what is wrong is refused by name when the string is read. It
+imports no reactor, as twistd reads plugins before it chooses one.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamClientEndpointStringParserWithReactor,
     IStreamServerEndpoint,
     IStreamServerEndpointStringParser,
 )
@@ -67,6 +72,22 @@ class SockJSEndpointParser:
                 f"sockjs:tcp\\:8080:prefix=/chat, not {len(args)} of them: {', '.join(args)}"
             )
         return SockJSServerEndpoint(reactor, serverFromString(reactor, args[0]), **options)
+
+
+@implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
+class SockJSClientEndpointParser:
+    """Read ``sockjs:`` strings of clients."""
+
+    prefix = "sockjs"
+
+    def parseStreamClient(  # type: ignore[override]
+        self, reactor: Any, /, *args: str, **kwargs: str
+    ) -> IStreamClientEndpoint:
+        """Make the endpoint that a string describes."""
+        # Whoever reads the string of any other endpoint loads this module, too.
+        from .client.strings import endpoint_from  # noqa: PLC0415
+
+        return endpoint_from(reactor, args, kwargs)
 
 
 def _option(name: str, text: str) -> tuple[str, Any]:

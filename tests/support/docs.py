@@ -39,7 +39,15 @@ _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
 FOREIGN = {".", "openssl", "python3", "redis-cli", "systemctl"}
 # What pip can install: a checkout beside the reader, and what others have published.
-INSTALLABLE = {"../txsockjs", "crochet", "httpx", "twisted[tls]", "txsockjs[redis]", "uvloop"}
+INSTALLABLE = {
+    "../txsockjs",
+    "crochet",
+    "httpx",
+    "twisted[tls]",
+    "txsockjs[client]",
+    "txsockjs[redis]",
+    "uvloop",
+}
 # The program of this page starts a reactor in a thread: `test_docs` runs it in a process.
 IN_A_PROCESS = "howto/crochet.md"
 

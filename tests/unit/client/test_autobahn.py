@@ -1,0 +1,87 @@
+"""Autobahn's client: what it is told, and what it leaves to us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from txsockjs.client.address import Address
+from txsockjs.client.autobahn import ClientFactory
+from txsockjs.wire.frames import frame
+
+from ...support.client_network import accepting, unmasked
+
+
+class Told:
+    """Keeps what it is told."""
+
+    subprotocol: str | None = None
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def begun(self, protocol: Any) -> None:
+        self.told.append("begun")
+
+    def upgraded(self, protocol: Any) -> None:
+        self.told.append("upgraded")
+
+    def heard(self) -> None:
+        pass
+
+    def took(self, payload: bytes, binary: bool) -> None:
+        self.told.append((payload, binary))
+
+    def closed(self, code: int, reason: str) -> None:
+        self.told.append((code, reason))
+
+    def ended(self, why: str) -> None:
+        self.told.append(why)
+
+
+def connected() -> tuple[Told, Any, StringTransport, Clock]:
+    """A protocol whose handshake is done."""
+    clock, told, transport = Clock(), Told(), StringTransport()
+    transport.registerProducer(Told(), True)
+    factory = ClientFactory(clock, told, Address.parse("http://x/y"), {}, 1000, ())
+    protocol = factory.buildProtocol(None)
+    protocol.makeConnection(transport)
+    protocol.dataReceived(accepting(transport.value()))
+    transport.clear()
+    return told, protocol, transport, clock
+
+
+@pytest.mark.parametrize("code", [1000, 1008, 1012, 1013, 1014, 3000, 4999])
+def test_registered_close_codes_are_told(code: int) -> None:
+    told, protocol, transport, clock = connected()
+    protocol.dataReceived(frame(8, code.to_bytes(2, "big") + b"why"))
+    assert unmasked(transport.value()) == [(8, b"\x03\xe8")]
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert told.told == ["begun", "upgraded", (code, "why"), "the connection was closed"]
+    assert clock.getDelayedCalls() == []
+
+
+def test_an_end_without_a_close_frame_says_so() -> None:
+    told, protocol, _, _ = connected()
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert "without previous WebSocket closing handshake" in told.told[-1]
+
+
+def test_pings_are_answered() -> None:
+    _, protocol, transport, _ = connected()
+    protocol.dataReceived(frame(9, b"there?"))
+    assert unmasked(transport.value()) == [(10, b"there?")]
+
+
+def test_text_that_is_not_utf_8_is_a_violation() -> None:
+    told, protocol, transport, _ = connected()
+    protocol.dataReceived(frame(1, b"\xff"))
+    assert transport.value() == b"" and transport.disconnected
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert told.told[:2] == ["begun", "upgraded"]
+    assert "UTF-8" in told.told[2]

@@ -1,0 +1,116 @@
+"""`Address`: where a SockJS server is.
+
+Rules: what goes into requests was checked here, so that no header and no line of one can be forged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hyperlink import URL, URLParseError
+from twisted.web.client import URI
+
+from ..errors import SettingsError
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_PORTS = {"http": 80, "https": 443}
+# Those of a websocket's handshake, and those of the message's length, are made here.
+_OURS = frozenset(
+    (*("connection", "upgrade", "host", "content-length", "transfer-encoding", "cookie"),)
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URL without its query (``base``, which does not end in a slash), and the query."""
+
+    base: str
+    query: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read an ``http:`` or ``https:`` URL; raise `SettingsError` if it is none."""
+        try:
+            url = _uri(URL.from_text(text))
+        except (URLParseError, UnicodeError, ValueError, TypeError) as error:
+            raise SettingsError(f"not a URL: {text!r} ({error})") from None
+        if url.scheme not in _PORTS or not url.host:
+            raise SettingsError(f"a URL must be http://HOST/PATH or https://..., not {text!r}")
+        if url.userinfo:
+            raise SettingsError("a URL must have no name and password; send them in a header")
+        if url.fragment:
+            raise SettingsError(f"a URL must have no fragment, as {text!r} has")
+        base, _, query = url.to_text().partition("?")
+        return cls(base.rstrip("/"), query)
+
+    def __str__(self) -> str:
+        return self.base
+
+    @property
+    def origin(self) -> str:
+        """Its scheme, host and port."""
+        uri = self.uri()
+        host = uri.host.decode("ascii")
+        shown = f"[{host}]" if ":" in host else host
+        return f"{uri.scheme.decode('ascii')}://{shown}:{uri.port}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is reached over TLS."""
+        return self.base.startswith("https:")
+
+    def at(self, *names: str) -> str:
+        """Return the URL of a path below it, with its query."""
+        url = "/".join((self.base, *names))
+        return f"{url}?{self.query}" if self.query else url
+
+    def below(self, *names: str) -> Address:
+        """Return the address of a path below it."""
+        return replace(self, base="/".join((self.base, *names)))
+
+    def joined(self, link: str) -> Address:
+        """Return where a ``base_url`` leads, relative or not, with the query of this one."""
+        url = URL.from_text(self.base + "/").click(link)
+        return replace(Address.parse(url.to_text()), query=self.query)
+
+    def uri(self) -> URI:
+        """Return it as Twisted's endpoints want it."""
+        uri: URI = URI.fromBytes(self.at().encode("ascii"))
+        return uri
+
+
+def _uri(url: URL) -> URL:
+    """Return a URL that has ASCII only."""
+    # hyperlink takes the host for a name, which an IPv6 address is not.
+    if ":" in url.host:
+        return url.replace(host="x").to_uri().replace(host=url.host)
+    return url.replace(scheme=url.scheme.lower()).to_uri()
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a copy of these headers; raise `SettingsError` if one can't be sent."""
+    checked = {}
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not _TOKEN.match(name):
+            raise SettingsError(f"not the name of a header: {name!r}")
+        if not isinstance(value, str) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
+            raise SettingsError(f"the header {name} must be printable ASCII, not {value!r}")
+        if name.lower() in _OURS or name.lower().startswith("sec-websocket-"):
+            hint = "; give cookies" if name.lower() == "cookie" else ""
+            raise SettingsError(f"the header {name} can't be given{hint}")
+        checked[name] = value.strip()
+    return checked
+
+
+def checked_cookies(cookies: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a copy of these cookies; raise `SettingsError` if one can't be sent (RFC 6265)."""
+    checked = {}
+    for name, value in (cookies or {}).items():
+        if not isinstance(name, str) or not _TOKEN.match(name):
+            raise SettingsError(f"not the name of a cookie: {name!r}")
+        if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]*", value):
+            raise SettingsError(f"the cookie {name} has a character that none may have: {value!r}")
+        checked[name] = value
+    return checked

@@ -1,0 +1,139 @@
+"""Autobahn's protocol of a websocket's client, and what it is told.
+
+Rules: its timers are off, because its clock is global.
+"""
+
+# Autobahn has few annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from autobahn.websocket.types import ConnectingRequest
+
+from ..wire.frames import is_close_code
+from .address import Address
+
+# What Autobahn knows of the registry of close codes ends before these.
+_NEWER_CODES = frozenset((1012, 1013, 1014))
+_NORMAL = 1000
+# The most that is read of the answer to a handshake, in bytes.
+_LONGEST_HEAD = 64 * 1024
+
+
+class Told(Protocol):
+    """Who is told what happens."""
+
+    subprotocol: str | None
+
+    def begun(self, protocol: Any) -> None:
+        """Take the protocol of the connection."""
+
+    def upgraded(self, protocol: Any) -> None:
+        """Note that the handshake is done."""
+
+    def took(self, payload: bytes, binary: bool) -> None:
+        """Take a message."""
+
+    def heard(self) -> None:
+        """Note that something came."""
+
+    def closed(self, code: int, reason: str) -> None:
+        """Take the server's close frame, which Autobahn answers."""
+
+    def ended(self, why: str) -> None:
+        """Take the end of the connection."""
+
+
+class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
+    """Makes the protocol of one websocket."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        socket: Told,
+        address: Address,
+        headers: dict[str, str],
+        limit: int,
+        subprotocols: Sequence[str],
+    ) -> None:
+        super().__init__(reactor=reactor)
+        uri = address.uri()
+        host = uri.host.decode("ascii")
+        self.socket = socket
+        self.request = ConnectingRequest(
+            host=f"[{host}]" if ":" in host else host,
+            port=uri.port,
+            resource=uri.originForm.decode("ascii"),
+            headers=headers,
+            protocols=list(subprotocols),
+        )
+        self.protocols = list(subprotocols)
+        self.setProtocolOptions(
+            version=18,  # RFC 6455
+            maxFramePayloadSize=limit,
+            maxMessagePayloadSize=limit,
+            failByDrop=True,  # a server that breaks the rules is not waited for
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+            serverConnectionDropTimeout=0,
+            autoPingInterval=0,
+            autoPingTimeout=0,
+            tcpNoDelay=True,
+        )
+
+    def buildProtocol(self, addr: Any) -> _Protocol:
+        protocol = _Protocol(self.socket, self.request)
+        protocol.factory = self
+        return protocol
+
+
+class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
+    """Autobahn's protocol, told on."""
+
+    def __init__(self, socket: Told, request: ConnectingRequest) -> None:
+        super().__init__()
+        self._socket = socket
+        self._request = request
+        self._head = 0
+
+    def connectionMade(self) -> None:
+        self._socket.begun(self)
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._socket.heard()
+        if self.state == self.STATE_CONNECTING:
+            self._head += len(data)
+            if self._head > _LONGEST_HEAD:
+                self.failHandshake(f"an answer of more than {_LONGEST_HEAD} bytes")
+                return
+        super().dataReceived(data)
+
+    def onConnecting(self, transport_details: Any) -> ConnectingRequest:
+        return self._request
+
+    def onConnect(self, response: Any) -> None:
+        self._socket.subprotocol = response.protocol
+
+    def onOpen(self) -> None:
+        self._socket.upgraded(self)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self._socket.took(payload, isBinary)
+
+    def onCloseFrame(self, code: Any, reasonRaw: Any) -> Any:
+        broken = super().onCloseFrame(_NORMAL if code in _NEWER_CODES else code, reasonRaw)
+        if code is None:
+            self._socket.closed(1005, "")
+        elif is_close_code(code) and not broken:
+            self._socket.closed(code, (reasonRaw or b"").decode("utf-8", "replace"))
+        return broken
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self._socket.ended(str(self.wasNotCleanReason or "the connection was closed"))

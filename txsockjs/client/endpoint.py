@@ -1,0 +1,88 @@
+"""`SockJSClientEndpoint`: connects Twisted protocols to a SockJS server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from twisted.internet.address import HostnameAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.web.iweb import IAgent, IAgentEndpointFactory
+from zope.interface import implementer
+
+from ..errors import SettingsError
+from ..settings import MIB
+from ..wire.text import checked_encoding
+from .address import Address, checked_cookies, checked_headers
+from .endpoints import Endpoints
+from .opening import Opening
+from .options import TRANSPORTS, WEBSOCKET, Options, checked_transports
+from .requests import check_installed
+from .transport import ClientTransport
+
+
+@implementer(IStreamClientEndpoint)
+class SockJSClientEndpoint:
+    """A SockJS server at a URL such as ``https://example.com/chat``.
+
+    ``transports`` are tried in this order. ``headers`` and ``cookies`` are sent with each request.
+    ``endpoints`` makes connections in place of Twisted's own for a host, for TLS with certificates
+    of your own (`Endpoints`) or over a UNIX socket. ``agent`` makes HTTP requests, such as through
+    a proxy; a websocket can't go through it, and so is left out unless ``endpoints`` is given, too.
+    The rest is described by `Options`, ``fallback_encoding`` by `Decoder`.
+
+    Raises `SettingsError` for what is wrong.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        url: str,
+        *,
+        transports: str | Iterable[str] = TRANSPORTS,
+        headers: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        agent: IAgent | None = None,
+        endpoints: IAgentEndpointFactory | None = None,
+        timeout: float = 2.0,
+        heartbeat_timeout: float | None = 60.0,
+        send_limit: int = 8 * MIB,
+        frame_limit: int = 64 * MIB,
+        fallback_encoding: str | None = None,
+    ) -> None:
+        check_installed()
+        names = checked_transports(transports)
+        if agent is not None and endpoints is None:
+            names = tuple(name for name in names if name != WEBSOCKET)
+            if not names:
+                raise SettingsError("a websocket can't go through an agent: give endpoints, too")
+        self._fallback = checked_encoding(fallback_encoding)
+        self.opening = Opening(
+            reactor,
+            Address.parse(url),
+            Options(names, timeout, heartbeat_timeout, send_limit, frame_limit),
+            Endpoints(reactor) if endpoints is None else endpoints,
+            checked_headers(headers),
+            checked_cookies(cookies),
+            agent,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.opening.address}>"
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect a protocol; the Deferred fails with `ConnectionFailed` if that can't be."""
+        return Deferred.fromCoroutine(self._connect(protocolFactory))
+
+    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
+        uri = self.opening.address.uri()
+        address = HostnameAddress(uri.host, uri.port)
+        session = await self.opening.session()
+        protocol = factory.buildProtocol(address)
+        if protocol is None:
+            session.abort()
+            raise ConnectionAborted("the factory refused the connection")
+        ClientTransport(session, address, self._fallback).connect(protocol)
+        return protocol

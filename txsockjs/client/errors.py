@@ -1,0 +1,75 @@
+"""Why a client has no connection, or has lost it.
+
+Rules: each is an error of Twisted's, too, so that code that knows TCP understands it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
+
+from ..errors import SockJSError
+
+# No close frame came (RFC 6455 section 7.4.1).
+ABNORMAL = 1006
+
+# Both ends meant it (RFC 6455 section 7.4.1 and its registry): normal, going away, no code given,
+# service restart. Private codes (3000..4999) come from applications, so these are ends that were
+# meant, too.
+_CLEAN_CODES = frozenset((1000, 1001, 1005, 1012))
+
+
+class ConnectionFailed(SockJSError, ConnectError):
+    """No transport reached the server; ``attempts`` are those tried, each with the reason."""
+
+    def __init__(self, url: str, attempts: Sequence[tuple[str, str]]) -> None:
+        tried = "; ".join(f"{name}: {why}" for name, why in attempts)
+        self.args = (f"cannot connect to {url}: {tried}",)
+        self.osError = None
+        self.url = url
+        self.attempts = tuple(attempts)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class SessionClosed(SockJSError, ConnectionDone):
+    """One of the two ends closed the session; ``code`` and ``reason`` are what was said."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"closed with {self.code} {self.reason}".rstrip()
+
+
+class SessionLost(SockJSError, ConnectionLost):
+    """The session broke off; ``reason`` says why, ``code`` is 1006 unless the server gave one."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"lost with {self.code} {self.reason}".rstrip()
+
+
+def ended(code: int, reason: str) -> SessionClosed | SessionLost:
+    """Return the error for an end that the server gave a code for."""
+    meant = code in _CLEAN_CODES or 3000 <= code <= 4999
+    return SessionClosed(code, reason) if meant else SessionLost(code, reason)
+
+
+def explained(failure: Failure) -> str:
+    """Return the words for what went wrong below: the first cause that an HTTP client names."""
+    reasons: Any = getattr(failure.value, "reasons", None)
+    if reasons and isinstance(reasons[0], Failure):
+        return explained(reasons[0])
+    words = " ".join(failure.getErrorMessage().split())
+    return words or type(failure.value).__name__

@@ -1,0 +1,199 @@
+"""`HTTPCarrier`: a session carried by HTTP requests, one that receives and one that sends.
+
+Rules: a poll is a stream that ends after one frame; whenever one has ended the next is asked for.
+One ``xhr_send`` is under way at a time, and brings all that was queued meanwhile, so that messages
+stay in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..actors.deadlines import Patience
+from ..wire.proto import json_encode
+from ..wire.server_frames import BadFrame, Events, Lines, Splitter
+from .address import Address
+from .errors import explained
+from .options import EVENTSOURCE, XHR_POLLING, XHR_STREAMING
+from .requests import Reading, Requests, discard
+from .session import Session
+
+# Characters of messages in one request: fewer than any server refuses, if one message alone is not
+# larger.
+_BATCH = 128 * 1024
+# How long a server may keep a sender waiting, in seconds, as its application is behind.
+SEND_TIMEOUT = 300.0
+# How many characters are kept for an application that has paused before no other response is asked
+# for. Servers forget a client that asks for none, mostly after 5 s.
+_HELD = 1024 * 1024
+# How many responses without a frame may follow each other.
+_EMPTY = 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a transport receives: its URL, its method, and how frames stand in a body."""
+
+    name: str
+    method: str
+    splitter: Callable[[int], Splitter]
+    accept: str | None = None
+    is_poll: bool = False
+
+
+KINDS = {
+    XHR_STREAMING: Kind("xhr_streaming", "POST", Lines),
+    XHR_POLLING: Kind("xhr", "POST", Lines, is_poll=True),
+    EVENTSOURCE: Kind("eventsource", "GET", Events, "text/event-stream"),
+}
+
+
+class HTTPCarrier:
+    """Carries one session at ``address``, which names it."""
+
+    def __init__(self, session: Session, requests: Requests, address: Address, kind: Kind) -> None:
+        self._session = session
+        self._requests = requests
+        self._address = address
+        self._kind = kind
+        self._receiving: Deferred[Any] | None = None
+        self._reading: Reading | None = None
+        self._splitter: Splitter = kind.splitter(session.options.frame_limit)
+        self._sending: Deferred[Any] | None = None
+        self._paused = False
+        self._has_frames = False
+        self._empty = 0
+        self._over = False
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether an ``xhr_send`` is not answered yet."""
+        return self._sending is not None
+
+    # -- receiving
+
+    def start(self) -> None:
+        """Ask for the next response."""
+        kind = self._kind
+        self._has_frames = False
+        self._splitter = kind.splitter(self._session.options.frame_limit)
+        body = b"" if kind.method == "POST" else None
+        address = self._address.below(kind.name)
+        receiving = self._requests.request(kind.method, address, body, kind.accept)
+        self._receiving = receiving
+        receiving.addCallbacks(self._answered, self._failed, callbackArgs=(kind.name,))
+
+    def pause(self) -> None:
+        """Read nothing more of a stream; a poll is read, as its server has sent all of it."""
+        self._paused = True
+        self._pause_stream()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        if self._reading is not None:
+            self._reading.transport.resumeProducing()
+        else:
+            self._ask_on()
+
+    def _answered(self, response: Any, name: str) -> None:
+        self._receiving = None
+        if self._over:
+            discard(response)
+        elif response.code == 200:
+            self._session.heard()
+            self._reading = reading = Reading(self)
+            response.deliverBody(reading)  # which may end it at once
+            if self._paused:
+                self._pause_stream()
+        else:
+            discard(response)
+            self._session.carrier_lost(f"{name} was answered with {response.code}")
+
+    def received(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._session.heard()
+        try:
+            frames = self._splitter.feed(data)
+        except BadFrame as error:
+            self._session.carrier_lost(str(error))
+            return
+        for frame in frames:
+            self._has_frames = True
+            self._session.frame(frame)
+
+    def finished(self, why: str | None) -> None:
+        """Take the end of the body."""
+        self._reading = None
+        self._empty = 0 if self._has_frames else self._empty + 1
+        if why is not None:
+            self._session.carrier_lost(f"{self._kind.name} broke off: {why}")
+        elif self._empty >= _EMPTY:
+            self._session.carrier_lost(f"{self._kind.name} was answered with nothing")
+        else:
+            self._ask_on()
+
+    def _pause_stream(self) -> None:
+        if self._reading is not None and not self._kind.is_poll:
+            self._reading.transport.pauseProducing()
+
+    def _ask_on(self) -> None:
+        waits = self._paused and self._session.incoming.size > _HELD
+        if not (waits or self._over or self._receiving or self._reading):
+            self.start()
+
+    def _failed(self, failure: Failure) -> None:
+        self._receiving = None
+        if not self._over:
+            self._session.carrier_lost(explained(failure))
+
+    # -- sending
+
+    def wake(self) -> None:
+        """Send what is queued, unless an ``xhr_send`` is under way."""
+        messages = [] if self._sending is not None else self._session.outgoing.take(_BATCH)
+        if not messages:
+            return
+        body = json_encode(messages).encode("utf-8")
+        sending = self._requests.request("POST", self._address.below("xhr_send"), body)
+        self._sending = sending
+        patience: Any = Patience(self._session.reactor)
+        sending.addTimeout(SEND_TIMEOUT, patience)
+        sending.addCallbacks(self._sent, self._not_sent)
+
+    def _sent(self, response: Any) -> None:
+        self._sending = None
+        discard(response)
+        if self._over:
+            return
+        if response.code not in (200, 204):
+            self._session.carrier_lost(f"xhr_send was answered with {response.code}")
+            return
+        self.wake()
+        self._session.sent()
+
+    def _not_sent(self, failure: Failure) -> None:
+        self._sending = None
+        if not self._over:
+            self._session.carrier_lost(f"xhr_send failed: {explained(failure)}")
+
+    # -- the end
+
+    def close(self, code: int, reason: str) -> None:
+        """End the response: that is how the server learns it, and there is no code."""
+        self._session.carrier_lost("closed")
+
+    def leave(self, at_once: bool) -> None:
+        """End the requests."""
+        self._over = True
+        for under_way in (self._receiving, self._sending):
+            if under_way is not None:
+                under_way.cancel()
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            reading.leave()
+        self._requests.close()

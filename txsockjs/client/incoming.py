@@ -1,0 +1,99 @@
+"""`Incoming`: what came, on its way to whoever is told.
+
+Rules: messages in order, then the end, once; nothing while it is paused, and the end never inside a
+call of the application.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Callable, Protocol
+
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class Receiver(Protocol):
+    """Who is told what came."""
+
+    def received(self, message: str | bytes) -> object:
+        """Take a message."""
+
+    def ended(self, reason: Exception) -> None:
+        """Take the end."""
+
+
+class Incoming:
+    """What waits for a receiver.
+
+    ``told`` is called when nothing does, ``failed`` with what the receiver has raised.
+    """
+
+    def __init__(
+        self, reactor: Any, told: Callable[[], object], failed: Callable[[Exception], object]
+    ) -> None:
+        self.is_paused = False
+        self._reactor = reactor
+        self._told = told
+        self._failed = failed
+        self._receiver: Receiver | None = None
+        self._messages: deque[str | bytes] = deque()
+        self._end: Exception | None = None
+        self._telling = False
+        self._wake: Any | None = None
+
+    @property
+    def size(self) -> int:
+        """How many characters wait."""
+        return sum(map(len, self._messages))
+
+    def begin(self, receiver: Receiver) -> None:
+        """Tell ``receiver`` all, from the reactor's next iteration on."""
+        self._receiver = receiver
+        self.look_later()
+
+    def put(self, messages: Iterable[str] | Iterable[bytes]) -> None:
+        """Tell these, now if nothing waits before them."""
+        self._messages.extend(messages)
+        if self._wake is None:
+            self._tell()
+
+    def forget(self) -> None:
+        """Tell none of the messages that wait."""
+        self._messages.clear()
+
+    def finish(self, end: Exception) -> None:
+        """Tell the end, after the messages."""
+        self._end = end
+        self.look_later()
+
+    def look_later(self) -> None:
+        """Tell what waits in the reactor's next iteration."""
+        if self._wake is None:
+            self._wake = self._reactor.callLater(0, self._look)
+
+    def _look(self) -> None:
+        self._wake = None
+        self._tell()
+        if self._end is None:
+            if not self._messages:
+                self._told()
+        elif self._receiver is not None and not self.is_paused and not self._messages:
+            receiver, self._receiver = self._receiver, None
+            receiver.ended(self._end)
+
+    def _tell(self) -> None:
+        if self._telling or self._receiver is None:
+            return
+        self._telling = True
+        try:
+            while self._messages and not self.is_paused:
+                self._receiver.received(self._messages.popleft())
+        except Exception as error:  # noqa: BLE001  # it ends the connection, as over TCP
+            _log.failure("{receiver!r} has failed", receiver=self._receiver)
+            self.forget()
+            self._failed(error)
+        finally:
+            self._telling = False

@@ -1,0 +1,162 @@
+"""`Opening`: finds the transport that gets through, as sockjs-client does.
+
+Rules: ``info`` is asked first; the round trip of that sets the time that each transport has, and a
+server that says so is spared a websocket. The transports are tried one after the other. A server
+that refuses the client is not asked again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.iweb import IAgent, IAgentEndpointFactory
+
+from ..actors.deadlines import Patience
+from ..errors import BrokenJSON, SettingsError, SockJSError
+from ..wire.proto import json_decode
+from .address import Address
+from .errors import ConnectionFailed, explained
+from .http_carrier import KINDS, HTTPCarrier
+from .options import WEBSOCKET, Options
+from .requests import Requests, collect
+from .session import Carrier, NotOpened, Session
+from .websocket_carrier import WebSocketCarrier
+
+# As in sockjs-client, in seconds.
+INFO_TIMEOUT = 8.0
+_LARGEST_INFO = 64 * 1024
+
+
+class NoInfo(SockJSError):
+    """``info`` was not answered as a SockJS server does."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a server says about itself, where its sessions are, and the round trip in seconds."""
+
+    websocket: bool
+    address: Address
+    round_trip: float
+
+    @property
+    def timeout(self) -> float:
+        """How long a transport has at least: two round trips, as sockjs-client counts them."""
+        trip = self.round_trip
+        return 2 * (4 * trip if trip > 0.1 else 0.3 + trip)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How to open sessions with the server at ``address``."""
+
+    reactor: Any
+    address: Address
+    options: Options
+    endpoints: IAgentEndpointFactory
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str]
+    agent: IAgent | None = None
+
+    def requests(self) -> Requests:
+        """Make what sends the requests of one session."""
+        headers, cookies = dict(self.headers), dict(self.cookies)
+        return Requests(self.reactor, self.endpoints, self.address, headers, cookies, self.agent)
+
+    async def session(self) -> Session:
+        """Return an open session; raise `ConnectionFailed` if no transport gets through."""
+        requests = self.requests()
+        attempts: list[tuple[str, str]] = []
+        session = None
+        try:
+            info = await self.info(requests)
+            for name in self.options.transports:
+                try:
+                    session = await self.attempt(name, info, requests)
+                    return session
+                except NotOpened as error:
+                    attempts.append((name, str(error)))
+                    if error.final:
+                        break
+        except NoInfo as error:
+            attempts.append(("info", str(error)))
+        finally:
+            if session is None:
+                requests.close()
+        raise ConnectionFailed(str(self.address), attempts)
+
+    async def info(self, requests: Requests) -> Info:
+        """Ask the server about itself; raise `NoInfo` if that is no SockJS server."""
+        began = self.reactor.seconds()
+        asking: Deferred[bytes] = Deferred.fromCoroutine(self._ask(requests))
+        patience: Any = Patience(self.reactor)
+        asking.addTimeout(INFO_TIMEOUT, patience)
+        try:
+            body = await asking
+        except NoInfo:
+            raise
+        except Exception as error:
+            if self.reactor.seconds() - began >= INFO_TIMEOUT:
+                raise NoInfo(f"it was not answered within {INFO_TIMEOUT:g} s") from None
+            raise NoInfo(explained(Failure(error))) from error
+        return self._read(body, self.reactor.seconds() - began)
+
+    async def _ask(self, requests: Requests) -> bytes:
+        response = await requests.request("GET", self.address.below("info"))
+        body = await collect(response, _LARGEST_INFO)
+        if response.code in (301, 302, 303, 307, 308):
+            (to,) = response.headers.getRawHeaders("location", [""])[:1]
+            raise NoInfo(f"it was answered with {response.code}, a redirect to {to}")
+        if response.code != 200:
+            raise NoInfo(f"it was answered with {response.code}")
+        return body
+
+    def _read(self, body: bytes, round_trip: float) -> Info:
+        try:
+            value = json_decode(body)
+        except BrokenJSON:
+            raise NoInfo("the answer is no JSON: this is no SockJS server") from None
+        if not isinstance(value, dict):
+            raise NoInfo("the answer is no JSON object: this is no SockJS server")
+        address, base_url = self.address, value.get("base_url")
+        if isinstance(base_url, str) and base_url:
+            try:
+                address = address.joined(base_url)
+            except (SettingsError, ValueError) as error:
+                raise NoInfo(f"its base_url leads nowhere: {error}") from None
+            if self.address.is_secure and not address.is_secure:
+                raise NoInfo("its base_url leads from https: to http:")
+        return Info(value.get("websocket") is not False, address, round_trip)
+
+    async def attempt(self, name: str, info: Info, requests: Requests) -> Session:
+        """Open a session over one transport; raise `NotOpened` if that can't be."""
+        if name == WEBSOCKET and not info.websocket:
+            raise NotOpened("the server says that it has none")
+        session = Session(self.reactor, self.options, name)
+        timeout = max(self.options.timeout, info.timeout)
+        await session.connect(self._carrier(name)(session, info.address, requests), timeout)
+        return session
+
+    def _carrier(self, name: str) -> Callable[[Session, Address, Requests], Carrier]:
+        return self._websocket if name == WEBSOCKET else self._http
+
+    def _http(self, session: Session, at: Address, requests: Requests) -> Carrier:
+        return HTTPCarrier(session, requests, _named(at), KINDS[session.transport])
+
+    def _websocket(self, session: Session, at: Address, requests: Requests) -> Carrier:
+        headers = requests.headers_for(at)
+        cookie = requests.cookie(at)
+        if cookie is not None:
+            headers["Cookie"] = cookie
+        endpoint = self.endpoints.endpointForURI(at.uri())
+        return WebSocketCarrier(session, endpoint, _named(at), headers)
+
+
+def _named(address: Address) -> Address:
+    """Return the address of a new session: a server's number, for load balancers, and a name."""
+    return address.below(f"{secrets.randbelow(1000):03}", secrets.token_hex(8))

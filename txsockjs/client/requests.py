@@ -1,0 +1,215 @@
+"""`Requests`: the HTTP requests of one session, by treq.
+
+Rules: redirects are not followed, as a POST would become a GET on its way; cookies that the server
+sets are sent back, also with the websocket's handshake.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from http.cookiejar import CookieJar
+from typing import Any, Protocol
+
+from hyperlink import URL
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
+from zope.interface import implementer
+
+from ..errors import SettingsError
+from .address import Address
+from .errors import explained
+
+try:
+    from treq.client import HTTPClient
+    from treq.cookies import scoped_cookie
+except ImportError:  # without the extra
+    HTTPClient = None  # type: ignore[assignment,misc]
+
+# How long, in seconds, an unused connection is kept for the next request. Servers end theirs after
+# 5 s (Node) or more; a request that meets such an end is lost.
+_KEPT_FOR = 3
+# What is read of an answer that is not wanted, in bytes, before its connection is ended.
+_UNWANTED = 64 * 1024
+
+
+def check_installed() -> None:
+    """Raise `SettingsError` if treq is missing."""
+    if HTTPClient is None:
+        raise SettingsError("a SockJS client needs treq: pip install 'txsockjs[client]'")
+
+
+class Body(Protocol):
+    """Who reads the body of a response."""
+
+    def received(self, data: bytes) -> None:
+        """Take a piece."""
+
+    def finished(self, why: str | None) -> None:
+        """Take its end; ``why`` says why it broke off, None if it did not."""
+
+
+class Requests:
+    """Makes requests with the client's headers and cookies; ``agent`` is treq's."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoints: IAgentEndpointFactory,
+        address: Address,
+        headers: dict[str, str],
+        cookies: dict[str, str],
+        agent: IAgent | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._headers = headers
+        self._origin = address.origin
+        self._pool: HTTPConnectionPool | None = None
+        if agent is None:
+            self._pool = HTTPConnectionPool(reactor)
+            self._pool.cachedConnectionTimeout = _KEPT_FOR
+            # Nothing is sent twice without being asked to.
+            self._pool.retryAutomatically = False
+            agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+        self._jar = CookieJar()
+        for name, value in cookies.items():
+            self._jar.set_cookie(scoped_cookie(address.base, name, value))
+        self._client = HTTPClient(agent, self._jar)  # type: ignore[arg-type,unused-ignore]
+
+    def request(
+        self, method: str, address: Address, body: bytes | None = None, accept: str | None = None
+    ) -> Deferred[Any]:
+        """Make a request; the Deferred fires with the response when its headers are here."""
+        headers: Any = self.headers_for(address)
+        if body is not None:
+            headers["Content-Type"] = "text/plain;charset=UTF-8"  # as sockjs-client: no preflight
+        if accept is not None:
+            headers["Accept"] = accept
+        return self._client.request(
+            method,
+            _Ready.from_text(address.at()),
+            headers=headers,
+            data=None if body is None else _Whole(body),
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+
+    def headers_for(self, address: Address) -> dict[str, str]:
+        """Return the client's headers; credentials are for the server that they were given for."""
+        if address.origin == self._origin:
+            return dict(self._headers)
+        return {k: v for k, v in self._headers.items() if k.lower() != "authorization"}
+
+    def cookie(self, address: Address) -> str | None:
+        """Return the header ``Cookie`` that a request to this address would have."""
+        request = urllib.request.Request(address.at())
+        self._jar.add_cookie_header(request)
+        cookie: str | None = request.get_header("Cookie")
+        return cookie
+
+    def close(self) -> None:
+        """End the connections that are kept for the next request."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            pool.closeCachedConnections()
+
+
+def discard(response: Any) -> None:
+    """Read the body of a response whose status said all, so that its connection can be used."""
+    response.deliverBody(Reading(None))
+
+
+def collect(response: Any, limit: int) -> Deferred[bytes]:
+    """Read the body of a response, of at most ``limit`` bytes."""
+    collected = _Collected(limit)
+    response.deliverBody(collected.reading)
+    return collected.done
+
+
+@implementer(IBodyProducer)
+class _Whole:
+    """A request's body, written at once: treq's own needs the global reactor."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._data)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        pass
+
+    def resumeProducing(self) -> None:
+        pass
+
+    def stopProducing(self) -> None:
+        pass
+
+
+class _Ready(URL):
+    """A URL that has ASCII only, which treq must not convert: it can't with an IPv6 address."""
+
+    def to_uri(self) -> URL:
+        return self
+
+
+class Reading(TwistedProtocol):
+    """The reading of a response's body, which can be paused."""
+
+    transport: Any = None
+
+    def __init__(self, body: Body | None) -> None:
+        self._body = body
+        self._size = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on a piece."""
+        self._size += len(data)
+        if self._body is not None:
+            self._body.received(data)
+        elif self._size > _UNWANTED:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Pass on the end; that of HTTP/1.0 is the end of its connection."""
+        body, self._body = self._body, None
+        self.transport = None
+        if body is not None:
+            whole = reason.check(ResponseDone, PotentialDataLoss)
+            body.finished(None if whole else explained(reason))
+
+    def leave(self) -> None:
+        """Read nothing more; end the connection."""
+        self._body = None
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+
+class _Collected:
+    def __init__(self, limit: int) -> None:
+        self.reading = Reading(self)
+        self.done: Deferred[bytes] = Deferred(self._cancel)
+        self._limit = limit
+        self._data = b""
+
+    def received(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) > self._limit:
+            self.reading.leave()
+            self.done.errback(ValueError(f"a body of more than {self._limit} bytes"))
+
+    def finished(self, why: str | None) -> None:
+        if why is None:
+            self.done.callback(self._data)
+        else:
+            self.done.errback(ConnectionError(f"the body broke off: {why}"))
+
+    def _cancel(self, _: object) -> None:
+        self.reading.leave()

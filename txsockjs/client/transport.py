@@ -1,0 +1,160 @@
+"""`ClientTransport`: a client's session as the transport of its protocol.
+
+Rules: each write is one message, decoded as `Decoder` says. Bytes that are not UTF-8 end the
+session, unless there is a fallback encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..errors import unsendable
+from ..wire.text import Data, Decoder, NotText, check_data, encoded
+from .session import NORMAL, Session
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class ClientTransport:
+    """What a protocol has as its ``transport``; ``name`` is the SockJS transport below it."""
+
+    def __init__(self, session: Session, address: IAddress, fallback_encoding: str | None) -> None:
+        self.disconnecting = False
+        self._session = session
+        self._address = address
+        self._decoder = Decoder(fallback_encoding, is_raw=False)
+        self._protocol: Any = None
+        self._on_message: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._session!r}>"
+
+    def connect(self, protocol: Any) -> None:
+        """Connect the protocol; one that has an ``on_message`` is given text."""
+        self._protocol = protocol
+        self._on_message = getattr(protocol, "on_message", None)
+        protocol.makeConnection(self)
+        self._session.begin(self)
+
+    @property
+    def name(self) -> str:
+        """The SockJS transport that got through, such as ``xhr_streaming``."""
+        return self._session.transport
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent."""
+        return self._session.is_open
+
+    # -- ITransport
+
+    def send(self, message: str) -> None:
+        """Send text as one message; it is dropped once the session is closed."""
+        if not isinstance(message, str):
+            raise unsendable(message, "str")
+        self._session.send(message)
+
+    def write(self, data: Data) -> None:
+        """Send these bytes as one message; they are dropped once the session is closed."""
+        check_data(data)
+        if not self._session.is_open:
+            return
+        try:
+            message = self._decoder.decode(data)
+        except NotText:
+            self._session.fail("Bytes that are not UTF-8 were written")
+        else:
+            if message:
+                self._session.send(message)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send these bytes together, as one message."""
+        self.write(b"".join(data))
+
+    def loseConnection(self, code: int = NORMAL[0], reason: str = NORMAL[1]) -> None:
+        """Close once all that was written is sent; nothing more is received.
+
+        A producer is waited for as with TCP. A websocket's server is told ``code`` and ``reason``.
+        """
+        if not self.disconnecting and self._session.is_open:
+            self.disconnecting = True
+            rest = self._decoder.flush()
+            if rest:
+                self._session.send(rest)
+            self._session.close(code, reason)
+
+    def abortConnection(self) -> None:
+        """Drop the connection without sending what was written."""
+        self.disconnecting = True
+        self._session.abort()
+
+    def getPeer(self) -> IAddress:
+        """Return the server's address, the host as its URL names it."""
+        return self._address
+
+    def getHost(self) -> IAddress:
+        """Return the server's address: a session may have several connections, or none just now."""
+        return self._address
+
+    # -- what protocols set on TCP
+
+    def getTcpNoDelay(self) -> bool:
+        """Return True: small packets are sent at once."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Do nothing: small packets always leave at once."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Return True: heartbeats are watched."""
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Do nothing: the option is ``heartbeat_timeout``."""
+
+    # -- IConsumer
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume ``producer`` as the server reads; pull producers are asked for more."""
+        if self._session.is_open:
+            self._session.outgoing.register(producer, streaming)
+        else:
+            producer.stopProducing()
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer, and close if that only waited for it."""
+        self._session.outgoing.unregister()
+        self._session.sent()
+
+    # -- IPushProducer: how the protocol pauses the server
+
+    def pauseProducing(self) -> None:
+        """Receive nothing until `resumeProducing`; then the server has to wait."""
+        self._session.pause()
+
+    def resumeProducing(self) -> None:
+        """Receive again, from the reactor's next iteration on."""
+        self._session.resume()
+
+    def stopProducing(self) -> None:
+        """Close, as TCP does when its consumer is gone."""
+        self.loseConnection()
+
+    # -- told by the session
+
+    def received(self, message: str | bytes) -> object:
+        """Pass a message to the protocol."""
+        if self._on_message is not None:
+            return self._on_message(message)
+        assert isinstance(message, str), "SockJS has text only"
+        return self._protocol.dataReceived(encoded(message))
+
+    def ended(self, reason: Exception) -> None:
+        """Tell the protocol that the connection is lost."""
+        self.disconnecting = True
+        protocol, self._protocol, self._on_message = self._protocol, None, None
+        protocol.connectionLost(Failure(reason))

@@ -1,0 +1,78 @@
+"""`WebSocketCarrier`: a session carried by a websocket.
+
+Rules: each message is a frame of its own; one that the connection does not take waits in the
+session's queue.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from ..wire.proto import json_encode
+from .address import Address
+from .session import Session, State
+from .websocket import WebSocket
+
+
+class WebSocketCarrier:
+    """Carries one session at ``address``, which names it, over a websocket."""
+
+    is_sending = False
+
+    def __init__(
+        self,
+        session: Session,
+        endpoint: IStreamClientEndpoint,
+        address: Address,
+        headers: dict[str, str],
+    ) -> None:
+        self._session = session
+        self._upgraded = False
+        limit = session.options.frame_limit
+        self._socket = WebSocket(
+            session.reactor, endpoint, address.below("websocket"), headers, self, limit
+        )
+        self._socket.when_drained(self.wake)
+        self.pause = self._socket.pause
+        self.resume = self._socket.resume
+        self.start = self._socket.connect
+        self.close = self._socket.close
+        self.leave = self._socket.leave
+
+    def wake(self) -> None:
+        """Send what is queued, as long as the connection takes it; each message in its frame."""
+        outgoing = self._session.outgoing
+        while outgoing and not self._socket.is_full:
+            for message in outgoing.take(1):
+                self._socket.send(json_encode([message]).encode("utf-8"))
+        if not outgoing:
+            self._session.sent()
+
+    # -- told by the websocket
+
+    def upgraded(self) -> None:
+        """Wait for the open frame."""
+        self._upgraded = True
+
+    def took(self, payload: bytes, binary: bool) -> None:
+        """Take a frame."""
+        if binary:
+            self._session.carrier_lost("a binary message came, which is no SockJS frame")
+        else:
+            self._session.frame(payload)
+
+    def heard(self) -> None:
+        """Note that the server is there."""
+        if self._upgraded:
+            self._session.heard()
+
+    def lost(self, reason: tuple[int, str] | None, why: str) -> None:
+        """Take the end."""
+        if reason is None:
+            self._session.carrier_lost(why)
+        elif self._session.state is State.CONNECTING:
+            # A proxy's word, or that of a server which serves others over other transports.
+            self._session.carrier_lost(f"closed with {reason[0]} {reason[1]}".rstrip())
+        else:
+            # The session's own close frame has not come: that would have ended it.
+            self._session.closed(*reason)

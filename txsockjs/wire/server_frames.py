@@ -1,0 +1,145 @@
+"""What a server sends, as its client reads it: frames, and the bodies that bring them.
+
+Rules: no I/O. Bodies come in pieces, cut anywhere; what is kept of one is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Union
+
+from ..errors import BrokenJSON, SockJSError
+from .proto import CONNECT, DISCONNECT, HEARTBEAT, MESSAGE, json_decode, json_encode
+
+_ARRAY = "a"
+_KINDS = CONNECT + DISCONNECT + HEARTBEAT + MESSAGE + _ARRAY
+
+
+class BadFrame(SockJSError):
+    """What came is no frame; the message shows its beginning."""
+
+    def __init__(self, what: str, data: str | bytes) -> None:
+        super().__init__(f"{what}: {data[:60]!r}")
+
+
+class Frame(NamedTuple):
+    """A frame: its kind is ``o``, ``h``, ``a`` or ``c``.
+
+    ``messages`` are those of ``a``, ``reason`` is the code and the words of ``c``.
+    """
+
+    kind: str
+    messages: list[str] = []
+    reason: tuple[int, str] = (1005, "")
+
+
+_OPEN = Frame(CONNECT)
+_HEARTBEAT = Frame(HEARTBEAT)
+
+
+def read_frame(data: str | bytes) -> Frame:
+    """Read a frame; raise `BadFrame` if it is none.
+
+    ``m"..."`` is read as ``a`` with one message; a message that is no string is its JSON text. The
+    prelude of a stream, a line of ``h``, is a heartbeat.
+    """
+    text = data if isinstance(data, str) else _text(data)
+    kind = text[:1]
+    if kind == HEARTBEAT:
+        return _HEARTBEAT
+    if kind == CONNECT:
+        return _OPEN
+    if not kind or kind not in _KINDS:
+        raise BadFrame("not a SockJS frame", text)
+    try:
+        value = json_decode(text[1:])
+    except BrokenJSON:
+        raise BadFrame("a frame whose JSON is broken", text) from None
+    if kind == DISCONNECT:
+        if _is_reason(value):
+            return Frame(DISCONNECT, reason=(value[0], value[1]))
+        raise BadFrame("a close frame without a code and a reason", text)
+    messages = [value] if kind == MESSAGE else value
+    if not isinstance(messages, list):
+        raise BadFrame("a frame without an array of messages", text)
+    return Frame(_ARRAY, [_message(each) for each in messages])
+
+
+def _message(value: object) -> str:
+    # sockjs-tornado's applications may send other values; a page gets those, parsed.
+    return value if isinstance(value, str) else json_encode(value)
+
+
+def _is_reason(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and type(value[0]) is int
+        and isinstance(value[1], str)
+    )
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadFrame("a frame that is not UTF-8", data) from None
+
+
+class Lines:
+    """The body of ``xhr`` and ``xhr_streaming``: a frame a line.
+
+    ``limit`` is how many bytes one frame may have.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the frames that these bytes complete; raise `BadFrame` if one is too large."""
+        *whole, rest = data.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*self._kept, whole[0]])
+            self._kept, self._size = [], 0
+        # The pieces of a large frame are joined once, when it is whole.
+        self._kept.append(rest)
+        self._size += len(rest)
+        if self._size > self._limit or any(len(line) > self._limit for line in whole):
+            raise BadFrame(f"a frame of more than {self._limit} bytes", data)
+        return self._frames(whole)
+
+    def _frames(self, lines: list[bytes]) -> list[bytes]:
+        return [line for line in lines if line]
+
+
+class Events(Lines):
+    """The body of ``eventsource``: ``data:`` lines, an empty line after each frame."""
+
+    # A server writes these in a frame as a browser's EventSource could not tell them otherwise.
+    _escaped = re.compile(rb"%(25|0[aAdD]|00)")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._data: list[bytes] = []
+
+    def _frames(self, lines: list[bytes]) -> list[bytes]:
+        frames = []
+        for line in lines:
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+                if sum(map(len, self._data)) > self._limit:
+                    raise BadFrame(f"a frame of more than {self._limit} bytes", line)
+            elif not line and self._data:
+                frame, self._data = b"\n".join(self._data), []
+                frames.append(self._escaped.sub(_unescaped, frame))
+        return frames
+
+
+Splitter = Union[Lines, Events]
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes((int(match[1], 16),))
