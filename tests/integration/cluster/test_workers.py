@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -169,6 +171,29 @@ def test_sigterm_ends_all_in_order(tmp_path: pathlib.Path) -> None:
         assert not any(alive(pid) for pid in pids)
         assert "closed with (3000, 'Go away!')" in server.output or "1012" in server.output
         assert "Traceback" not in server.output
+
+
+def test_each_worker_counts_the_sessions_that_a_client_has_there(tmp_path: pathlib.Path) -> None:
+    with serving(tmp_path, "--max-sessions-per-ip", "3") as server, contextlib.ExitStack() as stack:
+        owners: list[int] = []
+        refused = 0
+        for number in range(60):  # of which more than three come to either
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+            stack.callback(connection.close)
+            connection.request("POST", f"/000/s{number}/xhr_streaming")
+            response = connection.getresponse()
+            if response.status == 200:
+                prelude, opened, first = (response.readline() for _ in range(3))
+                assert (prelude.strip(b"h"), opened) == (b"\n", b"o\n")
+                owners.append(int(json.loads(first[1:])[0]))
+            else:
+                assert response.status == 429
+                assert int(response.headers["Retry-After"]) == 2
+                refused += 1
+        assert sorted(owners) == sorted(list(workers(server).values()) * 3)
+        assert refused == 54
+        told = until(lambda: re.findall(r"refused \d+ new sessions: (.*)", server.output), server)
+        assert set(told) == {"max_sessions_per_ip is 3, the last one was of 127.0.0.1"}
 
 
 def test_when_the_parent_dies_the_workers_stop(tmp_path: pathlib.Path) -> None:
