@@ -9,7 +9,6 @@ import shlex
 import socket
 import ssl
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from txsockjs.cli.options import Options
 
 from ..support.docs import DOCS, PAGES, Reader, found, options
 from ..support.needed import program
-from ..support.running import ROOT, ended, running
+from ..support.running import ended, running
 from .test_readme import TEXTS
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
@@ -353,33 +352,3 @@ def test_a_server_with_tls(reader: Reader) -> None:
         plain = socket.create_connection(("127.0.0.1", server.port), 20)
         with trusting.wrap_socket(plain) as secure:
             assert greeting(secure) == b"Welcome to SockJS!\n"
-
-
-ACTIVATE = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="chat.socket")
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
-"""
-
-
-def test_a_socket_of_systemds(reader: Reader) -> None:
-    (command,) = commands("howto/systemd.md", "ini", "ExecStart=")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)  # NonBlocking=yes
-        listening.set_inheritable(True)
-        with socket.create_connection(listening.getsockname(), 20) as early:
-            # `running` gives it no descriptor of ours: systemd's part is played by a process.
-            process = subprocess.Popen(
-                [sys.executable, "-c", ACTIVATE, str(listening.fileno()), TWISTD, *command[1:]],
-                pass_fds=[listening.fileno()],
-                cwd=reader.folder,
-                env=dict(os.environ, PYTHONPATH=ROOT),
-                stdout=subprocess.DEVNULL,
-            )
-            try:
-                assert greeting(early) == b"Welcome to SockJS!\n"
-            finally:
-                process.terminate()
-                assert process.wait(20) == 0

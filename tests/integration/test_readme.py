@@ -9,7 +9,6 @@ import os
 import re
 import runpy
 import shlex
-import socket
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -47,14 +46,6 @@ TEXTS = {
     )
 }
 README = "\n".join(re.sub(r"^# ", "## ", text) for text in TEXTS.values())
-
-# Give the socket that is inherited the number, and the environment the names, that systemd would.
-ACTIVATED = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="chat.socket")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def blocks(language: str) -> list[str]:
@@ -280,12 +271,6 @@ def test_every_python_file_is_run_by_a_test() -> None:
     assert set(FILES) == run | {"sockjs.toml", "public/index.html"}
 
 
-def test_each_unit_raises_the_limit_of_descriptors() -> None:
-    units = [block for block in blocks("ini") if "ExecStart=" in block]
-    assert units
-    assert all(re.search(r"^LimitNOFILE=\d{5,}$", unit, re.MULTILINE) for unit in units)
-
-
 def test_what_is_installed_is_a_checkout_or_published() -> None:
     named = re.findall(r"pip install ('[^']*'|[^\s`]+)", README)
     told = set(named) - {"txsockjs"}
@@ -335,18 +320,6 @@ def test_twist_takes_the_same(folder: Path) -> None:
         assert get(server.url) == b"Welcome to SockJS!\n"
         server.process.terminate()
         assert server.process.wait(30) == 0
-
-
-def test_its_unit_serves_a_socket_that_systemd_opened(folder: Path) -> None:
-    (line,) = re.findall(r"^ExecStart=(.*)$", README, re.MULTILINE)
-    _, *arguments = shlex.split(line)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        activate = (str(listening.fileno()), sys.executable, TWISTD, *arguments)
-        fileno = listening.fileno()
-        with running("-c", ACTIVATED, *activate, cwd=str(folder), pass_fds=[fileno]) as server:
-            port = listening.getsockname()[1]
-            assert server.port == port
-            assert get(f"http://127.0.0.1:{port}/chat") == b"Welcome to SockJS!\n"
 
 
 def shown(path: str) -> str:

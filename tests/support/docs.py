@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib
-import json
 import os
 import re
 import shlex
@@ -37,7 +36,7 @@ PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
-FOREIGN = {".", "openssl", "python3", "redis-cli", "systemctl"}
+FOREIGN = {".", "docker", "kubectl", "openssl", "python3", "redis-cli", "systemctl"}
 # What pip can install: a checkout beside the reader, and what others have published.
 INSTALLABLE = {
     "../txsockjs",
@@ -128,8 +127,6 @@ class Reader:
         unit.read_string(code)
         command = unit.get("Service", "ExecStart", fallback="").replace("%i", "8080")
         if command:
-            # Each websocket takes a descriptor, and systemd allows 1024.
-            assert unit.getint("Service", "LimitNOFILE") >= 65536
             self._command(os.path.basename(command.split()[0]), shlex.split(command)[1:])
 
     def _sh(self, code: str, page: str) -> None:
@@ -141,6 +138,9 @@ class Reader:
 
     def _command(self, program: str, words: list[str]) -> None:
         if program in FOREIGN:
+            return
+        if program == "pip" and words[0] == "wheel":
+            assert words[-1] in INSTALLABLE, words
             return
         if program == "pip":
             assert words[0] == "install" and set(words[1:]) <= INSTALLABLE, words
@@ -178,13 +178,6 @@ class Reader:
         known = {re.sub(r"\d+", "0", line.strip()) for line in example.splitlines()}
         for line in code.splitlines():
             assert re.sub(r"\d+", "0", line.strip()) in known, line
-
-    def _yaml(self, code: str, page: str) -> None:
-        """Check the command of a container, and that its probes ask for pages that there are."""
-        (command,) = re.findall(r"\bargs: (\[.*?\])", code, re.DOTALL)
-        program, *words = json.loads(command)
-        self._command(program, words)
-        assert set(re.findall(r"path: ([^,}]+)", code)) <= {"/health", "/ready"}
 
     def _checked_elsewhere(self, code: str, page: str) -> None:
         """Leave it to the tests of its page."""
