@@ -5,6 +5,7 @@
 #   make coverage run the unit tests, and tell how much of the package they reach
 #   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
 #   make cluster  run the tests over several nodes: all of them, where `make test` runs a few
+#   make peers    run the tests of the client against the servers of others
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
 #   make wheel    build wheel and source distribution into dist, and prove them
@@ -23,7 +24,7 @@ ARGS ?=
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy redis-server promtool
 
-.PHONY: demo unit coverage test cluster lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit coverage test cluster peers lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -51,6 +52,10 @@ cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	    tests/wire tests/client/test_node.py tests/client/test_chromium.py $(ARGS) || exit 1; \
 	done
 	SOCKJS_FULL=1 $(BIN)/python -m pytest -q tests/cluster $(ARGS)
+
+# The client against sockjs-node, sockjs-tornado and aiohttp's, which are installed below .cache.
+peers: $(VENV)/.dev
+	SOCKJS_PEERS=1 $(BIN)/python -m pytest -q tests/integration/client/test_peers.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

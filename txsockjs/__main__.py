@@ -1,6 +1,6 @@
 """``python -m txsockjs``."""
 
-from .cli.publish import main
+from .cli.commands import main
 
 if __name__ == "__main__":
     main()

@@ -23,9 +23,9 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 
+from txsockjs.cli.commands import Options as Commands
 from txsockjs.cli.options import Options
 from txsockjs.cli.plan import Plan
-from txsockjs.cli.publish import Options as PublishingOptions
 
 from ..wire.test_endpoints import certificate
 from .running import ROOT
@@ -36,7 +36,7 @@ PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
-FOREIGN = {".", "docker", "kubectl", "openssl", "python3", "redis-cli", "systemctl"}
+FOREIGN = {".", "docker", "echo", "kubectl", "openssl", "python3", "redis-cli", "systemctl"}
 # What pip can install: a checkout beside the reader, and what others have published.
 INSTALLABLE = {
     "../txsockjs",
@@ -131,8 +131,11 @@ class Reader:
 
     def _sh(self, code: str, page: str) -> None:
         for line in code.replace("\\\n", " ").splitlines():
-            program, *words = shlex.split(line.removeprefix("$ "))
-            self._command(program, words)
+            words = shlex.split(line.removeprefix("$ "))
+            # What is piped from one program into the next is two commands.
+            for command in " ".join(map(shlex.quote, words)).split(" '|' "):
+                program, *arguments = shlex.split(command)
+                self._command(program, arguments)
 
     _console = _sh
 
@@ -150,7 +153,7 @@ class Reader:
             (self.folder / name).mkdir()
             return
         if words[:2] == ["-m", "txsockjs"]:
-            PublishingOptions().parseOptions(words[2:])
+            Commands().parseOptions(words[2:])
             return
         assert program == "twistd", f"a command that nothing checks: {program}"
         while words[0] in ("-n", "--pidfile=", "--reactor=asyncio"):

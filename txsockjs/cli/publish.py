@@ -9,8 +9,6 @@ import json
 import sys
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
 from twisted.python import usage
 
 from ..cluster.publisher import Publisher
@@ -52,43 +50,18 @@ class PublishOptions(usage.Options):
         except ValueError as error:
             raise usage.UsageError(f"{text!r} is not JSON: {error}") from None
 
-
-class Options(usage.Options):
-    """The commands of ``python -m txsockjs``."""
-
-    synopsis = "python -m txsockjs"
-    subCommands: ClassVar[list[Any]] = [
-        ["publish", None, PublishOptions, "Speak to a room of a cluster."],
-    ]
-
-    def postOptions(self) -> None:
-        """Ask for a command."""
-        if self.subCommand is None:
-            raise usage.UsageError("wanted: publish; a server is started by twistd sockjs")
-
-
-def main() -> None:
-    """Carry out a command line; what is wrong is one line, and exit code 1."""
-    options = Options()
-    try:
-        options.parseOptions()
-    except usage.UsageError as error:
-        sys.exit(f"txsockjs: {error}")
-    react(lambda reactor: Deferred.fromCoroutine(_publish(reactor, options.subOptions)))
-
-
-async def _publish(reactor: Any, options: Any) -> None:
-    try:
-        publisher = Publisher(
-            options["url"], reactor, options["cluster-secret"], patience=_PATIENCE
-        )
-        room = publisher.room(options["at"], options["name"], options["channel"])
-        say = room.post if options["post"] else room.send
+    async def run(self, reactor: Any) -> int:
+        """Publish, and return the exit code."""
         try:
-            nodes = await say(*options["values"])
-        finally:
-            await publisher.close()
-    except (SockJSError, ValueError) as error:
-        sys.stderr.write(f"txsockjs: {error}\n")
-        raise SystemExit(1) from None
-    sys.stdout.write(f"published to {nodes} {'node' if nodes == 1 else 'nodes'}\n")
+            publisher = Publisher(self["url"], reactor, self["cluster-secret"], patience=_PATIENCE)
+            room = publisher.room(self["at"], self["name"], self["channel"])
+            speak = room.post if self["post"] else room.send
+            try:
+                nodes = await speak(*self["values"])
+            finally:
+                await publisher.close()
+        except (SockJSError, ValueError) as error:
+            sys.stderr.write(f"txsockjs: {error}\n")
+            return 1
+        sys.stdout.write(f"published to {nodes} {'node' if nodes == 1 else 'nodes'}\n")
+        return 0

@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from ..actors.deadlines import Patience
 from ..wire.proto import json_encode
 from ..wire.server_frames import BadFrame, Events, Lines, Splitter
-from .address import Address
 from .errors import explained
 from .options import EVENTSOURCE, XHR_POLLING, XHR_STREAMING
 from .requests import Reading, Requests, discard
@@ -53,12 +52,11 @@ KINDS = {
 
 
 class HTTPCarrier:
-    """Carries one session at ``address``, which names it."""
+    """Carries one session."""
 
-    def __init__(self, session: Session, requests: Requests, address: Address, kind: Kind) -> None:
+    def __init__(self, session: Session, requests: Requests, kind: Kind) -> None:
         self._session = session
         self._requests = requests
-        self._address = address
         self._kind = kind
         self._receiving: Deferred[Any] | None = None
         self._reading: Reading | None = None
@@ -82,7 +80,7 @@ class HTTPCarrier:
         self._has_frames = False
         self._splitter = kind.splitter(self._session.options.frame_limit)
         body = b"" if kind.method == "POST" else None
-        address = self._address.below(kind.name)
+        address = self._session.address.below(kind.name)
         receiving = self._requests.request(kind.method, address, body, kind.accept)
         self._receiving = receiving
         receiving.addCallbacks(self._answered, self._failed, callbackArgs=(kind.name,))
@@ -159,7 +157,7 @@ class HTTPCarrier:
         if not messages:
             return
         body = json_encode(messages).encode("utf-8")
-        sending = self._requests.request("POST", self._address.below("xhr_send"), body)
+        sending = self._requests.request("POST", self._session.address.below("xhr_send"), body)
         self._sending = sending
         patience: Any = Patience(self._session.reactor)
         sending.addTimeout(SEND_TIMEOUT, patience)

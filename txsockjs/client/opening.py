@@ -137,24 +137,25 @@ class Opening:
         """Open a session over one transport; raise `NotOpened` if that can't be."""
         if name == WEBSOCKET and not info.websocket:
             raise NotOpened("the server says that it has none")
-        session = Session(self.reactor, self.options, name)
+        session = Session(self.reactor, self.options, name, _named(info.address))
         timeout = max(self.options.timeout, info.timeout)
-        await session.connect(self._carrier(name)(session, info.address, requests), timeout)
+        await session.connect(self._carrier(name)(session, requests), timeout)
         return session
 
-    def _carrier(self, name: str) -> Callable[[Session, Address, Requests], Carrier]:
+    def _carrier(self, name: str) -> Callable[[Session, Requests], Carrier]:
         return self._websocket if name == WEBSOCKET else self._http
 
-    def _http(self, session: Session, at: Address, requests: Requests) -> Carrier:
-        return HTTPCarrier(session, requests, _named(at), KINDS[session.transport])
+    def _http(self, session: Session, requests: Requests) -> Carrier:
+        return HTTPCarrier(session, requests, KINDS[session.transport])
 
-    def _websocket(self, session: Session, at: Address, requests: Requests) -> Carrier:
+    def _websocket(self, session: Session, requests: Requests) -> Carrier:
+        at = session.address
         headers = requests.headers_for(at)
         cookie = requests.cookie(at)
         if cookie is not None:
             headers["Cookie"] = cookie
         endpoint = self.endpoints.endpointForURI(at.uri())
-        return WebSocketCarrier(session, endpoint, _named(at), headers)
+        return WebSocketCarrier(session, endpoint, headers)
 
 
 def _named(address: Address) -> Address:

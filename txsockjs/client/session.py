@@ -18,6 +18,7 @@ from ..actors.deadlines import Deadline
 from ..errors import SockJSError
 from ..wire.server_frames import BadFrame, read_frame
 from ..wire.text import Data
+from .address import Address
 from .errors import ABNORMAL, SessionClosed, SessionLost, ended
 from .incoming import Incoming, Receiver
 from .options import Options
@@ -43,11 +44,15 @@ class State(enum.Enum):
 
 
 class NotOpened(SockJSError):
-    """A transport did not open; ``final`` is whether the server has refused the client."""
+    """A transport did not open.
 
-    def __init__(self, why: str, final: bool = False) -> None:
+    ``final`` is whether the server has refused the client, ``late`` whether the time was over.
+    """
+
+    def __init__(self, why: str, final: bool = False, late: bool = False) -> None:
         super().__init__(why)
         self.final = final
+        self.late = late
 
 
 class Carrier(Protocol):
@@ -77,12 +82,13 @@ class Carrier(Protocol):
 
 
 class Session:
-    """One session; ``transport`` is the name of what carries it."""
+    """One session at ``address``; ``transport`` is the name of what carries it."""
 
-    def __init__(self, reactor: Any, options: Options, transport: str) -> None:
+    def __init__(self, reactor: Any, options: Options, transport: str, address: Address) -> None:
         self.reactor = reactor
         self.options = options
         self.transport = transport
+        self.address = address
         self.state = State.CONNECTING
         self.opened: Deferred[None] = Deferred(self._give_up)
         self.outgoing = Outgoing(reactor, options.send_limit)
@@ -102,7 +108,7 @@ class Session:
     def connect(self, carrier: Carrier, timeout: float) -> Deferred[None]:
         """Connect; the Deferred fires when it is open, or fails with `NotOpened`."""
         self._carrier = carrier
-        late = NotOpened(f"it did not open within {timeout:.3g} s")
+        late = NotOpened(f"it did not open within {timeout:.3g} s", late=True)
         self._patience = Deadline(self.reactor, timeout, lambda: self._refuse(late))
         carrier.start()
         return self.opened

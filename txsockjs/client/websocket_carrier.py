@@ -9,13 +9,12 @@ from __future__ import annotations
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ..wire.proto import json_encode
-from .address import Address
 from .session import Session, State
 from .websocket import WebSocket
 
 
 class WebSocketCarrier:
-    """Carries one session at ``address``, which names it, over a websocket."""
+    """Carries one session."""
 
     is_sending = False
 
@@ -23,14 +22,13 @@ class WebSocketCarrier:
         self,
         session: Session,
         endpoint: IStreamClientEndpoint,
-        address: Address,
         headers: dict[str, str],
     ) -> None:
         self._session = session
         self._upgraded = False
         limit = session.options.frame_limit
         self._socket = WebSocket(
-            session.reactor, endpoint, address.below("websocket"), headers, self, limit
+            session.reactor, endpoint, session.address.below("websocket"), headers, self, limit
         )
         self._socket.when_drained(self.wake)
         self.pause = self._socket.pause

@@ -3,7 +3,7 @@
 import pytest
 from twisted.python import usage
 
-from txsockjs.cli.publish import Options
+from txsockjs.cli.commands import Options
 
 TO = ["redis://h", "/chat", "lobby"]
 
@@ -32,8 +32,3 @@ def test_events_are_json():
 def test_what_is_missing_is_named(words):
     with pytest.raises(usage.UsageError, match="PREFIX ROOM TEXT"):
         parsed(*words)
-
-
-def test_a_command_is_needed():
-    with pytest.raises(usage.UsageError, match="wanted: publish"):
-        Options().parseOptions([])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from twisted.application.internet import ClientService
-from twisted.internet.endpoints import IStreamClientEndpoint
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.web.client import Agent

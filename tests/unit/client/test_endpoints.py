@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet import reactor
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.internet.testing import MemoryReactorClock
 from twisted.web.client import URI
 
 from txsockjs.client.endpoints import Endpoints
 
 
 def test_plain_http_is_a_connection_to_the_host() -> None:
-    reactor = MemoryReactorClock()
-    endpoint: Any = Endpoints(reactor).endpointForURI(URI.fromBytes(b"http://127.0.0.1:81/x"))
-    endpoint.connect(Factory.forProtocol(Protocol))
-    ((host, port, *_),) = reactor.tcpClients
-    assert (host, port) == ("127.0.0.1", 81)
-    for call in reactor.getDelayedCalls():
-        call.cancel()
+    endpoint = Endpoints(reactor).endpointForURI(URI.fromBytes(b"http://127.0.0.1:81/x"))
+    assert isinstance(endpoint, HostnameEndpoint)
 
 
 def test_https_asks_for_the_host_s_certificate_by_the_given_policy() -> None:
@@ -30,6 +25,7 @@ def test_https_asks_for_the_host_s_certificate_by_the_given_policy() -> None:
             asked.append((host, port))
             return optionsForClientTLS(host.decode())
 
-    endpoints = Endpoints(MemoryReactorClock(), Policy())
-    endpoints.endpointForURI(URI.fromBytes(b"https://example.com/x"))
+    policy: Any = Policy()
+    endpoint = Endpoints(reactor, policy).endpointForURI(URI.fromBytes(b"https://example.com/x"))
     assert asked == [(b"example.com", 443)]
+    assert not isinstance(endpoint, HostnameEndpoint)

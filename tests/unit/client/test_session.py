@@ -10,12 +10,14 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from txsockjs.client import SessionClosed, SessionLost
+from txsockjs.client.address import Address
 from txsockjs.client.errors import ABNORMAL
 from txsockjs.client.options import TRANSPORTS, Options
 from txsockjs.client.session import NotOpened, Session, State
 
 from ...support.client_network import ClientLab, Flood
 
+ADDRESS = Address.parse("http://x/y")
 EACH = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
@@ -49,7 +51,7 @@ class Bench:
 
     def __init__(self, opened: bool = True, **options: Any) -> None:
         self.clock = Clock()
-        self.session = Session(self.clock, Options(**options), "xhr_streaming")
+        self.session = Session(self.clock, Options(**options), "xhr_streaming", ADDRESS)
         self.carrier = FakeCarrier()
         self.receiver = FakeReceiver()
         self.failures: list[Any] = []

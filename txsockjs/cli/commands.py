@@ -1,0 +1,48 @@
+"""The commands of ``python -m txsockjs``."""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.python import usage
+
+from .check import CheckOptions
+from .connect import ConnectOptions
+from .publish import PublishOptions
+
+
+class Options(usage.Options):
+    """Which command; each has a ``run`` that returns an exit code."""
+
+    synopsis = "python -m txsockjs"
+    subCommands: ClassVar[list[Any]] = [
+        ["publish", None, PublishOptions, "Speak to a room of a cluster."],
+        ["connect", None, ConnectOptions, "Connect to a server: lines in, messages out."],
+        ["check", None, CheckOptions, "Try each transport of a server, and time it."],
+    ]
+
+    def postOptions(self) -> None:
+        """Ask for a command."""
+        if self.subCommand is None:
+            names = ", ".join(command[0] for command in self.subCommands)
+            raise usage.UsageError(f"wanted: one of {names}; a server is started by twistd sockjs")
+
+
+def main() -> None:
+    """Carry out a command line; what is wrong with it is one line, and exit code 1."""
+    options = Options()
+    try:
+        options.parseOptions()
+    except usage.UsageError as error:
+        sys.exit(f"txsockjs: {error}")
+    react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options.subOptions)))
+
+
+async def _run(reactor: Any, options: Any) -> None:
+    raise SystemExit(await options.run(reactor))

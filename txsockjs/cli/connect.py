@@ -1,0 +1,189 @@
+"""``python -m txsockjs connect``: a terminal for a SockJS server.
+
+Rules: messages go to standard output and nothing else does; what there is to say goes to standard
+error. Input is read as fast as the server takes it.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Factory
+from twisted.internet.threads import blockingCallFromThread
+from twisted.python import usage
+from zope.interface import implementer
+
+from ..client import ConnectionFailed, SessionClosed, SockJSClientProtocol
+from ..wire.proto import json_encode
+from ..wire.text import encoded
+from .client_options import ClientOptions
+
+WRONG_INPUT, NOT_CONNECTED, LOST, TOO_FEW = 1, 2, 3, 4
+
+
+class ConnectOptions(ClientOptions):
+    """What to send and to show."""
+
+    longdesc = (
+        "Send each line of standard input as a message, and write each message that comes as a "
+        "line. Exit codes: 0, the session was closed; 1, the command line or a line of input is "
+        "wrong; 2, there was no connection; 3, the connection was lost; 4, fewer messages came "
+        "than --count."
+    )
+    optFlags: ClassVar[list[list[Any]]] = [
+        ["json", None, "Each line, in and out, is a JSON string, so that any message is a line."],
+    ]
+    optParameters: ClassVar[list[list[Any]]] = [
+        ["wait", None, "1", "How long to wait for messages after the end of input, in seconds."],
+        ["count", None, None, "Close once so many messages have come."],
+    ]
+
+    def postOptions(self) -> None:
+        """Read the numbers, too."""
+        super().postOptions()
+        self["wait"] = self.number("wait")
+        if self["count"] is not None:
+            if not self["count"].isdecimal() or int(self["count"]) < 1:
+                raise usage.UsageError(f"--count must be a number > 0, not {self['count']!r}")
+            self["count"] = int(self["count"])
+
+    async def run(self, reactor: Any) -> int:
+        """Connect, and return the exit code."""
+        terminal = Terminal(reactor, self, sys.stdout.buffer)
+        try:
+            await self.endpoint(reactor).connect(Factory.forProtocol(lambda: terminal))
+        except ConnectionFailed as error:
+            say(str(error))
+            return NOT_CONNECTED
+        say(f"connected over {terminal.transport.name}")
+        Input(reactor, terminal).start()
+        return await terminal.over
+
+
+class Terminal(SockJSClientProtocol):
+    """A connection whose messages are lines; ``over`` fires with the exit code."""
+
+    def __init__(self, reactor: Any, options: Any, output: Any) -> None:
+        self.over: Deferred[int] = Deferred()
+        self._reactor = reactor
+        self._options = options
+        self._output = output
+        self._got = 0
+        self._waiting: Any | None = None
+        self._code: int | None = None
+
+    def on_message(self, message: str) -> None:
+        """Write a message."""
+        text = json_encode(message) if self._options["json"] else message
+        try:
+            self._output.write(encoded(text) + b"\n")
+            self._output.flush()
+        except BrokenPipeError:  # as of ``| head``, which has seen enough
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it at the end
+            self._end(0)
+            return
+        self._got += 1
+        if self._got == self._options["count"]:
+            self._end(0)
+
+    def line(self, line: bytes) -> None:
+        """Send a line of input."""
+        text = line.decode("utf-8", "replace")
+        if self._options["json"]:
+            try:
+                text = json.loads(text)
+            except ValueError:
+                text = None  # type: ignore[assignment]
+            if not isinstance(text, str):
+                say(f"not a JSON string: {line[:60]!r}")
+                self._end(WRONG_INPUT)
+                return
+        self.send(text)
+
+    def input_ended(self) -> None:
+        """Wait for what may still come, and close."""
+        self.transport.unregisterProducer()
+        if self._waiting is None and not self.over.called:
+            self._waiting = self._reactor.callLater(self._options["wait"], self._waited)
+
+    def _waited(self) -> None:
+        self._waiting = None
+        self._end(0 if self._options["count"] is None else TOO_FEW)
+
+    def _end(self, code: int) -> None:
+        if self._code is None:
+            self._code = code
+            self.transport.unregisterProducer()
+            self.close()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Say why, and end."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        say(str(reason.value))
+        code = self._code
+        if code is None:
+            code = 0 if self._options["count"] is None else TOO_FEW
+        self.over.callback(code if reason.check(SessionClosed) else LOST)
+
+
+@implementer(IPushProducer)
+class Input:
+    """Reads standard input in a thread: not every file can be waited for in a reactor."""
+
+    def __init__(self, reactor: Any, terminal: Terminal, descriptor: int = 0) -> None:
+        self._reactor = reactor
+        self._terminal = terminal
+        self._descriptor = descriptor
+        self._may_read = threading.Event()
+        self._rest = b""
+
+    def start(self) -> None:
+        """Read."""
+        self._may_read.set()
+        self._terminal.transport.registerProducer(self, True)
+        # One that waits for input must not keep the program from ending.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        data = b"x"
+        while data:
+            self._may_read.wait()
+            data = os.read(self._descriptor, 65536)
+            blockingCallFromThread(self._reactor, self.received, data)
+
+    def received(self, data: bytes) -> None:
+        """Take what was read; nothing is the end."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if not data and self._rest:
+            lines.append(self._rest)
+        for line in lines:
+            self._terminal.line(line.removesuffix(b"\r"))
+        if not data:
+            self._terminal.input_ended()
+
+    def pauseProducing(self) -> None:
+        """Read nothing for now."""
+        self._may_read.clear()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self._may_read.set()
+
+    def stopProducing(self) -> None:
+        """Read nothing more."""
+        self._may_read.clear()
+
+
+def say(words: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(f"txsockjs: {words}\n")
