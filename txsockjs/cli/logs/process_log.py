@@ -31,13 +31,17 @@ class LogFile(logfile.LogFile):
         super().__init__(name, directory)
         self._status = os.stat(self.path)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether its path leads to the file that is open."""
+        try:
+            return os.path.samestat(os.stat(self.path), self._status)
+        except OSError:
+            return False
+
     def rotate(self) -> None:
         """Go on with a new file; the present one stays if there can be no other."""
-        try:
-            is_here = os.path.samestat(os.stat(self.path), self._status)
-        except FileNotFoundError:
-            is_here = False
-        if is_here:
+        if self.is_here:
             super().rotate()
         elif os.access(self.path if os.path.exists(self.path) else self.directory, os.W_OK):
             self.reopen()
@@ -85,10 +89,9 @@ class ProcessLog:
         """Go on with a new file, if it is a file."""
         if self.file is None:
             return
-        try:
-            self.file.rotate()
-        except OSError as error:
-            _log.error("the log can't be rotated: {why}", why=error.strerror)
+        self.file.rotate()
+        if not self.file.is_here:
+            _log.error("{path} can't be opened, what was open is gone on with", path=self.file.path)
 
 
 def is_in_foreground(command: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 from twisted.application.twist._options import TwistOptions
-from twisted.logger import Logger, LogPublisher, textFileLogObserver
+from twisted.logger import Logger, LogPublisher, capturedLogs, textFileLogObserver
 from twisted.python.reflect import namedAny
 
 from txsockjs.cli.logs.json_lines import json_observer
@@ -130,7 +130,7 @@ def test_another_file_in_its_place_is_taken(logging: Logging, tmp_path: pathlib.
     assert texts(path) == ["one"]
 
 
-def test_where_none_can_be_opened_the_old_one_is_gone_on_with(
+def test_where_none_can_be_opened_the_old_one_is_gone_on_with_and_that_is_told(
     logging: Logging, tmp_path: pathlib.Path
 ) -> None:
     folder, moved = tmp_path / "logs", tmp_path / "moved"
@@ -138,7 +138,9 @@ def test_where_none_can_be_opened_the_old_one_is_gone_on_with(
     log, logger = logging({"logfile": str(folder / "log")}, "json")
     logger.info("one")
     folder.rename(moved)
-    log.rotate()
+    with capturedLogs() as told:
+        log.rotate()
+    assert [event["log_level"].name for event in told] == ["error"]
     logger.info("two")
     assert texts(moved / "log") == ["one", "two"]
 
