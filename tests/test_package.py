@@ -34,7 +34,6 @@ ROOMS = [
 # What has no test module of its own yet.
 WITHOUT_TESTS = {
     "__main__",
-    "cli.workers.child",
     "cli.workers.supervisor",
     "cli.workers.worker",
     "cluster.bus",

@@ -48,7 +48,7 @@ def read_event(event: LogEvent) -> dict[str, Any]:
 def event_of_worker(number: int, said: dict[str, Any]) -> LogEvent:
     """Return the event for what a worker said of one of its own, as `read_event` does.
 
-    Raises `KeyError`, `TypeError` or `ValueError` for what is no such thing.
+    Raises something for what is no such thing.
     """
     failure = said.get("failure")
     return {
