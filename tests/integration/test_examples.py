@@ -5,6 +5,7 @@ import os
 import runpy
 import sysconfig
 from types import SimpleNamespace
+from urllib.error import HTTPError
 
 import pytest
 import pytest_twisted
@@ -26,6 +27,7 @@ SHORT = [
     "chat.py",
     "echo.py",
     "existing_chat.py",
+    "flask_app.py",
     "klein_app.py",
     "multiplex.py",
     "sockjs.tac",
@@ -168,6 +170,24 @@ async def test_klein_app():
     port = await serverFromString(reactor, LISTEN).listen(Site(app.resource()))
     await deferToThread(check, f"http://127.0.0.1:{port.getHost().port}")
     await port.stopListening()
+
+
+def test_flask_app(monkeypatch):
+    monkeypatch.setenv("ENDPOINT", LISTEN)
+    command = (TWISTD, "-n", "--pidfile=", "-y", "flask_app.py")
+    with running(*command, cwd=EXAMPLES) as server:
+        poll = server.url + "/news/0/poll/xhr"
+        assert post(poll) == b"o\n"
+        with Socket(server, "/news") as client:
+            assert post(server.url + "/tell/new%20bread") == b"told"
+            assert client.messages() == ["new bread"]
+        assert post(poll) == b'a["new bread"]\n'
+        # Flask's own words for a path that neither has.
+        with pytest.raises(HTTPError, match="404") as wrong:
+            get(server.url + "/attic")
+        assert b"<title>404 Not Found</title>" in wrong.value.read()
+        server.stop()
+        assert "Traceback" not in server.output
 
 
 def test_tac(monkeypatch):

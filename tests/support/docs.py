@@ -41,6 +41,7 @@ FOREIGN = {".", "docker", "echo", "kubectl", "openssl", "python3", "redis-cli", 
 INSTALLABLE = {
     "../txsockjs",
     "crochet",
+    "flask",
     "httpx",
     "twisted[tls]",
     "txsockjs[client]",
@@ -154,6 +155,9 @@ class Reader:
             return
         if words[:2] == ["-m", "txsockjs"]:
             Commands().parseOptions(words[2:])
+            return
+        if program == "twistd" and "-y" in words:
+            assert (Path(ROOT, "examples") / words[-1]).exists(), words
             return
         assert program == "twistd", f"a command that nothing checks: {program}"
         while words[0] in ("-n", "--pidfile=", "--reactor=asyncio"):
