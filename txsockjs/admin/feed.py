@@ -31,6 +31,8 @@ _log = Logger()
 #: How often the processes are asked, in seconds, and how many answers are kept.
 INTERVAL = 1.0
 KEPT = 600
+# Up to how many processes there may be for the past of each to be kept.
+_MOST_KEPT = 16
 # How long a client may take to say its token, in seconds.
 _TOKEN_PATIENCE = 10.0
 #: The code with which a client is closed that has no token, or a wrong one.
@@ -88,8 +90,10 @@ class Watch:
             _log.warn("nobody was asked for a report: {error}", error=error)
             return
         seen = self._sampler.sample(replies, self._reactor.seconds(), self._wall_clock())
-        # The page draws figures of all over time, and shows those of each as they are now.
-        self._kept.append({name: seen[name] for name in seen if name != "processes"})
+        if len(seen["processes"]) > _MOST_KEPT:
+            self._kept.append({**seen, "processes": []})
+        else:
+            self._kept.append(seen)
         message = json.dumps({"now": seen})
         for watcher in list(self._watchers):
             watcher.send(message)

@@ -13,6 +13,7 @@ from typing import Any
 from .asking import Replies
 
 _TOTALS = ("messages_in", "messages_out", "bytes_in", "bytes_out", "opened")
+_UNKNOWN: Mapping[str, float | None] = dict.fromkeys(_TOTALS)
 
 Sample = dict[str, Any]
 
@@ -25,10 +26,11 @@ class Sampler:
         {"at": seconds since 1970, "sessions": {transport: open}, "mounts": [...],
          "rates": {"messages_in": in a second, ...}, "ended": {cause: since the last sample},
          "delay": seconds or None, "memory": bytes or None,
-         "processes": [{"name", "sessions", "rates", "delay", "memory"}], "silent": [names]}
+         "processes": [{"name", "sessions", "rates", "ended", "delay", "memory"}],
+         "silent": [names]}
 
-    ``rates`` is None of a process without a sample before. Of all, ``delay`` is the worst one,
-    ``memory`` the sum.
+    What is zero is left out of tables but ``rates``, whose values are None without a sample before.
+    Of all, ``delay`` is the worst one, ``memory`` the sum.
     """
 
     def __init__(self) -> None:
@@ -40,29 +42,17 @@ class Sampler:
         figures = {name: _Figures(report) for name, report in sorted(replies.answers.items())}
         seconds = now - self._at
         before, self._before, self._at = self._before, figures, now
-        ended: Counter[str] = Counter()
-        processes = []
-        for name, each in figures.items():
-            last = before.get(name)
-            known = last is not None and last.began == each.began and seconds > 0
-            if last is not None and known:
-                ended.update(each.ended - last.ended)
-            processes.append(
-                {
-                    "name": name,
-                    "sessions": sum(each.sessions.values()),
-                    "rates": each.rates(last, seconds) if last is not None and known else None,
-                    "delay": each.delay,
-                    "memory": each.memory,
-                }
-            )
-        rates = [each["rates"] for each in processes if each["rates"] is not None]
+        processes = [
+            {"name": name, **each.since(before.get(name), seconds)}
+            for name, each in figures.items()
+        ]
+        rates = [each["rates"] for each in processes if each["rates"] is not _UNKNOWN]
         return {
             "at": round(at, 3),
-            "sessions": _sum(each.sessions for each in figures.values()),
+            "sessions": _sum(each["sessions"] for each in processes),
             "mounts": sorted({mount for each in figures.values() for mount in each.mounts}),
-            "rates": _sum(rates) if rates else dict.fromkeys(_TOTALS),
-            "ended": dict(ended),
+            "rates": _sum(rates) if rates else _UNKNOWN,
+            "ended": _sum(each["ended"] for each in processes),
             "delay": max((each.delay for each in figures.values()), default=None),
             "memory": sum(filter(None, (each.memory for each in figures.values()))) or None,
             "processes": processes,
@@ -87,11 +77,19 @@ class _Figures:
                 self.ended.update(traffic["ended"])
                 self.totals.update({name: traffic[name] for name in _TOTALS})
 
-    def rates(self, before: _Figures, seconds: float) -> dict[str, float]:
-        """Return what was added in a second since the report before."""
+    def since(self, before: _Figures | None, seconds: float) -> Sample:
+        """Return the sample of this process, whose report before was so many seconds ago."""
+        rates, ended = _UNKNOWN, Counter[str]()
+        if before is not None and before.began == self.began and seconds > 0:
+            added = self.totals - before.totals  # without what is zero
+            rates = {name: round(added[name] / seconds, 2) for name in _TOTALS}
+            ended = self.ended - before.ended
         return {
-            name: round(max(self.totals[name] - before.totals[name], 0) / seconds, 2)
-            for name in _TOTALS
+            "sessions": dict(+self.sessions),
+            "rates": rates,
+            "ended": dict(ended),
+            "delay": self.delay,
+            "memory": self.memory,
         }
 
 

@@ -52,7 +52,7 @@ def test_who_looks_hears_what_was_and_then_what_is() -> None:
     second = opened(place)
     (past,) = heard(second)
     assert len(past["history"]) == 3
-    assert "processes" not in past["history"][0]
+    assert [each["name"] for each in past["history"][0]["processes"]] == ["here"]
     place.settle()
     assert place.lab.clock.getDelayedCalls() == []
 

@@ -28,7 +28,8 @@ def test_totals_become_rates_of_each_and_of_all() -> None:
     first = sampler.sample(replies(a=report(open=3), b=report(open=1)), 10.0, 1000.0)
     assert (first["at"], first["sessions"], first["mounts"]) == (1000.0, {"xhr": 4}, ["/chat"])
     assert first["rates"]["messages_in"] is None
-    assert [each["rates"] for each in first["processes"]] == [None, None]
+    assert [each["rates"]["opened"] for each in first["processes"]] == [None, None]
+    assert [each["sessions"] for each in first["processes"]] == [{"xhr": 3}, {"xhr": 1}]
     second = sampler.sample(
         replies(a=report(messages_in=30, lost=2), b=report(messages_in=5, lost=1, delay=0.5)),
         12.0,
@@ -37,6 +38,8 @@ def test_totals_become_rates_of_each_and_of_all() -> None:
     assert second["rates"]["messages_in"] == 17.5
     assert [each["rates"]["messages_in"] for each in second["processes"]] == [15.0, 2.5]
     assert second["ended"] == {"lost": 3}
+    assert [each["ended"] for each in second["processes"]] == [{"lost": 2}, {"lost": 1}]
+    assert second["sessions"] == {}
     assert (second["delay"], second["memory"]) == (0.5, 2000)
 
 

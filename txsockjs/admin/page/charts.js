@@ -3,6 +3,7 @@
 
 const WINDOW = 600; // seconds, at most
 const SHORTEST = 120; // seconds, at least
+const LONGEST_GAP = 10; // seconds between two points that are joined
 const PAD = { left: 46, right: 6, top: 8, bottom: 20 };
 
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -22,6 +23,16 @@ export function short(value) {
 function nice(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].find((step) => step * power >= value * 0.9999) * power;
+}
+
+// Nothing is known of the times when nobody looked: the runs of points that lie close together.
+function pieces(points) {
+  const found = [];
+  points.forEach((point, n) => {
+    if (n && point.at - points[n - 1].at < LONGEST_GAP) found.at(-1).push(point);
+    else found.push([point]);
+  });
+  return found;
 }
 
 function element(name, parent, text = '') {
@@ -212,15 +223,18 @@ export class Chart {
     pen.textBaseline = 'top';
     const step = this.until - this.from > 300 ? 120 : this.until - this.from > 150 ? 60 : 30;
     for (let at = Math.ceil(this.from / step) * step; at <= this.until; at += step) {
-      const middle = Math.min(Math.max(x(at), box.x + 16), box.x + box.w - 18);
-      const words = step < 60 ? timeWithSeconds : time;
-      if (box.w > 420 || at % (2 * step) === 0) {
-        pen.fillText(words.format(at * 1000), middle, box.y + box.h + 6);
-      }
+      const words = (step < 60 ? timeWithSeconds : time).format(at * 1000);
+      const half = pen.measureText(words).width / 2;
+      const middle = Math.min(x(at), box.x + box.w - half);
+      if (box.w > 420 || at % (2 * step) === 0) pen.fillText(words, middle, box.y + box.h + 6);
     }
   }
 
-  areas(pen, points, x, y, colour) {
+  areas(pen, all, x, y, colour) {
+    for (const points of pieces(all)) this.area(pen, points, x, y, colour);
+  }
+
+  area(pen, points, x, y, colour) {
     const floor = points.map(() => 0);
     for (const name of this.names) {
       const values = points.map(({ values }, n) => floor[n] + (values[name] ?? 0));
@@ -257,13 +271,15 @@ export class Chart {
   lines(pen, points, x, y, colour) {
     this.names.forEach((name, n) => {
       pen.beginPath();
-      let isDrawing = false;
-      for (const { at, values } of points) {
-        if (values[name] === null || values[name] === undefined) isDrawing = false;
-        else if (isDrawing) pen.lineTo(x(at), y(values[name]));
-        else {
-          pen.moveTo(x(at), y(values[name]));
-          isDrawing = true;
+      for (const piece of pieces(points)) {
+        let isDrawing = false;
+        for (const { at, values } of piece) {
+          if (values[name] === null || values[name] === undefined) isDrawing = false;
+          else if (isDrawing) pen.lineTo(x(at), y(values[name]));
+          else {
+            pen.moveTo(x(at), y(values[name]));
+            isDrawing = true;
+          }
         }
       }
       pen.strokeStyle = colour(name);

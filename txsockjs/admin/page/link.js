@@ -11,6 +11,7 @@ export class Link {
     this.opened = opened;
     this.heard = heard;
     this.ended = ended;
+    this.isOpen = false;
     this.isOver = false;
     this.socket = null;
     try {
@@ -28,6 +29,7 @@ export class Link {
     socket.onopen = () => {
       wasOpen = true;
       this.socket = socket;
+      this.isOpen = true;
       this.opened('websocket');
     };
     socket.onmessage = (event) => this.heard(JSON.parse(event.data));
@@ -56,8 +58,10 @@ export class Link {
   take(frames) {
     for (const frame of frames.split('\n')) {
       const value = frame.length > 1 ? JSON.parse(frame.slice(1)) : null;
-      if (frame[0] === 'o') this.opened('xhr-polling');
-      else if (frame[0] === 'a') value.forEach((text) => this.heard(JSON.parse(text)));
+      if (frame[0] === 'o') {
+        this.isOpen = true;
+        this.opened('xhr-polling');
+      } else if (frame[0] === 'a') value.forEach((text) => this.heard(JSON.parse(text)));
       else if (frame[0] === 'c') this.end(...value);
     }
   }
@@ -71,6 +75,7 @@ export class Link {
   end(code, reason) {
     if (this.isOver) return;
     this.isOver = true;
+    this.isOpen = false;
     this.ended(code, reason, code === UNAUTHORIZED);
   }
 }

@@ -40,12 +40,23 @@ const charts = [
 
 let samples = [];
 
+// The samples of the process that is chosen, or of all.
+function chosenSamples() {
+  const name = $('whose').value;
+  if (!name) return samples;
+  return samples.flatMap((sample) => {
+    const found = sample.processes.find((each) => each.name === name);
+    return found ? [{ ...found, at: sample.at }] : [];
+  });
+}
+
 function show() {
-  for (const chart of charts) chart.show(samples);
-  const now = samples.at(-1);
+  const chosen = chosenSamples();
+  for (const chart of charts) chart.show(chosen);
+  const now = chosen.at(-1);
   if (!now) return;
   const delay = now.delay === null ? null : now.delay * 1000;
-  const minute = samples.filter(({ at }) => at > now.at - 60);
+  const minute = chosen.filter(({ at }) => at > now.at - 60);
   $('now-sessions').textContent = short(sum(now.sessions));
   $('now-in').textContent = short(now.rates.messages_in);
   $('now-out').textContent = short(now.rates.messages_out);
@@ -59,7 +70,10 @@ function show() {
 function fill(row, cells, labels) {
   cells.forEach((cell, n) => {
     const place = row.cells[n] ?? row.insertCell();
-    if (labels) place.dataset.label = labels[n];
+    if (labels) {
+      place.dataset.label = labels[n];
+      place.setAttribute('role', 'cell'); // a narrow screen shows rows as cards, yet it is a table
+    }
     if (typeof cell === 'function') cell(place);
     else if (place.textContent !== String(cell)) place.textContent = cell;
   });
@@ -69,8 +83,8 @@ function showProcesses({ processes, silent }) {
   const body = $('processes').tBodies[0];
   const rows = [
     ...processes.map((each) => [
-      each.name, short(each.sessions), short(each.rates?.messages_in),
-      short(each.rates?.messages_out),
+      each.name, short(sum(each.sessions)), short(each.rates.messages_in),
+      short(each.rates.messages_out),
       each.delay === null ? '–' : `${short(each.delay * 1000)} ms`,
       each.memory === null ? '–' : `${short(each.memory / MIB)} MiB`,
     ]),
@@ -82,12 +96,14 @@ function showProcesses({ processes, silent }) {
     row.classList.toggle('silent', n >= processes.length);
     fill(row, cells);
   });
-  offer('node', [...processes.map(({ name }) => name), ...silent]);
+  const names = [...processes.map(({ name }) => name), ...silent];
+  offer($('filter').elements.node, names);
+  offer($('whose'), names);
+  $('whose').closest('p').hidden = $('whose').options.length < 3;
 }
 
-// Add what there is to the choices of a filter.
-function offer(name, values) {
-  const select = $('filter').elements[name];
+// Add what there is to the choices.
+function offer(select, values) {
   const known = new Set([...select.options].map((option) => option.value));
   for (const value of values) {
     if (!known.has(value)) select.add(new Option(value, value));
@@ -119,6 +135,7 @@ function askToken(why) {
       $('token').value = '';
       if (token) sessionStorage.setItem(KEY, token);
       asking = null;
+      identify();
       answer(Boolean(token));
     };
     dialog.showModal();
@@ -142,14 +159,24 @@ async function ask(path, options = {}) {
 // -- live
 
 let delay = 1000;
+let link = null;
+let told = null; // the token that the server was told over the link
+
+function identify() {
+  const token = sessionStorage.getItem(KEY);
+  if (token && link?.isOpen && token !== told) {
+    told = token;
+    link.send({ token });
+  }
+}
 
 function connect() {
-  const link = new Link(new URL('feed/', here), {
+  told = null;
+  link = new Link(new URL('feed/', here), {
     opened(transport) {
       delay = 1000;
       state('live', `live over ${transport}`);
-      const token = sessionStorage.getItem(KEY);
-      if (token) link.send({ token });
+      identify();
     },
     heard({ history, now }) {
       if (history) samples = history;
@@ -157,16 +184,16 @@ function connect() {
         samples.push(now);
         samples = samples.slice(-KEPT);
         showProcesses(now);
-        offer('mount', now.mounts);
-        offer('transport', Object.keys(now.sessions));
+        offer($('filter').elements.mount, now.mounts);
+        offer($('filter').elements.transport, Object.keys(now.sessions));
       }
       show();
     },
     async ended(code, reason, isUnauthorized) {
       state('gone', isUnauthorized ? 'locked' : 'no connection, trying again');
       if (isUnauthorized) {
-        sessionStorage.removeItem(KEY);
-        while (!await askToken(`The server says: ${reason}.`));
+        if (sessionStorage.getItem(KEY) === told) sessionStorage.removeItem(KEY);
+        while (!sessionStorage.getItem(KEY)) await askToken(`The server says: ${reason}.`);
         connect();
       } else {
         setTimeout(connect, delay);
@@ -276,6 +303,7 @@ function list(sessions) {
     if (!row) {
       if (isStill && body.rows.length) return;
       row = document.createElement('tr');
+      row.setAttribute('role', 'row');
       rows.set(key(session), row);
     }
     if (!isStill && body.rows[n] !== row) body.insertBefore(row, body.rows[n] ?? null);
@@ -323,6 +351,12 @@ function confirm(session) {
   $('closing').showModal();
 }
 
+function done(text) {
+  $('done').textContent = text;
+  $('done').hidden = false;
+  notice('');
+}
+
 async function close({ id, mount, node }) {
   try {
     const answer = await ask('sessions/close', {
@@ -332,10 +366,9 @@ async function close({ id, mount, node }) {
     });
     if (answer.ok) {
       rows.get(key({ id, mount, node }))?.classList.add('ended');
-      $('shown').textContent = `Session ${id} was closed.`;
-      notice('');
+      done(`Session ${id} was closed.`);
     } else if (answer.status === 404) {
-      $('shown').textContent = `Session ${id} was over already.`;
+      done(`Session ${id} was over already.`);
     } else {
       throw new Error((await answer.text()).trim());
     }
@@ -353,6 +386,7 @@ $('more').onclick = () => {
   limit += PAGE;
   look();
 };
+$('whose').onchange = show;
 let soon = 0;
 $('filter').oninput = () => {
   clearTimeout(soon);
