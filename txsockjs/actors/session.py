@@ -205,14 +205,10 @@ class Session(BaseSession):
         return min(settings.heartbeat_delay, settings.response_lifetime)
 
     @property
-    def receiver_is_leaving(self) -> bool:
-        """Whether the end of the attached receiver's answer is on its way over another node."""
-        return bool(getattr(self._receiver, "is_leaving", False))
-
-    def when_left(self, call: Callable[[], object]) -> None:
-        """Call ``call`` when the attached receiver's answer reached the client, or never will."""
-        leaving: Any = self._receiver
-        leaving.when_left(call)
+    def relayed_receiver(self) -> Any | None:
+        """The attached receiver, if its client is connected to another node."""
+        receiver = self._receiver
+        return receiver if getattr(receiver, "is_relayed", False) else None
 
     def do_tell(self, receiver: Receiver) -> None:
         """Send the close frame to the attached receiver, and detach it."""

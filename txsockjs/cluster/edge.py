@@ -109,9 +109,11 @@ class Edge:
 
     def told(self, kind: int, payload: bytes) -> None:
         """Do what a frame says."""
-        if self._ending:
-            return  # an end of our own is under way
-        if kind == wire.HEAD:
+        if kind == wire.ASK:
+            self._post(wire.frame(wire.HERE, self._stream), urgent=True)
+        elif self._ending:
+            pass  # an end of our own is under way
+        elif kind == wire.HEAD:
             self._begin_answer(payload)
         elif kind == wire.DATA:
             size, piece = wire.read_number(payload)
@@ -127,6 +129,7 @@ class Edge:
         elif kind == wire.ABORT:
             self._end()
             self._exchange.abort()
+            self._result.callback(True)
         elif kind == wire.ABSENT:
             self._end()
             self._result.callback(False)

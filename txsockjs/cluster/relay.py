@@ -29,12 +29,10 @@ from .edge import NODE_GONE, Edge, Result, Speaker
 from .edges import Edges
 from .outage import Outage
 from .remote import describe
-from .serving import TO_OWNER, Router, Serving
+from .serving import TO_OWNER, Router, Serving, make_way
 
 # How often a request looks for the owner anew if the one that it found says that it is not.
 _MOST_TRIES = 3
-# How long, in seconds, a receiver waits for the end of the one before it to reach the client.
-_LEAVING = 5.0
 
 
 class Relay:
@@ -57,9 +55,14 @@ class Relay:
 
     # -- asked by the transports
 
-    def must_wait(self, session: Any) -> bool:
-        """Tell whether a request for a session that is here can't be served at once."""
-        return not self._bus.settled or session.receiver_is_leaving
+    def must_wait(self, session: Any | None = None) -> bool:
+        """Tell whether a request for a session that is here can't be served at once.
+
+        ``session`` is what it is for, if it is a receiver's.
+        """
+        if not self._bus.settled:
+            return True
+        return session is not None and session.relayed_receiver is not None
 
     def attach(
         self, exchange: Exchange, session_id: str, name: str, speaker: Speaker, here: Here
@@ -110,12 +113,14 @@ class Relay:
         speaker: Any = asked.speaker  # a receiver's has one
         await self._settled(exchange)
         session = self._router.sessions.get(session_id)
-        if session is not None or exchange.is_relayed:
-            if session is not None and session.receiver_is_leaving:
-                # Its client has the end of the answer before, or will never have it.
-                await self._claims.until(exchange, session.when_left, _LEAVING)
+        if session is not None and session.relayed_receiver is not None:
+            await make_way(session, exchange, self._claims, self._bus)
+            session = self._router.sessions.get(session_id)
+        if session is not None or (exchange.is_relayed and session_id in self._claims):
             await self._here(asked)
             return
+        if exchange.is_relayed:
+            raise Overloaded()  # the session ended while it waited
         for _ in range(_MOST_TRIES):
             owner = await self._owner(exchange, session_id)
             if owner is not None and owner.node == self._bus.node:
@@ -200,8 +205,6 @@ class Relay:
 
     def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
         self._bus.send(node, self._port, frame, urgent)
-
-    # -- waiting
 
     async def _settled(self, exchange: Exchange) -> None:
         """Wait until it is known whether this node's claims hold."""

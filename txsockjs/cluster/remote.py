@@ -32,15 +32,15 @@ class RemoteExchange(Exchange):
     ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
     the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
     arrived; ``opens`` whether the session may be opened here, though this node does not own it yet;
-    ``is_edge_lost`` whether its edge is gone.
+    ``is_silent`` whether the edge was asked for its client and has not answered.
     """
 
     is_relayed = True
 
     __slots__ = (
-        *("_body", "_close", "_credit", "_described", "_forget", "_head", "_let_go"),
-        *("_post", "_size", "_stream", "_untaken", "headers", "is_http_1_0", "method"),
-        *("is_edge_lost", "name", "opens", "path", "query", "session_id", "written"),
+        *("_body", "_close", "_credit", "_described", "_forget", "_head"),
+        *("_post", "_size", "_stream", "_there", "_untaken", "headers", "is_http_1_0", "method"),
+        *("is_silent", "let_go", "name", "opens", "path", "query", "session_id", "written"),
     )
 
     def __init__(
@@ -71,8 +71,9 @@ class RemoteExchange(Exchange):
         self._head: Head | None = None
         self._close = 0
         self._untaken: Untaken | None = None
-        self._let_go: Callback | None = None
-        self.is_edge_lost = False
+        self.let_go: Callback | None = None
+        self._there: Callback | None = None
+        self.is_silent = False
         self.written = 0
 
     # -- the request
@@ -119,19 +120,21 @@ class RemoteExchange(Exchange):
         """Whether its end is on the way to the client."""
         return self._ending and not self.ended
 
-    def when_untaken(self, call: Untaken, let_go: Callback) -> None:
-        """Call ``call`` instead of ``lost`` when the edge tells that its client is gone.
+    def when_told(self, untaken: Untaken, let_go: Callback, there: Callback) -> None:
+        """Call ``untaken`` instead of ``lost`` when the edge tells that its client is gone.
 
-        ``let_go`` is called when the edge can't be reached for so long that the client may come
-        again by another way.
+        ``let_go`` is to be called when the edge can't be reached for so long that the client may
+        come again by another way, ``there`` when the edge answers that its client is there.
         """
-        self._untaken = call
-        self._let_go = let_go
+        self._untaken = untaken
+        self.let_go = let_go
+        self._there = there
 
-    def let_go(self) -> None:
-        """End what can be ended, as the edge can't be reached."""
-        if self._let_go is not None and not self.ended and not self._ending:
-            self._let_go()
+    def ask(self) -> None:
+        """Ask the edge whether its client is there yet."""
+        if not self.is_silent:
+            self.is_silent = True
+            self._post(wire.frame(wire.ASK, self._stream), urgent=True)
 
     def set_peer_timeout(self, seconds: float) -> None:
         """Do nothing: the edge has done that."""
@@ -184,8 +187,10 @@ class RemoteExchange(Exchange):
     def abort(self) -> None:
         """Drop the connection; ``lost`` is not called."""
         if not self.ended:
-            self._lost = self._drained = self._untaken = None
+            self._lost = self._untaken = None
             self._post(wire.frame(wire.ABORT, self._stream), urgent=True)
+            self._forget()  # its edge says nothing more of it
+            self.lost()
 
     def take_over(self, protocol: interfaces.IProtocol, peer_timeout: float) -> None:
         """Refuse: a websocket is served where it came to."""
@@ -234,10 +239,11 @@ class RemoteExchange(Exchange):
             call(taken, in_order)
         self.lost()
 
-    def edge_lost(self) -> None:
-        """Note that the edge is gone, and its client's connection with it."""
-        self.is_edge_lost = True
-        self.lost()
+    def is_there(self) -> None:
+        """Note that the client is there yet."""
+        self.is_silent = False
+        if self._there is not None and not self.ended:
+            self._there()
 
     def resumeProducing(self) -> None:
         """Do nothing: there is no transport under it."""

@@ -16,11 +16,19 @@ from ..http.exchange import Exchange
 from ..http.page import Page
 from ..settings import Settings
 from ..wire import relay as wire
+from .bus import Bus
 from .claims import Claims
 from .remote import RemoteExchange
 
 #: The frames that an edge sends.
-TO_OWNER = frozenset((wire.REQUEST, wire.BODY, wire.CREDIT, wire.LOST, wire.DONE))
+TO_OWNER = frozenset((wire.REQUEST, wire.BODY, wire.CREDIT, wire.LOST, wire.DONE, wire.HERE))
+
+# How long, in seconds, a receiver waits for the end of the one before it to reach the client, and
+# how long for the word of an edge that the one before it is there yet: a packet that was lost is
+# sent again after one second.
+_LEAVING, _ASKING = 5.0, 2.0
+# For how many that came before it does one wait: clients may leave poll after poll.
+_MOST_BEFORE = 3
 
 #: A stream: the node at its edge, and its number there.
 Key = tuple[str, int]
@@ -77,6 +85,8 @@ class Serving:
                 self._add(key, remote, payload)
         elif kind == wire.CREDIT:
             remote.credited(wire.read_number(payload)[0])
+        elif kind == wire.HERE:
+            remote.is_there()
         else:
             taken, in_order = wire.read_told(payload)
             del self._remotes[key]
@@ -89,14 +99,15 @@ class Serving:
     def let_go(self) -> None:
         """End what can be ended, as the bus was away for so long that edges may have, too."""
         for remote in list(self._remotes.values()):
-            remote.let_go()
+            if remote.let_go is not None:
+                remote.let_go()
 
     def lost(self, node: str) -> None:
         """Cut what a node is the edge of."""
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
             self._collecting.discard(remote)
-            remote.edge_lost()
+            remote.lost()
         self._last_number.pop(node, None)
         self._ended_early = {key for key in self._ended_early if key[0] != node}
 
@@ -145,3 +156,24 @@ class Serving:
             return
         self._counters["requests_served"] += 1
         self._router.pages[remote.name].serve(remote, session_id)
+
+
+async def make_way(session: Any, exchange: Exchange, claims: Claims, bus: Bus) -> None:
+    """End the receiver of ``session`` if its client came to another node and is there no more.
+
+    ``exchange`` is a request that wants to be served in its place.
+    """
+    for _ in range(_MOST_BEFORE):
+        receiver = session.relayed_receiver
+        if receiver is None:
+            return
+        receiver.ask()
+        if not receiver.is_leaving:
+            await claims.until(exchange, receiver.when_sure, _ASKING)
+        if receiver.is_leaving:
+            # Its client has the end of the answer, or will never have it.
+            await claims.until(exchange, receiver.when_left, _LEAVING)
+        if receiver.is_silent:
+            receiver.miss(sure=bus.connected)
+        if session.relayed_receiver is receiver:
+            return

@@ -2,7 +2,7 @@
 
 Rules: what a relayed response carries is kept until the client is known to have taken it. If it
 took none, all of it goes back to the session, and so does what follows an end in order; if it was
-cut in the middle, the session ends as at any cut response.
+cut in the middle, or nobody can tell where, the session ends as at any cut response.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from .receiver import Framing, HTTPReceiver
 class RelayedReceiver(HTTPReceiver):
     """A receiver over a `RemoteExchange`."""
 
-    __slots__ = ("_carried", "_when_left")
+    __slots__ = ("_carried", "_when_left", "_when_sure")
     _exchange: RemoteExchange
+    is_relayed = True
 
     def __init__(
         self, exchange: RemoteExchange, framing: Framing, settings: Settings, opening: bool
@@ -32,10 +33,11 @@ class RelayedReceiver(HTTPReceiver):
         # Where in the body each frame begins, and its messages; None is the open frame.
         self._carried: list[tuple[int, list[Any] | None]] = []
         self._when_left: list[Callable[[], object]] = []
+        self._when_sure: list[Callable[[], object]] = []
 
     def attach(self, session: BaseSession) -> None:
         """Carry the frames of ``session`` from now on."""
-        self._exchange.when_untaken(self._untaken, self._let_go)
+        self._exchange.when_told(self._untaken, self._let_go, self._sure)
         super().attach(session)
 
     @property
@@ -46,6 +48,31 @@ class RelayedReceiver(HTTPReceiver):
     def when_left(self, call: Callable[[], object]) -> None:
         """Call ``call`` when the client took the end of the answer, or is gone."""
         self._when_left.append(call)
+
+    def ask(self) -> None:
+        """Ask the edge whether the client is there yet: its end may be news that is on the way."""
+        self._exchange.ask()
+
+    def when_sure(self, call: Callable[[], object]) -> None:
+        """Call ``call`` when the edge has answered, or the client is gone."""
+        self._when_sure.append(call)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the edge has not answered."""
+        return self._exchange.is_silent and not self._exchange.ended
+
+    def miss(self, sure: bool) -> None:
+        """Take the client for gone, as its edge is silent; ``sure`` unless the bus is away."""
+        self._let_go()
+        if self._carried and sure:
+            self._exchange.abort()
+            self._lost()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        super().abort()
+        self._left_now()
 
     def opened(self) -> None:
         """Write the open frame."""
@@ -62,9 +89,12 @@ class RelayedReceiver(HTTPReceiver):
         self._left_now()
 
     def _lost(self) -> None:
+        """React to the end of the edge, which does not tell what the client took."""
         self.ready = False
-        cause = "node_gone" if self._exchange.is_edge_lost else "lost"
-        self._session.tell(GONE, self, INTERRUPTED, cause)
+        if self._carried:
+            self._session.tell(GONE, self, INTERRUPTED, "node_gone")
+        else:
+            self._session.tell(RETURNED, self, [])
         self._left_now()
 
     def _untaken(self, taken: int, in_order: bool) -> None:
@@ -93,10 +123,16 @@ class RelayedReceiver(HTTPReceiver):
         else:
             self._exchange.answer(self._head, data)
         self.ready = False
-        self._full()
+        super()._full()  # whoever waits hears of it after the one that came first, if that did this
 
     def _left_now(self) -> None:
         calls, self._when_left = self._when_left, []
+        for call in calls:
+            call()
+        self._sure()
+
+    def _sure(self) -> None:
+        calls, self._when_sure = self._when_sure, []
         for call in calls:
             call()
 

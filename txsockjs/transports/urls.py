@@ -197,7 +197,7 @@ class Urls:
     def _send(self, sender: Sender, exchange: Exchange, session_id: str) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
         relay = self._endpoint.relay
-        if relay is not None and (session is None or relay.must_wait(session)):
+        if relay is not None and (session is None or relay.must_wait()):
             here = partial(self._send_here, sender, exchange, session_id)
             return relay.send(exchange, session_id, sender.name, here)
         if session is None:

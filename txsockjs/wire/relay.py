@@ -16,11 +16,12 @@ from typing import NamedTuple
 VERSION = 1
 
 # From the edge, to which the client is connected: a request and more of its body; that bytes of the
-# answer made room; that the client is gone; that it took the whole answer.
-REQUEST, BODY, CREDIT, LOST, DONE = range(1, 6)
+# answer made room; that the client is gone; that it took the whole answer; that it is there yet.
+REQUEST, BODY, CREDIT, LOST, DONE, HERE = range(1, 7)
 # From the owner: the head of an answer, more of its body, its end; that the connection must be
-# dropped; that bytes of the body were taken; that the session is not there.
-HEAD, DATA, END, ABORT, TAKEN, ABSENT = range(11, 17)
+# dropped; that bytes of the body were taken; that the session is not there; whether the client is
+# there yet, which it asks.
+HEAD, DATA, END, ABORT, TAKEN, ABSENT, ASK = range(11, 18)
 
 _START = struct.Struct("!BBQ")
 _SIZE = struct.Struct("!I")

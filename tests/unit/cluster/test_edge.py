@@ -222,3 +222,22 @@ def test_what_the_owner_drops_is_dropped_and_what_it_has_not_is_looked_for_elsew
 def test_a_frame_of_no_kind_is_refused() -> None:
     with pytest.raises(wire.BadFrame):
         Lab().edge.told(99, b"")
+
+
+def test_who_asks_for_the_client_is_answered_until_the_end() -> None:
+    lab = Lab()
+    lab.take()
+    lab.edge.told(wire.ASK, b"")
+    lab.client.pauseProducing()
+    lab.head(2, b"o\n")
+    lab.edge.told(wire.ASK, b"")
+    assert lab.take() == [(wire.HERE, b""), (wire.HERE, b"")]
+    lab.client.resumeProducing()
+    assert lab.take() == [told(wire.DONE, 2)]
+
+
+def test_an_end_without_a_word_is_one() -> None:
+    lab = Lab()
+    lab.take()
+    lab.edge.told(wire.ABORT, b"")
+    assert (lab.client.got, lab.results, lab.over, lab.take()) == (["aborted"], [True], 1, [])

@@ -18,6 +18,7 @@ from ...support.cluster import Cluster, answer, chunks
 
 GONE = b'c[1001,"Node gone"]\n'
 INTERRUPTED = b'c[1002,"Connection interrupted"]\n'
+ANOTHER = b'c[2010,"Another connection still open"]\n'
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_a_poll_that_meets_one_whose_end_is_under_way_waits_for_it() -> None:
     # The client has its answer; that it does is on the way to the owner.
     while answer(waiting) == (0, b""):
         cluster.advance(0.01)
-    assert cluster.nodes[0].router.get_session("abc").receiver_is_leaving  # type: ignore[union-attr]
+    assert connection(cluster).session.relayed_receiver.is_leaving
     next_one = cluster.poll(0)
     assert answer(next_one) == (0, b"")
     cluster.advance(1)
@@ -183,6 +184,23 @@ def test_it_does_not_wait_for_ever() -> None:
     cluster = Cluster(2, delay=0.05, disconnect_delay=60.0)
     cluster.poll(0)
     cluster.advance(1)
+    slow = cluster.poll(1)
+    slow.transport.slow = True
+    cluster.advance(1)
+    connection(cluster).send("x" * 200_000)
+    cluster.advance(1)
+    assert connection(cluster).session.relayed_receiver.is_leaving
+    late = cluster.poll(0)
+    assert answer(late) == (0, b"")
+    cluster.advance(6)
+    assert answer(late) == (200, ANOTHER)
+    cluster.settle()
+
+
+def test_an_end_that_can_not_be_known_ends_the_session() -> None:
+    cluster = Cluster(2, delay=0.05, disconnect_delay=60.0)
+    cluster.poll(0)
+    cluster.advance(1)
     cluster.poll(1)
     cluster.advance(1)
     connection(cluster).send("one")
@@ -192,8 +210,140 @@ def test_it_does_not_wait_for_ever() -> None:
     late = cluster.poll(0)
     assert answer(late) == (0, b"")
     cluster.advance(6)
-    assert answer(late) == (200, b'c[2010,"Another connection still open"]\n')
+    assert answer(late) == (200, INTERRUPTED)
     cluster.network.fault = lambda: 1
+    cluster.settle()
+
+
+# -- who comes while another receiver is attached over another node
+
+
+def test_a_poll_comes_before_the_news_that_the_one_before_it_is_gone() -> None:
+    cluster = Cluster(2, delay=0.05)
+    cluster.poll(0)
+    cluster.advance(1)
+    gone = cluster.poll(1)
+    cluster.advance(1)
+    gone.vanish()
+    next_one = cluster.poll(0)
+    cluster.advance(1)
+    assert answer(next_one) == (0, b"")
+    connection(cluster).send("one")
+    assert answer(next_one) == (200, b'a["one"]\n')
+    cluster.settle()
+
+
+def test_one_that_meets_a_message_on_its_way_to_the_one_before_it() -> None:
+    cluster = Cluster(2, delay=0.05)
+    cluster.poll(0)
+    cluster.advance(1)
+    first = cluster.poll(1)
+    cluster.advance(1)
+    second = cluster.poll(0)
+    connection(cluster).send("one")
+    cluster.advance(1)
+    assert answer(first) == (200, b'a["one"]\n')
+    assert answer(second) == (0, b"")
+    connection(cluster).send("two")
+    assert answer(second) == (200, b'a["two"]\n')
+    cluster.settle()
+
+
+@pytest.mark.parametrize("node", [0, 2])
+def test_a_poll_over_a_node_that_died_makes_way_before_its_lease_is_over(node: int) -> None:
+    cluster = Cluster(3)
+    cluster.poll(0)
+    cluster.poll(1)
+    cluster.kill(1)
+    next_one = cluster.poll(node)
+    more = cluster.poll(0)
+    cluster.advance(1, 0.1)
+    assert answer(next_one) == (0, b"")
+    cluster.advance(1.5, 0.1)
+    assert answer(more) == (200, ANOTHER)
+    connection(cluster).send("one")
+    cluster.advance()
+    assert answer(next_one) == (200, b'a["one"]\n')
+    cluster.advance(LEASE, 0.5)
+    cluster.settle()
+
+
+def test_a_stream_over_a_node_that_died_is_cut_by_who_comes_next() -> None:
+    cluster = Cluster(3)
+    cluster.poll(0)
+    cluster.ask(1, "xhr_streaming")
+    cluster.say(0, "one")
+    cluster.kill(1)
+    next_one = cluster.ask(2, "xhr_streaming")
+    cluster.advance(2.5, 0.1)
+    assert chunks(next_one)[1:] == [INTERRUPTED]
+    assert cluster.nodes[0].router.stats.transports["xhr"].ended["node_gone"] == 1
+    cluster.advance(LEASE, 0.5)
+    cluster.settle()
+
+
+def test_one_that_is_silent_and_lives_ends_so_that_its_client_asks_again() -> None:
+    cluster = Cluster(2)
+    cluster.poll(0)
+    silent = cluster.poll(1)
+    cluster.network.fault = lambda: 0
+    next_one = cluster.poll(0)
+    cluster.advance(2.5, 0.1)
+    cluster.network.fault = lambda: 1
+    cluster.advance(1.5, 0.1)
+    assert answer(silent) == (200, b"h\n")
+    assert answer(next_one) == (0, b"")
+    assert answer(cluster.poll(1)) == (200, ANOTHER)
+    cluster.say(1, "one")
+    assert answer(next_one) == (200, b'a["one"]\n')
+    cluster.settle()
+
+
+def test_while_the_bus_is_away_a_stream_that_was_written_to_keeps_its_place() -> None:
+    cluster = Cluster(2)
+    cluster.poll(0)
+    stream = cluster.ask(1, "xhr_streaming")
+    cluster.say(0, "one")
+    cluster.network.cut(cluster.nodes[0].bus)
+    late = cluster.poll(0)
+    cluster.advance(2.5, 0.1)
+    assert answer(late) == (200, ANOTHER)
+    cluster.network.heal(cluster.nodes[0].bus)
+    cluster.advance(1, 0.1)
+    cluster.say(0, "two")
+    assert chunks(stream)[-1] == b'a["two"]\n'
+    cluster.settle()
+
+
+@pytest.mark.parametrize("name", ["xhr", "xhr_streaming"])
+def test_a_session_that_is_aborted_leaves_nothing_at_either_node(name: str) -> None:
+    cluster = Cluster(2)
+    cluster.poll(0)
+    client = cluster.ask(1, name)
+    late = cluster.poll(0)
+    connection(cluster).session.abort()
+    cluster.advance()
+    assert not client.is_open
+    assert answer(late)[1] in (b"o\n", ANOTHER)
+    assert not cluster.nodes[0].router.relay._serving._remotes  # type: ignore[union-attr]
+    cluster.settle()
+
+
+def test_a_session_that_ends_while_a_receiver_waits_is_claimed_anew() -> None:
+    cluster = Cluster(3, delay=0.05)
+    cluster.poll(0)
+    cluster.advance(1)
+    cluster.poll(1)
+    cluster.advance(1)
+    late, relayed = cluster.poll(0), cluster.poll(2)
+    cluster.advance(0.06)
+    connection(cluster).session.abort()
+    cluster.advance(1)
+    assert answer(late) == (200, b"o\n") or answer(relayed) == (200, b"o\n")
+    owner = cluster.network.owner("session /chat abc")
+    assert owner is not None
+    assert owner.node in [node.bus.node for node in cluster.nodes if len(node.router.sessions)]
+    assert [len(node.router.sessions) for node in cluster.nodes].count(1) == 1
     cluster.settle()
 
 
@@ -259,12 +409,16 @@ def test_an_edge_that_dies_cuts_what_went_over_it_and_nothing_else() -> None:
     cluster = Cluster(3)
     cluster.poll(0)
     cluster.poll(0, session_id="between")
-    cluster.poll(1)
+    cluster.poll(0, session_id="waiting")
+    cluster.ask(1, "xhr_streaming")
+    cluster.say(0, "one")
+    cluster.poll(1, session_id="waiting")
     cluster.kill(1)
     cluster.advance(3)
     assert answer(cluster.poll(2, session_id="between")) == (0, b"")
     cluster.advance(LEASE, 0.5)
     assert answer(cluster.poll(2)) == (200, INTERRUPTED)
+    assert answer(cluster.poll(2, session_id="waiting")) == (0, b"")
     assert cluster.nodes[0].router.stats.transports["xhr"].ended["node_gone"] == 1
     cluster.settle()
 
@@ -528,10 +682,15 @@ def test_garbage_is_dropped_and_counted(cluster: Cluster, garbage: bytes) -> Non
 
 
 class Client:
-    """A stock client, all of whose requests go to a random node."""
+    """A stock client, all of whose requests go to a random node.
 
-    def __init__(self, cluster: Cluster, dice: random.Random, name: str) -> None:
+    A ``restless`` one leaves a poll now and then, and polls again at once; a poll that was cut
+    before anything came it makes again, too.
+    """
+
+    def __init__(self, cluster: Cluster, dice: random.Random, name: str, restless: bool) -> None:
         self.cluster, self.dice, self.name = cluster, dice, name
+        self.restless = restless
         self.opened = False
         self.heard: list[str] = []
         self.sent = 0
@@ -564,8 +723,14 @@ class Client:
             if status != 200:
                 self.ended = str(status)
             self._receiver = None
+        elif self.restless and not self._receiver.received and self.dice.random() < 0.2:
+            self._receiver.vanish()
+            self._receiver, self._read = self._ask("xhr"), 0
         elif not self._receiver.is_open:
-            self.ended = "cut"
+            if self.restless and not self._receiver.received:
+                self._receiver = None
+            else:
+                self.ended = "cut"
         if self._sender is not None:
             status, _ = answer(self._sender)
             if status == 204:
@@ -594,9 +759,10 @@ class Client:
     loss=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
     outages=st.booleans(),
     deaths=st.booleans(),
+    restless=st.booleans(),
 )
 def test_whatever_happens_each_client_hears_all_in_order_or_is_told_the_end(
-    seed: int, loss: float, outages: bool, deaths: bool
+    seed: int, loss: float, outages: bool, deaths: bool, restless: bool
 ) -> None:
     dice = random.Random(seed)
     # No session's time is over because packets are lost again and again.
@@ -604,7 +770,7 @@ def test_whatever_happens_each_client_hears_all_in_order_or_is_told_the_end(
     cluster.network.fault = lambda: (
         0 if dice.random() < loss else 2 if dice.random() < loss / 2 else 1
     )
-    clients = [Client(cluster, dice, f"client{number}") for number in range(4)]
+    clients = [Client(cluster, dice, f"client{number}", restless) for number in range(4)]
     for _ in range(150):
         for client in clients:
             client.step()
@@ -630,5 +796,9 @@ def test_whatever_happens_each_client_hears_all_in_order_or_is_told_the_end(
         if client.ended is None:
             assert len(client.heard) == client.sent
         elif not deaths and not outages:
-            raise AssertionError(client.ended)
+            # A poll at the owner itself that is left ends its session.
+            told = "1002" in client.ended or client.ended == "sender 404"
+            assert restless and told, client.ended
+        if not loss and not outages:
+            assert "2010" not in (client.ended or "")
     cluster.settle()

@@ -40,12 +40,12 @@ def attach(session: Any, server: Any, framing: Any = xhr.POLLING) -> Any:
 def test_an_answer_is_leaving_until_the_client_took_it() -> None:
     session, server = make_session()
     exchange = attach(session, server)
-    assert session.receiver_is_leaving
+    assert session.relayed_receiver.is_leaving
     left: list[str] = []
-    session.when_left(lambda: left.append("left"))
+    session.relayed_receiver.when_left(lambda: left.append("left"))
     exchange.done()
     assert left == ["left"]
-    assert not session.receiver_is_leaving
+    assert session.relayed_receiver is None
     settle(server)
 
 
@@ -100,7 +100,7 @@ def test_a_stream_that_is_cut_ends_the_session() -> None:
     exchange = attach(session, server, xhr.STREAMING)
     session.send("one")
     left: list[str] = []
-    session.when_left(lambda: left.append("left"))
+    session.relayed_receiver.when_left(lambda: left.append("left"))
     exchange.untaken(3, False)
     assert session.state is LINGERING
     assert session.close_reason == (1002, "Connection interrupted")
