@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, ClassVar
 
-from ..wire.limits import MESSAGE_COST
+from ..wire.limits import MESSAGE_COST, length
 from .application import Application
 from .connection import SockJSConnection
 from .heartbeat import Callback
@@ -147,7 +147,7 @@ class Life(Outbox):
             count = len(messages)
             self.server.stats.packets_rcv_ps.accumulator += count
             self.messages_in += count
-            self.bytes_in += len(messages[0]) if count == 1 else sum(map(len, messages))
+            self.bytes_in += len(messages[0]) if count == 1 else length(messages)
         return self._application.receive(messages)
 
     def do_post(self, event: Any) -> None:

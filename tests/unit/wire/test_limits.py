@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from txsockjs.errors import BatchTooLarge, MessageTooLarge
-from txsockjs.wire.limits import Limits, utf8_size
+from txsockjs.wire.limits import Limits, length, utf8_size
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_a_harmless_payload_is_one_that_passes_whatever_is_in_it(batch: int) -> 
     for size in range(limits.harmless + 1):
         limits.check([""] * max(0, (size - 1) // 3), size)
         limits.check(["x" * size], size)
+
+
+def test_the_length_of_messages_is_in_characters_and_in_bytes() -> None:
+    assert length(["ab", "", "é"]) == 3
+    assert length([b"\xc3\xa9", b"abc"]) == 5
+    assert length(["é", b"\xc3\xa9"]) == 3
+    assert length([]) == 0
