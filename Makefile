@@ -68,7 +68,7 @@ docs: $(VENV)/.docs
 wheel: $(VENV)/.dev $(VENV)/.docs
 	$(BIN)/python .ci/wheel.py
 
-bench: $(VENV)/.package
+bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/.package

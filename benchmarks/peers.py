@@ -64,6 +64,7 @@ PEERS = [
     Peer("aiohttp", "aiohttp_server.py", ("sockjs", "aiohttp"), _ROOMLESS),
     Peer("autobahn", "autobahn_server.py", rows=("echo", "broadcast", "open-websocket", "idle")),
     Peer("floor", "floor_server.py", rows=_ROOMLESS, canned=True),
+    Peer("scraped", "txsockjs_server.py", rows=("echo-10", "xhr-polling"), arguments=("scraped",)),
     Peer("two workers", "relay_server.py", rows=("relay",), arguments=("local",)),
     Peer("two on Redis", "relay_server.py", rows=("relay",), arguments=("redis",)),
 ]

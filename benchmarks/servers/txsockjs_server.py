@@ -1,11 +1,17 @@
-"""The server of this project: ``/echo``, ``/broadcast``, ``/room`` with the default settings."""
+"""The server of this project: ``/echo``, ``/broadcast``, ``/room`` with the default settings.
+
+With the argument ``scraped`` its metrics are read once a second.
+"""
+
+import sys
 
 import reactors
 
 reactors.install()
 
 from leash import listening  # noqa: E402
-from twisted.internet import reactor  # noqa: E402
+from twisted.internet import reactor, task  # noqa: E402
+from twisted.internet.defer import ensureDeferred  # noqa: E402
 
 from txsockjs import SockJSConnection, SockJSRouter  # noqa: E402
 from txsockjs.service import SockJSService  # noqa: E402
@@ -41,5 +47,18 @@ classes = {"/echo": Echo, "/broadcast": Broadcast, "/room": Room}
 routers = [SockJSRouter(cls, prefix) for prefix, cls in classes.items()]
 service = SockJSService("tcp:0:interface=127.0.0.1", routers)
 service.startService()
+if "scraped" in sys.argv:
+    from txsockjs.admin.asking import Here
+    from txsockjs.admin.metrics import metrics
+
+    async def scrape():
+        answer = await metrics(Here(reactor, service.answers))
+        assert answer.status == 200, answer.body
+
+    def failed(failure):
+        failure.printTraceback()
+        reactor.stop()  # which fails the row
+
+    task.LoopingCall(lambda: ensureDeferred(scrape())).start(1.0).addErrback(failed)
 reactor.callWhenRunning(lambda: listening(service.ports.open_ports[0].getHost().port))
 reactor.run()

@@ -142,6 +142,17 @@ def test_two_nodes_relay_for_each_other(tmp_path):
 
 
 @linux
+def test_a_server_whose_metrics_are_read_does_the_same_work(tmp_path):
+    told = tmp_path / "told.json"
+    ran = benchmark(
+        "run.py", "--quick", "--rows=echo-10,xhr-polling", "--servers=scraped", f"--json={told}"
+    )
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    results = json.loads(told.read_text())["results"]
+    assert [len(result["rounds"]) for result in results] == [1, 1]
+
+
+@linux
 @pytest.mark.skipif(not os.path.exists(os.path.join(ROOT, ".git")), reason="needs the repository")
 def test_the_code_of_a_revision_runs_beside_this_one(tmp_path):
     told = tmp_path / "told.json"
