@@ -2,6 +2,7 @@
 
 Rules: pure; names and units by Prometheus's conventions. A name is never changed or given another
 meaning without a word in the changelog: dashboards and alerts of others hang on it.
+``docs/metrics.md`` is this table for people, which a test compares.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 
 import txsockjs
 from txsockjs.admin.families import COUNTER, FAMILIES, Family
+from txsockjs.stats import CAUSES
 
 PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
@@ -26,3 +27,24 @@ def test_names_and_words_are_as_prometheus_wants_them(family: Family) -> None:
 def test_a_name_is_there_once() -> None:
     names = [family.name for family in FAMILIES]
     assert len(set(names)) == len(names)
+
+
+def test_the_page_says_what_there_is() -> None:
+    page = (PACKAGE.parent / "docs" / "metrics.md").read_text()
+    table = page.split("## All of them")[1].split("\n\n")[1].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert rows == [
+        [
+            f"`{family.full_name}`",
+            family.kind,
+            ", ".join(f"`{label}`" for label in family.labels) or "-",
+            family.help,
+        ]
+        for family in FAMILIES
+    ]
+
+
+def test_the_page_says_why_sessions_end() -> None:
+    page = (PACKAGE.parent / "docs" / "metrics.md").read_text()
+    table = page.split("## Why sessions end")[1].split("\n\n")[2].splitlines()[2:]
+    assert tuple(line.split("`")[1] for line in table) == CAUSES
