@@ -38,7 +38,7 @@ class Echo(SockJSConnection):
 class Edge(SockJSRouter):
     """Has no session, so that another node has it."""
 
-    def admit(self):
+    def admit(self, exchange):
         raise Overloaded()
 
 
