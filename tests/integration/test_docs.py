@@ -341,14 +341,39 @@ def greeting(connected: socket.socket) -> bytes:
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def test_a_server_with_tls(reader: Reader) -> None:
+# Look for a renewed certificate at each handshake, and not once a minute.
+EAGER = """
+from txsockjs.server import certificates
+certificates.INTERVAL = 0
+from twisted.scripts.twistd import run
+run()
+"""
+
+
+def test_a_server_with_tls_and_its_renewed_certificate(reader: Reader) -> None:
     (make,) = commands("howto/tls.md", "sh", "openssl req")
-    subprocess.run([program("openssl"), *make[1:]], check=True, capture_output=True)
     (command,) = commands("howto/tls.md", "sh", "twistd -n")
     command[-1] = command[-1].replace("ssl:8443", "ssl:0:interface=127.0.0.1")
-    with running(TWISTD, "--pidfile=", *command[1:], cwd=str(reader.folder)) as server:
+
+    def renew() -> ssl.SSLContext:
+        subprocess.run(
+            [program("openssl"), *make[1:]], check=True, capture_output=True, cwd=reader.folder
+        )
         trusting = ssl.create_default_context(cafile=str(reader.folder / "cert.pem"))
         trusting.check_hostname = False  # the page's certificate has a common name only
+        return trusting
+
+    def greet(trusting: ssl.SSLContext) -> bytes:
         plain = socket.create_connection(("127.0.0.1", server.port), 20)
-        with trusting.wrap_socket(plain) as secure:
-            assert greeting(secure) == b"Welcome to SockJS!\n"
+        with plain, trusting.wrap_socket(plain) as secure:
+            return greeting(secure)
+
+    first = renew()
+    with running("-c", EAGER, "--pidfile=", *command[1:], cwd=str(reader.folder)) as server:
+        assert greet(first) == b"Welcome to SockJS!\n"
+        second = renew()
+        assert greet(second) == b"Welcome to SockJS!\n"
+        with pytest.raises(ssl.SSLCertVerificationError):
+            greet(first)
+        server.stop()
+        assert "took the renewed certificate of " in server.output

@@ -12,12 +12,13 @@ from typing import Any, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import ListenError, SettingsError
+from .certificates import endpoint_of
 
 Endpoint = Union[str, IStreamServerEndpoint]
 
@@ -94,7 +95,7 @@ def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndp
     if not isinstance(endpoint, str):
         return repr(endpoint), endpoint
     try:
-        return endpoint, serverFromString(reactor, endpoint)
+        return endpoint, endpoint_of(reactor, endpoint)
     except Exception as error:  # parsers, those of plugins too, raise what they like
         problem = what_is_wrong(endpoint, error)
         raise SettingsError(f"cannot listen on {endpoint!r}: {problem}") from error

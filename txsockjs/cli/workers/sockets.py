@@ -28,6 +28,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from zope.interface import implementer
 
 from ...errors import ListenError, SettingsError
+from ...server.certificates import endpoint_of
 from ...server.ports import url_of, what_is_wrong, why
 
 # How many connections wait while no worker accepts, as when one is replaced; the system may have a
@@ -248,7 +249,7 @@ class AdoptedEndpoint:
             endpoint: Any = _Whatever(self._adopter)
             endpoint = proxyEndpoint(endpoint) if kind == "haproxy" else endpoint
         else:
-            endpoint = serverFromString(self._adopter, self._endpoint)
+            endpoint = endpoint_of(self._adopter, self._endpoint)
         listening: Deferred[Any] = endpoint.listen(protocolFactory)
         return listening
 
