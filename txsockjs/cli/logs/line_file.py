@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from collections import deque
 from typing import Any, cast
 
@@ -88,7 +89,7 @@ class LineFile:
         self._lines.append(line)
         self._size += len(line)
         if self._size > _SHARE and not self._is_full:
-            self._write()
+            self._is_full = not self._write()
         elif self._call is None:
             self._call = self._reactor.callLater(0, self._turn)
 
@@ -96,10 +97,13 @@ class LineFile:
         """Write what waits, and close the file; a pipe that is full gets ``patience`` seconds."""
         if self._descriptor is None:
             return
+        until = time.monotonic() + patience
         while self._lines or self._rest:
-            if not self._write() and not _takes(self._descriptor, patience):
+            left = max(until - time.monotonic(), 0.0)
+            if not self._write() and not (left and _takes(self._descriptor, left)):
                 self._lose(len(self._lines) + self._rest.count(b"\n"), "nobody reads it")
-                break
+                self._lines.clear()
+                self._size, self._rest = 0, b""
         if self._call is not None:
             self._call.cancel()
             self._call = None
