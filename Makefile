@@ -22,7 +22,7 @@ NODE_MODULES = tests/client/node_modules
 ARGS ?=
 # What `.ci/tools` installs if it is missing: a browser for the tests of the stock client, the servers
 # for the tests behind a proxy, and the broker of a cluster.
-TOOLS ?= chromium nginx haproxy redis-server promtool
+TOOLS ?= chromium nginx haproxy caddy apache redis-server promtool
 
 .PHONY: demo unit coverage test cluster peers lint docs wheel bench soak fairness idle clean tools
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..support.proxies import PROXIES
+from ..support.proxies import BALANCERS, PROXIES
 from ..support.running import Server, running
 
 
@@ -31,7 +31,7 @@ def proxy(
         yield url
 
 
-@pytest.fixture(scope="package", params=PROXIES)
+@pytest.fixture(scope="package", params=BALANCERS)
 def balancer(
     request: pytest.FixtureRequest,
     servers: list[Server],
@@ -39,5 +39,5 @@ def balancer(
 ) -> Iterator[str]:
     """The URL of a proxy before two servers."""
     folder = tmp_path_factory.mktemp(request.param)
-    with PROXIES[request.param](folder, [server.port for server in servers]) as url:
+    with BALANCERS[request.param](folder, [server.port for server in servers]) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Every transport through nginx and haproxy, set up as the documentation shows."""
+"""Every transport through proxies that are set up as the documentation shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..support.playing import Results, play
-from ..support.proxies import haproxy_by_cookie
+from ..support.proxies import PROXIES, haproxy_by_cookie
 from ..support.running import Server, running
 
 # Only for what hangs.
@@ -205,6 +205,8 @@ def attached_poll(peers: Any, proxy: str, base: str) -> Peer:
     return waiting
 
 
+# Apache tells of it when there is something to pass on: at the next heartbeat.
+@pytest.mark.parametrize("proxy", sorted(PROXIES.keys() - {"apache"}), indirect=True)
 @pytest.mark.parametrize("attach", [attached_stream, attached_poll])
 def test_a_client_that_goes_away_is_gone_for_the_server(
     proxy: str, peers: Any, attach: Any

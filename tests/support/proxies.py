@@ -1,7 +1,7 @@
-"""Run nginx and haproxy with the configurations that the documentation shows.
+"""Run proxies with the configurations that the documentation shows.
 
-Each listens on a socket that is made here and handed down, so that its port is free for sure and
-connections wait, instead of failing, until it has started.
+nginx and haproxy listen on a socket that is made here and handed down, so that its port is free for
+sure and connections wait, instead of failing, until it has started. Caddy and Apache can't.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,81 @@ def haproxy_by_cookie(folder: Path, ports: Sequence[int]) -> Iterator[str]:
         yield url
 
 
+# What stands around the example in the distribution's own apache2.conf.
+APACHE = """
+ServerRoot {folder}
+ServerName localhost
+PidFile apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog error.log
+Listen 127.0.0.1:{port}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule proxy_module {modules}/mod_proxy.so
+LoadModule proxy_http_module {modules}/mod_proxy_http.so
+LoadModule headers_module {modules}/mod_headers.so
+Include sockjs.conf
+"""
+APACHE_MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules")
+
+
+@contextmanager
+def apache(folder: Path, ports: Sequence[int]) -> Iterator[str]:
+    """Run Apache before a server on this port; gives its URL."""
+    path = program("apache2", "httpd")
+    (server,) = ports
+    port = free_port()
+    text = (EXAMPLES / "apache.conf").read_text()
+    assert "<VirtualHost *:80>" in text and "http://127.0.0.1:8080/" in text
+    text = text.replace("*:80>", f"127.0.0.1:{port}>").replace(":8080/", f":{server}/")
+    (folder / "sockjs.conf").write_text(text)
+    modules = next(each for each in APACHE_MODULES if os.path.isdir(each))
+    around = APACHE.format(folder=folder, port=port, modules=modules)
+    (folder / "apache.conf").write_text(around)
+    command = [path, "-DFOREGROUND", "-f", str(folder / "apache.conf")]
+    process = start(command, None, folder, dict(os.environ))
+    with stopping(process):
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def caddy(folder: Path, ports: Sequence[int]) -> Iterator[str]:
+    """Run Caddy before a server on this port; gives its URL."""
+    path = program("caddy")
+    (server,) = ports
+    port = free_port()
+    text = (EXAMPLES / "Caddyfile").read_text()
+    text = replaced(text, "chat.example.com {", [f"http://127.0.0.1:{port} {{"])
+    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{server}")
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    command = [path, "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
+    environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder))
+    process = start(command, None, folder, environment)
+    with stopping(process):
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until somebody listens on a port, while the process that is to do it runs."""
+    while True:
+        assert process.poll() is None, f"{process.args} ended with {process.returncode}"
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+        else:
+            return
+
+
 @contextmanager
 def running_haproxy(folder: Path, text: str) -> Iterator[str]:
     """Run haproxy with a configuration that binds to port 80, on another port."""
@@ -111,14 +187,17 @@ def running_haproxy(folder: Path, text: str) -> Iterator[str]:
 
 
 def start(
-    command: Sequence[str], listening: socket.socket, folder: Path, environment: dict[str, str]
+    command: Sequence[str],
+    listening: socket.socket | None,
+    folder: Path,
+    environment: dict[str, str],
 ) -> subprocess.Popen[bytes]:
-    """Start a proxy in the foreground, with the socket that it listens on."""
+    """Start a proxy in the foreground, with the socket that it listens on if there is one."""
     return subprocess.Popen(
         command,
         cwd=folder,
         env=environment,
-        pass_fds=[listening.fileno()],
+        pass_fds=[] if listening is None else [listening.fileno()],
         stdin=subprocess.DEVNULL,
     )
 
@@ -138,4 +217,6 @@ def stopping(process: subprocess.Popen[bytes]) -> Iterator[None]:
             process.wait()
 
 
-PROXIES = {"nginx": nginx, "haproxy": haproxy}
+# Those that send all requests of a session to the same server, and those for one server, or nodes.
+BALANCERS = {"nginx": nginx, "haproxy": haproxy}
+PROXIES = {**BALANCERS, "caddy": caddy, "apache": apache}
