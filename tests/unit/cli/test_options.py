@@ -8,6 +8,7 @@ from twisted.python.usage import UsageError
 import txsockjs
 from txsockjs.actors.connection import SockJSConnection
 from txsockjs.cli.options import DEFAULT_LISTEN, Options
+from txsockjs.errors import SettingsError
 from txsockjs.protocols.gateway import Upstream
 from txsockjs.settings import Settings
 
@@ -269,3 +270,47 @@ def test_where_logs_go_and_how_they_are_written(tmp_path, monkeypatch):
     assert (made.access_log, made.log_format) == ("-", "text")
     assert (plan().access_log, plan().log_format) == (None, None)
     assert refusal("--log-format", "xml") == "log_format must be text or json, not 'xml'"
+
+
+def test_the_admin_site_of_the_command_line_wins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text(
+        'admin = "tcp:1"\nadmin_token = "token"\nadmin_names = ["a.example"]'
+    )
+    made = plan("--config", "a.toml")
+    assert (made.admin, made.admin_token) == ("tcp:1", str(tmp_path / "token"))
+    assert made.admin_names == ["a.example"]
+    made = plan(
+        *("--config", "a.toml", "--admin", "tcp:2", "--admin-token", "other"),
+        *("--admin-name", "b.example", "--admin-name", "c.example"),
+    )
+    assert (made.admin, made.admin_token) == ("tcp:2", str(tmp_path / "other"))
+    assert made.admin_names == ["b.example", "c.example"]
+
+
+def test_a_token_is_read_when_the_site_is_made(tmp_path):
+    path = tmp_path / "token"
+    made = plan("--admin", "tcp:1", "--admin-token", str(path))
+    with pytest.raises(SettingsError, match="cannot read the admin token"):
+        made.read_admin_token()
+    path.write_text("a-token-of-the-tests\n")
+    assert made.read_admin_token() == "a-token-of-the-tests"
+    assert plan("--admin", "tcp:1").read_admin_token() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (
+            ["--admin-token", "file"],
+            "an admin token or name is for an admin site, and there is none",
+        ),
+        (["--admin-name", "a"], "an admin token or name is for an admin site, and there is none"),
+        (
+            ["--admin", "tcp:1", "--admin-name", "https://a"],
+            "an admin name must be a host name without a port, not 'https://a'",
+        ),
+    ],
+)
+def test_a_wrong_admin_site_is_refused(words, why):
+    assert refusal(*words).endswith(why)
