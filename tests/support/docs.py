@@ -36,7 +36,18 @@ PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?$")
 # Programs that are not this project's, and what they would do here.
-FOREIGN = {".", "curl", "docker", "echo", "kubectl", "openssl", "python3", "redis-cli", "systemctl"}
+FOREIGN = {
+    ".",
+    "curl",
+    "docker",
+    "echo",
+    "kubectl",
+    "openssl",
+    "python3",
+    "redis-cli",
+    "ssh",
+    "systemctl",
+}
 # What pip can install: a checkout beside the reader, and what others have published.
 INSTALLABLE = {
     "../txsockjs",

@@ -52,16 +52,33 @@ def nginx(folder: Path, ports: Sequence[int], sticky: bool = True) -> Iterator[s
 
     Without ``sticky`` each request goes to the next server, on a connection of its own.
     """
+    text = (EXAMPLES / "nginx.conf").read_text()
+    if not sticky:
+        text = replaced(text, "hash $sockjs_session consistent;", [])
+        text = replaced(text, "keepalive 32;", [])
+    servers = [f"server 127.0.0.1:{port};" for port in ports]
+    text = replaced(text, "server 127.0.0.1:8080;", servers)
+    with running_nginx(folder, text) as url:
+        yield url
+
+
+@contextmanager
+def nginx_of_admin(folder: Path, port: int) -> Iterator[str]:
+    """Run nginx before an admin site on this port, by its name but without TLS; gives its URL."""
+    text = (EXAMPLES / "nginx-admin.conf").read_text()
+    text = re.sub(r"ssl_certificate.*", "", text.replace("listen 443 ssl;", "listen 80;"))
+    proxied = [f"proxy_pass http://127.0.0.1:{port};"]
+    with running_nginx(folder, replaced(text, "proxy_pass http://127.0.0.1:8081;", proxied)) as url:
+        yield url
+
+
+@contextmanager
+def running_nginx(folder: Path, text: str) -> Iterator[str]:
+    """Run nginx with a configuration that listens on port 80, on another port."""
     path = program("nginx")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        text = (EXAMPLES / "nginx.conf").read_text()
         text = replaced(text, "listen 80;", [f"listen 127.0.0.1:{port};"])
-        if not sticky:
-            text = replaced(text, "hash $sockjs_session consistent;", [])
-            text = replaced(text, "keepalive 32;", [])
-        servers = [f"server 127.0.0.1:{port};" for port in ports]
-        text = replaced(text, "server 127.0.0.1:8080;", servers)
         (folder / "sockjs.conf").write_text(text)
         # Started by root, its worker would be a user who may not enter this folder.
         user = "user root root;" if os.geteuid() == 0 else ""
