@@ -13,12 +13,12 @@ class ConnectionInfo:
 
     ``ip`` is the client's address behind the trusted proxies; ``headers`` has lower-case names;
     ``origin`` is None if the client sent none. ``port`` is the client's, 0 if a proxy is between;
-    ``server_address`` is where the request arrived, as Twisted's addresses. ``query`` is the query
-    string, without its question mark. ``subprotocol`` is what was agreed on for a raw websocket
-    (RFC 6455 section 1.9), one of the setting ``subprotocols``, or None.
+    ``server_address`` is where the request arrived, as Twisted's addresses. ``subprotocol`` is what
+    was agreed on for a raw websocket (RFC 6455 section 1.9), one of the setting ``subprotocols``,
+    or None.
 
     `arguments` and `cookies` are read when they are first asked for, the first hundred of each:
-    from ``query`` and from the header ``cookie``, unless they were given. So a snapshot keeps what
+    from `query` and from the header ``cookie``, unless they were given. So a snapshot keeps what
     the request brought, of which there are 16 KiB and 100 headers at the most, and little more.
     """
 
@@ -85,6 +85,11 @@ class ConnectionInfo:
         # A client chose it, and this may stand in logs.
         path = self.path if self.path.isprintable() else ascii(self.path)
         return f"<ConnectionInfo {self.ip} {self.transport} {path}>"
+
+    @property
+    def query(self) -> str:
+        """The query string as it came, without its question mark."""
+        return self._query.decode("ascii", "replace")
 
     @property
     def arguments(self) -> Mapping[str, Sequence[str]]:

@@ -1,7 +1,7 @@
 """`Mount`: an application at a prefix, as the command line or a configuration file names it.
 
-The application is the dotted name of a `SockJSConnection`, or ``endpoint:`` and the client
-endpoint that its sessions are bridged to.
+The application is the dotted name of a `SockJSConnection`, or what its sessions are bridged to:
+``endpoint:`` and a client endpoint, or the URL of a websocket server or of a SockJS server.
 
 Rules: text is checked here, before anything is started; what is wrong raises `SettingsError` in one
 line.
@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, Union
 
 from twisted.python import reflect
 
@@ -24,11 +24,18 @@ from ..actors.connection import SockJSConnection, check_class
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
 from ..protocols.gateway import Upstream
+from ..protocols.web_upstream import SCHEMES, WebUpstream
 
 ENDPOINT = "endpoint:"
 _CLIENTS = ("tcp", "tls", "ssl", "unix")
-# A prefix may contain an equals sign. So may an endpoint that lacks its ``endpoint:``.
-_MOUNT = re.compile(rf"(.*?)=((?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL)
+# A prefix may contain an equals sign. So may a URL, or an endpoint that lacks its ``endpoint:``.
+_MOUNT = re.compile(
+    rf"(.*?)=((?:{'|'.join(SCHEMES)})://.*|(?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL
+)
+
+#: What sessions can be bridged to.
+UPSTREAMS = (Upstream, WebUpstream)
+App = Union[type[SockJSConnection], Upstream, WebUpstream]
 
 
 @dataclass(frozen=True)
@@ -36,32 +43,32 @@ class Mount:
     """What is served, its prefix, and the settings that hold for it alone."""
 
     prefix: str
-    connection: type[SockJSConnection] | Upstream
+    connection: App
     settings: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Mount:
-        """Read ``PREFIX=dotted.Name`` or ``PREFIX=endpoint:DESCRIPTION``."""
+        """Read ``PREFIX=dotted.Name``, ``PREFIX=URL`` or ``PREFIX=endpoint:DESCRIPTION``."""
         prefix, mark, description = text.partition("=" + ENDPOINT)
         if mark:
             return cls(check_prefix(prefix), Upstream(description))
         match = _MOUNT.match(text)
         if match is None:
             raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
-        return cls(check_prefix(match[1]), find_connection(match[2]))
+        return cls(check_prefix(match[1]), find_app(match[2]))
 
     def connection_on(self, reactor: Any) -> type[SockJSConnection]:
         """Return the connection class; raise `SettingsError` if an endpoint can't be parsed."""
-        if isinstance(self.connection, Upstream):
+        if isinstance(self.connection, UPSTREAMS):
             return self.connection.connection(reactor)
         return self.connection
 
 
-def find_app(text: str) -> type[SockJSConnection] | Upstream:
-    """Return what ``dotted.Name`` or ``endpoint:DESCRIPTION`` names."""
+def find_app(text: str) -> App:
+    """Return what ``dotted.Name``, a URL or ``endpoint:DESCRIPTION`` names."""
     if text.startswith(ENDPOINT):
         return Upstream(text[len(ENDPOINT) :])
-    return find_connection(text)
+    return WebUpstream.at(text) or find_connection(text)
 
 
 def find_connection(name: str) -> type[SockJSConnection]:

@@ -23,11 +23,10 @@ from .. import __version__
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
 from ..protocols.connection import encoding_from
-from ..protocols.gateway import Upstream
 from ..settings import Settings
 from .changes import folder_of
 from .logs.process_log import is_in_foreground
-from .mount import Mount, find_app
+from .mount import UPSTREAMS, Mount, find_app
 from .plan import Plan, checked_log_format, count_workers, drain_seconds, log_path
 from .workers.sockets import check as check_endpoint
 
@@ -43,13 +42,15 @@ def _in_words(default: object) -> str:
 
 
 def _read_as(mounts: list[Mount], text: str) -> None:
-    """Set the encoding of all mounts that bridge to an endpoint, in place of the file's."""
+    """Set the encoding of all mounts that are bridges, in place of the file's."""
     encoding = encoding_from(text)
-    bridges = [mount for mount in mounts if isinstance(mount.connection, Upstream)]
+    bridges = [mount for mount in mounts if isinstance(mount.connection, UPSTREAMS)]
     if not bridges:
-        raise usage.UsageError("--fallback-encoding is for an endpoint:, and there is none")
+        raise usage.UsageError(
+            "--fallback-encoding is for an endpoint: or a URL, and there is none"
+        )
     for number, mount in enumerate(mounts):
-        if isinstance(mount.connection, Upstream):
+        if isinstance(mount.connection, UPSTREAMS):
             upstream = dataclasses.replace(mount.connection, fallback_encoding=encoding)
             mounts[number] = dataclasses.replace(mount, connection=upstream)
 
@@ -157,7 +158,7 @@ class Options(usage.Options):
         self._listen.append(endpoint)
 
     def opt_mount(self, mount: str) -> None:
-        """Serve at a prefix, as PREFIX=dotted.Name or PREFIX=endpoint:CLIENT, repeatable."""
+        """Serve PREFIX=dotted.Name, =ws://HOST/PATH, =http://HOST/PATH or =endpoint:CLIENT."""
         self._mounts.append(Mount.parse(mount))
 
     def opt_admin_name(self, name: str) -> None:
@@ -259,7 +260,7 @@ class Options(usage.Options):
         modules = {
             mount.connection.__module__
             for mount in self.plan.mounts
-            if not isinstance(mount.connection, Upstream)
+            if not isinstance(mount.connection, UPSTREAMS)
         }
         files = set() if self["config"] is None else {os.path.abspath(self["config"])}
         return {folder_of(module) for module in modules}, files

@@ -20,6 +20,12 @@
     connect_timeout = 5
     fallback_encoding = "latin-1"
 
+    [[mount]]
+    prefix = "/feed"
+    app = "wss://feed.example.net/ws"
+    cookies = ["session"]
+    pass_query = false
+
 Rules: a file is checked when it is read; what is wrong raises `SettingsError` in one line, with the
 name of the file.
 """
@@ -34,15 +40,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from .._kinds import COUNT, SECONDS, Unfit
-from ..actors.connection import SockJSConnection
 from ..admin.guard import check_name, read_token
 from ..cluster.redis.url import RedisURL
 from ..errors import SettingsError
 from ..http.prefix import check_prefix
-from ..protocols.gateway import Upstream
 from ..service import checked_drain
 from ..settings import Settings
-from ..wire.text import checked_encoding
+from .bridges import KEYS, bridged
 from .cpus import usable_cpus
 from .mount import Mount, find_app
 
@@ -215,35 +219,12 @@ def count_workers(value: object) -> int:
 def _mount(table: object) -> Mount:
     if not isinstance(table, dict):
         raise SettingsError(f"a mount must be a table, not {table!r}")
-    _refuse_unknown(table, ("prefix", "app", "settings", *_BRIDGE))
+    _refuse_unknown(table, ("prefix", "app", "settings", *KEYS))
     prefix = check_prefix(_typed(table, "prefix", str, "a path such as /chat", "/"))
     settings = _typed(table, "settings", dict, "a table", {})
     Settings.merged(None, settings)
     name = _typed(table, "app", str, "the dotted name of a SockJSConnection")
-    return Mount(prefix, _app(name, table), settings)
-
-
-def _app(name: str, table: dict[str, object]) -> type[SockJSConnection] | Upstream:
-    app = find_app(name)
-    given: dict[str, Any] = {
-        key: check(table[key]) for key, check in _BRIDGE.items() if key in table
-    }
-    if isinstance(app, Upstream):
-        return dataclasses.replace(app, **given)
-    for key in given:
-        raise SettingsError(f"{key} is for an endpoint: to bridge to, not for {name}")
-    return app
-
-
-def _checked_timeout(value: object) -> object:
-    try:
-        return SECONDS.check(value)
-    except Unfit:
-        raise SettingsError(f"connect_timeout must be {SECONDS.rule}, not {value!r}") from None
-
-
-# The keys that only a mount that bridges to an endpoint may have, and the check of each.
-_BRIDGE = {"connect_timeout": _checked_timeout, "fallback_encoding": checked_encoding}
+    return Mount(prefix, bridged(find_app(name), name, table), settings)
 
 
 def _refuse_unknown(table: dict[str, object], known: tuple[str, ...]) -> None:

@@ -24,14 +24,24 @@ _OURS = frozenset(
 
 @dataclass(frozen=True)
 class Address:
-    """A URL without its query (``base``, which does not end in a slash), and the query."""
+    """A URL without its query (``base``), and the query."""
 
     base: str
     query: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """Read an ``http:`` or ``https:`` URL; raise `SettingsError` if it is none."""
+    def of_websocket(cls, text: str) -> Address:
+        """Read a ``ws:`` or ``wss:`` URL; raise `SettingsError` if it is none."""
+        if not re.match(r"(?i)wss?:", text):
+            raise SettingsError(f"a URL must be ws://HOST/PATH or wss://..., not {text!r}")
+        return cls.parse(f"http{text[2:]}", ends_in_slash=True)
+
+    @classmethod
+    def parse(cls, text: str, ends_in_slash: bool = False) -> Address:
+        """Read an ``http:`` or ``https:`` URL; raise `SettingsError` if it is none.
+
+        ``ends_in_slash`` is whether its last slash counts, as it does in a page's.
+        """
         try:
             url = _uri(URL.from_text(text))
         except (URLParseError, UnicodeError, ValueError, TypeError) as error:
@@ -43,7 +53,7 @@ class Address:
         if url.fragment:
             raise SettingsError(f"a URL must have no fragment, as {text!r} has")
         base, _, query = url.to_text().partition("?")
-        return cls(base.rstrip("/"), query)
+        return cls(base if ends_in_slash else base.rstrip("/"), query)
 
     def __str__(self) -> str:
         return self.base
@@ -69,6 +79,10 @@ class Address:
     def below(self, *names: str) -> Address:
         """Return the address of a path below it."""
         return replace(self, base="/".join((self.base, *names)))
+
+    def asking(self, query: str) -> Address:
+        """Return it with one more query after its own."""
+        return replace(self, query="&".join(filter(None, (self.query, query))))
 
     def joined(self, link: str) -> Address:
         """Return where a ``base_url`` leads, relative or not, with the query of this one."""

@@ -96,7 +96,8 @@ class WebSocket:
         self.resume()
         self._patience = Deadline(self._reactor, CLOSE_TIMEOUT, self._drop)
         self._protocol.transport.unregisterProducer()
-        self._protocol.sendClose(sendable_code(code), close_reason(reason).decode())
+        # Its sendClose lets programs send the private codes only; a gateway passes on others.
+        self._protocol.sendCloseFrame(sendable_code(code), close_reason(reason))
 
     def leave(self, at_once: bool) -> None:
         """End it without telling the listener; ``at_once`` is whether nothing is waited for."""

@@ -16,6 +16,7 @@ def test_the_snapshot_can_not_be_changed() -> None:
     assert info.arguments == {"a": ["1", "2"], "b": ["é"], "c": [""]}
     assert info.get_argument("a") == "1"
     assert info.get_argument("x") is None
+    assert info.query == "a=1&a=2&b=%C3%A9&c="
     assert info.path == "/echo/000/abc/xhr"
     with pytest.raises(AttributeError):
         info.ip = "6.6.6.6"

@@ -9,6 +9,7 @@ from txsockjs.actors.connection import SockJSConnection
 from txsockjs.cli.mount import Mount, find_connection
 from txsockjs.errors import SettingsError
 from txsockjs.protocols.gateway import Upstream
+from txsockjs.protocols.web_upstream import WebUpstream
 
 
 @pytest.fixture
@@ -48,6 +49,21 @@ def test_a_class_may_be_deep_in_a_package(here):
     (package / "__init__.py").write_text("")
     (package / "deep.py").write_text(CHAT)
     assert find_connection("some_package.deep.Chat").__name__ == "Chat"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "url"),
+    [
+        ("/chat=ws://backend:9000/chat", "/chat", "ws://backend:9000/chat"),
+        ("=wss://backend/?a=b", "", "wss://backend/?a=b"),
+        ("/a=b=http://backend/echo?c=d", "/a=b", "http://backend/echo?c=d"),
+        ("/x=https://backend/echo", "/x", "https://backend/echo"),
+    ],
+)
+def test_a_mount_may_be_a_url(text, prefix, url):
+    mount = Mount.parse(text)
+    assert (mount.prefix, mount.connection) == (prefix, WebUpstream(url))
+    assert issubclass(mount.connection_on(Clock()), SockJSConnection)
 
 
 def test_a_mount_without_a_name_is_refused():

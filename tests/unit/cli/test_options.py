@@ -176,7 +176,7 @@ def test_the_command_line_wins_over_the_file_and_adds_to_its_mounts(tmp_path):
         ),
         (
             ["--app", CHAT, "--fallback-encoding", "replace"],
-            "--fallback-encoding is for an endpoint:, and there is none",
+            "--fallback-encoding is for an endpoint: or a URL, and there is none",
         ),
         (["--static", "."], "--static serves files beside an application, and there is none"),
         (["--config", "/no/such.toml"], "cannot read /no/such.toml: No such file or directory"),

@@ -6,6 +6,7 @@ from txsockjs.actors.connection import SockJSConnection
 from txsockjs.cli.plan import Plan
 from txsockjs.errors import SettingsError
 from txsockjs.protocols.gateway import Upstream
+from txsockjs.protocols.web_upstream import WebUpstream
 
 CHAT = f"{__name__}.Chat"
 
@@ -78,6 +79,31 @@ def test_a_mount_may_bridge_to_an_endpoint(read):
     ]
 
 
+def test_a_mount_may_bridge_to_a_url_and_say_what_is_passed_on(read):
+    plan = read(
+        """
+        [[mount]]
+        prefix = "/feed"
+        app = "wss://feed.example.net/ws"
+        connect_timeout = 5
+        fallback_encoding = "latin-1"
+        headers = ["Authorization"]
+        cookies = ["session"]
+        pass_query = false
+        pass_origin = false
+        pass_address = false
+
+        [[mount]]
+        app = "http://backend/echo"
+        """
+    )
+    url = "wss://feed.example.net/ws"
+    assert [mount.connection for mount in plan.mounts] == [
+        WebUpstream(url, 5, "latin-1", ("Authorization",), ("session",), False, False, False),
+        WebUpstream("http://backend/echo"),
+    ]
+
+
 def test_one_endpoint_may_stand_alone_and_a_static_path_may_be_absolute(read):
     plan = read('listen = "tcp:1"\nstatic = "/srv/files"')
     assert (plan.listen, plan.static) == (["tcp:1"], "/srv/files")
@@ -134,7 +160,7 @@ def test_overrides_win_over_what_any_mount_says(read):
         ),
         (
             f"[[mount]]\napp = '{CHAT}'\nconnect_timeout = 1",
-            f"connect_timeout is for an endpoint: to bridge to, not for {CHAT}",
+            f"connect_timeout is for an endpoint: or a URL to bridge to, not for {CHAT}",
         ),
     ],
 )

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from twisted.logger import Logger
 
-from ...protocols.gateway import Upstream
 from ..mount import Mount
 from ..plan import Plan
 
@@ -54,7 +53,7 @@ def start_line(plan: Plan, urls: list[str], admin: list[str], limit: int | None)
 
 def _described(plan: Plan, mount: Mount) -> str:
     app = mount.connection
-    name = app.description if isinstance(app, Upstream) else f"{app.__module__}.{app.__qualname__}"
+    name = f"{app.__module__}.{app.__qualname__}" if isinstance(app, type) else app.description
     settings = plan.settings_of(mount)
     values = {limit: getattr(settings, limit) for limit in _LIMITS}
     limits = [f"{limit} {value}" for limit, value in values.items() if value is not None]

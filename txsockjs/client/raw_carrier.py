@@ -1,0 +1,127 @@
+"""`RawCarrier`: a session that is a websocket and no more, as of any websocket server.
+
+Rules: text and binary messages go both ways as they are. There are no heartbeats, so the server is
+pinged.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import LoopingCall
+from twisted.web.iweb import IAgentEndpointFactory
+
+from ..wire.text import encoded
+from .address import Address
+from .options import WEBSOCKET, Options
+from .session import Session, State
+from .websocket import WebSocket
+
+# In seconds; well below what proxies and sessions take for silence.
+_PING_INTERVAL = 25.0
+
+
+class RawCarrier:
+    """Carries one session; a server must choose one of the ``subprotocols`` if there are any."""
+
+    is_sending = False
+
+    def __init__(
+        self,
+        session: Session,
+        endpoint: IStreamClientEndpoint,
+        headers: dict[str, str],
+        subprotocols: Sequence[str] = (),
+    ) -> None:
+        self._session = session
+        self._subprotocols = subprotocols
+        self._socket = WebSocket(
+            session.reactor,
+            endpoint,
+            session.address,
+            headers,
+            self,
+            session.options.frame_limit,
+            subprotocols,
+        )
+        self._pinging = LoopingCall(self._socket.ping)
+        self._pinging.clock = session.reactor
+        self._socket.when_drained(self.wake)
+        self.pause = self._socket.pause
+        self.resume = self._socket.resume
+        self.start = self._socket.connect
+        self.close = self._socket.close
+
+    def wake(self) -> None:
+        """Send what is queued, as long as the connection takes it."""
+        outgoing = self._session.outgoing
+        while outgoing and not self._socket.is_full:
+            for message in outgoing.take(1):
+                if isinstance(message, str):
+                    self._socket.send(encoded(message))
+                else:
+                    self._socket.send(message, binary=True)
+        if not outgoing:
+            self._session.sent()
+
+    def leave(self, at_once: bool) -> None:
+        """End the connection."""
+        self._stop()
+        self._socket.leave(at_once)
+
+    def _stop(self) -> None:
+        if self._pinging.running:
+            self._pinging.stop()
+
+    # -- told by the websocket
+
+    def upgraded(self) -> None:
+        """Be open."""
+        if self._subprotocols and self._socket.subprotocol is None:
+            self._session.carrier_lost(f"it speaks none of {', '.join(self._subprotocols)}")
+            return
+        self._pinging.start(_PING_INTERVAL, now=False)
+        self._session.open()
+
+    def took(self, payload: bytes, binary: bool) -> None:
+        """Take a message."""
+        self._session.messages([payload] if binary else [payload.decode("utf-8")])
+
+    def heard(self) -> None:
+        """Note that the server is there."""
+        if self._session.state is not State.CONNECTING:
+            self._session.heard()
+
+    def lost(self, reason: tuple[int, str] | None, why: str) -> None:
+        """Take the end."""
+        self._stop()
+        if reason is None or self._session.state is State.CONNECTING:
+            self._session.carrier_lost(why)
+        else:
+            self._session.closed(*reason)
+
+
+@dataclass(frozen=True)
+class RawOpening:
+    """How to open a websocket to the server at ``address``."""
+
+    reactor: Any
+    address: Address
+    options: Options
+    endpoints: IAgentEndpointFactory
+    headers: dict[str, str]
+    subprotocols: Sequence[str] = ()
+
+    async def session(self) -> Session:
+        """Return an open session; raise `NotOpened` if that can't be."""
+        session = Session(self.reactor, self.options, WEBSOCKET, self.address)
+        endpoint = self.endpoints.endpointForURI(self.address.uri())
+        carrier = RawCarrier(session, endpoint, self.headers, self.subprotocols)
+        await session.connect(carrier, self.options.timeout)
+        return session

@@ -1,0 +1,157 @@
+"""`WebUpstream`: a websocket server, or a SockJS server, that sessions are bridged to.
+
+Rules: each session has a connection of its own. Of what its client sent in its request only what is
+named here is passed on, and only if no header or line of the request upstream can be forged by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from twisted.web.iweb import IAgentEndpointFactory
+
+from ..actors.connection import SockJSConnection
+from ..actors.info import ConnectionInfo
+from ..client.address import Address, checked_cookies, checked_headers
+from ..client.endpoints import Endpoints
+from ..client.opening import Opening
+from ..client.options import Options
+from ..client.raw_carrier import RawOpening
+from ..client.requests import check_installed
+from ..errors import SettingsError
+from ..wire.text import checked_encoding
+from .gateway import CONNECT_TIMEOUT
+from .web_bridge import Bridge
+
+SCHEMES = ("ws", "wss", "http", "https")
+
+# Their requests bring the name of a function of the page in the query (protocol section 4).
+_WITH_CALLBACK = frozenset(("jsonp", "htmlfile"))
+_CALLBACK = frozenset(("c", "callback"))
+
+
+@dataclass(frozen=True)
+class WebUpstream:
+    """The URL of a server: ``ws:``, ``wss:`` of any websocket, ``http:``, ``https:`` of SockJS.
+
+    ``connect_timeout`` is in seconds; ``fallback_encoding`` is the encoding of binary messages that
+    are not UTF-8, where a browser, or the server, can only be sent text. ``headers`` and
+    ``cookies`` are the names of those that are passed on; ``pass_query``, ``pass_origin`` and
+    ``pass_address`` are whether the session's query, ``Origin`` and address, as
+    ``X-Forwarded-For``, are.
+    """
+
+    url: str
+    connect_timeout: float = CONNECT_TIMEOUT
+    fallback_encoding: str | None = None
+    headers: tuple[str, ...] = ()
+    cookies: tuple[str, ...] = ()
+    pass_query: bool = True
+    pass_origin: bool = True
+    pass_address: bool = True
+
+    def __post_init__(self) -> None:
+        self.address  # noqa: B018  # raises what is wrong
+        checked_encoding(self.fallback_encoding)
+        checked_headers(dict.fromkeys(self.headers, ""))
+        checked_cookies(dict.fromkeys(self.cookies, ""))
+        if self.is_sockjs:
+            check_installed()
+
+    @property
+    def description(self) -> str:
+        """What it is, for logs."""
+        return self.url
+
+    @property
+    def is_sockjs(self) -> bool:
+        """Whether it is a SockJS server."""
+        return self.url.lower().startswith("http")
+
+    @property
+    def address(self) -> Address:
+        """Where it is; raises `SettingsError` if the URL is none."""
+        return Address.parse(self.url) if self.is_sockjs else Address.of_websocket(self.url)
+
+    def connection(
+        self, reactor: Any, endpoints: IAgentEndpointFactory | None = None
+    ) -> type[SockJSConnection]:
+        """Make the connection class that bridges to it.
+
+        ``endpoints`` makes connections in place of Twisted's own for a host.
+        """
+        # One for all sessions: it keeps which certificates are trusted.
+        target = Target(self, reactor, endpoints or Endpoints(reactor))
+        return type("WebBridge", (Bridge,), {"target": target})
+
+    @classmethod
+    def at(cls, text: str) -> WebUpstream | None:
+        """Return the upstream that a text is the URL of, None if it is something else."""
+        scheme, mark, _ = text.partition("://")
+        return cls(text) if mark and scheme.lower() in SCHEMES else None
+
+
+class Target:
+    """An upstream, and what opens sessions with it."""
+
+    def __init__(
+        self, upstream: WebUpstream, reactor: Any, endpoints: IAgentEndpointFactory
+    ) -> None:
+        self.reactor = reactor
+        self.name = upstream.url
+        self.connect_timeout = upstream.connect_timeout
+        self.fallback_encoding = upstream.fallback_encoding
+        self.takes_bytes = not upstream.is_sockjs
+        self._upstream = upstream
+        self._address = upstream.address
+        self._endpoints = endpoints
+
+    def opening(self, info: ConnectionInfo, subprotocols: Iterable[str]) -> Opening | RawOpening:
+        """Return how to open a session for a client."""
+        upstream = self._upstream
+        address = self._address
+        if upstream.pass_query:
+            address = address.asking(query_of(info))
+        headers, cookies = self._headers(info), self._cookies(info)
+        options = Options(timeout=self.connect_timeout if self.takes_bytes else 2.0)
+        if not self.takes_bytes:
+            return Opening(self.reactor, address, options, self._endpoints, headers, cookies)
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        offered = tuple(subprotocols)
+        return RawOpening(self.reactor, address, options, self._endpoints, headers, offered)
+
+    def _headers(self, info: ConnectionInfo) -> dict[str, str]:
+        wanted = {name: info.get_header(name) for name in self._upstream.headers}
+        if self._upstream.pass_origin:
+            wanted["Origin"] = info.origin
+        if self._upstream.pass_address:
+            wanted["X-Forwarded-For"] = info.ip or None
+        return _sendable(wanted, checked_headers)
+
+    def _cookies(self, info: ConnectionInfo) -> dict[str, str]:
+        wanted = {name: info.get_cookie(name) for name in self._upstream.cookies}
+        return _sendable(wanted, checked_cookies)
+
+
+def query_of(info: ConnectionInfo) -> str:
+    """Return the query of a session's request, without what its transport has put there."""
+    if info.transport not in _WITH_CALLBACK:
+        return info.query
+    pairs = parse_qsl(info.query, keep_blank_values=True)
+    return urlencode([(name, value) for name, value in pairs if name not in _CALLBACK])
+
+
+def _sendable(wanted: dict[str, str | None], check: Any) -> dict[str, str]:
+    """Return those that are there, and that can be sent."""
+    found: dict[str, str] = {}
+    for name, value in wanted.items():
+        if value is not None:
+            try:
+                found.update(check({name: value}))
+            except SettingsError:
+                continue  # a client may send anything
+    return found
