@@ -1,7 +1,8 @@
 """`Nodes`: questions to the nodes of a bus, this one among them.
 
-Rules: questions and answers are JSON, sent to one node each; what is none is dropped and counted,
-and so is an answer that is too long for the bus.
+Rules: questions and answers are JSON, sent to one node each; what is none is dropped and counted.
+An answer that is too long for the bus is told as a failure. Nothing waits for a bus that is away:
+the others are silent then.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Nodes(Others):
     def _ask(self, node: str, table: Table) -> None:
         if node == self._bus.node:
             reply(self._answers, table, lambda answer: self.take(node, answer))
+        elif not self._bus.connected:
+            self.lost(node)
         else:
             self._bus.send(node, _PORT, json.dumps(table).encode(), urgent=True)
 

@@ -21,8 +21,7 @@ def process_usage() -> dict[str, float]:
     tells: ``resident_bytes`` (on Linux; elsewhere where psutil is installed), ``open_fds`` and
     ``max_fds``.
     """
-    times = os.times()
-    usage = {"pid": os.getpid(), "began": _BEGAN, "cpu_seconds": times.user + times.system}
+    usage = {"pid": os.getpid(), "began": _BEGAN, "cpu_seconds": time.process_time()}
     for name, read in (
         ("resident_bytes", _resident_bytes),
         ("open_fds", _open_fds),

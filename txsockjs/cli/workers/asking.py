@@ -13,6 +13,9 @@ from twisted.internet.defer import Deferred
 
 from ...admin.asking import PATIENCE, Asker, NoAnswer, Others, Replies, Table
 
+# How many workers are tried, one after the other, when one is to ask for all.
+_MOST_TRIES = 2
+
 
 class Worker(Protocol):
     """What is known of a worker here."""
@@ -58,10 +61,14 @@ class Workers(Others):
 
     def _ask(self, name: str, table: Table) -> None:
         worker = self._found[name]
-        if worker.was_ready and worker.hears:
+        if _can_answer(worker):
             worker.say(**table)
         else:
             self.lost(name)
+
+    def able(self) -> list[str]:
+        """Return the names of those that can answer now."""
+        return [name for name in self._find() if _can_answer(self._found[name])]
 
     def answered(self, worker: Worker, table: Table) -> None:
         """Take a worker's answer."""
@@ -75,6 +82,10 @@ class Workers(Others):
 
     def _names_of(self, worker: Worker) -> list[str]:
         return [name for name, found in self._found.items() if found is worker]
+
+
+def _can_answer(worker: Worker) -> bool:
+    return worker.was_ready and worker.hears
 
 
 class Everywhere(Asker):
@@ -104,7 +115,7 @@ class Everywhere(Asker):
     ) -> Replies:
         table = {"question": question, "arguments": dict(arguments or {}), "whom": whom}
         why = "no worker serves"
-        for name in self._workers.names():
+        for name in self._workers.able()[:_MOST_TRIES]:
             # The worker waits as long for its answers, and then needs a moment.
             asked = await self._workers.ask("everywhere", table, name, 1.5 * patience)
             for answer in asked.answers.values():

@@ -91,10 +91,10 @@ def test_all_nodes_are_asked_by_way_of_the_first_worker_that_answers() -> None:
     parent = Parent(one, two, three)
     got = everywhere(parent, "sessions", {"a": 1}, "node 7")
     table = {"question": "sessions", "arguments": {"a": 1}, "whom": "node 7"}
-    assert two.told == [{"ask": 2, "question": "everywhere", "arguments": table}]
+    assert two.told == [{"ask": 1, "question": "everywhere", "arguments": table}]
     assert three.told == []
     answer = {"answers": {"node 7": []}, "failed": {}, "silent": ["node 8"]}
-    parent.asker.answered(two, {"number": 2, "value": answer})
+    parent.asker.answered(two, {"number": 1, "value": answer})
     assert got == [Replies({"node 7": []}, {}, ["node 8"])]
 
 
@@ -107,6 +107,15 @@ def test_a_worker_that_says_nothing_is_followed_by_the_next_one() -> None:
     parent.asker.answered(two, {"number": 2, "error": "there is no bus"})
     got[0].trap(NoAnswer)
     assert got[0].getErrorMessage() == "there is no bus"
+
+
+def test_only_so_many_workers_are_tried() -> None:
+    workers = [Process(number) for number in range(4)]
+    parent = Parent(*workers)
+    got = everywhere(parent, "report")
+    parent.clock.pump([1.5 * PATIENCE] * 4)
+    got[0].trap(NoAnswer)
+    assert [len(worker.told) for worker in workers] == [1, 1, 0, 0]
 
 
 def test_where_no_worker_serves_nobody_can_be_asked() -> None:
