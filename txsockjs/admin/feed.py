@@ -1,7 +1,7 @@
 """`Watch`: what the page of an admin site shows, second by second, over SockJS.
 
-Rules: nobody is asked while nobody looks; what was seen is kept for those who look next. A client
-that needs the token says it first, and is told nothing before.
+Rules: nobody is asked while nobody looks, and seldom if answering takes long; what was seen is kept
+for those who look next. A client that needs the token says it first, and is told nothing before.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -15,7 +15,6 @@ from collections import deque
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..actors.connection import SockJSConnection
@@ -28,9 +27,11 @@ from .samples import Sampler
 
 _log = Logger()
 
-#: How often the processes are asked, in seconds, and how many answers are kept.
+#: How long it is between two rounds of questions, in seconds, and how many answers are kept.
 INTERVAL = 1.0
 KEPT = 600
+# It is longer if a round takes long, as with very many sessions: so many times as long, up to this.
+_TIMES, _LONGEST_INTERVAL = 9, 5.0
 # Up to how many processes there may be for the past of each to be kept.
 _MOST_KEPT = 16
 # How long a client may take to say its token, in seconds.
@@ -62,26 +63,37 @@ class Watch:
         self._sampler = Sampler()
         self._watchers: set[SockJSConnection] = set()
         self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
+        self._timer: Any | None = None  # of the next round
+        self._is_asking = False
 
     def add(self, watcher: SockJSConnection) -> None:
         """Tell one who looks what was seen, and from now on what is."""
         self._watchers.add(watcher)
         watcher.send(json.dumps({"interval": INTERVAL, "history": list(self._kept)}))
-        if not self._loop.running:
-            self._loop.start(INTERVAL).addErrback(
-                lambda failure: _log.failure("the admin's page stands still", failure)
-            )
+        if self._timer is None:
+            self._look()
 
     def remove(self, watcher: SockJSConnection) -> None:
         """Tell one nothing more, and ask nobody when none is left."""
         self._watchers.discard(watcher)
-        if not self._watchers and self._loop.running:
-            self._loop.stop()
+        if not self._watchers and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._ask())
+    def _look(self) -> None:
+        self._timer = None
+        if not self._is_asking:
+            self._is_asking = True
+            Deferred.fromCoroutine(self._ask()).addErrback(
+                lambda failure: _log.failure("a round of questions failed", failure)
+            ).addCallback(self._asked, self._reactor.seconds())
+
+    def _asked(self, _: None, since: float) -> None:
+        self._is_asking = False
+        if self._watchers:
+            pause = _TIMES * (self._reactor.seconds() - since)
+            pause = min(max(pause, INTERVAL), _LONGEST_INTERVAL)
+            self._timer = self._reactor.callLater(pause, self._look)
 
     async def _ask(self) -> None:
         try:

@@ -6,8 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import capturedLogs
 
-from txsockjs.admin.feed import INTERVAL, KEPT
+from txsockjs.admin.asking import Asker, NoAnswer, Replies
+from txsockjs.admin.feed import INTERVAL, KEPT, Watch
 
 from ...support.memory import Connection
 from .test_resource import TOKEN, Place
@@ -67,6 +71,88 @@ def test_nobody_is_asked_while_nobody_looks() -> None:
     (past, *_) = heard(opened(place))
     assert len(past["history"]) <= 5
     place.settle()
+
+
+class Slow(Asker):
+    """Answers a question after a while."""
+
+    def __init__(self, clock: Any, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self.asked: list[float] = []
+
+    def ask(self, *arguments: Any, **options: Any) -> Deferred[Replies]:
+        self.asked.append(self.clock.seconds())
+        return deferLater(self.clock, self.seconds, lambda: Replies({}, {}, ["1"]))
+
+
+@pytest.mark.parametrize(
+    ("takes", "times"),
+    [
+        (0.0, [0.0, 1.0, 2.0, 3.0]),
+        (0.25, [0.0, 2.5, 5.0]),
+        (2.0, [0.0, 7.0]),  # as for one that is silent
+    ],
+)
+def test_the_longer_a_round_takes_the_rarer_it_is(takes: float, times: list[float]) -> None:
+    clock = Clock()
+    asker = Slow(clock, takes)
+    watch = Watch(asker, clock)
+    watcher: Any = Watcher()
+    watch.add(watcher)
+    clock.advance(0)
+    while clock.seconds() < times[-1]:
+        clock.advance(0.25)
+    assert asker.asked == times
+    watch.remove(watcher)
+    clock.advance(10)
+    assert clock.getDelayedCalls() == []
+
+
+def test_who_comes_back_while_a_round_is_under_way_asks_nobody_twice() -> None:
+    clock = Clock()
+    asker = Slow(clock, 2.0)
+    watch = Watch(asker, clock)
+    watcher: Any = Watcher()
+    watch.add(watcher)
+    clock.advance(0.5)
+    watch.remove(watcher)
+    watch.add(watcher)
+    clock.advance(1.5)
+    assert asker.asked == [0.0]
+    assert len(watcher.heard) == 3  # twice what was, and once what is
+    watch.remove(watcher)
+    assert clock.getDelayedCalls() == []
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def send(self, message: str) -> None:
+        self.heard.append(message)
+
+
+def test_a_round_that_fails_is_followed_by_others() -> None:
+    class Failing(Slow):
+        def ask(self, *arguments: Any, **options: Any) -> Deferred[Replies]:
+            super().ask()
+            if len(self.asked) == 1:
+                raise NoAnswer("too many questions at once")
+            raise RuntimeError("as told")
+
+    clock = Clock()
+    asker = Failing(clock, 0)
+    watch = Watch(asker, clock)
+    watcher: Any = Watcher()
+    with capturedLogs() as logs:
+        watch.add(watcher)
+        clock.advance(1)
+        clock.advance(1)
+    assert len(asker.asked) == 3
+    assert len(watcher.heard) == 1
+    assert len(logs) == 3
+    watch.remove(watcher)
 
 
 def test_what_is_kept_is_bounded() -> None:

@@ -5,6 +5,7 @@ import { Link } from './link.js';
 
 const KEPT = 600;
 const REFRESH = 2000; // ms between two looks at the sessions
+const TIMES = 9; // and so many times as long as a look took, if that is more
 const MOST = 1000; // sessions in an answer
 const PAGE = 100; // sessions shown at first, and more with each click
 const KEY = 'txsockjs-admin-token';
@@ -123,6 +124,7 @@ function notice(text) {
 // -- the token
 
 let asking = null; // while it is asked for
+let asked = 0; // when the server was asked last
 
 function askToken(why) {
   asking ??= new Promise((answer) => {
@@ -148,6 +150,7 @@ async function ask(path, options = {}) {
   for (;;) {
     const token = sessionStorage.getItem(KEY);
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    asked = performance.now();
     const answer = await fetch(new URL(path, here), { ...options, headers });
     if (answer.status !== 401) return answer;
     const why = (await answer.text()).trim();
@@ -210,11 +213,12 @@ const rows = new Map(); // rows of the table, by the key of their session
 let before = new Map(); // what was counted at the last look
 let limit = PAGE;
 let looking = false;
+let next = 0; // the timer of the next look
 let chosen = null; // the session that is about to be closed
 
 const key = ({ node, mount, id }) => JSON.stringify([node, mount, id]);
 
-function words(seconds) {
+function span(seconds) {
   if (seconds < 60) return `${Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
@@ -228,17 +232,17 @@ function bytes(size) {
 
 function question() {
   const form = new FormData($('filter'));
-  const asked = new URLSearchParams();
+  const words = new URLSearchParams();
   for (const name of ['text', 'address', 'mount', 'transport', 'node']) {
     const value = (form.get(name) ?? '').trim();
-    if (value) asked.set(name, value);
+    if (value) words.set(name, value);
   }
   const sort = form.get('sort');
   const isRate = sort.startsWith('rate');
   // What is counted in a second is known here only: the best of those with the most in all.
-  asked.set('sort', isRate ? sort.replace('rate', 'messages') : sort);
-  asked.set('limit', String(isRate ? MOST : Math.min(limit, MOST)));
-  return { asked, sort, isRate };
+  words.set('sort', isRate ? sort.replace('rate', 'messages') : sort);
+  words.set('limit', String(isRate ? MOST : Math.min(limit, MOST)));
+  return { words, sort, isRate };
 }
 
 // Look at the sessions once, or do nothing if a look is under way.
@@ -246,8 +250,8 @@ async function look() {
   if (looking) return;
   looking = true;
   try {
-    const { asked, sort, isRate } = question();
-    const answer = await ask(`sessions?${asked}`);
+    const { words, sort, isRate } = question();
+    const answer = await ask(`sessions?${words}`);
     if (!answer.ok) throw new Error((await answer.text()).trim());
     const { sessions, cursor, silent, failed } = await answer.json();
     count(sessions);
@@ -265,7 +269,16 @@ async function look() {
     $('shown').textContent = error.message;
   } finally {
     looking = false;
+    // With very many sessions a look is work for the server.
+    clearTimeout(next);
+    next = setTimeout(lookAgain, Math.max(REFRESH, TIMES * (performance.now() - asked)));
   }
+}
+
+function lookAgain() {
+  const isWanted = $('filter').elements.live.checked && document.visibilityState === 'visible';
+  if (isWanted && !asking) look();
+  else next = setTimeout(lookAgain, REFRESH);
 }
 
 // Add what was counted in a second since the last look; at the first one, since the session began.
@@ -319,7 +332,7 @@ function list(sessions) {
 function cells(session) {
   return [
     (cell) => lines(cell, session.address || 'unix socket', session.origin ?? ''),
-    session.id, session.mount, session.transport, session.node, words(session.age),
+    session.id, session.mount, session.transport, session.node, span(session.age),
     (cell) => lines(cell, short(session.messages_in), bytes(session.bytes_in)),
     short(session.rate_in),
     (cell) => lines(cell, short(session.messages_out), bytes(session.bytes_out)),
@@ -393,10 +406,6 @@ $('filter').oninput = () => {
   limit = PAGE;
   soon = setTimeout(look, 250);
 };
-setInterval(() => {
-  const isWanted = $('filter').elements.live.checked && document.visibilityState === 'visible';
-  if (isWanted && !asking) look();
-}, REFRESH);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', show);
 connect();
 look();
