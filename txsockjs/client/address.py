@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from hyperlink import URL, URLParseError
 from twisted.web.client import URI
@@ -15,11 +16,11 @@ from twisted.web.client import URI
 from ..errors import SettingsError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+# What is left as it is in a query: all that is visible but the beginning of a fragment.
+_OF_QUERIES = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 _PORTS = {"http": 80, "https": 443}
 # Those of a websocket's handshake, and those of the message's length, are made here.
-_OURS = frozenset(
-    (*("connection", "upgrade", "host", "content-length", "transfer-encoding", "cookie"),)
-)
+_OURS = {"connection", "upgrade", "host", "content-length", "transfer-encoding", "cookie"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Address:
 
     def asking(self, query: str) -> Address:
         """Return it with one more query after its own."""
-        return replace(self, query="&".join(filter(None, (self.query, query))))
+        return replace(self, query="&".join(filter(None, (self.query, quote(query, _OF_QUERIES)))))
 
     def joined(self, link: str) -> Address:
         """Return where a ``base_url`` leads, relative or not, with the query of this one."""

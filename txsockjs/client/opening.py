@@ -160,4 +160,4 @@ class Opening:
 
 def _named(address: Address) -> Address:
     """Return the address of a new session: a server's number, for load balancers, and a name."""
-    return address.below(f"{secrets.randbelow(1000):03}", secrets.token_hex(8))
+    return address.below(f"{secrets.randbelow(1000):03}", secrets.token_hex(16))

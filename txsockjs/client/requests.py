@@ -115,8 +115,7 @@ class Requests:
     def close(self) -> None:
         """End the connections that are kept for the next request."""
         if self._pool is not None:
-            pool, self._pool = self._pool, None
-            pool.closeCachedConnections()
+            self._pool.closeCachedConnections()
 
 
 def discard(response: Any) -> None:

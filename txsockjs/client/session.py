@@ -199,7 +199,7 @@ class Session:
             self.heartbeats += 1
         elif frame.kind == "c":
             self.closed(*frame.reason)
-        elif self.state is State.CONNECTING:
+        elif frame.kind and self.state is State.CONNECTING:
             self.carrier_lost("a message came before the session was open")
         else:
             self.messages(frame.messages)

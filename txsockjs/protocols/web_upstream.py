@@ -125,11 +125,11 @@ class Target:
         return RawOpening(self.reactor, address, options, self._endpoints, headers, offered)
 
     def _headers(self, info: ConnectionInfo) -> dict[str, str]:
-        wanted = {name: info.get_header(name) for name in self._upstream.headers}
+        wanted = {name.lower(): info.get_header(name) for name in self._upstream.headers}
         if self._upstream.pass_origin:
-            wanted["Origin"] = info.origin
+            wanted["origin"] = info.origin
         if self._upstream.pass_address:
-            wanted["X-Forwarded-For"] = info.ip or None
+            wanted["x-forwarded-for"] = info.ip or None
         return _sendable(wanted, checked_headers)
 
     def _cookies(self, info: ConnectionInfo) -> dict[str, str]:

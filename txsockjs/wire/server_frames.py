@@ -23,7 +23,7 @@ class BadFrame(SockJSError):
 
 
 class Frame(NamedTuple):
-    """A frame: its kind is ``o``, ``h``, ``a`` or ``c``.
+    """A frame: its kind is ``o``, ``h``, ``a`` or ``c``, or empty for the prelude of a stream.
 
     ``messages`` are those of ``a``, ``reason`` is the code and the words of ``c``.
     """
@@ -35,18 +35,18 @@ class Frame(NamedTuple):
 
 _OPEN = Frame(CONNECT)
 _HEARTBEAT = Frame(HEARTBEAT)
+_PRELUDE = Frame("")
 
 
 def read_frame(data: str | bytes) -> Frame:
-    """Read a frame; raise `BadFrame` if it is none.
+    """Read a frame, or the prelude of a stream, a line of ``h``; raise `BadFrame` if it is none.
 
-    ``m"..."`` is read as ``a`` with one message; a message that is no string is its JSON text. The
-    prelude of a stream, a line of ``h``, is a heartbeat.
+    ``m"..."`` is read as ``a`` with one message; a message that is no string is its JSON text.
     """
     text = data if isinstance(data, str) else _text(data)
     kind = text[:1]
     if kind == HEARTBEAT:
-        return _HEARTBEAT
+        return _HEARTBEAT if len(text) == 1 else _PRELUDE
     if kind == CONNECT:
         return _OPEN
     if not kind or kind not in _KINDS:

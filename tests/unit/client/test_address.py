@@ -54,6 +54,12 @@ def test_paths_stand_before_the_query() -> None:
     assert str(address) == "https://example.com/chat"
 
 
+def test_one_more_query_can_forge_nothing() -> None:
+    address = Address.parse("http://x/y?a=b")
+    assert address.asking("").query == "a=b"
+    assert address.asking("c=%20&d=[]\r\nX: y#z").query == "a=b&c=%20&d=[]%0D%0AX:%20y%23z"
+
+
 def test_an_origin_has_its_port() -> None:
     assert Address.parse("https://Example.com/chat").origin == "https://example.com:443"
     assert Address.parse("http://[::1]/chat").origin == "http://[::1]:80"

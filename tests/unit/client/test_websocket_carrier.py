@@ -37,7 +37,7 @@ def test_each_session_has_a_path_of_its_own() -> None:
     lab = ClientLab()
     clients = [lab.connect(transports="websocket") for _ in range(2)]
     paths = [
-        re.findall(rb"GET (/echo/\d{3}/[0-9a-f]{16}/websocket) ", end.value())
+        re.findall(rb"GET (/echo/\d{3}/[0-9a-f]{32}/websocket) ", end.value())
         for end in lab.network.ends
     ]
     assert len({path for (path,) in filter(None, paths)}) == 2

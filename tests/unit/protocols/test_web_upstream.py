@@ -71,6 +71,13 @@ def test_what_can_t_be_sent_is_left_out() -> None:
     assert b"x-b: fine" in head and b"x-a" not in head
 
 
+def test_the_address_is_told_once_whatever_the_client_says() -> None:
+    sent = {"x-forwarded-for": "6.6.6.6", "origin": "https://page.example"}
+    (head,) = heads(WEBSOCKET, sent, headers=("X-Forwarded-For", "ORIGIN"))
+    assert head.count(b"forwarded") == 1 and b"x-forwarded-for: 203.0.113.7\r\n" in head
+    assert head.count(b"origin") == 1
+
+
 def test_the_url_s_own_query_stays() -> None:
     (head,) = heads(WEBSOCKET + "?key=k")
     assert b"?key=k&token=1&x=%20 http/1.1" in head
