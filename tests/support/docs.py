@@ -201,4 +201,4 @@ class Reader:
     def _checked_elsewhere(self, code: str, page: str) -> None:
         """Leave it to the tests of its page."""
 
-    _diff = _text = _html = _js = _checked_elsewhere
+    _diff = _text = _html = _js = _yaml = _checked_elsewhere
