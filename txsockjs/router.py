@@ -80,7 +80,9 @@ class SockJSRouter:
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.rooms = Rooms(self.scheduler)
         self.starter = Starter(self.settings.session_check_interval)
-        self._end = Closing(self, self._stop)
+        #: Sessions whose client is away and may come back (`txsockjs.resume`).
+        self.suspended: set[Any] = set()
+        self._end = Closing(self, self._stop, self.suspended)
         self.enter = self._end.enter
         self.leave = self._end.leave
         # Looked up anew each time: the program may choose monotonic time after this.
@@ -189,7 +191,7 @@ class SockJSRouter:
             raise Overloaded()
         if self.client_limits is not None:
             self.client_limits.check(exchange)
-        if limit is not None and len(self.sessions) >= limit:
+        if limit is not None and len(self.sessions) + len(self.suspended) >= limit:
             raise Overloaded("max_sessions")
 
     def make_session(self, session_id: str, info: ConnectionInfo) -> Session:

@@ -6,14 +6,14 @@ not done in time is dropped, counted, and logged once for the router.
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from .deadlines import Deadline
 from .interfaces import Ending, Reason, Server
-from .states import LEAVE
+from .states import EXPIRE, LEAVE
 
 _log = Logger()
 
@@ -21,12 +21,16 @@ _log = Logger()
 class Closing:
     """Which applications a router waits for when it closes, and who waits for the router.
 
-    ``closed`` is called when, after `close`, neither sessions nor applications are left.
+    ``closed`` is called when, after `close`, neither sessions nor applications are left;
+    ``suspended`` are sessions whose client is away, which the router does not know by their id.
     """
 
-    def __init__(self, router: Server, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, router: Server, closed: Callable[[], None], suspended: set[Any] | None = None
+    ) -> None:
         self._router = router
         self._closed = closed
+        self._suspended: set[Any] = set() if suspended is None else suspended
         self._ending: set[Ending] = set()
         self._waiting: list[Deferred[None]] = []
 
@@ -46,6 +50,9 @@ class Closing:
             application.stay()
         for session in self._router.sessions:
             session.handle(LEAVE, reason)
+        for session in list(self._suspended):
+            session.handle(LEAVE, reason)
+            session.handle(EXPIRE)  # it may be over, and its client not know it
         give_up = Deadline(self._router.reactor, patience, self.give_up)
         result: Deferred[None] = Deferred()
         result.addCallback(lambda _: give_up.cancel())
@@ -57,7 +64,7 @@ class Closing:
         """Drop what is left: connections, what awaits and what waits behind it."""
         stats = self._router.stats
         before = stats.messages_dropped
-        for session in self._router.sessions:
+        for session in [*self._router.sessions, *self._suspended]:
             session.abort()
         given_up: set[Ending] = set()
         # Again, as an on_close may be the end of others: a multiplexed connection's is.
@@ -76,7 +83,7 @@ class Closing:
 
     def check(self) -> None:
         """Tell those who wait if nothing is left."""
-        if self._waiting and not self._router.sessions and not self._ending:
+        if self._waiting and not (self._router.sessions or self._suspended or self._ending):
             self._closed()
             waiting, self._waiting = self._waiting, []
             for waiter in waiting:

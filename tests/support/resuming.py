@@ -1,0 +1,126 @@
+"""A client of resumable connections in memory, written from docs/resume.md alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txsockjs import SockJSRouter
+from txsockjs.resume import ResumableConnection
+from txsockjs.testing import Client, connect
+
+
+class Chat(ResumableConnection):
+    """Answers what it is told, and keeps a list of what happened."""
+
+    log: list[Any]
+
+    def on_open(self, info: Any) -> None:
+        self.log.append("open")
+
+    def on_message(self, message: str) -> None:
+        self.log.append(message)
+
+    def on_suspend(self) -> None:
+        self.log.append("suspend")
+
+    def on_resume(self, info: Any) -> None:
+        assert self.info is info
+        self.log.append("resume")
+
+    def on_close(self) -> None:
+        self.log.append(("close", self.close_reason))
+
+
+class ResumingClient:
+    """Comes back with its token, sends again what the server has not got, and counts."""
+
+    def __init__(self, router: SockJSRouter, transport: str = "websocket") -> None:
+        self.router = router
+        self.transport = transport
+        self.token = ""
+        self.got: list[str] = []  # messages, in order
+        self.events: list[str] = []
+        self.unacked: list[str] = []
+        self.acked = 0  # of those that it sent
+        self.received = 0  # of those that it was sent, since it began
+        self.told = 0
+        self.acknowledges = True
+        self.client: Client | None = None
+        self.joined = False
+
+    def come(self, transport: str | None = None) -> None:
+        """Connect, and begin or resume."""
+        self.client = connect(self.router, transport or self.transport, query="resume=1")
+        self.joined = False
+        if self.client.is_open:
+            self.client.send(f"r{self.token},{self.received}" if self.token else "n")
+        self.read()
+
+    def send(self, *texts: str) -> None:
+        """Send messages, now or when it is back."""
+        self.unacked += texts
+        if self.joined and self.client is not None and self.client.is_open:
+            self.client.send(*["m" + text for text in texts])
+
+    def read(self) -> None:
+        """Take what came."""
+        if self.client is None:
+            return
+        for said in self.client.take():
+            assert isinstance(said, str)
+            self._take(said[:1], said[1:])
+        if self.acknowledges and self.told < self.received and self.client.is_open:
+            self.told = self.received
+            self.client.send(f"a{self.received}")
+
+    def _take(self, letter: str, text: str) -> None:
+        if letter == "m":
+            self.received += 1
+            self.got.append(text)
+        elif letter == "a":
+            self._acknowledged(int(text))
+        elif letter in "sf":
+            self.events.append({"s": "started", "f": "fresh"}[letter])
+            self.token = text
+            self.received = self.told = self.acked = 0
+            if letter == "f":
+                self.unacked.clear()
+            self._join()
+        elif letter == "c":
+            self.token, number = text.split(",")
+            self.events.append("continued")
+            self._acknowledged(int(number))
+            self._join()
+        elif letter == "x":
+            code, reason = text.split(",", 1)
+            self.events.append(f"over {code} {reason}")
+        else:
+            raise AssertionError(letter + text)
+
+    def _join(self) -> None:
+        self.joined = True
+        assert self.client is not None
+        if not self.client.is_open:
+            return
+        if self.unacked:
+            self.client.send(*["m" + text for text in self.unacked])
+        self.client.send(f"a{self.received}")
+
+    def _acknowledged(self, number: int) -> None:
+        assert self.acked <= number <= self.acked + len(self.unacked)
+        del self.unacked[: number - self.acked]
+        self.acked = number
+
+    def drop(self) -> None:
+        """Lose the connection; the server notices."""
+        if self.client is not None:
+            client, self.client = self.client, None
+            self.joined = False
+            client.drop()
+
+    def vanish(self) -> None:
+        """Lose the connection; the server does not notice yet."""
+        if self.client is not None:
+            client, self.client = self.client, None
+            self.joined = False
+            client.half_open()

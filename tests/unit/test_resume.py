@@ -1,0 +1,469 @@
+"""Resumable connections in memory: what each side gets when connections are lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from txsockjs import SettingsError, SockJSRouter
+from txsockjs.resume import ResumableConnection
+from txsockjs.testing import BadAnswer, advance, connect, settle
+
+from ..support.resuming import Chat, ResumingClient
+
+TRANSPORTS = ["websocket", "xhr", "xhr_streaming", "eventsource", "jsonp", "htmlfile"]
+
+
+class Lab:
+    def __init__(self, base: type[ResumableConnection] = Chat, **options: Any) -> None:
+        self.log: list[Any] = []
+        self.connection: Any = type("Chat", (base,), {"log": self.log})
+        self.made: list[Any] = []
+        made = self.made
+
+        def remember(self: Any, session: Any) -> None:
+            super(connection, self).__init__(session)
+            made.append(self)
+
+        connection = self.connection
+        connection.__init__ = remember
+        self.clock = Clock()
+        self.router = SockJSRouter(self.connection, reactor=self.clock, **options)
+
+    def client(self, transport: str = "websocket") -> ResumingClient:
+        client = ResumingClient(self.router, transport)
+        client.come()
+        return client
+
+    def wait(self, seconds: float) -> None:
+        advance(self.clock, seconds)
+
+    def end(self) -> None:
+        settle(self.router)
+        assert not self.router.suspended
+        assert not self.clock.getDelayedCalls()
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_that_comes_back_misses_nothing(lab: Lab, transport: str) -> None:
+    client = lab.client(transport)
+    client.send("one", "two")
+    lab.wait(0.1)
+    (chat,) = lab.made
+    chat.send("a")
+    lab.wait(0.1)
+    client.read()
+    client.drop()
+    lab.wait(0.1)
+    chat.send("b")
+    client.send("three")
+    lab.wait(20)
+    client.come()
+    lab.wait(0.1)
+    client.read()
+    chat.send("c")
+    lab.wait(0.1)
+    client.read()
+    assert client.got == ["a", "b", "c"]
+    assert lab.log == ["open", "one", "two", "suspend", "resume", "three"]
+    assert client.events == ["started", "continued"]
+    assert lab.made == [chat]
+    lab.end()
+
+
+def test_who_does_not_announce_itself_is_served_plainly(lab: Lab) -> None:
+    for query in ("", "resume=2", "resume="):
+        client = connect(lab.router, query=query)
+        client.send("n")
+        assert lab.log.pop() == "n"
+        chat = lab.made.pop()
+        assert isinstance(chat, lab.connection)
+        chat.send("m")
+        assert client.take() == ["m"]
+        client.drop()
+    assert not lab.router.suspended
+    lab.end()
+
+
+def test_what_was_sent_and_not_acknowledged_is_sent_again_and_nothing_twice(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    client.acknowledges = False
+    for n in range(10):
+        chat.send(str(n))
+    client.read()
+    chat.send("10")  # which it does not read any more
+    client.send("x")
+    client.drop()
+    client.come("xhr_streaming")
+    client.read()
+    assert client.got == [str(n) for n in range(11)]
+    assert lab.log == ["open", "x", "suspend", "resume"]
+    lab.end()
+
+
+def test_an_old_connection_that_is_not_known_dead_is_replaced(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    old = client.client
+    assert old is not None
+    chat.send("a")
+    client.client = None  # it reads no more of it
+    client.come()
+    client.read()
+    assert client.got == ["a"]
+    assert client.events == ["started", "continued"]
+    assert old.take()[-1] == "x4409,Resumed over another connection"
+    assert old.close_reason == (4409, "Resumed over another connection")
+    assert lab.log == ["open", "suspend", "resume"]
+    lab.end()
+
+
+def test_a_connection_that_vanished_is_replaced_before_anybody_noticed(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    client.vanish()
+    chat.send("lost on the way")
+    client.send("said meanwhile")
+    client.come()
+    client.read()
+    assert client.got == ["lost on the way"]
+    assert lab.log == ["open", "suspend", "resume", "said meanwhile"]
+    lab.wait(60)  # the old one is found dead, and nobody cares
+    assert lab.log[4:] == []
+    assert lab.router.get_session is not None
+    lab.end()
+
+
+def test_a_token_is_good_until_its_successor_was_seen(lab: Lab) -> None:
+    client = lab.client()
+    first = client.token
+    client.drop()
+    # The answer, with the new token, gets lost.
+    connection = connect(lab.router, query="resume=1")
+    connection.send(f"r{first},0")
+    assert connection.take()[0][:1] == "c"
+    connection.drop()
+    client.come()
+    client.read()
+    assert client.events == ["started", "continued"]
+    lab.wait(1)
+    client.drop()
+    thief = ResumingClient(lab.router)
+    thief.token = first  # which was used, and replaced
+    thief.come()
+    assert thief.events == ["fresh"]
+    client.come()
+    assert client.events == ["started", "continued", "continued"]
+    lab.end()
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 48, "\u00e9", ""])
+def test_a_token_that_is_none_begins_anew_or_is_refused(lab: Lab, token: str) -> None:
+    connection = connect(lab.router, query="resume=1")
+    connection.send(f"r{token},0")
+    if token.isascii() and token:
+        assert connection.take()[0][:1] == "f"
+    else:
+        assert connection.close_reason == (
+            1002,
+            "Bad envelope: a resumption without a token and a number",
+        )
+    lab.end()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (["m1"], "it neither begins nor resumes"),
+        ([""], "not a message of the envelope"),
+        (["hello"], "not a message of the envelope"),
+        (["n", "n"], "it began before"),
+        (["n", "a-1"], "not a number of messages"),
+        (["n", "a1"], "it acknowledges what it can't have"),
+        (["n", "a99999999999999999999"], "not a number of messages"),
+    ],
+)
+def test_what_is_no_envelope_ends_the_connection(lab: Lab, said: list[str], why: str) -> None:
+    connection = connect(lab.router, query="resume=1")
+    for each in said:
+        connection.send(each)
+    assert connection.close_reason == (1002, f"Bad envelope: {why}")
+    lab.end()
+
+
+def test_who_claims_to_have_more_than_was_sent_is_refused_and_may_try_again(lab: Lab) -> None:
+    client = lab.client()
+    client.drop()
+    client.received = 5
+    client.come()
+    assert client.client is not None
+    assert client.client.close_reason == (
+        1002,
+        "Bad envelope: it has not received so many messages",
+    )
+    client.received = 0
+    client.come()
+    assert client.events == ["started", "continued"]
+    lab.end()
+
+
+def test_who_says_nothing_is_not_waited_for(lab: Lab) -> None:
+    connection = connect(lab.router, query="resume=1")
+    lab.wait(lab.router.settings.request_timeout + 1)
+    assert connection.close_reason == (1002, "Bad envelope: it said nothing")
+    assert lab.made == []
+    lab.end()
+
+
+def test_who_does_not_come_back_is_gone_after_its_time(lab: Lab) -> None:
+    client = lab.client()
+    client.drop()
+    lab.wait(59)
+    assert lab.log == ["open", "suspend"]
+    lab.wait(2)
+    assert lab.log[:2] == ["open", "suspend"]
+    assert lab.log[2][0] == "close"
+    client.come()
+    assert client.events == ["started", "fresh"]
+    lab.end()
+
+
+def test_the_time_is_an_attribute_of_the_class() -> None:
+    class Short(Chat):
+        resume_for = 2
+
+    lab = Lab(Short)
+    client = lab.client()
+    client.drop()
+    lab.wait(3)
+    assert len(lab.log) == 3
+    lab.end()
+    with pytest.raises(SettingsError, match=r"Never\.resume_for must be > 0 seconds, not 0"):
+        type("Never", (Chat,), {"resume_for": 0})
+
+
+def test_a_client_that_leaves_for_good_ends_it_at_once(lab: Lab) -> None:
+    client = lab.client()
+    assert client.client is not None
+    client.send("last words")
+    client.client.send("x")
+    assert lab.log == ["open", "last words", ("close", (1000, "Normal closure"))]
+    assert client.client.close_reason == (1000, "Normal closure")
+    client.client = None
+    client.come()
+    assert client.events == ["started", "fresh"]
+    lab.end()
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_client_is_told_that_the_application_closed_it(lab: Lab, away: bool) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    if away:
+        client.drop()
+    chat.send("last words")
+    chat.close(4001, "Enough, for now")
+    lab.wait(1)
+    assert lab.log[-1] == ("close", (4001, "Enough, for now"))
+    if away:
+        client.come()
+    client.read()
+    assert client.got == ["last words"]
+    assert client.events[-1] == "over 4001 Enough, for now"
+    assert client.client is not None
+    assert client.client.close_reason == (4001, "Enough, for now")
+    client.client = None
+    client.come()
+    assert client.events[-1] == "fresh"
+    lab.end()
+
+
+def test_too_much_for_who_is_away_is_a_gap_and_memory_is_free() -> None:
+    lab = Lab(send_limit=100_000)
+    client = lab.client()
+    (chat,) = lab.made
+    client.drop()
+    for _ in range(200):
+        chat.send("x" * 1000)
+    lab.wait(1)
+    assert lab.log[-1] == ("close", (1008, "Slow consumer"))
+    assert not lab.router.suspended
+    client.come()
+    assert client.events == ["started", "fresh"]
+    lab.end()
+
+
+def test_a_client_that_acknowledges_nothing_is_sent_no_more() -> None:
+    lab = Lab(send_limit=100_000)
+    client = lab.client()
+    (chat,) = lab.made
+    client.acknowledges = False
+    for _ in range(80):
+        chat.send("x" * 1000)
+        lab.wait(0)
+    client.read()
+    held = len(client.got)
+    assert 60 < held < 70
+    client.acknowledges = True
+    client.read()
+    client.read()
+    assert len(client.got) == 80
+    client.acknowledges = False
+    for _ in range(400):
+        chat.send("x" * 1000)
+        lab.wait(0)
+    assert lab.log[-1] == ("close", (1008, "Slow consumer"))
+    lab.end()
+
+
+def test_what_came_is_acknowledged_soon_and_at_the_latest_after_a_second(lab: Lab) -> None:
+    client = lab.client()
+    for n in range(16):
+        client.send(str(n))
+    client.read()
+    assert client.acked == 16
+    client.send("one more")
+    client.read()
+    assert client.unacked == ["one more"]
+    lab.wait(1.1)
+    client.read()
+    assert client.unacked == []
+    lab.end()
+
+
+def test_those_who_are_away_count_in_max_sessions() -> None:
+    lab = Lab(max_sessions=2)
+    client, other = lab.client(), lab.client()
+    client.drop()
+    lab.wait(0.1)
+    with pytest.raises(BadAnswer):
+        connect(lab.router, query="resume=1")
+    other.drop()
+    lab.wait(0.1)
+    assert len(lab.router.suspended) == 2
+    lab.wait(61)
+    client.come()
+    assert client.events == ["started", "fresh"]
+    lab.end()
+
+
+def test_rooms_are_kept(lab: Lab) -> None:
+    client, other = lab.client(), lab.client()
+    for chat in lab.made:
+        chat.join("tea")
+    client.drop()
+    lab.made[1].room("tea").send("for all")
+    lab.wait(0.1)
+    client.come()
+    for each in (client, other):
+        each.read()
+        assert each.got == ["for all"]
+    lab.end()
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_at_a_stop_each_ends_once(lab: Lab, away: bool) -> None:
+    client = lab.client()
+    client.send("acknowledged or not")
+    if away:
+        client.drop()
+    done: list[Any] = []
+    lab.router.close(1012, "Service restart").addCallback(done.append)
+    lab.wait(60)
+    assert done == [None]
+    assert [each for each in lab.log if each[0] == "close"] == [
+        ("close", (1012, "Service restart"))
+    ]
+    lab.end()
+
+
+def test_an_error_ends_its_own_session() -> None:
+    class Broken(Chat):
+        def on_resume(self, info: Any) -> None:
+            raise RuntimeError("no")
+
+    lab = Lab(Broken)
+    client = lab.client()
+    client.drop()
+    client.come()
+    client.read()
+    assert client.events == ["started", "continued", "over 1011 Internal error"]
+    assert lab.log[-1][0] == "close"
+    lab.end()
+
+
+def test_one_that_refuses_in_on_open_is_over(lab: Lab) -> None:
+    lab.connection.on_open = lambda self, info: False
+    client = lab.client()
+    assert client.events == ["started", "over 3000 Go away!"]
+    lab.end()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["say", "hear", "read", "drop", "vanish", "come", "wait", "burst"]),
+        st.integers(0, 5),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_whatever_is_lost_each_side_gets_all_once_and_in_order(steps: Any) -> None:
+    lab = Lab()
+    client = lab.client()
+    (chat,) = lab.made
+    said = heard = 0
+    for step, n in steps:
+        if step == "say":
+            client.send(str(said))
+            said += 1
+        elif step == "hear":
+            chat.send(str(heard))
+            heard += 1
+        elif step == "burst":
+            for _ in range(n):
+                chat.send(str(heard))
+                heard += 1
+        elif step == "read":
+            client.read()
+        elif step == "drop":
+            client.drop()
+        elif step == "vanish":
+            client.vanish()
+        elif step == "come":
+            client.client = None  # which may live, or not
+            client.come(TRANSPORTS[n])
+        else:
+            lab.wait((0, 0.1, 1.5, 5, 0.01, 0)[n])
+    client.client = None
+    client.come()
+    for _ in range(3):
+        lab.wait(1.5)
+        client.read()
+    assert client.got == [str(n) for n in range(heard)]
+    assert [each for each in lab.log if each.isdigit()] == [str(n) for n in range(said)]
+    assert lab.made == [chat]
+    assert client.unacked == []
+    lab.end()
+
+
+def test_a_stop_does_not_wait_for_who_has_not_heard_of_the_end(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    client.drop()
+    chat.close(4001, "Enough")
+    lab.wait(0.1)
+    assert lab.log[-1] == ("close", (4001, "Enough"))
+    lab.end()

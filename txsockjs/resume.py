@@ -1,0 +1,177 @@
+"""`ResumableConnection`: a connection that survives the loss of what carries it.
+
+Rules: a client that does not announce itself is served as by any `SockJSConnection`. What is said
+is specified in ``docs/resume.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
+
+from twisted.internet.defer import Deferred
+
+from ._kinds import SECONDS, Unfit
+from .actors.connection import SockJSConnection
+from .actors.deadlines import Deadline
+from .actors.info import ConnectionInfo
+from .actors.interfaces import SessionForConnection
+from .actors.states import ATTACH, EXPIRE, LEAVE
+from .errors import SettingsError
+from .transports.resume_server import ResumeServer
+from .transports.resumed import ResumableSession, ResumedReceiver
+from .wire import resumption as wire
+
+__all__ = ["ResumableConnection"]
+
+#: The argument of the query by which a client announces itself, and its value.
+ARGUMENT, VERSION = "resume", "1"
+
+
+class ResumableConnection(SockJSConnection):
+    """A connection whose client may lose its connection, come back, and miss nothing.
+
+    The object waits ``resume_for`` seconds for its client; what is sent meanwhile is kept, within
+    ``send_limit``. `on_close` comes once, when it is really over. While it is suspended it counts
+    in ``max_sessions`` and stays in its rooms.
+    """
+
+    #: How long a client may be away, in seconds.
+    resume_for: float = 60.0
+
+    _servers: ClassVar[WeakValueDictionary[int, ResumeServer]] = WeakValueDictionary()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._servers = WeakValueDictionary()
+        try:
+            SECONDS.check(cls.resume_for)
+        except Unfit as unfit:
+            raise SettingsError(
+                f"{cls.__name__}.resume_for must be {SECONDS.rule}, not {unfit.culprit!r}"
+            ) from None
+
+    def __new__(cls, session: SessionForConnection) -> Any:
+        """Make a connection; for a client that announced itself, what carries it."""
+        is_carried = isinstance(session, ResumableSession) or getattr(session, "channel", None)
+        if not is_carried and announced(session.info):
+            return Carrier(session, cls)
+        return super().__new__(cls)
+
+    # -- callbacks
+
+    def on_suspend(self) -> object:
+        """Handle that the client is away; it may come back."""
+
+    def on_resume(self, info: ConnectionInfo) -> object:
+        """Handle that it came back, over another connection that ``info`` describes."""
+
+    @classmethod
+    def server_of(cls, router: Any) -> ResumeServer:
+        """Return the server of this class's sessions on a router."""
+        server = cls._servers.get(id(router))
+        if server is None:
+            server = cls._servers[id(router)] = ResumeServer(router)
+        return server
+
+
+class Carrier(SockJSConnection):
+    """The connection of a session that carries a resumable one."""
+
+    def __init__(self, session: SessionForConnection, carried: type[ResumableConnection]) -> None:
+        super().__init__(session)
+        self._carried = carried
+        self._server = carried.server_of(session.server)
+        self._receiver: ResumedReceiver | None = None
+        self._deadline: Deadline | None = None
+
+    def on_open(self, info: ConnectionInfo) -> None:
+        """Give the client a moment to say what it wants."""
+        server = self.session.server
+        seconds = server.settings.request_timeout
+        self._deadline = Deadline(server.reactor, seconds, lambda: self._refuse("it said nothing"))
+
+    def on_message(self, message: Any) -> Deferred[None] | None:
+        """Do what the client says."""
+        if not isinstance(message, str):
+            self._refuse("a resumable connection has text only")
+            return None
+        try:
+            said = wire.read(message)
+            if self._receiver is not None:
+                return self._go_on(self._receiver, said)
+            self._begin(said)
+        except wire.BadEnvelope as error:
+            self._refuse(str(error))
+        return None
+
+    def on_close(self) -> None:
+        """Suspend what is carried; end it if the server stops."""
+        self._stop_waiting()
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
+            return
+        session = receiver.session
+        carrier: Any = self.session
+        if carrier.cause == "shutdown":
+            session.handle(LEAVE, self.close_reason)
+            session.handle(EXPIRE)
+        else:
+            session.carrier_lost(receiver)
+
+    def _begin(self, said: wire.Said) -> None:
+        if said.letter == wire.NEW:
+            self._start(wire.STARTED)
+        elif said.letter == wire.RESUME:
+            session = self._server.find(said.text)
+            if session is None:
+                self._start(wire.FRESH)
+            else:
+                receiver = ResumedReceiver(self, session)
+                session.resume(receiver, said.number)
+                self._attached(receiver)
+        else:
+            raise wire.BadEnvelope("it neither begins nor resumes")
+
+    def _start(self, letter: str) -> None:
+        session = ResumableSession(self._carried, self._server, self._carried.resume_for)
+        receiver = ResumedReceiver(self, session)
+        self.send(letter + session.token.text)
+        self._attached(receiver)
+        session.handle(ATTACH, receiver)
+
+    def _attached(self, receiver: ResumedReceiver) -> None:
+        self._stop_waiting()
+        self._receiver = receiver
+
+    def _go_on(self, receiver: ResumedReceiver, said: wire.Said) -> Deferred[None] | None:
+        session = receiver.session
+        if not session.is_carried_by(receiver):
+            return None  # another connection took its place
+        session.token.confirm()
+        if said.letter == wire.MESSAGE:
+            session.receive_one(said.text)
+            return session.room()
+        if said.letter == wire.ACKNOWLEDGE:
+            session.acknowledged(said.number)
+        elif said.letter == wire.LEAVE:
+            self._receiver = None
+            session.left(receiver)
+            self.close(1000, "Normal closure")
+        else:
+            raise wire.BadEnvelope("it began before")
+        return None
+
+    def _refuse(self, why: str) -> None:
+        self._stop_waiting()
+        self.close(1002, f"Bad envelope: {why}")
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def announced(info: ConnectionInfo | None) -> bool:
+    """Return whether a client speaks the envelope."""
+    return info is not None and info.get_argument(ARGUMENT) == VERSION

@@ -1,0 +1,279 @@
+"""Resumable sessions: they outlive the sessions that carry them (docs/resume.md).
+
+Rules: a session is lost only when its client did not come back in time, or left; what the client
+has not acknowledged is kept and sent again, within ``send_limit``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Protocol
+
+from ..actors.connection import SockJSConnection
+from ..actors.deadlines import Deadline
+from ..actors.info import ConnectionInfo
+from ..actors.interfaces import SLOW_CONSUMER, Reason, SessionForConnection
+from ..actors.members import Notice
+from ..actors.session import BaseSession
+from ..actors.states import ATTACH, CLOSED, DRAINED, EXPIRE, FULL, GONE, LINGERING, OPEN, RECEIVED
+from ..errors import unsendable
+from ..wire.limits import MESSAGE_COST
+from ..wire.resumption import ACKNOWLEDGE, CONTINUED, OVER, BadEnvelope
+from .resume_server import ResumeServer
+
+#: How many bytes may be under way to a client without being acknowledged, as limits count them.
+WINDOW = 64 * 1024
+# What was received is acknowledged when so many messages were, or after so many seconds.
+_MOST_UNTOLD = 16
+_PATIENCE = 1.0
+
+LEFT: Reason = (1000, "Normal closure")
+REPLACED: Reason = (4409, "Resumed over another connection")
+
+
+class Carrier(Protocol):
+    """The connection that carries a session at present."""
+
+    @property
+    def session(self) -> SessionForConnection:
+        """Its session."""
+        ...
+
+
+class ResumableSession(BaseSession):
+    """A session that is carried by one connection after the other.
+
+    ``received`` is how many messages came of the client; ``sent`` how many went to it and ``acked``
+    how many of those it has, both since the beginning. What it may not have is kept.
+    """
+
+    __slots__ = (
+        *("_deadline", "_resume_for", "_timer", "_told", "_unacked", "_unacked_size", "_waiting"),
+        *("acked", "received", "sent", "token"),
+    )
+    counted = False  # its messages are those of the sessions that carry it
+    server: ResumeServer
+
+    def __init__(
+        self, connection: type[SockJSConnection], server: ResumeServer, resume_for: float
+    ) -> None:
+        super().__init__(connection, server)
+        self.received = self.sent = self.acked = 0
+        self._resume_for = resume_for
+        self._unacked: deque[str] = deque()  # what went out over the present connection
+        self._unacked_size = 0
+        self._waiting = 0  # how many at the head of what is pending went out before
+        self._told = 0  # how many of those received the client knows of
+        self._timer: Any | None = None
+        self._deadline: Deadline | None = None
+        self.token = server.add(self)
+
+    # -- what differs from other sessions
+
+    def check_sendable(self, message: object) -> None:
+        """Raise `TypeError` that says what can be sent here."""
+        if not isinstance(message, str):
+            raise unsendable(message, "str on a connection that can be resumed")
+
+    def begin(self) -> None:
+        """Neither beat nor be counted, as the session that carries it does."""
+
+    def receiver_ended(self) -> None:
+        """Wait for the client to come back, to go on or to hear of the end."""
+        if self.state is CLOSED:
+            return
+        if self.state is LINGERING or self.server.closing or not self.server.knows(self):
+            self.handle(EXPIRE)
+        elif self._deadline is None:
+            self.server.suspended.add(self)
+            reactor = self.server.reactor
+            self._deadline = Deadline(reactor, self._resume_for, lambda: self.tell(EXPIRE))
+            if self.state is OPEN:
+                self._application.post(Notice("on_suspend"))
+
+    def do_expire(self) -> None:
+        """End, and be forgotten."""
+        self._stop_timers()
+        self.server.forget(self)
+        super().do_expire()
+
+    def _overflow(self) -> None:
+        self.server.forget(self)  # a gap, so that its client begins anew
+        super()._overflow()
+
+    # -- carriers come and go
+
+    def resume(self, receiver: ResumedReceiver, received: int) -> None:
+        """Go on over another connection; its client has ``received`` so many messages.
+
+        Raises `BadEnvelope` if that can't be.
+        """
+        before = self._receiver
+        if isinstance(before, ResumedReceiver):
+            before.replaced()
+            self.carrier_lost(before)
+        if not self.acked <= received <= self.acked + self._waiting:
+            raise BadEnvelope("it has not received so many messages")
+        has = received - self.acked
+        self._pending_size -= sum([_cost(message) for message in self._pending[:has]])
+        del self._pending[:has]
+        self.acked = self.sent = received
+        self._waiting = 0
+        self._stop_timers()
+        self.server.suspended.discard(self)
+        self.token.renew()
+        receiver.continued(self.token.text, self.received)
+        self._told = self.received
+        self.info = info = receiver.connection_info()
+        self.transport = receiver.transport_name
+        if self.connection is not None:
+            self.connection.info = info
+        self._application.post(Notice("on_resume", info))
+        self.handle(ATTACH, receiver)
+
+    def is_carried_by(self, receiver: ResumedReceiver) -> bool:
+        """Return whether no other connection took its place."""
+        current: Any = self._receiver
+        return receiver is current
+
+    def carrier_lost(self, receiver: ResumedReceiver) -> None:
+        """Keep what the client may not have, and wait for it."""
+        if not self.is_carried_by(receiver):
+            return
+        self._waiting = len(self._unacked)
+        self._pending[:0] = self._unacked
+        self._pending_size += self._unacked_size
+        self.sent = self.acked
+        self._unacked.clear()
+        self._unacked_size = 0
+        self._stop_timers()
+        self.handle(FULL, receiver)
+
+    def left(self, receiver: ResumedReceiver) -> None:
+        """End: the client left for good."""
+        self.handle(GONE, receiver, LEFT, "client")
+
+    def _stop_timers(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # -- messages, and how many there were
+
+    def receive_one(self, text: str) -> None:
+        """Take a message of the client."""
+        self.received += 1
+        if self.received - self._told >= _MOST_UNTOLD:
+            self._acknowledge()
+        elif self._timer is None and self._receiver is not None:
+            self._timer = self.server.reactor.callLater(_PATIENCE, self._acknowledge_late)
+        self.handle(RECEIVED, [text])
+
+    def delivered(self, messages: list[str]) -> None:
+        """Keep what goes out until it is acknowledged."""
+        self._unacked.extend(messages)
+        self.sent += len(messages)
+        self._unacked_size += sum([_cost(message) for message in messages])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has to acknowledge something before more is sent."""
+        return self._unacked_size > WINDOW
+
+    def acknowledged(self, number: int) -> None:
+        """Forget what the client has; raises `BadEnvelope` for what was never sent."""
+        if not self.acked <= number <= self.sent:
+            raise BadEnvelope("it acknowledges what it can't have")
+        while self.acked < number:
+            self.acked += 1
+            self._unacked_size -= _cost(self._unacked.popleft())
+        receiver = self._receiver
+        if isinstance(receiver, ResumedReceiver) and not receiver.ready and not self.is_full:
+            receiver.drained()
+
+    def _acknowledge(self) -> None:
+        receiver = self._receiver
+        if isinstance(receiver, ResumedReceiver) and self._told < self.received:
+            self._told = self.received
+            receiver.say(f"{ACKNOWLEDGE}{self.received}")
+
+    def _acknowledge_late(self) -> None:
+        self._timer = None
+        self._acknowledge()
+
+
+class ResumedReceiver:
+    """The end of a carrier at which its session's output arrives."""
+
+    __slots__ = ("_carrier", "ready", "session")
+
+    def __init__(self, carrier: Carrier, session: ResumableSession) -> None:
+        self._carrier = carrier
+        self.ready = True
+        self.session = session
+
+    @property
+    def transport_name(self) -> str:
+        """The transport of the carrier."""
+        return self._carrier.session.transport
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request that opened the carrier."""
+        info = self._carrier.session.info
+        assert info is not None, "a carrier is open"
+        return info
+
+    def say(self, message: str) -> None:
+        """Say something of the envelope."""
+        self._carrier.session.send(message)
+
+    def opened(self) -> None:
+        """Say nothing: the token was said."""
+
+    def continued(self, token: str, received: int) -> None:
+        """Say that the session goes on."""
+        self.say(f"{CONTINUED}{token},{received}")
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send each message."""
+        session = self.session
+        session.delivered(messages)
+        for message in messages:
+            self.say(session.server.wrap(message))
+        self.ready = not session.is_full
+
+    def drained(self) -> None:
+        """Go on, as the client has enough of what was sent."""
+        self.ready = True
+        self.session.handle(DRAINED, self)
+
+    def heartbeat(self) -> None:
+        """Say nothing: the carrier beats."""
+
+    def closed(self, reason: Reason) -> None:
+        """Tell the client that it is over, and end the carrier."""
+        self._end(reason)
+        self.session.handle(FULL, self)
+
+    def replaced(self) -> None:
+        """Tell a client that another connection took its place."""
+        self._end(REPLACED)
+
+    def abort(self) -> None:
+        """Drop the carrier: its client does not read."""
+        session: Any = self._carrier.session
+        session.end(SLOW_CONSUMER, "slow")
+        session.abort()
+
+    def _end(self, reason: Reason) -> None:
+        self.ready = False
+        code, words = reason
+        self.say(f"{OVER}{code},{words}")
+        self._carrier.session.close(code, words)
+
+
+def _cost(message: str) -> int:
+    return len(message) + MESSAGE_COST

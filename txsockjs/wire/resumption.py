@@ -1,0 +1,58 @@
+"""What a client and a resumable connection say to each other in messages (docs/resume.md): no I/O.
+
+A message of the envelope is a letter and what belongs to it; numbers are decimal and count the
+messages of one direction, from 1, over all connections.
+
+Rules: what can't be read raises `BadEnvelope`; a token is in messages only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# Said by both: a message, and how many were received.
+MESSAGE, ACKNOWLEDGE = "m", "a"
+# Said by the client: that it begins, that it resumes, that it leaves for good.
+NEW, RESUME, LEAVE = "n", "r", "x"
+# Said by the server: that something begins, goes on, begins anew; that it is over.
+STARTED, CONTINUED, FRESH, OVER = "s", "c", "f", "x"
+
+# As many as a browser can count exactly.
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_RESUME = re.compile(r"([\w-]{1,100}),([0-9]{1,16})", re.ASCII)
+
+
+class BadEnvelope(ValueError):
+    """A message that is none of the envelope."""
+
+
+class Said(NamedTuple):
+    """What a client said: its letter, the text after it, and the number in it, or 0."""
+
+    letter: str
+    text: str
+    number: int = 0
+
+
+def read(message: str) -> Said:
+    """Read what a client says; ``text`` is that of a message, or a token."""
+    letter, text = message[:1], message[1:]
+    if letter == MESSAGE:
+        return Said(letter, text)
+    if letter == ACKNOWLEDGE:
+        return Said(letter, "", _number(text))
+    if letter == RESUME:
+        found = _RESUME.fullmatch(text)
+        if found is None:
+            raise BadEnvelope("a resumption without a token and a number")
+        return Said(letter, found[1], _number(found[2]))
+    if letter in (NEW, LEAVE) and letter and not text:
+        return Said(letter, "")
+    raise BadEnvelope("not a message of the envelope")
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise BadEnvelope("not a number of messages")
+    return int(text)
