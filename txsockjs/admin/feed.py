@@ -42,6 +42,7 @@ _SETTINGS: dict[str, Any] = {
     # What the page uses; the rest would be one more thing to guard.
     "disabled_transports": [name for name in TRANSPORTS if name not in ("rawwebsocket", "xhr")],
     "max_sessions": 100,
+    "max_sessions_per_ip": 20,
     "max_message_size": 4096,
     "max_body_size": 8192,
     "mailbox_limit": 8192,

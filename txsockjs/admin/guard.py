@@ -97,7 +97,12 @@ class Guard:
             raise Denied(403, "only pages of this site may do this")
 
     def check_reader(self, headers: Mapping[str, str], address: Any) -> None:
-        """Raise `Denied` unless the request may be told something."""
+        """Raise `Denied` unless the request may be told something.
+
+        A link may lead here from anywhere: who follows it reads the answer, and its page does not.
+        """
+        if headers.get("sec-fetch-mode") != "navigate":
+            self.check_page(headers)
         if self.needs_token(headers, address):
             self.check_token(bearer(headers))
 

@@ -147,8 +147,19 @@ class AdminResource(Resource):
             allowed = ", ".join(page.methods)
             return Answer.line(405, "method not allowed", Allow=allowed).head(request)
         answering = Deferred.fromCoroutine(_answer(page, asked))
-        request.notifyFinish().addErrback(lambda _: answering.cancel())
-        answering.addCallback(_finish, request).addErrback(_failed, request)
+        left: list[Failure] = []  # why the client is gone, if it is
+
+        def leave(failure: Failure) -> None:
+            left.append(failure)
+            answering.cancel()
+
+        def finish(answer: Answer) -> None:
+            if not left:
+                request.write(answer.head(request))
+                request.finish()
+
+        request.notifyFinish().addErrback(leave)
+        answering.addErrback(_failed).addCallback(finish)
         return NOT_DONE_YET
 
     def _render_feed(self, request: Any, asked: Asked) -> Any:
@@ -232,15 +243,10 @@ def _file(name: str, kind: str) -> Handler:
     return answer
 
 
-def _finish(answer: Answer, request: Any) -> None:
-    request.write(answer.head(request))
-    request.finish()
-
-
-def _failed(failure: Failure, request: Any) -> None:
-    if not failure.check(CancelledError):  # or the client left
+def _failed(failure: Failure) -> Answer:
+    if not failure.check(CancelledError):  # by a client that left
         _log.failure("a page of the admin site failed", failure)
-        _finish(Answer.line(500, "failed; the log tells why"), request)
+    return Answer.line(500, "failed; the log tells why")
 
 
 def _reactor() -> Any:

@@ -219,7 +219,7 @@ class Sessions:
         for router in self._routers:
             session = router.get_session(order.id)
             if session is not None and _mount(router) == order.mount and _is_open(session):
-                session.close(order.code, order.reason)
+                session.end((order.code, order.reason))
                 closed += 1
         return {"closed": closed}
 

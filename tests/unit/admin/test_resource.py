@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 
-from txsockjs import SettingsError
+from txsockjs import SettingsError, SockJSConnection, SockJSRouter
 from txsockjs.admin import AdminResource
 from txsockjs.admin.asking import Answers, Here
 from txsockjs.admin.health import Readiness
+from txsockjs.cluster.memory import MemoryNetwork
 from txsockjs.site import SockJSSite
 from txsockjs.testing import Connection
 
@@ -283,10 +286,39 @@ def test_who_leaves_is_not_answered() -> None:
     place = Place()
     for number in range(3):
         place.lab.xhr(f"/chat/000/s{number}/xhr")
-    connection = place.connect().request("GET", "/sessions")
-    connection.vanish()
-    place.lab.clock.advance(0)
+    with capturedLogs() as logs:
+        connection = place.connect().request("GET", "/sessions")
+        connection.vanish()
+        place.lab.clock.advance(0)
     assert connection.received == b""
+    assert not [event for event in logs if "log_failure" in event]
+    place.settle()
+
+
+def test_a_page_that_fails_says_so_and_is_logged() -> None:
+    def broken() -> Readiness:
+        raise RuntimeError("as told")
+
+    place = Place(readiness=broken)
+    with capturedLogs() as logs:
+        answer = place.ask("GET", "/ready")
+    assert (answer.status, answer.body) == (500, b"failed; the log tells why\n")
+    assert len([event for event in logs if "log_failure" in event]) == 1
+    place.settle()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors"}, 403),
+        ({"Origin": "http://evil.example", "Sec_Fetch_Mode": "cors"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"}, 200),
+    ],
+)
+def test_another_page_may_lead_here_and_not_read(headers: dict[str, str], status: int) -> None:
+    place = Place()
+    assert place.ask("GET", "/sessions", **headers).status == status
     place.settle()
 
 
@@ -305,3 +337,33 @@ def test_who_answers_may_be_given() -> None:
     assert json.loads(connection.body)["failed"] == {"far": "nobody answers 'sessions' here"}
     admin.close()
     lab.settle()
+
+
+def test_the_sessions_of_all_nodes_are_told_and_one_anywhere_is_closed() -> None:
+    clock = Clock()
+    network = MemoryNetwork(clock)
+    routers = [
+        SockJSRouter(SockJSConnection, "/chat", reactor=clock, bus=network.bus()) for _ in range(2)
+    ]
+    admins = [AdminResource([router], names=["server.example"]) for router in routers]
+    buses: list[Any] = [router.bus for router in routers]
+    for bus in buses:
+        bus.start()
+    clock.pump([0.5] * 6)
+    Connection(routers[1].resource(), clock).upgrade("/chat/000/abc/websocket")
+
+    def ask(method: str, path: str, body: bytes = b"") -> Any:
+        connection = Connection(admins[0], clock)
+        connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 9090)
+        connection.request(method, path, body, Content_Type="application/json")
+        clock.pump([0.05] * 40)
+        return json.loads(connection.body)
+
+    (found,) = ask("GET", "/sessions")["sessions"]
+    assert found["node"] == buses[1].node
+    assert ask("GET", f"/sessions?node={buses[0].node}")["sessions"] == []
+    order = json.dumps({name: found[name] for name in ("id", "mount", "node")}).encode()
+    assert ask("POST", "/sessions/close", order)["closed"] == 1
+    assert [session for session in routers[1].sessions if not session.is_closed] == []
+    for admin in admins:
+        admin.close()
