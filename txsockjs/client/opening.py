@@ -140,6 +140,8 @@ class Opening:
         session = Session(self.reactor, self.options, name, _named(info.address))
         timeout = max(self.options.timeout, info.timeout)
         await session.connect(self._carrier(name)(session, requests), timeout)
+        if name == WEBSOCKET:
+            requests.close()  # the connection that info came over is kept for nothing
         return session
 
     def _carrier(self, name: str) -> Callable[[Session, Requests], Carrier]:

@@ -63,8 +63,8 @@ class WebUpstream:
 
     @property
     def description(self) -> str:
-        """What it is, for logs."""
-        return self.url
+        """What it is, for logs: without its query, which may be a secret."""
+        return self.url.partition("?")[0]
 
     @property
     def is_sockjs(self) -> bool:
@@ -101,7 +101,7 @@ class Target:
         self, upstream: WebUpstream, reactor: Any, endpoints: IAgentEndpointFactory
     ) -> None:
         self.reactor = reactor
-        self.name = upstream.url
+        self.name = upstream.description
         self.connect_timeout = upstream.connect_timeout
         self.fallback_encoding = upstream.fallback_encoding
         self.takes_bytes = not upstream.is_sockjs

@@ -38,6 +38,16 @@ def test_the_first_transport_that_gets_through_is_taken() -> None:
     lab.settle()
 
 
+def test_a_websocket_is_the_only_connection() -> None:
+    lab = ClientLab()
+    client = lab.connect()
+    assert client.transport.name == "websocket"
+    (end,) = lab.network.ends
+    assert b"Upgrade: " in end.value()
+    client.close()
+    lab.settle()
+
+
 def test_a_proxy_that_swallows_the_handshake_costs_the_time_out() -> None:
     lab = ClientLab()
     lab.network.answer = lambda request: b"" if b"Upgrade: " in request else None

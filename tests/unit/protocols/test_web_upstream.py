@@ -145,6 +145,10 @@ def test_a_url_is_an_upstream(url: str) -> None:
     assert upstream.is_sockjs is url.startswith("http")
 
 
+def test_its_query_is_in_no_log() -> None:
+    assert WebUpstream("ws://x/y?key=secret").description == "ws://x/y"
+
+
 def test_a_slash_at_its_end_counts_for_websockets_only() -> None:
     assert WebUpstream("ws://x/y/").address.at() == "http://x/y/"
     assert WebUpstream("http://x/y/").address.at() == "http://x/y"

@@ -1,0 +1,72 @@
+"""Mounts that are URLs, through twistd: over TLS, with workers, and what is wrong with one."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..support.raw import post
+from ..support.running import ended, running
+from ..wire.test_endpoints import certificate
+
+TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
+COMMAND = (TWISTD, "-n", "--pidfile=", "sockjs", "--listen", "tcp:0:interface=127.0.0.1")
+PEER = ("-m", "tests.support.client_peer")
+
+
+def converse(url: str) -> None:
+    """Poll through a bridge."""
+    session = f"{url}/0/{os.urandom(8).hex()}"
+    assert post(session + "/xhr") == b"o\n"
+    post(session + "/xhr_send", '["grüße"]'.encode())
+    assert post(session + "/xhr") == 'a["grüße"]\n'.encode()
+    post(session + "/xhr_send", b'["close:3456"]')
+    assert post(session + "/xhr") == b'c[3456,"as told"]\n'
+
+
+def test_over_tls_to_a_server_whose_certificate_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path)
+    with running(*PEER, f"ssl:0:interface=127.0.0.1:privateKey={pem}") as peer:
+        urls = [f"{scheme}://localhost:{peer.port}/echo" for scheme in ("wss", "https")]
+        mounts = [f"--mount=/raw={urls[0]}/websocket", f"--mount=/sockjs={urls[1]}"]
+        with running(*COMMAND, *mounts, cwd=str(tmp_path)) as stranger:
+            poll = stranger.url + "/raw/0/a/xhr"
+            assert post(poll) == b"o\n"
+            assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
+            stranger.stop()
+            assert "certificate verify failed" in stranger.output
+            assert "Traceback" not in stranger.output
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        with running(*COMMAND, *mounts, cwd=str(tmp_path)) as server:
+            converse(server.url + "/raw")
+            converse(server.url + "/sockjs")
+            server.stop()
+            assert "Traceback" not in server.output
+
+
+def test_with_workers(tmp_path: Path) -> None:
+    with running(*PEER) as peer:
+        mount = f"--mount=/x=ws://127.0.0.1:{peer.port}/echo/websocket"
+        with running(*COMMAND, "--workers", "2", mount, cwd=str(tmp_path)) as server:
+            for _ in range(6):
+                converse(server.url + "/x")
+
+
+@pytest.mark.parametrize(
+    ("mount", "line"),
+    [
+        ("/x=ws://", "sockjs: a URL must be http"),
+        ("/x=ws://me:secret@host/", "sockjs: a URL must have no name and password"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_an_exit_code(tmp_path: Path, mount: str, line: str) -> None:
+    ran: Any = ended(tmp_path, *COMMAND, "--mount", mount)
+    assert ran.returncode == 1
+    assert line in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
