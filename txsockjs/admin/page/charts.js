@@ -98,7 +98,7 @@ export class Chart {
     const now = this.chosen === null ? this.samples.length - 1 : this.index();
     const next = Math.min(Math.max(now + step, 0), this.samples.length - 1);
     this.choose(this.samples[next].at);
-    this.spoken.textContent = this.words(this.samples[next]);
+    this.spoken.textContent = this.words(this.summary(this.samples[next]));
   }
 
   choose(at) {
@@ -126,7 +126,7 @@ export class Chart {
     this.until = last.at;
     this.from = this.until - Math.min(Math.max(last.at - this.samples[0].at, SHORTEST), WINDOW);
     const shown = this.chosen === null ? last : this.samples[this.index()];
-    this.label(shown, last);
+    this.label(this.summary(shown), shown === last);
     const { width, height } = this.plot.getBoundingClientRect();
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(width * ratio);
@@ -162,7 +162,17 @@ export class Chart {
     return `c${this.names.indexOf(name) % 9 + 1}`;
   }
 
-  label(shown, last) {
+  // What the legend tells of a moment: what ended then, or, of no moment, all that did.
+  summary(shown) {
+    if (this.kind === 'lines') return shown;
+    const values = Object.fromEntries(this.names.map((name) => [name, 0]));
+    for (const each of this.kind === 'bars' && this.chosen === null ? this.samples : [shown]) {
+      for (const name of this.names) values[name] += each.values[name] ?? 0;
+    }
+    return { at: shown.at, values };
+  }
+
+  label(shown, isLast) {
     while (this.legend.children.length > this.names.length) this.legend.lastChild.remove();
     this.names.forEach((name, n) => {
       let item = this.legend.children[n];
@@ -175,9 +185,9 @@ export class Chart {
       item.firstChild.style.background = `var(--${this.colour(name)})`;
       item.lastChild.textContent = `${short(shown.values[name])}${this.unit}`;
     });
-    this.when.textContent = shown === last ? '' : timeWithSeconds.format(shown.at * 1000);
+    this.when.textContent = isLast ? '' : timeWithSeconds.format(shown.at * 1000);
     const hint = 'Arrow keys go through time.';
-    this.plot.setAttribute('aria-label', `${this.title}. ${this.words(last)}. ${hint}`);
+    this.plot.setAttribute('aria-label', `${this.title}. ${this.words(shown)}. ${hint}`);
   }
 
   // What ended in each ten seconds, as single seconds are too narrow for a bar.

@@ -100,7 +100,7 @@ function showProcesses({ processes, silent }) {
   const names = [...processes.map(({ name }) => name), ...silent];
   offer($('filter').elements.node, names);
   offer($('whose'), names);
-  $('whose').closest('p').hidden = $('whose').options.length < 3;
+  $('whose').closest('label').hidden = $('whose').options.length < 3;
 }
 
 // Add what there is to the choices.
@@ -257,7 +257,7 @@ async function look() {
     count(sessions);
     if (isRate) sessions.sort((a, b) => b[sort] - a[sort] || b.messages_in - a.messages_in);
     const shown = sessions.slice(0, limit);
-    list(shown);
+    list(shown, sessions, cursor === null);
     const more = shown.length < sessions.length || cursor !== null;
     $('more').hidden = !more || limit >= MOST;
     const missing = [...silent, ...Object.keys(failed)];
@@ -295,18 +295,22 @@ function count(sessions) {
   before = now;
 }
 
-// Show these. While somebody points at the table, or is in it, no row moves.
-function list(sessions) {
+// Show these, of all that are known; `isAll` is whether there are no others. While somebody points
+// at the table, or is in it, no row moves.
+function list(sessions, known, isAll) {
   const body = $('sessions').tBodies[0];
   const isStill = body.matches(':hover, :focus-within') || $('closing').open;
   const wanted = new Set(sessions.map(key));
+  const open = new Map(known.map((session) => [key(session), session]));
   for (const [name, row] of rows) {
     if (wanted.has(name)) continue;
-    if (isStill) {
-      row.classList.add('ended');
-    } else {
+    if (!isStill) {
       row.remove();
       rows.delete(name);
+    } else if (open.has(name)) {
+      fill(row, cells(open.get(name)), labels);
+    } else if (isAll) {
+      row.classList.add('ended');
     }
   }
   const busiest = Math.max(...sessions.map(({ rate_in }) => rate_in), 0);
