@@ -32,7 +32,7 @@ setup(
     # for plugins in the folders of sys.path, would not see ours.
     package_dir={"": "."},
     packages=[*find_packages(include=["txsockjs", "txsockjs.*"]), "twisted.plugins"],
-    package_data={"txsockjs": ["py.typed", "cli/demo/*", "admin/page/*"]},
+    package_data={"txsockjs": ["py.typed", "cli/demo/*", "admin/page/*", "script/*"]},
     include_package_data=False,
     zip_safe=False,
 )

@@ -27,7 +27,8 @@ ROOMS = [
     *("errors", "_kinds", "stats", "wire", "settings"),
     *("actors", "http", "server", "cluster", "transports"),
     *("clock", "site", "router", "migrate"),
-    *("client", "protocols", "admin", "utils", "factory", "endpoints", "multiplex", "resume"),
+    *("client", "script", "protocols", "admin", "utils"),
+    *("factory", "endpoints", "multiplex", "resume"),
     *("service", "testing", "cli", "__main__", "tornado"),
 ]
 

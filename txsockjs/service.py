@@ -81,7 +81,7 @@ class SockJSService(Service):
         self.routers = _listed(routers)
         if not self.routers:
             raise SettingsError("a service must have at least one router, not none")
-        root = Root(_fallback(static))
+        root = Root(fallback(static))
         for router in self.routers:
             if not callable(getattr(router, "resource", None)):
                 raise SettingsError(f"a service serves routers, not {router!r}")
@@ -263,7 +263,8 @@ def _listed(value: _T | Iterable[_T]) -> list[_T]:
     return list(cast("Iterable[_T]", value)) if several else [cast("_T", value)]
 
 
-def _fallback(static: Static) -> IResource | None:
+def fallback(static: Static) -> IResource | None:
+    """Return the resource of static files; raise `SettingsError` if there is no such directory."""
     if static is None or IResource.providedBy(static):
         return static
     if not os.path.isdir(static):

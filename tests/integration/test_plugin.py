@@ -96,6 +96,32 @@ def test_a_server_starts_where_warnings_are_errors(tmp_path, arguments, path):
     assert "Warning" not in server.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),  # the demo
+        ("--app", "some_app.App", "--prefix", "/app"),
+        ("--app", "some_app.App", "--prefix", "/app", "--static", "."),
+    ],
+)
+def test_the_script_for_pages_is_served(tmp_path, arguments):
+    with serve(*arguments, cwd=tmp_path) as server:
+        assert b"ReconnectingSockJS" in get(server.url + "/txsockjs.js")
+
+
+def test_a_static_file_of_its_name_is_served_instead_of_the_script(tmp_path):
+    (tmp_path / "txsockjs.js").write_text("// mine")
+    command = ("--app", "some_app.App", "--prefix", "/app", "--static", ".")
+    with serve(*command, cwd=tmp_path) as server:
+        assert get(server.url + "/txsockjs.js") == b"// mine"
+
+
+def test_a_mount_at_the_root_has_every_path(tmp_path):
+    server_of_all = serve("--app", "some_app.App", cwd=tmp_path)
+    with server_of_all as server, pytest.raises(urllib.error.HTTPError, match="404"):
+        get(server.url + "/txsockjs.js")
+
+
 def test_the_demo_is_read_only_to_be_shown(tmp_path):
     (tmp_path / "some_app.py").write_text(APP)
     program = (

@@ -9,10 +9,11 @@ standard error and exit code 1; a signal ends it in order, with exit code 0.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Callable
+from typing import Any, Callable
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor  # which Klein installs in any case
@@ -27,8 +28,10 @@ from ..clock import use_monotonic_time
 from ..cluster.bus import Bus
 from ..errors import ListenError, SettingsError
 from ..router import SockJSRouter
+from ..script import NAME, ScriptResource
 from ..server.ports import Endpoint
-from ..service import SockJSService, Static
+from ..server.root import Page
+from ..service import SockJSService, fallback
 from ..settings import Settings
 from .logs.access import AccessLog
 from .logs.process_log import PROCESS_LOG, is_in_foreground
@@ -193,7 +196,7 @@ def make_server(
             _make_router(mount.connection_on(reactor), mount.prefix, plan.settings_of(mount))
             for mount in plan.mounts
         ]
-        static: Static = plan.static
+        static = _with_script(plan)
     else:
         from .demo import Demo  # noqa: PLC0415  # only a server without an application shows it
 
@@ -215,6 +218,16 @@ def make_server(
         for router in routers:
             router.end_observers.append(server.access_log.ended)
     return server
+
+
+def _with_script(plan: Plan) -> Any:
+    """Return the static files, and the client script beside them unless one of them is it."""
+    if any(not mount.prefix for mount in plan.mounts):
+        return plan.static  # every path is that mount's
+    files: Any = Page() if plan.static is None else fallback(plan.static)
+    if plan.static is None or not os.path.exists(os.path.join(plan.static, NAME)):
+        files.putChild(NAME.encode(), ScriptResource())
+    return files
 
 
 def _make_router(

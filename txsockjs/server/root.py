@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from twisted.web.static import Data, File
 
-__all__ = ["Data", "Directory", "File", "Root", "segments"]
+__all__ = ["Data", "Directory", "File", "Page", "Root", "segments"]
 
 _Segments = tuple[bytes, ...]
 
@@ -75,6 +75,13 @@ class Root(Resource):
             if mounted is not None:
                 return mounted
         return self._fallback
+
+
+class Page(Resource):
+    """What is put here, and nothing else."""
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        return notFound()
 
 
 class Directory(File):

@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsockjs.errors import SettingsError
-from txsockjs.server.root import Directory, Root
+from txsockjs.server.root import Directory, Page, Root
 
 
 class Leaf(Resource):
@@ -111,3 +111,11 @@ def test_a_directory_has_no_listings_and_nothing_outside_of_it(tmp_path):
     root = make_root("/a", fallback=Directory(str(tmp_path / "inner")))
     for path in (b"/", b"/sub/", b"/no.html", b"/../outside.html", b"/%2e%2e%2foutside.html"):
         assert get(root, path)[0] == 404
+
+
+def test_a_page_has_what_is_put_there_and_nothing_else():
+    page = Page()
+    page.putChild(b"here", Leaf("page"))
+    root = Root(page)
+    assert get(root, b"/here") == (200, b"page|here|+")
+    assert get(root, b"/")[0] == get(root, b"/there")[0] == 404

@@ -19,14 +19,14 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 
 from ...actors.connection import SockJSConnection
 from ...actors.info import ConnectionInfo
 from ...actors.interfaces import SessionForConnection
 from ...router import SockJSRouter
-from ...server.root import Data, File
+from ...script import NAME, ScriptResource
+from ...server.root import Data, File, Page
 from ...settings import Settings
 
 CLIENT = os.path.join("node_modules", "sockjs-client", "dist", "sockjs.min.js")
@@ -155,13 +155,6 @@ class Demo:
         return json.dumps({"node": self.node, "nodes": nodes, "stats": stats})
 
 
-class Page(Resource):
-    """What is at the root, and nothing else."""
-
-    def getChild(self, path: bytes, request: Any) -> Any:
-        return notFound()
-
-
 def find_client() -> str | None:
     """Look for an installed client script, in the current directory and those above it."""
     directory = os.getcwd()
@@ -181,6 +174,7 @@ def make_page(sockjs_url: str, client: str | None) -> Resource:
     text = text.replace("SOCKJS_URL", html.escape(sockjs_url))
     page = Page()
     page.putChild(b"", Data(text.encode(), "text/html; charset=UTF-8"))
+    page.putChild(NAME.encode(), ScriptResource())
     if client is not None:
         page.putChild(CLIENT_URL[1:].encode(), File(client))
     return page
