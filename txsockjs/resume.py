@@ -18,8 +18,11 @@ from .actors.info import ConnectionInfo
 from .actors.interfaces import SessionForConnection
 from .actors.states import ATTACH, EXPIRE, LEAVE
 from .errors import SettingsError
-from .transports.resume_server import ResumeServer
-from .transports.resumed import ResumableSession, ResumedReceiver
+from .transports.resuming.bridge import Bridge
+from .transports.resuming.far import Far
+from .transports.resuming.receiver import ResumedReceiver
+from .transports.resuming.server import ResumeServer, node_of
+from .transports.resuming.session import ResumableSession
 from .wire import resumption as wire
 
 __all__ = ["ResumableConnection"]
@@ -72,6 +75,8 @@ class ResumableConnection(SockJSConnection):
         server = cls._servers.get(id(router))
         if server is None:
             server = cls._servers[id(router)] = ResumeServer(router)
+            if router.bus is not None:
+                server.bridge = Bridge(router.bus, router.prefix, server)
         return server
 
 
@@ -83,6 +88,7 @@ class Carrier(SockJSConnection):
         self._carried = carried
         self._server = carried.server_of(session.server)
         self._receiver: ResumedReceiver | None = None
+        self._far: Far | None = None  # if what it carries is on another node
         self._deadline: Deadline | None = None
 
     def on_open(self, info: ConnectionInfo) -> None:
@@ -97,9 +103,11 @@ class Carrier(SockJSConnection):
             self._refuse("a resumable connection has text only")
             return None
         try:
+            if self._far is not None:
+                return self._far.said(message)
             said = wire.read(message)
             if self._receiver is not None:
-                return self._go_on(self._receiver, said)
+                return self._receiver.take(said)
             self._begin(said)
         except wire.BadEnvelope as error:
             self._refuse(str(error))
@@ -108,6 +116,9 @@ class Carrier(SockJSConnection):
     def on_close(self) -> None:
         """Suspend what is carried; end it if the server stops."""
         self._stop_waiting()
+        far, self._far = self._far, None
+        if far is not None:
+            far.lost()
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
@@ -124,14 +135,24 @@ class Carrier(SockJSConnection):
             self._start(wire.STARTED)
         elif said.letter == wire.RESUME:
             session = self._server.find(said.text)
-            if session is None:
-                self._start(wire.FRESH)
-            else:
+            bridge, node = self._server.bridge, node_of(said.text)
+            if session is not None:
                 receiver = ResumedReceiver(self, session)
                 session.resume(receiver, said.number)
                 self._attached(receiver)
+            elif bridge is not None and bridge.reaches(node):
+                self._stop_waiting()
+                self._far = bridge.resume(self, node, said.text, said.number)
+            else:
+                self._start(wire.FRESH)
         else:
             raise wire.BadEnvelope("it neither begins nor resumes")
+
+    def absent(self) -> None:
+        """Begin anew: what was to be resumed is not there."""
+        self._far = None
+        if not self.is_closed:
+            self.session.server.scheduler.turn(self._start, wire.FRESH)
 
     def _start(self, letter: str) -> None:
         session = ResumableSession(self._carried, self._server, self._carried.resume_for)
@@ -143,24 +164,6 @@ class Carrier(SockJSConnection):
     def _attached(self, receiver: ResumedReceiver) -> None:
         self._stop_waiting()
         self._receiver = receiver
-
-    def _go_on(self, receiver: ResumedReceiver, said: wire.Said) -> Deferred[None] | None:
-        session = receiver.session
-        if not session.is_carried_by(receiver):
-            return None  # another connection took its place
-        session.token.confirm()
-        if said.letter == wire.MESSAGE:
-            session.receive_one(said.text)
-            return session.room()
-        if said.letter == wire.ACKNOWLEDGE:
-            session.acknowledged(said.number)
-        elif said.letter == wire.LEAVE:
-            self._receiver = None
-            session.left(receiver)
-            self.close(1000, "Normal closure")
-        else:
-            raise wire.BadEnvelope("it began before")
-        return None
 
     def _refuse(self, why: str) -> None:
         self._stop_waiting()

@@ -46,14 +46,12 @@ class ResumingClient:
         self.told = 0
         self.acknowledges = True
         self.client: Client | None = None
-        self.joined = False
+        self.joined = self.asked = False
 
     def come(self, transport: str | None = None) -> None:
         """Connect, and begin or resume."""
         self.client = connect(self.router, transport or self.transport, query="resume=1")
-        self.joined = False
-        if self.client.is_open:
-            self.client.send(f"r{self.token},{self.received}" if self.token else "n")
+        self.joined = self.asked = False
         self.read()
 
     def send(self, *texts: str) -> None:
@@ -66,6 +64,9 @@ class ResumingClient:
         """Take what came."""
         if self.client is None:
             return
+        if self.client.is_open and not self.asked:
+            self.asked = True
+            self.client.send(f"r{self.token},{self.received}" if self.token else "n")
         for said in self.client.take():
             assert isinstance(said, str)
             self._take(said[:1], said[1:])

@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
-from txsockjs.transports.resume_server import ResumeServer
-from txsockjs.transports.resumed import ResumableSession
+from txsockjs.transports.resuming.server import ResumeServer
+from txsockjs.transports.resuming.session import ResumableSession
 
 
 def test_only_text_can_be_sent() -> None:

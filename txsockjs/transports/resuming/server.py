@@ -10,20 +10,26 @@ import hmac
 import secrets
 from typing import Any
 
-from ..wire.proto import Message
-from ..wire.resumption import MESSAGE
-from .channel import ChannelServer
+from ...wire.proto import Message
+from ...wire.resumption import MESSAGE
+from ..channel import ChannelServer
 
-# How many characters of a token tell whose it is; the rest is the secret.
-_NAME = 16
+# A token is the name of its node, if there are others; a name; and a secret of so many characters.
+_NAME, _SECRET = 16, 32
+
+
+def node_of(text: str) -> str:
+    """Return the node of a token, empty if it was alone."""
+    return text[: -_NAME - _SECRET]
 
 
 class Token:
     """What proves that a client is a session's: a name, and a secret that changes."""
 
-    __slots__ = ("_before", "_secret", "name")
+    __slots__ = ("_before", "_node", "_secret", "name")
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = "") -> None:
+        self._node = node
         self.name = secrets.token_urlsafe(_NAME)[:_NAME]
         self._secret = secrets.token_urlsafe(24)
         self._before: str | None = None  # while the client may not have the new one
@@ -31,7 +37,7 @@ class Token:
     @property
     def text(self) -> str:
         """What the client is told."""
-        return self.name + self._secret
+        return self._node + self.name + self._secret
 
     def renew(self) -> None:
         """Replace the secret."""
@@ -43,7 +49,7 @@ class Token:
 
     def is_proved_by(self, text: str) -> bool:
         """Return whether this is the token, or the one before while that holds."""
-        given = text[_NAME:].encode()
+        given = text[-_SECRET:].encode()
         now = hmac.compare_digest(given, self._secret.encode())
         before = hmac.compare_digest(given, (self._before or "").encode())
         return now or (before and self._before is not None)
@@ -55,20 +61,25 @@ class ResumeServer(ChannelServer):
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._known: dict[str, Any] = {}
+        #: The way to the sessions of other nodes, if there are any.
+        self.bridge: Any | None = None
         #: Those that wait for their client.
         self.suspended: set[Any] = router.suspended
+        self._node = "" if router.bus is None else router.bus.node
         self._last: Message | None = None
         self._wrapped = Message()
 
     def add(self, session: Any) -> Token:
         """Note a session that begins, and return its token."""
-        token = Token()
+        token = Token(self._node)
         self._known[token.name] = session
         return token
 
     def find(self, text: str) -> Any | None:
         """Return the session of a token."""
-        session = self._known.get(text[:_NAME])
+        if node_of(text) != self._node:
+            return None
+        session = self._known.get(text[-_NAME - _SECRET : -_SECRET])
         return session if session is not None and session.token.is_proved_by(text) else None
 
     def forget(self, session: Any) -> None:

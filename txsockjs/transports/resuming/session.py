@@ -7,37 +7,24 @@ has not acknowledged is kept and sent again, within ``send_limit``.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Protocol
+from typing import Any
 
-from ..actors.connection import SockJSConnection
-from ..actors.deadlines import Deadline
-from ..actors.info import ConnectionInfo
-from ..actors.interfaces import SLOW_CONSUMER, Reason, SessionForConnection
-from ..actors.members import Notice
-from ..actors.session import BaseSession
-from ..actors.states import ATTACH, CLOSED, DRAINED, EXPIRE, FULL, GONE, LINGERING, OPEN, RECEIVED
-from ..errors import unsendable
-from ..wire.limits import MESSAGE_COST
-from ..wire.resumption import ACKNOWLEDGE, CONTINUED, OVER, BadEnvelope
-from .resume_server import ResumeServer
+from ...actors.connection import SockJSConnection
+from ...actors.deadlines import Deadline
+from ...actors.members import Notice
+from ...actors.session import BaseSession
+from ...actors.states import ATTACH, CLOSED, EXPIRE, FULL, GONE, LINGERING, OPEN, RECEIVED
+from ...errors import unsendable
+from ...wire.limits import MESSAGE_COST
+from ...wire.resumption import ACKNOWLEDGE, BadEnvelope
+from .receiver import LEFT, ResumedReceiver
+from .server import ResumeServer
 
 #: How many bytes may be under way to a client without being acknowledged, as limits count them.
 WINDOW = 64 * 1024
 # What was received is acknowledged when so many messages were, or after so many seconds.
 _MOST_UNTOLD = 16
 _PATIENCE = 1.0
-
-LEFT: Reason = (1000, "Normal closure")
-REPLACED: Reason = (4409, "Resumed over another connection")
-
-
-class Carrier(Protocol):
-    """The connection that carries a session at present."""
-
-    @property
-    def session(self) -> SessionForConnection:
-        """Its session."""
-        ...
 
 
 class ResumableSession(BaseSession):
@@ -203,76 +190,6 @@ class ResumableSession(BaseSession):
     def _acknowledge_late(self) -> None:
         self._timer = None
         self._acknowledge()
-
-
-class ResumedReceiver:
-    """The end of a carrier at which its session's output arrives."""
-
-    __slots__ = ("_carrier", "ready", "session")
-
-    def __init__(self, carrier: Carrier, session: ResumableSession) -> None:
-        self._carrier = carrier
-        self.ready = True
-        self.session = session
-
-    @property
-    def transport_name(self) -> str:
-        """The transport of the carrier."""
-        return self._carrier.session.transport
-
-    def connection_info(self) -> ConnectionInfo:
-        """Describe the request that opened the carrier."""
-        info = self._carrier.session.info
-        assert info is not None, "a carrier is open"
-        return info
-
-    def say(self, message: str) -> None:
-        """Say something of the envelope."""
-        self._carrier.session.send(message)
-
-    def opened(self) -> None:
-        """Say nothing: the token was said."""
-
-    def continued(self, token: str, received: int) -> None:
-        """Say that the session goes on."""
-        self.say(f"{CONTINUED}{token},{received}")
-
-    def deliver(self, messages: list[Any]) -> None:
-        """Send each message."""
-        session = self.session
-        session.delivered(messages)
-        for message in messages:
-            self.say(session.server.wrap(message))
-        self.ready = not session.is_full
-
-    def drained(self) -> None:
-        """Go on, as the client has enough of what was sent."""
-        self.ready = True
-        self.session.handle(DRAINED, self)
-
-    def heartbeat(self) -> None:
-        """Say nothing: the carrier beats."""
-
-    def closed(self, reason: Reason) -> None:
-        """Tell the client that it is over, and end the carrier."""
-        self._end(reason)
-        self.session.handle(FULL, self)
-
-    def replaced(self) -> None:
-        """Tell a client that another connection took its place."""
-        self._end(REPLACED)
-
-    def abort(self) -> None:
-        """Drop the carrier: its client does not read."""
-        session: Any = self._carrier.session
-        session.end(SLOW_CONSUMER, "slow")
-        session.abort()
-
-    def _end(self, reason: Reason) -> None:
-        self.ready = False
-        code, words = reason
-        self.say(f"{OVER}{code},{words}")
-        self._carrier.session.close(code, words)
 
 
 def _cost(message: str) -> int:

@@ -1,0 +1,154 @@
+"""`Bridge`: resumable sessions whose client came back to another node.
+
+A frame is a list in JSON: its kind, the number of its stream, and what belongs to the kind. The
+edge, where the client is, numbers the streams (`far`); the owner, where the session is, hears what
+the client says as if its connection was there (`visitor`).
+
+Rules: a frame that can't be read is dropped and counted; a node that is lost ends its streams.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from functools import partial
+from typing import Any, Protocol
+
+from ...actors.interfaces import Reason
+from ...cluster.bus import Bus
+from .far import Edge, Far
+from .visitor import Visitor, described
+
+_NODE_GONE: Reason = (1001, "Node gone")
+
+# By kind, what follows the number: what an edge says, and what an owner does.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "open": (str, int, dict),  # the token, how much was received, the request of the connection
+    "said": (str,),  # by the client
+    "lost": (),  # the connection
+    "say": (list,),  # to the client
+    "close": (int, str),  # the connection
+    "room": (int,),  # for so many bytes more of the client's
+    "absent": (),  # there is no such session
+}
+
+
+class Server(Protocol):
+    """What a bridge needs of the resumable sessions of a router."""
+
+    scheduler: Any
+    reactor: Any
+
+    def find(self, text: str) -> Any | None:
+        """Return the session of a token."""
+
+
+class Bridge:
+    """The streams of one mount, both those that end here and those that begin here."""
+
+    def __init__(self, bus: Bus, prefix: str, server: Server) -> None:
+        self._bus = bus
+        self._port = f"resume {prefix}"
+        self._server = server
+        self._numbers = itertools.count()
+        self._edges: dict[int, Far] = {}
+        self._owned: dict[tuple[str, int], Visitor] = {}
+        bus.listen(self._port, self)
+
+    def __len__(self) -> int:
+        return len(self._edges) + len(self._owned)
+
+    def resume(self, edge: Edge, node: str, token: str, received: int) -> Far:
+        """Have the node of a token go on with its session; the client has ``received`` so much."""
+        number = next(self._numbers)
+        say = partial(self._say, node, number)
+        over = partial(self._edges.pop, number, None)
+        far = self._edges[number] = Far(edge, node, say, over, self._server.reactor)
+        say("open", token, received, described(edge.session.info))
+        return far
+
+    def reaches(self, node: str) -> bool:
+        """Return whether a node is another one, and lives as far as is known."""
+        return node != self._bus.node and node in self._bus.nodes
+
+    def _say(self, node: str, number: int, kind: str, *rest: Any) -> None:
+        frame = json.dumps([kind, number, *rest], separators=(",", ":"))
+        self._bus.send(node, self._port, frame.encode())
+
+    # -- told by the bus
+
+    def received(self, node: str, data: bytes) -> None:
+        """Take a frame."""
+        try:
+            kind, number, *rest = json.loads(data)
+            types = _KINDS[kind]
+        except (ValueError, TypeError, KeyError):
+            types, rest, number = (), [None], None
+        if [type(each) for each in rest] != list(types) or type(number) is not int:
+            self._bus.counters["frames_invalid"] += 1
+        else:
+            self._server.scheduler.turn(getattr(self, f"_take_{kind}"), node, number, *rest)
+
+    def lost(self, node: str) -> None:
+        """End what another node has to do with."""
+        for far in [far for far in self._edges.values() if far.node == node]:
+            far.end(_NODE_GONE)
+        for (edge, _), visitor in list(self._owned.items()):
+            if edge == node:
+                self._server.scheduler.turn(visitor.lost)
+
+    def away(self) -> None:
+        """Do nothing: what is said waits, and a node that is lost is told."""
+
+    back = away
+
+    def taken(self, key: str) -> None:
+        """Do nothing: no key is claimed for resumable sessions."""
+
+    # -- at the owner
+
+    def _take_open(
+        self, node: str, number: int, token: str, received: int, info: dict[str, Any]
+    ) -> None:
+        session = self._server.find(token)
+        if session is None:
+            self._say(node, number, "absent")
+            return
+        say = partial(self._say, node, number)
+        over = partial(self._owned.pop, (node, number), None)
+        visitor = self._owned[node, number] = Visitor(say, over, session, info)
+        visitor.begin(received)
+
+    def _take_said(self, node: str, number: int, text: str) -> None:
+        visitor = self._owned.get((node, number))
+        if visitor is not None:
+            visitor.said(text)
+
+    def _take_lost(self, node: str, number: int) -> None:
+        visitor = self._owned.get((node, number))
+        if visitor is not None:
+            visitor.lost()
+
+    # -- at the edge
+
+    def _take_say(self, node: str, number: int, texts: list[str]) -> None:
+        far = self._edges.get(number)
+        if far is None:
+            self._say(node, number, "lost")  # it ended here meanwhile
+        else:
+            far.say(texts)
+
+    def _take_close(self, node: str, number: int, code: int, reason: str) -> None:
+        far = self._edges.get(number)
+        if far is not None:
+            far.end((code, reason))
+
+    def _take_room(self, node: str, number: int, size: int) -> None:
+        far = self._edges.get(number)
+        if far is not None:
+            far.credited(size)
+
+    def _take_absent(self, node: str, number: int) -> None:
+        far = self._edges.get(number)
+        if far is not None:
+            far.absent()

@@ -1,0 +1,124 @@
+"""`ResumedReceiver`: the end of a carrier at which the output of its resumable session arrives."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from ...actors.info import ConnectionInfo
+from ...actors.interfaces import SLOW_CONSUMER, Reason, SessionForConnection
+from ...actors.states import DRAINED, FULL
+from ...wire.resumption import (
+    ACKNOWLEDGE,
+    CONTINUED,
+    LEAVE,
+    MESSAGE,
+    OVER,
+    BadEnvelope,
+    Said,
+)
+
+LEFT: Reason = (1000, "Normal closure")
+REPLACED: Reason = (4409, "Resumed over another connection")
+
+
+class Carrier(Protocol):
+    """The connection that carries a session at present."""
+
+    @property
+    def session(self) -> SessionForConnection:
+        """Its session."""
+        ...
+
+
+class ResumedReceiver:
+    """The end of a carrier at which its session's output arrives."""
+
+    __slots__ = ("_carrier", "ready", "session")
+
+    def __init__(self, carrier: Carrier, session: Any) -> None:
+        self._carrier = carrier
+        self.ready = True
+        self.session = session
+
+    @property
+    def transport_name(self) -> str:
+        """The transport of the carrier."""
+        return self._carrier.session.transport
+
+    def connection_info(self) -> ConnectionInfo:
+        """Describe the request that opened the carrier."""
+        info = self._carrier.session.info
+        assert info is not None, "a carrier is open"
+        return info
+
+    def say(self, message: str) -> None:
+        """Say something of the envelope."""
+        self._carrier.session.send(message)
+
+    def take(self, said: Said) -> Deferred[None] | None:
+        """Do what the client says; return a Deferred if it has to wait before it goes on.
+
+        Raises `BadEnvelope` for what can't be said now.
+        """
+        session = self.session
+        if not session.is_carried_by(self):
+            return None  # another connection took its place
+        session.token.confirm()
+        if said.letter == MESSAGE:
+            session.receive_one(said.text)
+            room: Deferred[None] | None = session.room()
+            return room
+        if said.letter == ACKNOWLEDGE:
+            session.acknowledged(said.number)
+        elif said.letter == LEAVE:
+            session.left(self)
+            self._carrier.session.close(*LEFT)
+        else:
+            raise BadEnvelope("it began before")
+        return None
+
+    def opened(self) -> None:
+        """Say nothing: the token was said."""
+
+    def continued(self, token: str, received: int) -> None:
+        """Say that the session goes on."""
+        self.say(f"{CONTINUED}{token},{received}")
+
+    def deliver(self, messages: list[Any]) -> None:
+        """Send each message."""
+        session = self.session
+        session.delivered(messages)
+        for message in messages:
+            self.say(session.server.wrap(message))
+        self.ready = not session.is_full
+
+    def drained(self) -> None:
+        """Go on, as the client has enough of what was sent."""
+        self.ready = True
+        self.session.handle(DRAINED, self)
+
+    def heartbeat(self) -> None:
+        """Say nothing: the carrier beats."""
+
+    def closed(self, reason: Reason) -> None:
+        """Tell the client that it is over, and end the carrier."""
+        self._end(reason)
+        self.session.handle(FULL, self)
+
+    def replaced(self) -> None:
+        """Tell a client that another connection took its place."""
+        self._end(REPLACED)
+
+    def abort(self) -> None:
+        """Drop the carrier: its client does not read."""
+        session: Any = self._carrier.session
+        session.end(SLOW_CONSUMER, "slow")
+        session.abort()
+
+    def _end(self, reason: Reason) -> None:
+        self.ready = False
+        code, words = reason
+        self.say(f"{OVER}{code},{words}")
+        self._carrier.session.close(code, words)
