@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from txsockjs.client.options import TRANSPORTS
+
 from ..support.raw import post
 from ..support.running import ended, running
 from ..wire.test_endpoints import certificate
@@ -56,6 +58,22 @@ def test_with_workers(tmp_path: Path) -> None:
         with running(*COMMAND, "--workers", "2", mount, cwd=str(tmp_path)) as server:
             for _ in range(6):
                 converse(server.url + "/x")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_an_endpoint_of_a_sockjs_server_is_a_proxy_of_it(tmp_path: Path, transport: str) -> None:
+    with running(*PEER) as peer:
+        url = f"http://127.0.0.1:{peer.port}/echo:transports={transport}:timeout=30"
+        mount = f"--mount=/x=endpoint:sockjs:{url}"
+        with running(*COMMAND, mount, cwd=str(tmp_path)) as server:
+            session = f"{server.url}/x/0/{os.urandom(8).hex()}"
+            assert post(session + "/xhr") == b"o\n"
+            post(session + "/xhr_send", '["grüße"]'.encode())
+            assert post(session + "/xhr") == 'a["grüße"]\n'.encode()
+            post(session + "/xhr_send", b'["close:3456"]')
+            assert post(session + "/xhr") == b'c[3000,"Upstream closed the connection"]\n'
+            server.stop()
+            assert "Traceback" not in server.output
 
 
 @pytest.mark.parametrize(

@@ -142,19 +142,18 @@ class Session:
 
     def close(self, code: int = NORMAL[0], reason: str = NORMAL[1]) -> None:
         """Close once all that was sent is taken; nothing more is received."""
-        if not self.is_open:
-            return
-        self.state = State.CLOSING
-        self._reason = (code, reason)
+        if self.is_open:
+            self.state = State.CLOSING
+            self._reason = (code, reason)
+            self._patience = Deadline(self.reactor, CLOSE_TIMEOUT, self.abort)
         self.incoming.forget()
-        self._patience = Deadline(self.reactor, CLOSE_TIMEOUT, self.abort)
         self.resume()
 
     def abort(self) -> None:
         """Drop the connection at once."""
-        if self._end is None:
-            self.incoming.forget()
-            self._lose(ConnectionAborted())
+        self.incoming.forget()
+        self._lose(ConnectionAborted())
+        self.resume()
 
     def pause(self) -> None:
         """Receive nothing until `resume`."""
@@ -178,7 +177,8 @@ class Session:
 
     def heard(self) -> None:
         """Note that the server is there."""
-        if self._end is None and not self.incoming.is_paused:
+        is_begun = self.state is not State.CONNECTING
+        if is_begun and self._end is None and not self.incoming.is_paused:
             self._silence.heard()
 
     def frame(self, data: str | bytes) -> None:

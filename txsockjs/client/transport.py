@@ -80,7 +80,7 @@ class ClientTransport:
 
         A producer is waited for as with TCP. A websocket's server is told ``code`` and ``reason``.
         """
-        if not self.disconnecting and self._session.is_open:
+        if not self.disconnecting:
             self.disconnecting = True
             rest = self._decoder.flush()
             if rest:

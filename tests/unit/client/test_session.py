@@ -234,6 +234,36 @@ def test_a_close_while_paused_reads_on() -> None:
     bench.settle()
 
 
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_who_closes_hears_of_the_end_even_while_paused(how: str) -> None:
+    bench = Bench()
+    bench.session.pause()
+    bench.session.frame(b'a["unread"]')
+    bench.session.carrier_lost("gone")
+    bench.clock.advance(1)
+    assert bench.receiver.got == []
+    getattr(bench.session, how)()
+    bench.clock.advance(0)
+    assert [str(each) for each in bench.receiver.got] == ["lost with 1006 gone"]
+    bench.settle()
+    bench = Bench()
+    bench.session.pause()
+    bench.session.abort()
+    bench.clock.advance(0)
+    assert [type(each) for each in bench.receiver.got] == [ConnectionAborted]
+    bench.settle()
+
+
+def test_what_opens_is_not_silent_yet() -> None:
+    bench = Bench(opened=False, heartbeat_timeout=1)
+    bench.session.heard()
+    bench.clock.advance(4)
+    assert bench.failures == []
+    bench.clock.advance(1)
+    assert "did not open within 5 s" in str(bench.failures[0].value)
+    bench.settle()
+
+
 def test_more_than_the_limit_is_a_loss() -> None:
     bench = Bench(send_limit=1000)
     bench.session.send("x" * 2000)
