@@ -62,14 +62,12 @@ class ResumedReceiver:
 
         Raises `BadEnvelope` for what can't be said now.
         """
+        if said.letter == MESSAGE:
+            return self.take_message(said.text)
         session = self.session
         if not session.is_carried_by(self):
             return None  # another connection took its place
         session.token.confirm()
-        if said.letter == MESSAGE:
-            session.receive_one(said.text)
-            room: Deferred[None] | None = session.room()
-            return room
         if said.letter == ACKNOWLEDGE:
             session.acknowledged(said.number)
         elif said.letter == LEAVE:
@@ -78,6 +76,14 @@ class ResumedReceiver:
         else:
             raise BadEnvelope("it began before")
         return None
+
+    def take_message(self, text: str) -> Deferred[None] | None:
+        """Take a message; return a Deferred if the client has to wait before it goes on."""
+        session = self.session
+        if not session.is_carried_by(self):
+            return None  # another connection took its place
+        room: Deferred[None] | None = session.take_message(text)
+        return room
 
     def opened(self) -> None:
         """Say nothing: the token was said."""
@@ -90,8 +96,9 @@ class ResumedReceiver:
         """Send each message."""
         session = self.session
         session.delivered(messages)
+        send, wrap = self._carrier.session.send, session.server.wrap
         for message in messages:
-            self.say(session.server.wrap(message))
+            send(wrap(message))
         self.ready = not session.is_full
 
     def drained(self) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from ...actors.connection import SockJSConnection
 from ...actors.deadlines import Deadline
 from ...actors.members import Notice
@@ -150,20 +152,25 @@ class ResumableSession(BaseSession):
 
     # -- messages, and how many there were
 
-    def receive_one(self, text: str) -> None:
-        """Take a message of the client."""
+    def take_message(self, text: str) -> Deferred[None] | None:
+        """Take a message of the client; return a Deferred if it has to wait."""
+        self.token.confirm()
         self.received += 1
         if self.received - self._told >= _MOST_UNTOLD:
             self._acknowledge()
-        elif self._timer is None and self._receiver is not None:
+        elif self._timer is None:
             self._timer = self.server.reactor.callLater(_PATIENCE, self._acknowledge_late)
-        self.handle(RECEIVED, [text])
+        if self.state is not OPEN:
+            self.handle(RECEIVED, [text])
+        else:
+            self._application.receive([text])
+        return self._application.room() if self._application.size else None
 
     def delivered(self, messages: list[str]) -> None:
         """Keep what goes out until it is acknowledged."""
         self._unacked.extend(messages)
         self.sent += len(messages)
-        self._unacked_size += sum([_cost(message) for message in messages])
+        self._unacked_size += sum(map(len, messages)) + MESSAGE_COST * len(messages)
 
     @property
     def is_full(self) -> bool:
