@@ -1,9 +1,9 @@
 """What resumption costs: echoes of a plain and of a resumable connection, in one process.
 
-``python benchmarks/resuming.py [ROUNDS]``. Both are served in memory, in turns, 10 messages in flight
-and 32 B each, through the whole server but the kernel; the client's part, which is the same for both
-but for its acknowledgements, is made once before. Prints processor time per echo, the fastest of the
-rounds, and the ratio.
+``python benchmarks/resuming.py [ROUNDS]``. Both are served in memory, in turns, 10 messages in
+flight and 32 B each, through the whole server but the kernel; the client's part, which is the same
+for both but for its acknowledgements, is made once before. Prints processor time per echo, the
+fastest of the rounds, and the ratio.
 """
 
 from __future__ import annotations
