@@ -26,13 +26,14 @@ def node_of(text: str) -> str:
 class Token:
     """What proves that a client is a session's: a name, and a secret that changes."""
 
-    __slots__ = ("_before", "_node", "_secret", "name")
+    __slots__ = ("_before", "_node", "_secret", "_shown", "name")
 
     def __init__(self, node: str = "") -> None:
         self._node = node
         self.name = secrets.token_urlsafe(_NAME)[:_NAME]
         self._secret = secrets.token_urlsafe(24)
         self._before: str | None = None  # while the client may not have the new one
+        self._shown = self._secret  # the newest one that the client has for certain
 
     @property
     def text(self) -> str:
@@ -41,18 +42,24 @@ class Token:
 
     def renew(self) -> None:
         """Replace the secret."""
-        self._before, self._secret = self._secret, secrets.token_urlsafe(24)
+        self._before, self._secret = self._shown, secrets.token_urlsafe(24)
 
     def confirm(self) -> None:
         """Note that the client has the present one."""
-        self._before = None
+        self._before, self._shown = None, self._secret
 
     def is_proved_by(self, text: str) -> bool:
         """Return whether this is the token, or the one before while that holds."""
         given = text[-_SECRET:].encode()
         now = hmac.compare_digest(given, self._secret.encode())
         before = hmac.compare_digest(given, (self._before or "").encode())
-        return now or (before and self._before is not None)
+        if now:
+            self._shown = self._secret
+        elif before and self._before is not None:
+            self._shown = self._before
+        else:
+            return False
+        return True
 
 
 class ResumeServer(ChannelServer):
