@@ -509,6 +509,32 @@ const scenarios = {
     assert.equal(page.timers.size, 0);
   },
 
+  leaves_when_all_has_arrived(page) {
+    const sock = page.begin();
+    sock.send('a');
+    sock.close(3001, 'bye');
+    page.sock.end(1006);
+    page.pass(1000);
+    page.sock.open();
+    page.sock.say('cT1,0', 'mlate');
+    assert.deepEqual(page.sock.sent, ['rT0,0', 'a0', 'ma', 'x']);
+    page.sock.end(1000);
+    assert.deepEqual(page.events(true).map(({ type, code }) => [type, code]), [['close', 3001]]);
+    assert.equal(page.timers.size, 0);
+  },
+
+  leaves_a_session_that_waits(page) {
+    const sock = page.begin();
+    page.sock.end(1006);
+    sock.close();
+    assert.equal(page.socks.length, 2);
+    page.sock.open();
+    page.sock.say('fT1');
+    assert.deepEqual(page.sock.sent, ['rT0,0', 'a0', 'x']);
+    page.sock.end(1000);
+    assert.equal(page.events(), 'reconnecting close');
+  },
+
   leaves_even_if_the_server_is_silent(page) {
     const sock = page.begin();
     sock.close();

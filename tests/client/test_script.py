@@ -41,6 +41,8 @@ ALONE = [
     "acknowledges_after_16_messages_or_16_kib_or_a_second",
     "keeps_no_more_than_it_may",
     "leaves_for_good",
+    "leaves_when_all_has_arrived",
+    "leaves_a_session_that_waits",
     "leaves_even_if_the_server_is_silent",
     "leaves_with_its_page",
     "replaces_its_connection_when_the_network_is_another",

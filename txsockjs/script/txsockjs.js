@@ -86,6 +86,7 @@
     this._attempts = 0; // since a connection held
     this._upSince = null; // when the present connection was ready
     this._opened = false; // onopen came
+    this._end = null; // with which the page closed it
     this._forget();
 
     // Throws what is wrong with the URL or the options.
@@ -128,7 +129,7 @@
     if (this._talks) this._sock.send('m' + data);
   };
 
-  // Close for good.
+  // Close for good. With `resume` what was sent before arrives, for which there are 10 seconds.
   methods.close = function (code, reason) {
     if (code && code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new Error('InvalidAccessError: Invalid code');
@@ -139,19 +140,16 @@
     if (this.readyState === CLOSING || this.readyState === CLOSED) return;
     var self = this;
     var end = { code: code || 1000, reason: reason || 'Normal closure', wasClean: true };
+    this._end = end;
     this.readyState = CLOSING;
-    if (this._talks) {
-      // Wait for the server to have it: a close of SockJS takes back what is still on its way.
-      this._talks = false;
-      this._stop();
-      this._sock.onmessage = this._sock.onheartbeat = null;
-      this._sock.onclose = function () { self._finish(end); };
-      this._sock.send('x');
-      this._after('patience', PATIENCE, function () { self._finish(end); });
+    if (this._token) {
+      // The server closes, when it has all. A close of SockJS takes back what is still on its way.
+      if (this._talks) this._sock.send('x');
+      else this.reconnect();
     } else {
       this._drop(end);
-      this._after('patience', 0, function () { self._finish(end); });
     }
+    this._after('leave', this._token ? PATIENCE : 0, function () { self._finish(end); });
   };
 
   // Make the next attempt now, if one is waited for.
@@ -205,12 +203,12 @@
     };
     sock.onmessage = function (event) {
       self._heard = Date.now();
-      if (!self._options.resume) self.dispatchEvent({ type: 'message', data: event.data });
+      if (!self._options.resume) self._tell({ type: 'message', data: event.data });
       else self._receive(event.data);
     };
     sock.onheartbeat = function () {
       self._heard = Date.now();
-      self.dispatchEvent({ type: 'heartbeat' });
+      self._tell({ type: 'heartbeat' });
     };
     sock.onclose = function (event) { self._lost(event); };
   };
@@ -219,11 +217,15 @@
   // session before goes on.
   methods._ready = function (lost) {
     var event = { type: 'resume' };
+    if (this.readyState === CLOSING) {
+      this._sock.send('x');
+      return;
+    }
     if (lost) event = this._opened ? { type: 'fresh', unconfirmed: lost } : { type: 'open' };
     this.readyState = OPEN;
     this._opened = true;
     this._upSince = Date.now();
-    this.dispatchEvent(event);
+    this._tell(event);
   };
 
   // The connection is gone: come back later, or end.
@@ -236,6 +238,10 @@
       bound = Math.min(this._maxDelay, this._minDelay);
     }
     this._drop();
+    if (this.readyState === CLOSING && (end.code === 1000 || !this._token)) {
+      this._finish(end);
+      return;
+    }
     // What can be resumed is not over before the server says so, whatever the code.
     if (this._attempts >= this._maxAttempts || !(this._token || this._comesBack(end))) {
       this._finish(end);
@@ -246,7 +252,7 @@
     var delay = Math.round(Math.random() * bound);
     if (this.readyState === OPEN && !this._token) this.readyState = CONNECTING;
     this._after('retry', delay, function () { self._connect(); });
-    this.dispatchEvent({
+    this._tell({
       type: 'reconnecting',
       attempt: this._attempts,
       delay: delay,
@@ -258,12 +264,19 @@
   // The end, of which the page is told.
   methods._finish = function (end) {
     if (this.readyState === CLOSED) return;
+    end = this._end || end;
     this._drop();
+    this._clear('leave');
     this._watch('removeEventListener');
     this.readyState = CLOSED;
     this.dispatchEvent({
       type: 'close', code: end.code, reason: end.reason, wasClean: !!end.wasClean,
     });
+  };
+
+  // Dispatch an event, unless the page closed the connection.
+  methods._tell = function (event) {
+    if (this.readyState !== CLOSING) this.dispatchEvent(event);
   };
 
   // Let go of the present connection, so that nothing of it is heard any more.
@@ -347,7 +360,7 @@
     } else if (!this._timers.acknowledge) {
       this._after('acknowledge', LATEST, function () { self._acknowledge(); });
     }
-    this.dispatchEvent({ type: 'message', data: text });
+    this._tell({ type: 'message', data: text });
   };
 
   methods._acknowledge = function () {
@@ -423,7 +436,9 @@
   };
 
   methods._stop = function () {
-    Object.keys(this._timers).forEach(this._clear, this);
+    Object.keys(this._timers).forEach(function (name) {
+      if (name !== 'leave') this._clear(name);
+    }, this);
   };
 
   methods._watch = function (how) {
