@@ -465,6 +465,16 @@ const scenarios = {
     assert.deepEqual(page.events(true), [{ type: 'fresh', unconfirmed: ['a'] }]);
   },
 
+  resumes_if_a_connection_that_it_gave_up_took_its_place(page) {
+    page.begin();
+    page.sock.say('x4409,Resumed over another connection');
+    page.sock.end(4409);
+    assert.equal(page.events(), 'reconnecting');
+    page.pass(1000);
+    page.sock.open();
+    assert.deepEqual(page.sock.sent, ['rT0,0']);
+  },
+
   acknowledges_after_16_messages_or_16_kib_or_a_second(page) {
     page.begin();
     for (let each = 1; each < 16; each++) page.sock.say('m');

@@ -38,6 +38,7 @@ ALONE = [
     "begins_anew_if_the_server_does",
     "ends_when_the_server_says_so",
     "begins_another_session_if_the_code_says_so",
+    "resumes_if_a_connection_that_it_gave_up_took_its_place",
     "acknowledges_after_16_messages_or_16_kib_or_a_second",
     "keeps_no_more_than_it_may",
     "leaves_for_good",

@@ -34,6 +34,10 @@
   // and what applications choose, from 3000. 1012 and 1013 invite to come back.
   var FINAL = { 1000: 1, 1003: 1, 1007: 1, 1009: 1, 1010: 1 };
 
+  // Said to a connection whose place another one took. If that was not ours, it was one that we gave
+  // up, and the network brought what we said over it late.
+  var REPLACED = 4409;
+
   function comesBack(end) {
     return !(FINAL[end.code] || end.code >= 3000);
   }
@@ -406,7 +410,7 @@
 
   // The session is over; whether to begin another one, its code tells.
   methods._over = function (code, reason) {
-    this._token = '';
+    if (code !== REPLACED) this._token = '';
     this._lost({ code: code, reason: reason, wasClean: true });
   };
 

@@ -1,7 +1,7 @@
 """`ResumeServer`: the resumable sessions of one class on one router, by their tokens.
 
-Rules: a token is secret, compared in constant time, and replaced when it was used; the one before
-holds until the client shows that it has the new one, as the answer that brings it may be lost.
+Rules: a token is secret, compared in constant time, and replaced when it was used; those before
+hold until the client shows that it has a newer one, as answers may be lost, or questions late.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from ..channel import ChannelServer
 
 # A token is the name of its node, if there are others; a name; and a secret of so many characters.
 _NAME, _SECRET = 16, 32
+# How many tokens a client may have been told without having shown that it has any of them.
+_UNCONFIRMED = 8
 
 
 def node_of(text: str) -> str:
@@ -26,39 +28,35 @@ def node_of(text: str) -> str:
 class Token:
     """What proves that a client is a session's: a name, and a secret that changes."""
 
-    __slots__ = ("_before", "_node", "_secret", "_shown", "name")
+    __slots__ = ("_node", "_secrets", "name")
 
     def __init__(self, node: str = "") -> None:
         self._node = node
         self.name = secrets.token_urlsafe(_NAME)[:_NAME]
-        self._secret = secrets.token_urlsafe(24)
-        self._before: str | None = None  # while the client may not have the new one
-        self._shown = self._secret  # the newest one that the client has for certain
+        # The last one that the client had for certain, and those after it, which it may have.
+        self._secrets = [secrets.token_urlsafe(24)]
 
     @property
     def text(self) -> str:
         """What the client is told."""
-        return self._node + self.name + self._secret
+        return self._node + self.name + self._secrets[-1]
 
     def renew(self) -> None:
         """Replace the secret."""
-        self._before, self._secret = self._shown, secrets.token_urlsafe(24)
+        del self._secrets[1 : 1 - _UNCONFIRMED]
+        self._secrets.append(secrets.token_urlsafe(24))
 
     def confirm(self) -> None:
         """Note that the client has the present one."""
-        self._before, self._shown = None, self._secret
+        del self._secrets[:-1]
 
     def is_proved_by(self, text: str) -> bool:
-        """Return whether this is the token, or the one before while that holds."""
+        """Return whether it is the token, or an earlier one that holds; those before it end."""
         given = text[-_SECRET:].encode()
-        now = hmac.compare_digest(given, self._secret.encode())
-        before = hmac.compare_digest(given, (self._before or "").encode())
-        if now:
-            self._shown = self._secret
-        elif before and self._before is not None:
-            self._shown = self._before
-        else:
+        equal = [hmac.compare_digest(given, each.encode()) for each in self._secrets]
+        if True not in equal:
             return False
+        del self._secrets[: equal.index(True)]
         return True
 
 

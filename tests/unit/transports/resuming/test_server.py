@@ -47,22 +47,32 @@ def test_the_token_before_holds_until_the_new_one_is_confirmed(server: ResumeSer
     assert server.find(second) is session
 
 
-def test_the_token_that_the_client_has_holds_however_many_answers_are_lost(
-    server: ResumeServer,
-) -> None:
+def test_what_the_client_has_holds_however_many_answers_are_lost(server: ResumeServer) -> None:
     session = make(server)
     told = [session.token.text]
-    for _ in range(3):
+    for _ in range(20):
         assert server.find(told[0]) is session
         session.token.renew()
         told.append(session.token.text)
-        assert [text for text in told if server.find(text)] == [told[0], told[-1]]
         assert server.find(told[0]) is session
     # One arrived, but the word that it did is lost: it holds from now on.
+    assert server.find(told[-3]) is session
+    assert server.find(told[0]) is None
+    assert server.find(told[-3]) is session
     assert server.find(told[-1]) is session
     session.token.renew()
-    assert server.find(told[0]) is None
-    assert server.find(told[-1]) is session
+    session.token.confirm()
+    assert not any(server.find(text) for text in told)
+
+
+def test_no_more_than_some_tokens_hold(server: ResumeServer) -> None:
+    session = make(server)
+    told = [session.token.text]
+    for _ in range(20):
+        session.token.renew()
+        told.append(session.token.text)
+    # The first of these makes those before it hold no longer, so the newest come last.
+    assert [n for n, text in enumerate(told) if server.find(text)] == [0, *range(13, 21)]
 
 
 def test_a_broadcast_is_wrapped_once(server: ResumeServer) -> None:
