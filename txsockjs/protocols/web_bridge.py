@@ -99,10 +99,6 @@ class Bridge(SockJSConnection):
 
     def _connected(self, upstream: Session) -> None:
         self._connecting = None
-        if self.is_closed and self._waiting is None:
-            upstream.close(*self._reason())
-            upstream.begin(_Ignoring())
-            return
         self._upstream = upstream
         upstream.begin(self)
         upstream.outgoing.register(self, True)
@@ -207,16 +203,6 @@ class Downstream:
 
     def stopProducing(self) -> None:
         """Do nothing: `Bridge.on_close` closes the upstream."""
-
-
-class _Ignoring:
-    """Who is told of an upstream whose browser has left meanwhile."""
-
-    def received(self, message: str | bytes) -> None:
-        pass
-
-    def ended(self, reason: Exception) -> None:
-        pass
 
 
 def told_of(reason: Exception) -> tuple[int, str]:

@@ -61,14 +61,15 @@ def test_after_the_end_of_input_messages_are_waited_for() -> None:
     bench.settle()
 
 
-def test_json_lets_any_message_be_a_line(capsys: Any) -> None:
+@pytest.mark.parametrize("wrong", [b"5", b"x"])
+def test_json_lets_any_message_be_a_line(capsys: Any, wrong: bytes) -> None:
     bench = Bench("--json")
     bench.read(b'"two\\nlines \\u2028"\n')
     assert bench.output.getvalue() == b'"two\\nlines \\u2028"\n'
-    bench.read(b"5\n")
+    bench.read(wrong + b"\n")
     bench.settle()
     assert bench.codes == [1]
-    assert "txsockjs: not a JSON string: b'5'" in capsys.readouterr().err
+    assert f"txsockjs: not a JSON string: {wrong!r}" in capsys.readouterr().err
 
 
 def test_so_many_messages_are_enough_or_too_few() -> None:
