@@ -35,7 +35,6 @@ ROOMS = [
 # What has no test module of its own yet.
 WITHOUT_TESTS = {
     "__main__",
-    "cli.workers.supervisor",
     "cli.workers.worker",
     "cluster.bus",
     "cluster.local",

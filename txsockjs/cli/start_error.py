@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 
@@ -22,6 +23,7 @@ def end_with(message: str) -> None:
 
     For what is wrong only when the reactor runs, where a `StartError` would be logged.
     """
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write(f"sockjs: {message}\n")
     atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
+    with contextlib.suppress(OSError):  # whoever would read it may have ended
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(f"sockjs: {message}\n")

@@ -72,13 +72,14 @@ class LocalBus(Bus):
 
     def start(self) -> Deferred[None]:
         """Become a node."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-        self._port = self.reactor.listenUNIX(self._path, PeerFactory(self), mode=0o600)
+        # First, so that the end of the parent is known even if the folder went with it.
         control = Factory.forProtocol(lambda: self._control)
         control.noisy = False
         self.reactor.adoptStreamConnection(self._descriptor, socket.AF_UNIX, control)
         os.close(self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        self._port = self.reactor.listenUNIX(self._path, PeerFactory(self), mode=0o600)
         self._control.say(do="join", node=self.node, path=self._path)
         return self._started
 
@@ -91,9 +92,10 @@ class LocalBus(Bus):
         if self._stopped:
             return succeed(None)
         self._stopped = True
-        self._control.say(do="leave")
-        self._control.flush()
-        self._control.transport.loseConnection()
+        if self._control.transport is not None:  # it was started
+            self._control.say(do="leave")
+            self._control.flush()
+            self._control.transport.loseConnection()
         self.connected = False
         for peer in list(self._peers.values()):
             peer.flush()

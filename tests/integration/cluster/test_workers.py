@@ -203,6 +203,20 @@ def test_when_the_parent_dies_the_workers_stop(tmp_path: pathlib.Path) -> None:
         until(lambda: not any(alive(pid) for pid in pids), server)
 
 
+def test_and_so_does_one_that_is_about_to_start(tmp_path: pathlib.Path) -> None:
+    with serving(tmp_path) as server:
+        os.kill(server.pid, signal.SIGHUP)
+        until(lambda: len(children(server.pid)) > 2, server)
+        pids = children(server.pid)
+        server.process.kill()
+        until(lambda: not any(alive(pid) for pid in pids), server)
+
+
+def children(pid: int) -> list[int]:
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()]
+
+
 def test_workers_that_can_not_start_end_the_whole_with_their_words(tmp_path: pathlib.Path) -> None:
     code = """
 import sys

@@ -126,7 +126,9 @@ class Child(ProcessProtocol):
 
     def retire(self) -> None:
         """Have it end in order, while its successor accepts what comes."""
-        if not self.was_told_to_stop:
+        if not self.was_ready:
+            self.kill()  # it serves nobody yet
+        elif not self.was_told_to_stop:
             self.was_told_to_stop = True
             self.is_ready = False
             self.say(retire=True)

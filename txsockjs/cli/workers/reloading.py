@@ -51,8 +51,9 @@ class Reloader(Supervisor):
 
     def ready(self, child: Child) -> None:
         """Note that a worker serves."""
+        is_new = child is self._successor
         super().ready(child)
-        if self._rolling and not self._again:
+        if is_new and not self._again:
             self._log.info("the new code serves")
 
     def ended(self, child: Child, why: str) -> None:

@@ -33,10 +33,9 @@ from ..options import Options
 from ..start_error import StartError, end_with
 from .asking import Everywhere, Workers
 from .child import Child
+from .neighbours import Neighbours
 from .sockets import Sockets
 
-# In seconds: how long a worker's socket may go unserved before a neighbour serves it, too.
-_AWAY = 2.0
 # In seconds: the delays before a worker is started again, which grow while it does not stay.
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 # A worker that lived so long, in seconds, ended for a reason of its own.
@@ -73,11 +72,11 @@ class Supervisor(Service):
         self._failures = 0
         self._delays: dict[int, float] = {}
         self._restarts: dict[int, Any] = {}
-        self._looks: dict[int, Any] = {}
-        self._helpers: dict[int, Child] = {}  # who serves the sockets of which number, too
+        self._neighbours = Neighbours(reactor, self._children)
         self._abandoned: set[int] = set()  # those whose process ended in the course of the stop
         self._served = False  # whether any worker ever did
-        self._rolling: list[int] = []
+        self._rolling: list[int] = []  # the numbers of those that are yet to be replaced
+        self._successor: Child | None = None  # of the first of them
         self._bound = False
         self._stopping = False
         self._stopped: Deferred[None] = Deferred()
@@ -132,7 +131,9 @@ class Supervisor(Service):
         """Stop all workers in order; fires when none is left."""
         super().stopService()
         self._stopping = True
-        for timer in (*self._restarts.values(), *self._looks.values()):
+        self._rolling.clear()
+        self._neighbours.stop()
+        for timer in self._restarts.values():
             if timer.active():
                 timer.cancel()
         for child in self._all:
@@ -170,13 +171,18 @@ class Supervisor(Service):
     # -- workers come and go
 
     def _start(self, number: int) -> None:
-        """Start a worker, or one that is to replace it."""
-        self._restarts.pop(number, None)
+        """Start a worker."""
+        self._children[number] = self._launch(number)
+
+    def _launch(self, number: int) -> Child:
+        """Start the process of a worker, or of one that is to replace it."""
+        restart = self._restarts.pop(number, None)
+        if restart is not None and restart.active():
+            restart.cancel()
         child = Child(number, self, self._directory, self._reactor)
         self._all.add(child)
-        if not self._rolling:
-            self._children[number] = child
         child.start(self._options.arguments, self._reactor_name, self._folder, self._sockets)
+        return child
 
     @property
     def _reactor_name(self) -> str | None:
@@ -195,13 +201,15 @@ class Supervisor(Service):
         self._log.info(
             "worker {number} serves, as process {pid}", number=child.number, pid=child.pid
         )
-        helper = self._helpers.pop(child.number, None)
-        if helper is not None:
-            helper.say(leave=child.number)
         before = self._children.get(child.number)
         self._children[child.number] = child
-        if before is not None and before is not child:
+        self._neighbours.serves(child, before)
+        if child is self._successor:
+            self._successor = None
+        if before in self._all and before is not child:
             before.retire()  # its end goes on with the next one
+        else:
+            self._roll_next(child.number)
 
     def answered(self, child: Child, table: dict[str, Any]) -> None:
         """Take a worker's answer to a question."""
@@ -220,46 +228,36 @@ class Supervisor(Service):
                     other.say(serve=each)
                 break
             self._look_at_end()
+            return
+        self._neighbours.ended(child)
+        if child is self._successor:
+            self._successor = None
+            self._rolling.clear()
+            if not child.was_told_to_stop:
+                self._not_replaced(why)
+                if self._children.get(number) not in self._all:  # it ended meanwhile
+                    self._restart(child, why)
         elif child.was_told_to_stop:
             self._roll_next(number)
-        elif self._rolling and self._children.get(number) is not child:
-            self._rolling.clear()
-            self._not_replaced(why)
         else:
             self._restart(child, why)
 
     def _restart(self, child: Child, why: str) -> None:
         number = child.number
         self._log.error("worker {number} ended: {why}", number=number, why=why)
-        if any(other.number == number for other in self._all):
-            return  # its successor is on its way
+        self._neighbours.watch(number)
+        if self._successor is not None and self._successor.number == number:
+            return
         if not child.was_ready:
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
+            serves = any(other.is_ready for other in self._children.values())
+            if self._failures >= _MOST_FAILURES and not serves:
                 self._give_up(why)
                 return
         stayed = child.age >= _STAYED
         delay = 0.0 if stayed else self._delays.get(number, 0.0)
         self._delays[number] = min(max(2 * delay, _FIRST_DELAY), _LONGEST_DELAY)
         self._restarts[number] = self._reactor.callLater(delay, self._start, number)
-        self._watch(number)
-
-    def _watch(self, number: int) -> None:
-        """Have a neighbour serve a worker's sockets if nobody does for too long."""
-
-        def look() -> None:
-            child = self._children.get(number)
-            if child is not None and child.is_ready:
-                return
-            for neighbour in self._children.values():
-                if neighbour.is_ready:
-                    self._helpers[number] = neighbour
-                    neighbour.say(serve=number)
-                    return
-
-        look_before = self._looks.get(number)
-        if look_before is None or not look_before.active():
-            self._looks[number] = self._reactor.callLater(_AWAY, look)
 
     def _give_up(self, why: str) -> None:
         self._log.critical("workers can not start: {why}", why=why)
@@ -275,13 +273,13 @@ class Supervisor(Service):
             return
         self._rolling = list(self._children)
         self._log.info("replacing {count} workers", count=len(self._rolling))
-        self._start(self._rolling[0])
+        self._successor = self._launch(self._rolling[0])
 
     def _roll_next(self, number: int) -> None:
         if self._rolling and self._rolling[0] == number:
             del self._rolling[0]
             if self._rolling:
-                self._start(self._rolling[0])
+                self._successor = self._launch(self._rolling[0])
             else:
                 self._replaced()
 

@@ -12,41 +12,7 @@ from txsockjs.cli.options import Options
 from txsockjs.cli.workers import supervisor
 from txsockjs.cli.workers.reloading import Reloader
 
-
-class FakeChild:
-    """A worker without a process."""
-
-    def __init__(self, number: int, parent: Any, directory: Any, reactor: Any) -> None:
-        self.number, self.parent = number, parent
-        self.is_ready = self.was_ready = self.was_told_to_stop = False
-        self.age = 0.0
-        self.pid = 1
-        self.killed = False
-        parent.born.append(self)
-
-    def start(self, *arguments: Any) -> None:
-        pass
-
-    def kill(self) -> None:
-        self.killed = self.was_told_to_stop = True
-        self.is_ready = False
-
-    def retire(self) -> None:
-        self.was_told_to_stop = True
-        self.is_ready = False
-
-    def stop(self) -> None:
-        self.retire()
-
-    # -- what its process does
-
-    def serve(self) -> None:
-        self.is_ready = self.was_ready = True
-        self.parent.ready(self)
-
-    def end(self, why: str = "it was done") -> None:
-        self.is_ready = False
-        self.parent.ended(self, why)
+from ....support.workers import FakeChild
 
 
 class Lab(Reloader):
