@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -12,6 +13,14 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
+
+from ..errors import SettingsError
+
+
+def check_tls() -> None:
+    """Raise `SettingsError` if there is no TLS here."""
+    if importlib.util.find_spec("OpenSSL") is None:
+        raise SettingsError("https: and wss: need TLS: pip install 'twisted[tls]'")
 
 
 @implementer(IAgentEndpointFactory)

@@ -16,7 +16,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
 from ..client.address import Address, checked_cookies, checked_headers
-from ..client.endpoints import Endpoints
+from ..client.endpoints import Endpoints, check_tls
 from ..client.opening import Opening
 from ..client.options import Options
 from ..client.raw_carrier import RawOpening
@@ -54,7 +54,8 @@ class WebUpstream:
     pass_address: bool = True
 
     def __post_init__(self) -> None:
-        self.address  # noqa: B018  # raises what is wrong
+        if self.address.is_secure:
+            check_tls()
         checked_encoding(self.fallback_encoding)
         checked_headers(dict.fromkeys(self.headers, ""))
         checked_cookies(dict.fromkeys(self.cookies, ""))
