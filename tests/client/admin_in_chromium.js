@@ -66,10 +66,31 @@ const scenarios = {
     await reads(page, '#chart-ended figcaption', /(lost|client) [1-9]/);
   },
 
+  // Of each worker, what it does itself; of one process there is nothing to choose.
+  async shows_one_of_the_processes({ page, config }) {
+    const guest = await crowd(page, config.sessions, 4);
+    await until(page, () => Number(document.getElementById('now-sessions').textContent) >= 4);
+    const choices = await page.locator('#whose option').evaluateAll(
+      (options) => options.map((option) => option.value).filter(Boolean),
+    );
+    const isShown = await page.locator('#whose').isVisible();
+    if (isShown !== choices.length > 1) throw new Error(`${isShown}: ${choices}`);
+    for (const name of isShown ? choices : []) {
+      await page.selectOption('#whose', name);
+      await until(page, (name) => {
+        const row = [...document.querySelectorAll('#processes tbody tr')]
+          .find((each) => each.cells[0].textContent === name);
+        return row.cells[1].textContent === document.getElementById('now-sessions').textContent;
+      }, name);
+    }
+    if (isShown) await page.selectOption('#whose', '');
+    await guest.close();
+  },
+
   // Which one floods is seen at the top, and it alone is ended.
   async finds_who_floods_and_ends_it({ page, config }) {
     // Those of another scenario are gone.
-    await page.locator('#sessions tbody tr').waitFor({ state: 'detached', timeout: PATIENCE });
+    await until(page, () => !document.querySelector('#sessions tbody tr'));
     const guest = await crowd(page, config.sessions, 6);
     await page.locator('#sessions tbody tr.busy').waitFor({ timeout: PATIENCE });
     const top = page.locator('#sessions tbody tr').first();

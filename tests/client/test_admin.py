@@ -23,6 +23,7 @@ HERE = "interface=127.0.0.1"
 TRANSPORTS = ["websocket", "xhr-polling"]
 SCENARIOS = [
     "live",
+    "shows_one_of_the_processes",
     "finds_who_floods_and_ends_it",
     "what_clients_choose_is_text",
     "says_what_is_wrong_with_a_filter",

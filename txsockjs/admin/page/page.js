@@ -98,8 +98,10 @@ function showProcesses({ processes, silent }) {
     fill(row, cells);
   });
   const names = [...processes.map(({ name }) => name), ...silent];
-  offer($('filter').elements.node, names);
-  offer($('whose'), names);
+  for (const select of [$('filter').elements.node, $('whose')]) {
+    offer(select, names);
+    withdraw(select, names);
+  }
   $('whose').closest('label').hidden = $('whose').options.length < 3;
 }
 
@@ -108,6 +110,13 @@ function offer(select, values) {
   const known = new Set([...select.options].map((option) => option.value));
   for (const value of values) {
     if (!known.has(value)) select.add(new Option(value, value));
+  }
+}
+
+// Take away what is there no more, unless it is chosen.
+function withdraw(select, values) {
+  for (const option of [...select.options]) {
+    if (option.value && !option.selected && !values.includes(option.value)) option.remove();
   }
 }
 
