@@ -120,7 +120,7 @@ def described(info: ConnectionInfo) -> dict[str, Any]:
         "is_secure": info.is_secure,
         "port": info.port,
         "server": [getattr(server, "host", ""), getattr(server, "port", 0)],
-        "query": info.query.decode("latin-1"),
+        "query": info._query.decode("latin-1"),
     }
 
 
