@@ -274,8 +274,12 @@ async function look() {
       more ? `${shown.length} shown of more` : `${shown.length} shown`,
       missing.length ? `no answer from ${missing.join(', ')}` : '',
     ].filter(Boolean).join('; ');
+    $('shown').removeAttribute('role');
   } catch (error) {
-    $('shown').textContent = error.message;
+    // Read aloud, unlike how many are shown.
+    $('shown').setAttribute('role', 'alert');
+    const why = error instanceof TypeError ? 'the server does not answer' : error.message;
+    if ($('shown').textContent !== why) $('shown').textContent = why;
   } finally {
     looking = false;
     // With very many sessions a look is work for the server.
