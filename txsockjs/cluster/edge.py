@@ -238,14 +238,20 @@ class Edge:
             self._speaker.heartbeat(self._started)
             self._result.callback(True)
 
-    def owner_lost(self) -> None:
-        """End, as the owner is gone, and the session with it."""
+    def owner_lost(self, lives: bool) -> None:
+        """End, as the owner is gone, and the session with it.
+
+        An owner that ``lives`` has taken this node for gone, and may have the session yet.
+        """
         if self._ending:
             return
         self._chunk.clear()
         self._end()
         if self._speaker is None:
             self._refuse()
+        elif lives:
+            self._speaker.heartbeat(self._started)
+            self._result.callback(True)
         else:
             self._speaker.close(NODE_GONE, self._started)
             self._result.callback(True)

@@ -37,10 +37,10 @@ class Edges:
         for edge in list(self._edges.values()):
             edge.give_up()
 
-    def owner_lost(self, node: str) -> None:
-        """End those whose owner is gone."""
+    def owner_lost(self, node: str, lives: bool) -> None:
+        """End those whose owner is gone, or has taken this node for gone, and ``lives``."""
         for edge in [edge for edge in self._edges.values() if edge.owner == node]:
-            edge.owner_lost()
+            edge.owner_lost(lives)
 
     def leave(self) -> Deferred[None]:
         """End receivers, so that their clients ask another node; fire once no sender is left."""

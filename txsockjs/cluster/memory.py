@@ -30,6 +30,7 @@ class MemoryNetwork:
         self.clock = clock
         self.delay, self.lease, self.renewal = delay, lease, renewal
         self.leases: dict[str, float] = {}
+        self.ended: set[str] = set()  # the nodes whose lease others saw end
         self.claims: dict[str, tuple[str, float]] = {}
         self.reachable: dict[str, MemoryBus] = {}
         self.fault: Callable[[], int] = lambda: 1
@@ -72,6 +73,7 @@ class MemoryNetwork:
         """Renew a lease, and return the nodes that live."""
         now = self.clock.seconds()
         self.leases[node] = now + self.lease
+        self.ended.update([other for other, end in self.leases.items() if end <= now])
         self.leases = {other: end for other, end in self.leases.items() if end > now}
         return frozenset(self.leases)
 
@@ -169,6 +171,10 @@ class MemoryBus(Bus):
         first, self.reached, self.connected = not self.reached, True, True
         self.subscribed.update(self.subscriptions)
         self.settled = not self._claimed
+        if self.node in self.network.ended:  # so the others were told that it is lost
+            self.network.ended.discard(self.node)
+            for node in self.links:
+                self.links.lose(node)
         self._renew()
         self.links.resend()
         waiting, self._waiting = self._waiting, []

@@ -250,7 +250,7 @@ class Relay:
     def lost(self, node: str) -> None:
         """End what another node had to do with."""
         self._claims.lost(node)
-        self._edges.owner_lost(node)
+        self._edges.owner_lost(node, node in self._bus.nodes)
         self._serving.lost(node)
 
     def _give_up(self) -> None:

@@ -205,8 +205,15 @@ def test_a_receiver_whose_owner_is_gone_hears_why() -> None:
     lab = Lab()
     lab.head(wire.STREAM)
     lab.data(b"abc", 3)
-    lab.edge.owner_lost()
+    lab.edge.owner_lost(lives=False)
     assert lab.client.got == [200, b"abc", (NODE_GONE, True)]
+
+
+def test_one_whose_owner_lives_asks_again() -> None:
+    lab = Lab()
+    lab.edge.owner_lost(lives=True)
+    assert lab.client.got == [("h", False)]
+    assert lab.results == [True]
 
 
 def test_what_the_owner_drops_is_dropped_and_what_it_has_not_is_looked_for_elsewhere() -> None:

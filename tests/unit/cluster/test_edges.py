@@ -24,7 +24,7 @@ class Edge:
         if self.is_receiver:
             self._edges.over(self)
 
-    def owner_lost(self) -> None:
+    def owner_lost(self, lives: bool) -> None:
         self.happened.append("owner lost")
         self._edges.over(self)
 
@@ -49,7 +49,7 @@ def test_they_are_known_until_they_are_over(edges: Any) -> None:
 
 def test_those_of_an_owner_that_is_lost_end(edges: Any) -> None:
     first, second = add(edges, 1, "a"), add(edges, 2, "b")
-    edges.owner_lost("a")
+    edges.owner_lost("a", lives=False)
     assert (first.happened, second.happened) == (["owner lost"], [])
 
 

@@ -423,6 +423,24 @@ def test_an_edge_that_dies_cuts_what_went_over_it_and_nothing_else() -> None:
     cluster.settle()
 
 
+def test_clients_of_a_node_that_was_taken_for_gone_ask_again() -> None:
+    cluster = Cluster(2, disconnect_delay=30.0)
+    cluster.poll(0)
+    cluster.advance(1)
+    waiting = cluster.poll(1)
+    cluster.network.cut(cluster.nodes[1].bus)
+    cluster.advance(LEASE + 2, 0.5)
+    connection(cluster).send("one")
+    cluster.network.heal(cluster.nodes[1].bus)
+    cluster.advance(3, 0.1)
+    assert answer(waiting) == (200, b"h\n")
+    # The other node may notice later that it was lost, too.
+    heard = [answer(cluster.poll(1))[1] for _ in range(2)]
+    assert b'a["one"]\n' in heard
+    assert set(heard) <= {b'a["one"]\n', b"h\n", b""}
+    cluster.settle()
+
+
 def test_a_node_that_leaves_sends_the_clients_of_others_elsewhere(cluster: Cluster) -> None:
     cluster.poll(0)
     waiting = cluster.poll(1)
