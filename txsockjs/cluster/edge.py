@@ -111,6 +111,10 @@ class Edge:
         """Do what a frame says."""
         if kind == wire.ASK:
             self._post(wire.frame(wire.HERE, self._stream), urgent=True)
+        elif kind == wire.ABORT:
+            self._end()
+            self._exchange.abort()
+            self._result.callback(True)
         elif self._ending:
             pass  # an end of our own is under way
         elif kind == wire.HEAD:
@@ -126,10 +130,6 @@ class Edge:
         elif kind == wire.TAKEN:
             self._credit += wire.read_number(payload)[0]
             self._send_body()
-        elif kind == wire.ABORT:
-            self._end()
-            self._exchange.abort()
-            self._result.callback(True)
         elif kind == wire.ABSENT:
             self._end()
             self._result.callback(False)

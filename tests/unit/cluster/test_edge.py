@@ -243,6 +243,17 @@ def test_who_asks_for_the_client_is_answered_until_the_end() -> None:
     assert lab.take() == [told(wire.DONE, 2)]
 
 
+def test_an_answer_that_has_ended_is_dropped_if_its_client_does_not_read_it() -> None:
+    lab = Lab()
+    lab.client.pauseProducing()
+    lab.head(wire.STREAM)
+    lab.data(b"abc", 3)
+    lab.edge.told(wire.END, b"")
+    lab.edge.told(wire.ABORT, b"")
+    assert lab.client.got == [200, b"abc", "aborted"]
+    assert (lab.results, lab.over) == ([True], 1)
+
+
 def test_an_end_without_a_word_is_one() -> None:
     lab = Lab()
     lab.take()

@@ -315,6 +315,24 @@ def test_while_the_bus_is_away_a_stream_that_was_written_to_keeps_its_place() ->
     cluster.settle()
 
 
+def test_a_client_of_another_node_that_never_reads_is_dropped() -> None:
+    cluster = Cluster(2, send_limit=500_000)
+    cluster.poll(0)
+    stream = cluster.ask(1, "xhr_streaming")
+    stream.transport.slow = True
+    connection(cluster).send("x" * 200_000)  # more than the limit of a response
+    cluster.advance(1)
+    assert connection(cluster).session.relayed_receiver.is_leaving
+    for _ in range(60):
+        connection(cluster).send("x" * 10_000)
+        cluster.advance()
+        if cluster.nodes[0].log[-1] != "open":
+            break
+    assert cluster.nodes[0].log[-1][1][0] == 1008
+    assert not stream.is_open
+    cluster.settle()
+
+
 @pytest.mark.parametrize("name", ["xhr", "xhr_streaming"])
 def test_a_session_that_is_aborted_leaves_nothing_at_either_node(name: str) -> None:
     cluster = Cluster(2)
