@@ -210,7 +210,10 @@ class LocalBus(Bus):
         """Note that a peer's stream ended."""
         if self._peers.get(peer.node) is peer:
             del self._peers[peer.node]
+            path = self._nodes.pop(peer.node, None)  # whoever is told must not take it for alive
             self._lose(peer.node)
+            if path is not None:
+                self._nodes[peer.node] = path  # until the directory knows
             self.reactor.callLater(0, self._connect, peer.node)  # if it lives after all
 
     def _lose(self, node: str) -> None:

@@ -171,11 +171,11 @@ class MemoryBus(Bus):
         first, self.reached, self.connected = not self.reached, True, True
         self.subscribed.update(self.subscriptions)
         self.settled = not self._claimed
+        self._renew()
         if self.node in self.network.ended:  # so the others were told that it is lost
             self.network.ended.discard(self.node)
             for node in self.links:
                 self.links.lose(node)
-        self._renew()
         self.links.resend()
         waiting, self._waiting = self._waiting, []
         for ask in waiting:

@@ -250,8 +250,9 @@ class Relay:
     def lost(self, node: str) -> None:
         """End what another node had to do with."""
         self._claims.lost(node)
-        self._edges.owner_lost(node, node in self._bus.nodes)
-        self._serving.lost(node)
+        lives = node in self._bus.nodes
+        self._edges.owner_lost(node, lives)
+        self._serving.lost(node, lives)
 
     def _give_up(self) -> None:
         """End what waits for a bus that does not come back, at both ends."""

@@ -32,6 +32,7 @@ class RemoteExchange(Exchange):
     ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
     the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
     arrived; ``opens`` whether the session may be opened here, though this node does not own it yet;
+    ``is_given_up`` whether the edge took this node for gone, and has told its client;
     ``is_silent`` whether the edge was asked for its client and has not answered.
     """
 
@@ -40,7 +41,8 @@ class RemoteExchange(Exchange):
     __slots__ = (
         *("_body", "_close", "_credit", "_described", "_forget", "_head"),
         *("_post", "_size", "_stream", "_there", "_untaken", "headers", "is_http_1_0", "method"),
-        *("is_silent", "let_go", "name", "opens", "path", "query", "session_id", "written"),
+        *("is_given_up", "is_silent", "let_go", "name", "opens", "path", "query", "session_id"),
+        "written",
     )
 
     def __init__(
@@ -73,7 +75,7 @@ class RemoteExchange(Exchange):
         self._untaken: Untaken | None = None
         self.let_go: Callback | None = None
         self._there: Callback | None = None
-        self.is_silent = False
+        self.is_given_up = self.is_silent = False
         self.written = 0
 
     # -- the request

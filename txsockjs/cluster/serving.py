@@ -102,11 +102,12 @@ class Serving:
             if remote.let_go is not None:
                 remote.let_go()
 
-    def lost(self, node: str) -> None:
-        """Cut what a node is the edge of."""
+    def lost(self, node: str, lives: bool) -> None:
+        """Cut what a node is the edge of; if it ``lives``, it has taken this one for gone."""
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
             self._collecting.discard(remote)
+            remote.is_given_up = lives
             remote.lost()
         self._last_number.pop(node, None)
         self._ended_early = {key for key in self._ended_early if key[0] != node}

@@ -91,7 +91,7 @@ class RelayedReceiver(HTTPReceiver):
     def _lost(self) -> None:
         """React to the end of the edge, which does not tell what the client took."""
         self.ready = False
-        if self._carried:
+        if self._carried or self._exchange.is_given_up:
             self._session.tell(GONE, self, INTERRUPTED, "node_gone")
         else:
             self._session.tell(RETURNED, self, [])
