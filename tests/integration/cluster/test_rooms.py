@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 
 from txsockjs import SockJSConnection, SockJSRouter
 
-from ...support.fakes import FakeReceiver
+from ...support.fakes import INFO, FakeReceiver
 from ...support.running import running
 from ..test_examples import Socket
 from .kinds import KINDS, Kind, Redis
@@ -64,7 +64,7 @@ async def nodes(kind: Kind, count: int) -> list[Any]:
 
 async def enter(router: Any, name: str) -> Any:
     """Let somebody in, and into the room; return the connection, ``heard`` being what it got."""
-    session = router._make_socket_session()
+    session = router._make_socket_session(INFO)
     receiver = FakeReceiver().attach(session)
     session.connection.heard = receiver.delivered
     await session.connection.enter(name)
