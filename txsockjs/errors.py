@@ -196,32 +196,32 @@ class Overloaded(RequestError):
         self.setting = setting
 
 
-class TooManySessions(RequestError):
-    """The client has ``max_sessions_per_ip`` sessions (RFC 6585 section 4)."""
+class _OverLimit:
+    """What the errors of a client over a limit of its own have, the ``setting`` (RFC 6585)."""
 
     status = 429
+    setting: str
+
+    def __init__(self, client: str = "", seconds: float = 0.0) -> None:
+        super().__init__()
+        self.client = client
+        self.headers = retry_after(seconds)
+
+
+class TooManySessions(_OverLimit, RequestError):
+    """The client has ``max_sessions_per_ip`` sessions."""
+
     kind = "limit"
     wording = "Too many sessions from this address."
     setting = "max_sessions_per_ip"
 
-    def __init__(self, client: str = "", seconds: float = 0.0) -> None:
-        super().__init__()
-        self.client = client
-        self.headers = retry_after(seconds)
 
+class TooManyOpens(_OverLimit, RequestError):
+    """The client opens sessions faster than ``open_rate_per_ip``."""
 
-class TooManyOpens(RequestError):
-    """The client opens sessions faster than ``open_rate_per_ip`` (RFC 6585 section 4)."""
-
-    status = 429
     kind = "rate"
     wording = "New sessions come too fast from this address."
     setting = "open_rate_per_ip"
-
-    def __init__(self, client: str = "", seconds: float = 0.0) -> None:
-        super().__init__()
-        self.client = client
-        self.headers = retry_after(seconds)
 
 
 class TooManySenders(RequestError):

@@ -113,7 +113,7 @@ class Carrier(SockJSConnection):
                 return receiver.take(said)
             self._begin(said)
         except wire.BadEnvelope as error:
-            self._refuse(str(error))
+            self._refuse(error)
         return None
 
     def on_close(self) -> None:
@@ -168,9 +168,9 @@ class Carrier(SockJSConnection):
         self._stop_waiting()
         self._receiver = receiver
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: object) -> None:
         self._stop_waiting()
-        self.close(1002, f"Bad envelope: {why}")
+        self.close(*wire.refusal(why))
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

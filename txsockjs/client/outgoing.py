@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from ..wire.limits import MESSAGE_COST
 from ..wire.text import Data
 
 # In characters (bytes, of binary messages).
 HIGH = 64 * 1024
-# What a message costs beyond its characters.
-MESSAGE_COST = 64
 
 
 class Outgoing:

@@ -21,16 +21,14 @@ from ..wire.text import encoded
 from .address import Address
 from .options import WEBSOCKET, Options
 from .session import Session, State
-from .websocket import WebSocket
+from .websocket_carrier import SocketCarrier
 
 # In seconds; well below what proxies and sessions take for silence.
 _PING_INTERVAL = 25.0
 
 
-class RawCarrier:
+class RawCarrier(SocketCarrier):
     """Carries one session; a server must choose one of the ``subprotocols`` if there are any."""
-
-    is_sending = False
 
     def __init__(
         self,
@@ -39,41 +37,21 @@ class RawCarrier:
         headers: dict[str, str],
         subprotocols: Sequence[str] = (),
     ) -> None:
-        self._session = session
+        super().__init__(session, endpoint, session.address, headers, subprotocols)
         self._subprotocols = subprotocols
-        self._socket = WebSocket(
-            session.reactor,
-            endpoint,
-            session.address,
-            headers,
-            self,
-            session.options.frame_limit,
-            subprotocols,
-        )
         self._pinging = LoopingCall(self._socket.ping)
         self._pinging.clock = session.reactor
-        self._socket.when_drained(self.wake)
-        self.pause = self._socket.pause
-        self.resume = self._socket.resume
-        self.start = self._socket.connect
-        self.close = self._socket.close
 
-    def wake(self) -> None:
-        """Send what is queued, as long as the connection takes it."""
-        outgoing = self._session.outgoing
-        while outgoing and not self._socket.is_full:
-            for message in outgoing.take(1):
-                if isinstance(message, str):
-                    self._socket.send(encoded(message))
-                else:
-                    self._socket.send(message, binary=True)
-        if not outgoing:
-            self._session.sent()
+    def _send(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self._socket.send(encoded(message))
+        else:
+            self._socket.send(message, binary=True)
 
     def leave(self, at_once: bool) -> None:
         """End the connection."""
         self._stop()
-        self._socket.leave(at_once)
+        super().leave(at_once)
 
     def _stop(self) -> None:
         if self._pinging.running:

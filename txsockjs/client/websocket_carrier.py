@@ -6,15 +6,19 @@ session's queue.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ..wire.proto import json_encode
+from .address import Address
 from .session import Session, State
 from .websocket import WebSocket
 
 
-class WebSocketCarrier:
-    """Carries one session."""
+class SocketCarrier:
+    """Carries one session by a websocket to ``address``; a subclass hears what it brings."""
 
     is_sending = False
 
@@ -22,29 +26,53 @@ class WebSocketCarrier:
         self,
         session: Session,
         endpoint: IStreamClientEndpoint,
+        address: Address,
         headers: dict[str, str],
+        subprotocols: Sequence[str] = (),
     ) -> None:
         self._session = session
-        self._upgraded = False
+        listener: Any = self
         limit = session.options.frame_limit
         self._socket = WebSocket(
-            session.reactor, endpoint, session.address.below("websocket"), headers, self, limit
+            session.reactor, endpoint, address, headers, listener, limit, subprotocols
         )
         self._socket.when_drained(self.wake)
         self.pause = self._socket.pause
         self.resume = self._socket.resume
         self.start = self._socket.connect
         self.close = self._socket.close
-        self.leave = self._socket.leave
 
     def wake(self) -> None:
-        """Send what is queued, as long as the connection takes it; each message in its frame."""
+        """Send what is queued, as long as the connection takes it."""
         outgoing = self._session.outgoing
         while outgoing and not self._socket.is_full:
             for message in outgoing.take(1):
-                self._socket.send(json_encode([message]).encode("utf-8"))
+                self._send(message)
         if not outgoing:
             self._session.sent()
+
+    def leave(self, at_once: bool) -> None:
+        """End the connection."""
+        self._socket.leave(at_once)
+
+    def _send(self, message: str | bytes) -> None:
+        raise NotImplementedError
+
+
+class WebSocketCarrier(SocketCarrier):
+    """Carries one session in the framing of SockJS."""
+
+    def __init__(
+        self,
+        session: Session,
+        endpoint: IStreamClientEndpoint,
+        headers: dict[str, str],
+    ) -> None:
+        super().__init__(session, endpoint, session.address.below("websocket"), headers)
+        self._upgraded = False
+
+    def _send(self, message: str | bytes) -> None:
+        self._socket.send(json_encode([message]).encode("utf-8"))
 
     # -- told by the websocket
 

@@ -88,12 +88,12 @@ class RemoteExchange(Exchange):
     @property
     def address(self) -> Any:
         """The address of the client, at its edge."""
-        return _address(*self._described.peer)
+        return address_of(*self._described.peer)
 
     @property
     def server_address(self) -> interfaces.IAddress:
         """The address of the edge that it came to."""
-        address: interfaces.IAddress = _address(*self._described.server)
+        address: interfaces.IAddress = address_of(*self._described.server)
         return address
 
     def add(self, piece: bytes) -> bool:
@@ -258,7 +258,7 @@ _MOST_DESCRIPTIONS = 4096
 
 def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
     """Return what a `RemoteExchange` is made of; ``name`` is the last segment of the URL."""
-    peer, server = _described(exchange.address), _described(exchange.server_address)
+    peer, server = host_and_port(exchange.address), host_and_port(exchange.server_address)
     key = (exchange.head, peer, server)
     found = _descriptions.get(key)
     if found is None:
@@ -282,12 +282,14 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
     return found
 
 
-def _described(address: Any) -> tuple[str, int]:
+def host_and_port(address: Any) -> tuple[str, int]:
+    """Return what is told of an address; ("", 0) for a UNIX socket."""
     return getattr(address, "host", "") or "", getattr(address, "port", 0) or 0
 
 
 @lru_cache(maxsize=1024)
-def _address(host: str, port: int) -> Any:
+def address_of(host: str, port: int) -> Any:
+    """Return an address of which this was told."""
     if not host:
         return UNIXAddress(None)
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)

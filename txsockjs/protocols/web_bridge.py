@@ -121,13 +121,18 @@ class Bridge(SockJSConnection):
 
     def received(self, message: str | bytes) -> None:
         """Pass on what the upstream sent."""
-        if isinstance(message, bytes) and self.info.transport != "rawwebsocket":
-            text = as_text(message, self.target.fallback_encoding)
-            if text is None:
-                self.close(*NOT_TEXT)
-                return
-            message = text
-        self.send(message)
+        passed = self._fitted(message, self.info.transport == "rawwebsocket")
+        if passed is not None:
+            self.send(passed)
+
+    def _fitted(self, message: str | bytes, takes_bytes: bool) -> str | bytes | None:
+        """Return a message as the other side takes it; None if it can't, which ends both."""
+        if isinstance(message, str) or takes_bytes:
+            return message
+        text = as_text(message, self.target.fallback_encoding)
+        if text is None:
+            self.close(*NOT_TEXT)
+        return text
 
     def ended(self, reason: Exception) -> None:
         """Close the browser's session as the upstream was."""
@@ -143,13 +148,9 @@ class Bridge(SockJSConnection):
         upstream = self._upstream
         if upstream is None:
             return
-        if isinstance(message, bytes) and not self.target.takes_bytes:
-            text = as_text(message, self.target.fallback_encoding)
-            if text is None:
-                self.close(*NOT_TEXT)
-                return
-            message = text
-        upstream.send(message)
+        passed = self._fitted(message, self.target.takes_bytes)
+        if passed is not None:
+            upstream.send(passed)
 
     async def _pass_later(self, message: str | bytes) -> None:
         while self._waits:

@@ -27,6 +27,11 @@ class BadEnvelope(ValueError):
     """A message that is none of the envelope."""
 
 
+def refusal(why: object) -> tuple[int, str]:
+    """Return the code and reason with which a connection ends that said what is none."""
+    return 1002, f"Bad envelope: {why}"
+
+
 class Said(NamedTuple):
     """What a client said: its letter, the text after it, and the number in it, or 0."""
 

@@ -13,22 +13,7 @@ from txsockjs.client import SessionClosed, SessionLost
 from txsockjs.client.options import TRANSPORTS
 
 from ...support.client_network import ClientLab, Noting
-
-
-class Producer:
-    """A push producer that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
+from ...support.fakes import Producer
 
 
 def test_it_is_a_transport() -> None:

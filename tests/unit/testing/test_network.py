@@ -12,18 +12,8 @@ from twisted.web.resource import Resource
 
 from txsockjs.testing.network import Connection, Transport, chunks
 
+from ...support.fakes import Producer
 from ...support.noting import Noting, NotingFactory
-
-
-class Producer:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
 
 
 def make_transport(ip: str = "192.0.2.1") -> tuple[Transport, Noting, Clock]:

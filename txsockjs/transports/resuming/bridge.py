@@ -14,12 +14,10 @@ import json
 from functools import partial
 from typing import Any, Protocol
 
-from ...actors.interfaces import Reason
 from ...cluster.bus import Bus
+from ...cluster.edge import NODE_GONE
 from .far import Edge, Far
 from .visitor import Visitor, described
-
-_NODE_GONE: Reason = (1001, "Node gone")
 
 # By kind, what follows the number: what an edge says, and what an owner does.
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -92,7 +90,7 @@ class Bridge:
     def lost(self, node: str) -> None:
         """End what another node has to do with."""
         for far in [far for far in self._edges.values() if far.node == node]:
-            far.end(_NODE_GONE)
+            far.end(NODE_GONE)
         for (edge, _), visitor in list(self._owned.items()):
             if edge == node:
                 self._server.scheduler.turn(visitor.lost)

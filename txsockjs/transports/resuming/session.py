@@ -17,7 +17,7 @@ from ...actors.members import Notice
 from ...actors.session import BaseSession
 from ...actors.states import ATTACH, CLOSED, EXPIRE, FULL, GONE, LINGERING, OPEN, RECEIVED
 from ...errors import unsendable
-from ...wire.limits import MESSAGE_COST
+from ...wire.limits import MESSAGE_COST, length
 from ...wire.resumption import ACKNOWLEDGE, BadEnvelope
 from .receiver import LEFT, ResumedReceiver
 from .server import ResumeServer
@@ -32,13 +32,13 @@ _PATIENCE = 1.0
 class ResumableSession(BaseSession):
     """A session that is carried by one connection after the other.
 
-    ``received`` is how many messages came of the client; ``sent`` how many went to it and ``acked``
-    how many of those it has, both since the beginning. What it may not have is kept.
+    ``received`` is how many messages came of the client, ``acked`` how many it is known to have of
+    those that went to it, both since the beginning. What it may not have is kept.
     """
 
     __slots__ = (
         *("_deadline", "_resume_for", "_timer", "_told", "_unacked", "_unacked_size", "_waiting"),
-        *("acked", "received", "sent", "token"),
+        *("acked", "received", "token"),
     )
     counted = False  # its messages are those of the sessions that carry it
     server: ResumeServer
@@ -47,7 +47,7 @@ class ResumableSession(BaseSession):
         self, connection: type[SockJSConnection], server: ResumeServer, resume_for: float
     ) -> None:
         super().__init__(connection, server)
-        self.received = self.sent = self.acked = 0
+        self.received = self.acked = 0
         self._resume_for = resume_for
         self._unacked: deque[str] = deque()  # what went out over the present connection
         self._unacked_size = 0
@@ -104,9 +104,9 @@ class ResumableSession(BaseSession):
         if not self.acked <= received <= self.acked + self._waiting:
             raise BadEnvelope("it has not received so many messages")
         has = received - self.acked
-        self._pending_size -= sum([_cost(message) for message in self._pending[:has]])
+        self._pending_size -= length(self._pending[:has]) + MESSAGE_COST * has
         del self._pending[:has]
-        self.acked = self.sent = received
+        self.acked = received
         self._waiting = 0
         self._stop_timers()
         self.server.suspended.discard(self)
@@ -132,7 +132,6 @@ class ResumableSession(BaseSession):
         self._waiting = len(self._unacked)
         self._pending[:0] = self._unacked
         self._pending_size += self._unacked_size
-        self.sent = self.acked
         self._unacked.clear()
         self._unacked_size = 0
         self._stop_timers()
@@ -169,8 +168,7 @@ class ResumableSession(BaseSession):
     def delivered(self, messages: list[str]) -> None:
         """Keep what goes out until it is acknowledged."""
         self._unacked.extend(messages)
-        self.sent += len(messages)
-        self._unacked_size += sum(map(len, messages)) + MESSAGE_COST * len(messages)
+        self._unacked_size += length(messages) + MESSAGE_COST * len(messages)
 
     @property
     def is_full(self) -> bool:
@@ -179,11 +177,11 @@ class ResumableSession(BaseSession):
 
     def acknowledged(self, number: int) -> None:
         """Forget what the client has; raises `BadEnvelope` for what was never sent."""
-        if not self.acked <= number <= self.sent:
+        if not self.acked <= number <= self.acked + len(self._unacked):
             raise BadEnvelope("it acknowledges what it can't have")
         while self.acked < number:
             self.acked += 1
-            self._unacked_size -= _cost(self._unacked.popleft())
+            self._unacked_size -= len(self._unacked.popleft()) + MESSAGE_COST
         receiver = self._receiver
         if isinstance(receiver, ResumedReceiver) and not receiver.ready and not self.is_full:
             receiver.drained()
@@ -197,7 +195,3 @@ class ResumableSession(BaseSession):
     def _acknowledge_late(self) -> None:
         self._timer = None
         self._acknowledge()
-
-
-def _cost(message: str) -> int:
-    return len(message) + MESSAGE_COST

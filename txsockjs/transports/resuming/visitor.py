@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from twisted.internet.address import IPv4Address, IPv6Address
-
 from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Reason
+from ...cluster.remote import address_of, host_and_port
 from ...wire.limits import MESSAGE_COST
-from ...wire.resumption import BadEnvelope, read
+from ...wire.resumption import BadEnvelope, read, refusal
 from .receiver import ResumedReceiver
 from .session import WINDOW, ResumableSession
 
@@ -79,7 +78,7 @@ class Visitor:
             self._taken = 0
 
     def _refuse(self, error: BadEnvelope) -> None:
-        self.close(1002, f"Bad envelope: {error}")
+        self.close(*refusal(error))
         self._carried.carrier_lost(self._receiver)
 
     # -- as the session of its connection
@@ -110,7 +109,7 @@ class Visitor:
 
 
 def described(info: ConnectionInfo) -> dict[str, Any]:
-    server = info.server_address
+    """Return what another node is told of a request."""
     return {
         "ip": info.ip,
         "headers": dict(info.headers),
@@ -119,7 +118,7 @@ def described(info: ConnectionInfo) -> dict[str, Any]:
         "origin": info.origin,
         "is_secure": info.is_secure,
         "port": info.port,
-        "server": [getattr(server, "host", ""), getattr(server, "port", 0)],
+        "server": host_and_port(info.server_address),
         "query": info._query.decode("latin-1"),
     }
 
@@ -127,7 +126,6 @@ def described(info: ConnectionInfo) -> dict[str, Any]:
 def _info(described: dict[str, Any]) -> ConnectionInfo:
     values = dict(described)
     host, port = values.pop("server")
-    kind = IPv6Address if ":" in host else IPv4Address
-    values["server_address"] = kind("TCP", host, port) if host else None
+    values["server_address"] = address_of(host, port) if host else None
     values["query"] = values["query"].encode("latin-1")
     return ConnectionInfo(cookies=None, arguments=None, **values)
