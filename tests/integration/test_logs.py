@@ -55,7 +55,7 @@ WAYS = pytest.mark.parametrize("workers", [1, 2])
 def command(folder: pathlib.Path, *options: str, of_twistd: tuple[str, ...] = ()) -> list[str]:
     (folder / "some_app.py").write_text(APP)
     # Or a stop would wait for clients that never come for their close frame.
-    known = ["sockjs", "--app", "some_app.App", *LISTEN, "--disconnect-delay", "1"]
+    known = ["sockjs", "--app", "some_app.App", *LISTEN, "--disconnect-delay", "0.1"]
     return [TWISTD, "-n", "--pidfile=", *of_twistd, *known, *options]
 
 
