@@ -42,7 +42,7 @@ coverage: $(VENV)/.dev
 	$(BIN)/coverage report
 
 test: $(VENV)/.dev tools $(NODE_MODULES)/.installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
 # The wire suite and the stock client's once for each way in to several nodes. What looks inside a
 # server is left out, and listed.
