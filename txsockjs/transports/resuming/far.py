@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from ...actors.deadlines import Deadline
 from ...actors.interfaces import Reason
 from ...wire.limits import MESSAGE_COST
-from .session import WINDOW
+from .server import WINDOW
 
 # How long the owner's first word is waited for, in seconds.
 _PATIENCE = 5.0

@@ -14,6 +14,8 @@ from ...wire.proto import Message
 from ...wire.resumption import MESSAGE
 from ..channel import ChannelServer
 
+#: How many bytes may be under way without being acknowledged, as limits count them.
+WINDOW = 64 * 1024
 # A token is the name of its node, if there are others; a name; and a secret of so many characters.
 _NAME, _SECRET = 16, 32
 # How many tokens a client may have been told without having shown that it has any of them.
@@ -66,6 +68,8 @@ class ResumeServer(ChannelServer):
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._known: dict[str, Any] = {}
+        #: How much may be under way to a client: what carries it has to hold that, too.
+        self.window = min(WINDOW, self.settings.send_limit // 2)
         #: The way to the sessions of other nodes, if there are any.
         self.bridge: Any | None = None
         #: Those that wait for their client.

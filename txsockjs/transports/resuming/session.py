@@ -22,8 +22,6 @@ from ...wire.resumption import ACKNOWLEDGE, BadEnvelope
 from .receiver import LEFT, ResumedReceiver
 from .server import ResumeServer
 
-#: How many bytes may be under way to a client without being acknowledged, as limits count them.
-WINDOW = 64 * 1024
 # What was received is acknowledged when so many messages were, or after so many seconds.
 _MOST_UNTOLD = 16
 _PATIENCE = 1.0
@@ -165,6 +163,23 @@ class ResumableSession(BaseSession):
             self._application.receive([text])
         return self._application.room() if self._application.size else None
 
+    def _flush(self) -> None:
+        """Send as much as may be under way; the rest waits for acknowledgements."""
+        room = self.server.window - self._unacked_size
+        receiver = self._receiver
+        if self._pending_size <= room or receiver is None or not receiver.ready:
+            super()._flush()
+            return
+        size = number = 0
+        while size <= room:  # one that fits in part goes, too, so that the receiver is full
+            size += len(self._pending[number]) + MESSAGE_COST
+            number += 1
+        waits, self._pending = self._pending[number:], self._pending[:number]
+        waits_size, self._pending_size = self._pending_size - size, size
+        super()._flush()
+        self._pending[:0] = waits
+        self._pending_size += waits_size
+
     def delivered(self, messages: list[str]) -> None:
         """Keep what goes out until it is acknowledged."""
         self._unacked.extend(messages)
@@ -173,7 +188,7 @@ class ResumableSession(BaseSession):
     @property
     def is_full(self) -> bool:
         """Whether the client has to acknowledge something before more is sent."""
-        return self._unacked_size > WINDOW
+        return self._unacked_size > self.server.window
 
     def acknowledged(self, number: int) -> None:
         """Forget what the client has; raises `BadEnvelope` for what was never sent."""
@@ -182,9 +197,11 @@ class ResumableSession(BaseSession):
         while self.acked < number:
             self.acked += 1
             self._unacked_size -= len(self._unacked.popleft()) + MESSAGE_COST
-        receiver = self._receiver
-        if isinstance(receiver, ResumedReceiver) and not receiver.ready and not self.is_full:
-            receiver.drained()
+        # Once half of it is free, as what waits is moved each time.
+        if 2 * self._unacked_size <= self.server.window:
+            receiver = self._receiver
+            if isinstance(receiver, ResumedReceiver) and not receiver.ready:
+                receiver.drained()
 
     def _acknowledge(self) -> None:
         receiver = self._receiver

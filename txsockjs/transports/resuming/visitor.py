@@ -14,7 +14,8 @@ from ...cluster.remote import address_of, host_and_port
 from ...wire.limits import MESSAGE_COST
 from ...wire.resumption import BadEnvelope, read, refusal
 from .receiver import ResumedReceiver
-from .session import WINDOW, ResumableSession
+from .server import WINDOW
+from .session import ResumableSession
 
 
 class Visitor:
