@@ -191,7 +191,7 @@ def test_through_a_proxy_all_takes_the_token(site: Site) -> None:
 
 def test_more_names_may_be_given(tmp_path: pathlib.Path) -> None:
     with serving("1", "--admin-name", "ops.example", "--admin-name", "sockjs-1") as site:
-        for host in ("ops.example", "SOCKJS-1:9090", "localhost"):
+        for host in ("ops.example", "SOCKJS-1:8081", "localhost"):
             assert site.ask("/sessions", headers={"Host": host}).status == 200
         assert site.ask("/sessions", headers={"Host": "ops.example.evil.example"}).status == 421
 

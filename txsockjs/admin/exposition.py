@@ -1,14 +1,15 @@
 """Reports in the formats of Prometheus and OpenMetrics, by `prometheus_client`.
 
 Rules: imported when metrics are asked for, as this library is an extra. What is written is made of
-reports, anew each time; the library's own registry, which is global, is not touched.
+reports, anew each time and piece by piece; the library's own registry, which is global, is not
+touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate, islice
+from typing import Any, Callable
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
@@ -25,48 +26,74 @@ from prometheus_client.utils import floatToGoString
 from .families import COUNTER, FAMILIES, GAUGE, GAUGE_HISTOGRAM, HISTOGRAM, INFO, Family
 from .reading import Report
 
+# How many values stand in a piece of a metric that can be cut.
+_PIECE = 300
+_OPEN_METRICS = "application/openmetrics-text"
+
 
 def expose(
     reports: Mapping[str, Report], up: Mapping[str, bool], label: str, accept: str
-) -> tuple[bytes, str]:
-    """Return the metrics of several reports and the type of that, as ``accept`` allows.
+) -> tuple[Iterator[bytes], str]:
+    """Return the metrics of several reports in pieces, and the type of all, as ``accept`` allows.
 
     The name of each report is the value of ``label``; there is one report if that is empty. ``up``
-    tells of each who was asked whether it answered.
+    tells of each who was asked whether it answered. A piece takes a few ms to make.
     """
-    encode, kind = choose_encoder(accept)
-    return encode(_Reports(reports, up, label)), kind
+    names = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
+    # The library trips over versions that it does not know.
+    encode, kind = choose_encoder(_OPEN_METRICS if _OPEN_METRICS in names else "")
+    return _encoded(encode, _metrics(reports, up, label)), kind
 
 
-class _Reports(Collector):
-    def __init__(self, reports: Mapping[str, Report], up: Mapping[str, bool], label: str) -> None:
-        self._reports = reports
-        self._up = up
-        self._label = label
+def _encoded(encode: Callable[[Collector], bytes], metrics: Iterable[Metric]) -> Iterator[bytes]:
+    end = encode(_Collected([]))
+    before = ""
+    for metric in metrics:
+        piece = encode(_Collected([metric])).removesuffix(end)
+        if metric.name == before:
+            piece = piece.split(b"\n", 2)[2]  # without its help and its type
+        before = metric.name
+        yield piece
+    yield end
 
-    def collect(self) -> Iterator[Metric]:
-        """Make all metrics."""
-        if self._label:
-            what = self._label
-            up = GaugeMetricFamily(
-                f"txsockjs_{what}_up", f"Whether a {what} answered in time: 1 or 0.", labels=[what]
-            )
-            for name, answered in sorted(self._up.items()):
-                up.add_metric([name], int(answered))
-            yield up
-        for family in FAMILIES:
-            metric = self._metric(family)
-            if metric.samples:
-                yield metric
 
-    def _metric(self, family: Family) -> Metric:
-        own = [self._label] if self._label else []
+class _Collected(Collector):
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        """Return them."""
+        return self._metrics
+
+
+def _metrics(reports: Mapping[str, Report], up: Mapping[str, bool], label: str) -> Iterator[Metric]:
+    """Make all metrics, one of many values as several of the same name."""
+    if label:
+        metric = GaugeMetricFamily(
+            f"txsockjs_{label}_up", f"Whether a {label} answered in time: 1 or 0.", labels=[label]
+        )
+        for name, answered in sorted(up.items()):
+            metric.add_metric([name], int(answered))
+        yield metric
+    for family in FAMILIES:
+        own = [label] if label else []
         labels = own if family.kind == INFO else [*own, *family.labels]
-        metric: Metric = _KINDS[family.kind](family.name, family.help, labels=labels)
-        for name, report in sorted(self._reports.items()):
-            for values, value in family.read(report):
-                _add(metric, family.kind, [name, *values] if own else list(values), value)
-        return metric
+        values = _values(family, reports)
+        # Of histograms the plain format has the sums and counts of all at the end.
+        size = _PIECE if family.kind in (COUNTER, GAUGE) else None
+        while piece := list(islice(values, size)):
+            metric = _KINDS[family.kind](family.name, family.help, labels=labels)
+            for name, words, value in piece:
+                _add(metric, family.kind, [name, *words] if own else list(words), value)
+            yield metric
+
+
+def _values(
+    family: Family, reports: Mapping[str, Report]
+) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    for name, report in sorted(reports.items()):
+        for words, value in family.read(report):
+            yield name, words, value
 
 
 _KINDS: dict[str, Any] = {

@@ -1,14 +1,23 @@
 """``/metrics``: what Prometheus and its like read from this process, or from its workers.
 
-Rules: all who are asked stand in the answer, those who were silent by the word that they are.
+Rules: all who are asked stand in the answer, those who were silent by the word that they are; it is
+written in turns, each a bounded stretch.
 """
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from twisted.internet.task import deferLater
+
+from ..actors.pace import Pace
 from .asking import Asker
 
+# How many pieces are written in one turn, if they are small.
+_MOST_PIECES = 100
 _MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'\n"
 
 
@@ -20,7 +29,7 @@ class Metrics(NamedTuple):
     type: str
 
 
-async def metrics(asker: Asker, accept: str = "") -> Metrics:
+async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Metrics:
     """Ask all for a report, and return the metrics in a format that ``accept`` names.
 
     The status is 501 where the extra ``metrics`` is not installed. Raises `NoAnswer` if too much
@@ -35,5 +44,12 @@ async def metrics(asker: Asker, accept: str = "") -> Metrics:
     replies = await asker.ask("report")
     up = dict.fromkeys([*replies.silent, *replies.failed], False)
     up.update(dict.fromkeys(replies.answers, True))
-    body, kind = expose(replies.answers, up, asker.label, accept)
-    return Metrics(200, body, kind)
+    pieces, kind = expose(replies.answers, up, asker.label, accept)
+    written = []
+    pace = Pace(_MOST_PIECES)
+    for piece in pieces:
+        written.append(piece)
+        if not pace.may_go_on():
+            await deferLater(reactor, 0)
+            pace = Pace(_MOST_PIECES)
+    return Metrics(200, b"".join(written), kind)

@@ -96,6 +96,7 @@ class AdminResource(Resource):
             raise SettingsError("an admin site tells of at least one router, or of an asker")
         if reactor is None:
             reactor = routers[0].reactor if routers else _reactor()
+        self._reactor = reactor
         self.guard = Guard(names, token, exposed)
         self._answers: ProcessAnswers | None = None
         if asker is None:
@@ -179,7 +180,7 @@ class AdminResource(Resource):
     # -- pages
 
     async def _metrics(self, asked: Asked) -> Answer:
-        found = await metrics(self._here, asked.headers.get("accept", ""))
+        found = await metrics(self._here, self._reactor, asked.headers.get("accept", ""))
         return Answer(found.status, found.body, found.type)
 
     async def _sessions(self, asked: Asked) -> Answer:

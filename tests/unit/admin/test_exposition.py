@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.registry import REGISTRY
 from twisted.internet.defer import Deferred
 
-from txsockjs.admin.exposition import expose
+from txsockjs.admin import exposition
 from txsockjs.admin.families import FAMILIES
 from txsockjs.admin.report import Report
 from txsockjs.cluster.memory import MemoryNetwork
@@ -50,6 +51,11 @@ def make_report() -> dict[str, Any]:
     report.stop()
     found: dict[str, Any] = got[1]
     return found
+
+
+def expose(*arguments: Any) -> tuple[bytes, str]:
+    pieces, kind = exposition.expose(*arguments)
+    return b"".join(pieces), kind
 
 
 def values(families: Iterable[Any]) -> Callable[..., float]:
@@ -96,6 +102,41 @@ def test_open_metrics_are_told_to_whoever_asks_for_them() -> None:
     families = {family.name: family for family in parse_open(body.decode())}
     assert families["txsockjs_mailbox_bytes"].type == "gaugehistogram"
     assert set(families) == {family.name for family in FAMILIES}
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=x",
+        'application/openmetrics-text;version="1.0.0";escaping=allow-utf-8',
+        "application/openmetrics-text;version=99.9",
+        "text/plain;version=x",
+        ";;=,;,",
+    ],
+)
+def test_whatever_is_accepted_a_format_is_answered(accept: str) -> None:
+    body, kind = expose({"here": make_report()}, {}, "", accept)
+    is_open = "openmetrics" in accept
+    known = "application/openmetrics-text; version=1.0.0" if is_open else "text/plain; version="
+    assert kind.startswith(known)
+    assert body.endswith(b"# EOF\n") == is_open
+
+
+@pytest.mark.parametrize("accept", ["", OPEN_METRICS])
+def test_pieces_are_bounded_and_make_what_one_would(
+    accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = make_report()
+    report["mounts"] = [{**report["mounts"][0], "mount": f"/{n}"} for n in range(20)]
+    monkeypatch.setattr(exposition, "_PIECE", 10**6)
+    whole, _ = expose({"here": report}, {}, "", accept)
+    monkeypatch.setattr(exposition, "_PIECE", 100)
+    pieces, _ = exposition.expose({"here": report}, {}, "", accept)
+    pieces = list(pieces)
+    assert b"".join(pieces) == whole
+    histograms = [b"mailbox_bytes", b"output_bytes"]
+    cut = [piece for piece in pieces if not any(name in piece for name in histograms)]
+    assert max(piece.count(b"\n") for piece in cut) <= 102
 
 
 def test_names_kinds_and_words_are_those_of_the_table() -> None:

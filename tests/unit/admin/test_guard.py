@@ -20,8 +20,8 @@ from txsockjs.admin.guard import (
     read_token,
 )
 
-HERE = IPv4Address("TCP", "127.0.0.1", 9090)
-THERE = IPv4Address("TCP", "192.0.2.1", 9090)
+HERE = IPv4Address("TCP", "127.0.0.1", 8081)
+THERE = IPv4Address("TCP", "192.0.2.1", 8081)
 TOKEN = "a-token-of-the-tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
@@ -38,8 +38,8 @@ def status(check: Any, *arguments: Any) -> int:
 @pytest.mark.parametrize(
     "host",
     [
-        *("localhost", "localhost:9090", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "127.8.8.8"),
-        *("[::1]", "[::1]:9090", "192.0.2.1", "192.0.2.1:9090", "ops.example", "Ops.Example:1"),
+        *("localhost", "localhost:8081", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "127.8.8.8"),
+        *("[::1]", "[::1]:8081", "192.0.2.1", "192.0.2.1:8081", "ops.example", "Ops.Example:1"),
     ],
 )
 def test_own_names_are_localhost_the_address_and_those_given(host: str) -> None:
@@ -52,7 +52,7 @@ def test_own_names_are_localhost_the_address_and_those_given(host: str) -> None:
     [
         *("", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.2"),
         *("localhost, evil.example", "localhost:x", "localhost:123456", "http://localhost", "[::1"),
-        *("evil.example:9090", "localhost evil.example", "user@localhost", "localhost/", "[::2]"),
+        *("evil.example:8081", "localhost evil.example", "user@localhost", "localhost/", "[::2]"),
         *("ops.example.", "xops.example", "2130706433", "127.1", "localhost\x00", "\uff4cocalhost"),
     ],
 )
@@ -64,8 +64,8 @@ def test_no_other_name_is_answered(host: str) -> None:
 
 def test_ipv6_addresses_are_compared_without_their_brackets() -> None:
     guard = Guard()
-    address = IPv6Address("TCP", "2001:db8::1", 9090)
-    assert status(guard.check_host, {"host": "[2001:db8::1]:9090"}, address) == 200
+    address = IPv6Address("TCP", "2001:db8::1", 8081)
+    assert status(guard.check_host, {"host": "[2001:db8::1]:8081"}, address) == 200
     assert status(guard.check_host, {"host": "[2001:db8::2]"}, address) == 421
     assert status(guard.check_host, {"host": "localhost"}, UNIXAddress(b"/run/a")) == 200
 
@@ -78,20 +78,20 @@ def test_ipv6_addresses_are_compared_without_their_brackets() -> None:
         ({"sec-fetch-site": "same-origin"}, 200),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
-        ({"origin": "http://localhost:9090"}, 200),
-        ({"origin": "https://LOCALHOST:9090"}, 200),
+        ({"origin": "http://localhost:8081"}, 200),
+        ({"origin": "https://LOCALHOST:8081"}, 200),
         ({"origin": "http://localhost"}, 403),
         ({"origin": "http://localhost:3000"}, 403),
         ({"origin": "http://evil.example"}, 403),
-        ({"origin": "http://localhost:9090.evil.example"}, 403),
+        ({"origin": "http://localhost:8081.evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": ""}, 403),
-        ({"origin": "file://localhost:9090"}, 403),
-        ({"origin": "http://localhost:9090", "sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "file://localhost:8081"}, 403),
+        ({"origin": "http://localhost:8081", "sec-fetch-site": "same-origin"}, 200),
     ],
 )
 def test_a_page_must_be_one_of_this_site(headers: dict[str, str], wanted: int) -> None:
-    assert status(Guard().check_page, {"host": "localhost:9090", **headers}) == wanted
+    assert status(Guard().check_page, {"host": "localhost:8081", **headers}) == wanted
 
 
 def test_the_usual_port_may_be_left_out() -> None:

@@ -40,7 +40,7 @@ class Place:
 
     def connect(self, at: str = "127.0.0.1") -> Connection:
         connection = Connection(self.root, self.lab.clock)
-        connection.transport.hostAddr = IPv4Address("TCP", at, 9090)
+        connection.transport.hostAddr = IPv4Address("TCP", at, 8081)
         return connection
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Connection:
@@ -135,7 +135,7 @@ def test_probes_are_answered_by_any_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["Host: evil.example:9090", "Host: localhost\r\nHost: evil.example", "Other: header"]
+    "host", ["Host: evil.example:8081", "Host: localhost\r\nHost: evil.example", "Other: header"]
 )
 @pytest.mark.parametrize("path", [*PAGES, "/feed/websocket", "/feed/000/abc/xhr"])
 def test_a_foreign_host_is_told_nothing(host: str, path: str) -> None:
@@ -272,7 +272,7 @@ def test_a_site_that_serves_fast_still_asks_the_guard() -> None:
     place = Place()
     site = SockJSSite(place.admin, [place.lab.router], reactor=place.lab.clock)
     connection = Connection(site, place.lab.clock)
-    connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 9090)
+    connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 8081)
     connection.send(
         b"POST /feed/000/abc/xhr HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n"
     )
@@ -332,7 +332,7 @@ def test_who_answers_may_be_given() -> None:
     asker = Here(lab.clock, Answers(), "far")
     admin = AdminResource(asker=asker, reactor=lab.clock, names=["server.example"])
     connection = Connection(admin, lab.clock)
-    connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 9090)
+    connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 8081)
     connection.request("GET", "/sessions")
     assert json.loads(connection.body)["failed"] == {"far": "nobody answers 'sessions' here"}
     admin.close()
@@ -354,7 +354,7 @@ def test_the_sessions_of_all_nodes_are_told_and_one_anywhere_is_closed() -> None
 
     def ask(method: str, path: str, body: bytes = b"") -> Any:
         connection = Connection(admins[0], clock)
-        connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 9090)
+        connection.transport.hostAddr = IPv4Address("TCP", "127.0.0.1", 8081)
         connection.request(method, path, body, Content_Type="application/json")
         clock.pump([0.05] * 40)
         return json.loads(connection.body)

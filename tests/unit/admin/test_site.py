@@ -56,8 +56,8 @@ def opened(lab: Lab, address: Any, **options: Any) -> tuple[bool, list[str]]:
 @pytest.mark.parametrize(
     "address",
     [
-        IPv4Address("TCP", "127.0.0.1", 9090),
-        IPv6Address("TCP", "::1", 9090),
+        IPv4Address("TCP", "127.0.0.1", 8081),
+        IPv6Address("TCP", "::1", 8081),
         UNIXAddress(b"/run/admin"),
     ],
 )
@@ -70,9 +70,9 @@ def test_on_this_machine_it_is_not(address: Any) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        IPv4Address("TCP", "0.0.0.0", 9090),
-        IPv4Address("TCP", "192.0.2.1", 9090),
-        IPv6Address("TCP", "::", 9090),
+        IPv4Address("TCP", "0.0.0.0", 8081),
+        IPv4Address("TCP", "192.0.2.1", 8081),
+        IPv6Address("TCP", "::", 8081),
         None,
     ],
 )
