@@ -41,7 +41,7 @@ class Page {
       send(message) { this.sent.push(message); }
       close(...end) { if (!this.closed) this.closed = end; }
       // What the server does.
-      open() { this.transport = 'websocket'; this.onopen({ type: 'open' }); }
+      open(transport = 'websocket') { this.transport = transport; this.onopen({ type: 'open' }); }
       say(...messages) {
         // Handlers may be taken away meanwhile.
         for (const data of messages) if (this.onmessage) this.onmessage({ data });
@@ -90,9 +90,9 @@ class Page {
   }
 
   // Begin a session that can be resumed.
-  begin(options = {}) {
+  begin(options = {}, transport = 'websocket') {
     const sock = this.make({ resume: true, ...options });
-    this.sock.open();
+    this.sock.open(transport);
     this.sock.say('sT0');
     assert.equal(this.events(), 'open');
     this.sock.sent = [];
@@ -102,10 +102,15 @@ class Page {
   // Lose the connection, and open the next one.
   lose(code = 1006) {
     this.sock.end(code);
+    this.comeBack();
+  }
+
+  // Open the next connection, after the one before was lost.
+  comeBack(transport = 'websocket') {
     const [{ type, delay }] = this.events(true);
     assert.equal(type, 'reconnecting');
     this.pass(delay);
-    this.sock.open();
+    this.sock.open(transport);
   }
 }
 
@@ -423,6 +428,57 @@ const scenarios = {
     }
     page.pass(1);
     assert.deepEqual(page.events(true).map(({ reason }) => reason), ['The server did not answer']);
+  },
+
+  numbers_messages_over_http(page) {
+    const sock = page.begin({}, 'xhr-polling');
+    sock.send('a');
+    sock.send('b,c');
+    assert.deepEqual(page.sock.sent, ['k1,a', 'k2,b,c']);
+    page.sock.say('k1,one', 'k1,one', 'k2,two,\nthree', 'k1,one', 'a1');
+    assert.deepEqual(page.events(true).map(({ data }) => data), ['one', 'two,\nthree']);
+    page.sock.end(1006);
+    page.comeBack('jsonp-polling');
+    page.sock.say('cT1,1');
+    assert.deepEqual(page.sock.sent, ['rT0,2', 'a2', 'k2,b,c']);
+    page.events();
+    page.lose();
+    page.sock.say('cT2,1');
+    assert.deepEqual(page.sock.sent, ['rT1,2', 'a2', 'mb,c']);
+  },
+
+  comes_back_for_what_an_answer_said_that_was_lost(page) {
+    page.begin({}, 'xhr-polling');
+    page.sock.say('k2,two', 'k3,three');
+    assert.deepEqual(page.sock.sent, []);
+    page.comeBack('xhr-polling');
+    page.sock.say('k1,one'); // the answer to its token was lost
+    page.comeBack('xhr-polling');
+    assert.deepEqual(page.sock.sent, ['rT0,0']);
+    page.sock.say('cT1,0', 'k1,one', 'p1');
+    assert.equal(page.events(), 'resume message');
+    assert.deepEqual(page.sock.sent, ['rT0,0', 'a0', 'a1']);
+    page.sock.say('p2', 'x4001,Enough');
+    page.comeBack('xhr-polling');
+    assert.deepEqual(page.sock.sent, ['rT1,1']);
+  },
+
+  tells_how_many_it_sent_while_none_is_confirmed(page) {
+    const sock = page.begin({}, 'jsonp-polling');
+    sock.send('a');
+    sock.send('b');
+    page.pass(2999);
+    assert.deepEqual(page.sock.sent, ['k1,a', 'k2,b']);
+    page.pass(1);
+    page.sock.say('a1');
+    page.pass(3000);
+    page.pass(3000);
+    assert.deepEqual(page.sock.sent.slice(2), ['p2', 'p2']);
+    page.sock.say('a2');
+    page.pass(9000);
+    sock.send('c');
+    sock.close();
+    assert.deepEqual(page.sock.sent.slice(4), ['k3,c', 'p3', 'x']);
   },
 
   begins_anew_if_the_server_does(page) {

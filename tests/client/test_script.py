@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from ..support.playing import HERE, Results, node, play
-from ..support.running import ROOT
+from ..support.playing import HERE, SCRIPT, Results, node, play
 
-SCRIPT = str(Path(ROOT) / "txsockjs" / "script" / "txsockjs.js")
 ALONE = [
     "opens_over_one_connection",
     "is_called_as_the_client_of_sockjs_is",
@@ -35,6 +32,9 @@ ALONE = [
     "announces_itself_and_begins",
     "resumes_where_it_was",
     "resumes_with_the_same_token_while_it_is_not_answered",
+    "numbers_messages_over_http",
+    "comes_back_for_what_an_answer_said_that_was_lost",
+    "tells_how_many_it_sent_while_none_is_confirmed",
     "begins_anew_if_the_server_does",
     "ends_when_the_server_says_so",
     "begins_another_session_if_the_code_says_so",

@@ -22,6 +22,8 @@ HERE = Path(ROOT) / "tests" / "client"
 MODULES = HERE / "node_modules"
 OLDEST_NODE = 20
 CLIENT = MODULES / "sockjs-client" / "dist"
+# What a page loads to come back by itself.
+SCRIPT = str(Path(ROOT) / "txsockjs" / "script" / "txsockjs.js")
 MULTIPLEX_CLIENT = MODULES / "websocket-multiplex" / "multiplex_client.js"
 
 # What each scenario shows is told in scenarios.js.
@@ -122,6 +124,8 @@ class Pages(http.server.SimpleHTTPRequestHandler):
         name = path.split("?")[0].lstrip("/")
         if name == MULTIPLEX_CLIENT.name:
             return str(MULTIPLEX_CLIENT)
+        if name == Path(SCRIPT).name:
+            return SCRIPT
         folder = CLIENT if name.startswith("sockjs.") else HERE
         return str(folder / Path(name).name)
 

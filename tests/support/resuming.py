@@ -47,18 +47,43 @@ class ResumingClient:
         self.acknowledges = True
         self.client: Client | None = None
         self.joined = self.asked = False
+        self.missed = False  # something was lost on its way
+
+    @property
+    def numbers(self) -> bool:
+        """Whether messages have numbers, as over HTTP."""
+        return self.client is not None and self.client.transport != "websocket"
 
     def come(self, transport: str | None = None) -> None:
         """Connect, and begin or resume."""
         self.client = connect(self.router, transport or self.transport, query="resume=1")
-        self.joined = self.asked = False
+        self.joined = self.asked = self.missed = False
         self.read()
 
     def send(self, *texts: str) -> None:
         """Send messages, now or when it is back."""
         self.unacked += texts
         if self.joined and self.client is not None and self.client.is_open:
+            self._say(*texts)
+
+    def _say(self, *texts: str) -> None:
+        """Say those of the messages that are not acknowledged which come last."""
+        assert self.client is not None
+        first = self.acked + len(self.unacked) - len(texts) + 1
+        if self.numbers:
+            self.client.send(*[f"k{first + each},{text}" for each, text in enumerate(texts)])
+        else:
             self.client.send(*["m" + text for text in texts])
+
+    def repeat(self) -> None:
+        """Say again what was said, as a browser does that got no answer over HTTP."""
+        if self.joined and self.numbers and self.client is not None and self.client.is_open:
+            self._say(*self.unacked)
+
+    def miss(self) -> None:
+        """Never get what came over HTTP since the last time."""
+        if self.joined and self.numbers and self.client is not None:
+            self.client.take()
 
     def read(self) -> None:
         """Take what came."""
@@ -70,6 +95,9 @@ class ResumingClient:
         for said in self.client.take():
             assert isinstance(said, str)
             self._take(said[:1], said[1:])
+            if self.missed:
+                self.drop()
+                return
         if self.acknowledges and self.told < self.received and self.client.is_open:
             self.told = self.received
             self.client.send(f"a{self.received}")
@@ -78,6 +106,15 @@ class ResumingClient:
         if letter == "m":
             self.received += 1
             self.got.append(text)
+        elif letter == "k":
+            number, text = text.split(",", 1)
+            self.missed = int(number) > self.received + 1
+            if int(number) == self.received + 1:
+                self._take("m", text)
+        elif letter == "p":
+            self.missed = int(text) > self.received
+            if not self.missed and self.client is not None and self.client.is_open:
+                self.client.send(f"a{self.received}")
         elif letter == "a":
             self._acknowledged(int(text))
         elif letter in "sf":
@@ -104,7 +141,7 @@ class ResumingClient:
         if not self.client.is_open:
             return
         if self.unacked:
-            self.client.send(*["m" + text for text in self.unacked])
+            self._say(*self.unacked)
         self.client.send(f"a{self.received}")
 
     def _acknowledged(self, number: int) -> None:

@@ -181,13 +181,103 @@ def test_a_token_that_is_none_begins_anew_or_is_refused(lab: Lab, token: str) ->
     lab.end()
 
 
+HTTP = TRANSPORTS[1:]
+
+
+@pytest.mark.parametrize("transport", HTTP)
+def test_a_request_that_a_browser_repeats_is_taken_once(lab: Lab, transport: str) -> None:
+    client = lab.client(transport)
+    assert client.client is not None
+    client.client.send("n")
+    client.send("one", "two")
+    client.repeat()
+    client.send("three")
+    client.repeat()
+    lab.wait(2)
+    client.read()
+    assert lab.log == ["open", "one", "two", "three"]
+    assert client.unacked == []
+    lab.end()
+
+
+@pytest.mark.parametrize("transport", HTTP)
+def test_an_answer_that_was_lost_is_missed_at_the_next_message(lab: Lab, transport: str) -> None:
+    client = lab.client(transport)
+    (chat,) = lab.made
+    chat.send("a")
+    lab.wait(0.1)
+    client.miss()
+    chat.send("b")
+    lab.wait(0.1)
+    client.read()
+    assert client.missed
+    client.come()
+    assert client.got == ["a", "b"]
+    lab.end()
+
+
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("transport", HTTP)
+def test_the_last_answer_that_was_lost_is_missed_soon(lab: Lab, transport: str, end: bool) -> None:
+    client = lab.client(transport)
+    (chat,) = lab.made
+    chat.send("a")
+    lab.wait(0.1)
+    client.miss()
+    if end:
+        chat.close(4001, "Enough")
+    else:
+        lab.wait(3)
+    client.read()
+    assert client.missed
+    assert client.events == ["started"]
+    client.come()
+    assert client.events[1:] == (["fresh"] if end else ["continued"])
+    assert client.got == ([] if end else ["a"])
+    lab.end()
+
+
+@pytest.mark.parametrize("transport", HTTP)
+def test_a_lost_acknowledgement_is_said_again(lab: Lab, transport: str) -> None:
+    client = lab.client(transport)
+    (chat,) = lab.made
+    client.acknowledges = False
+    chat.send("a")
+    lab.wait(0.1)
+    client.read()
+    assert chat.session.acked == 0
+    lab.wait(3)
+    client.read()
+    assert chat.session.acked == 1
+    client.send("one")
+    lab.wait(1)
+    client.miss()
+    assert client.unacked == ["one"]
+    assert client.client is not None
+    client.client.send("p1")
+    client.read()
+    assert client.unacked == []
+    lab.end()
+
+
+@pytest.mark.parametrize("transport", HTTP)
+def test_a_request_that_was_lost_without_a_word_is_told(lab: Lab, transport: str) -> None:
+    client = lab.client(transport)
+    client.unacked.append("one")  # it never arrives
+    client.send("two")
+    assert client.client is not None
+    assert client.client.close_reason == (1002, "Bad envelope: message 1 is missing")
+    client.come()
+    assert lab.log == ["open", "suspend", "resume", "one", "two"]
+    lab.end()
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
         (["m1"], "it neither begins nor resumes"),
         ([""], "not a message of the envelope"),
         (["hello"], "not a message of the envelope"),
-        (["n", "n"], "it began before"),
         (["n", "a-1"], "not a number of messages"),
         (["n", "a1"], "it acknowledges what it can't have"),
         (["n", "a99999999999999999999"], "not a number of messages"),
@@ -439,7 +529,9 @@ def test_one_that_refuses_in_on_open_is_over(lab: Lab) -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["say", "hear", "read", "drop", "vanish", "come", "wait", "burst"]),
+        st.sampled_from(
+            ["say", "hear", "read", "drop", "vanish", "come", "wait", "burst", "repeat", "miss"]
+        ),
         st.integers(0, 5),
     ),
     max_size=40,
@@ -468,6 +560,10 @@ def test_whatever_is_lost_each_side_gets_all_once_and_in_order(steps: Any) -> No
             client.read()
         elif step == "drop":
             client.drop()
+        elif step == "repeat":
+            client.repeat()
+        elif step == "miss":
+            client.miss()
         elif step == "vanish":
             client.vanish()
         elif step == "come":

@@ -27,6 +27,8 @@
   var PATIENCE = 10000;
   // After so many messages or characters, or after so many ms, the server is told what arrived.
   var MOST_MESSAGES = 16, MOST_CHARACTERS = 16384, LATEST = 1000;
+  // Over HTTP it is told how many were sent when it confirmed none of them for so many ms.
+  var OVERDUE = 3000;
   // What a message costs beside its length, as the server counts.
   var MESSAGE_COST = 64;
 
@@ -50,6 +52,9 @@
     }
     return value;
   }
+
+  // Over HTTP messages have their number, as browsers repeat a request whose answer was lost.
+  var NUMBERED = /^(\d+),([^]*)$/;
 
   // How many messages a text says, or NaN.
   function count(text) {
@@ -100,7 +105,7 @@
     this._online = function () { self._comeOnline(); };
     this._leave = function (event) {
       // A page that may be shown again comes back instead.
-      if (!event.persisted && self._talks) self._sock.send('x');
+      if (!event.persisted && self._talks) self._sayLast();
     };
     this._watch('addEventListener');
   }
@@ -130,7 +135,7 @@
     }
     this._unconfirmed.push(data);
     this._count(1, data.length);
-    if (this._talks) this._sock.send('m' + data);
+    if (this._talks) this._say(data, this._confirmed + this._unconfirmed.length);
   };
 
   // Close for good. With `resume` what was sent before arrives, for which there are 10 seconds.
@@ -148,7 +153,7 @@
     this.readyState = CLOSING;
     if (this._token) {
       // The server closes, when it has all. A close of SockJS takes back what is still on its way.
-      if (this._talks) this._sock.send('x');
+      if (this._talks) this._sayLast();
       else this.reconnect();
     } else {
       this._drop(end);
@@ -222,7 +227,7 @@
   methods._ready = function (lost) {
     var event = { type: 'resume' };
     if (this.readyState === CLOSING) {
-      this._sock.send('x');
+      this._sayLast();
       return;
     }
     if (lost) event = this._opened ? { type: 'fresh', unconfirmed: lost } : { type: 'open' };
@@ -342,8 +347,13 @@
     var letter = message.charAt(0), text = message.slice(1), comma = text.indexOf(',');
     if (this._talks) {
       if (letter === 'm') return this._take(text);
+      if (letter === 'k' && NUMBERED.test(text)) return this._takeNumbered(NUMBERED.exec(text));
       if (letter === 'a') return this._confirm(count(text));
+      if (letter === 'p' && count(text) > this._received) return this._miss();
+      if (letter === 'p' && count(text) >= 0) return this._acknowledge();
     } else {
+      // The answer that began it was lost on its way.
+      if (letter === 'k' && NUMBERED.test(text)) return this._miss();
       if (letter === 's' || letter === 'f') return this._start(text);
       if (letter === 'c') {
         return this._continue(text.slice(0, comma), count(text.slice(comma + 1)));
@@ -365,6 +375,46 @@
       this._after('acknowledge', LATEST, function () { self._acknowledge(); });
     }
     this._tell({ type: 'message', data: text });
+  };
+
+  methods._takeNumbered = function (found) {
+    var missing = found[1] - this._received - 1;
+    if (missing === 0) this._take(found[2]);
+    else if (missing > 0) this._miss();
+  };
+
+  // What is missing comes again, over another connection.
+  methods._miss = function () {
+    this._lost({ code: 1006, reason: 'A message was lost on its way' });
+  };
+
+  // Say the message of that number.
+  methods._say = function (data, number) {
+    if (this.transport === 'websocket') {
+      this._sock.send('m' + data);
+    } else {
+      this._sock.send('k' + number + ',' + data);
+      if (!this._timers.overdue) this._expect();
+    }
+  };
+
+  // Leave for good; if the last messages were lost on their way, that is to be known first.
+  methods._sayLast = function () {
+    if (this.transport !== 'websocket') {
+      this._sock.send('p' + (this._confirmed + this._unconfirmed.length));
+    }
+    this._sock.send('x');
+  };
+
+  // Say from time to time how many were sent, as long as none of them is confirmed.
+  methods._expect = function () {
+    var self = this, before = this._confirmed;
+    this._after('overdue', OVERDUE, function () {
+      var waiting = self._unconfirmed.length;
+      if (!waiting) return;
+      if (self._confirmed === before) self._sock.send('p' + (before + waiting));
+      self._expect();
+    });
   };
 
   methods._acknowledge = function () {
@@ -404,7 +454,7 @@
     this._confirm(received);
     if (!this._sock) return; // it was broken
     this._answered(token);
-    this._unconfirmed.forEach(function (each) { self._sock.send('m' + each); });
+    this._unconfirmed.forEach(function (each, index) { self._say(each, received + index + 1); });
     this._ready();
   };
 

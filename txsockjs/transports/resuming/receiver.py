@@ -14,10 +14,17 @@ from ...wire.resumption import (
     CONTINUED,
     LEAVE,
     MESSAGE,
+    NEW,
+    NUMBERED,
     OVER,
+    RESUME,
+    SENT,
     BadEnvelope,
     Said,
 )
+
+#: The transport that loses and repeats nothing.
+WEBSOCKET = "websocket"
 
 LEFT: Reason = (1000, "Normal closure")
 REPLACED: Reason = (4409, "Resumed over another connection")
@@ -35,10 +42,11 @@ class Carrier(Protocol):
 class ResumedReceiver:
     """The end of a carrier at which its session's output arrives."""
 
-    __slots__ = ("_carrier", "ready", "session")
+    __slots__ = ("_carrier", "_numbers", "ready", "session")
 
     def __init__(self, carrier: Carrier, session: Any) -> None:
         self._carrier = carrier
+        self._numbers = carrier.session.transport != WEBSOCKET
         self.ready = True
         self.session = session
 
@@ -67,14 +75,21 @@ class ResumedReceiver:
         session = self.session
         if not session.is_carried_by(self):
             return None  # another connection took its place
+        if said.letter in (NEW, RESUME):
+            return None  # what it began with, repeated
         session.token.confirm()
-        if said.letter == ACKNOWLEDGE:
+        if said.letter == NUMBERED:
+            self._check(said.number - 1)
+            return self.take_message(said.text) if said.number > session.received else None
+        if said.letter == SENT:
+            self._check(said.number)
+            session.acknowledge()
+        elif said.letter == ACKNOWLEDGE:
             session.acknowledged(said.number)
-        elif said.letter == LEAVE:
+        else:
+            assert said.letter == LEAVE, said
             session.left(self)
             self._carrier.session.close(*LEFT)
-        else:
-            raise BadEnvelope("it began before")
         return None
 
     def take_message(self, text: str) -> Deferred[None] | None:
@@ -85,8 +100,16 @@ class ResumedReceiver:
         room: Deferred[None] | None = session.take_message(text)
         return room
 
+    def _check(self, sent: int) -> None:
+        if sent > self.session.received:
+            raise BadEnvelope(f"message {self.session.received + 1} is missing")
+
     def opened(self) -> None:
         """Say nothing: the token was said."""
+
+    def say_sent(self) -> None:
+        """Say how many messages were sent, as the last of them may be missing."""
+        self.say(f"{SENT}{self.session.sent}")
 
     def continued(self, token: str, received: int) -> None:
         """Say that the session goes on."""
@@ -95,10 +118,14 @@ class ResumedReceiver:
     def deliver(self, messages: list[Any]) -> None:
         """Send each message."""
         session = self.session
+        number = session.sent
         session.delivered(messages)
         send, wrap = self._carrier.session.send, session.server.wrap
         for message in messages:
-            send(wrap(message))
+            number += 1
+            send(f"{NUMBERED}{number},{message}" if self._numbers else wrap(message))
+        if self._numbers:
+            session.expect_acknowledgement()
         self.ready = not session.is_full
 
     def drained(self) -> None:
@@ -111,6 +138,8 @@ class ResumedReceiver:
 
     def closed(self, reason: Reason) -> None:
         """Tell the client that it is over, and end the carrier."""
+        if self._numbers:
+            self.say_sent()
         self._end(reason)
         self.session.handle(FULL, self)
 

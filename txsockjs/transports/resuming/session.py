@@ -25,6 +25,8 @@ from .server import ResumeServer
 # What was received is acknowledged when so many messages were, or after so many seconds.
 _MOST_UNTOLD = 16
 _PATIENCE = 1.0
+# Over HTTP, the client is told how many messages were sent when none was acknowledged for so long.
+_OVERDUE = 3.0
 
 
 class ResumableSession(BaseSession):
@@ -35,8 +37,8 @@ class ResumableSession(BaseSession):
     """
 
     __slots__ = (
-        *("_deadline", "_resume_for", "_timer", "_told", "_unacked", "_unacked_size", "_waiting"),
-        *("acked", "received", "token"),
+        *("_deadline", "_expecting", "_resume_for", "_timer", "_told"),
+        *("_unacked", "_unacked_size", "_waiting", "acked", "received", "token"),
     )
     counted = False  # its messages are those of the sessions that carry it
     server: ResumeServer
@@ -52,6 +54,7 @@ class ResumableSession(BaseSession):
         self._waiting = 0  # how many at the head of what is pending went out before
         self._told = 0  # how many of those received the client knows of
         self._timer: Any | None = None
+        self._expecting: Any | None = None  # a timer, while acknowledgements are asked for
         self._deadline: Deadline | None = None
         self.token = server.add(self)
 
@@ -143,6 +146,9 @@ class ResumableSession(BaseSession):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._expecting is not None:
+            self._expecting.cancel()
+            self._expecting = None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -154,7 +160,7 @@ class ResumableSession(BaseSession):
         self.token.confirm()
         self.received += 1
         if self.received - self._told >= _MOST_UNTOLD:
-            self._acknowledge()
+            self.acknowledge()
         elif self._timer is None:
             self._timer = self.server.reactor.callLater(_PATIENCE, self._acknowledge_late)
         if self.state is not OPEN:
@@ -180,6 +186,11 @@ class ResumableSession(BaseSession):
         self._pending[:0] = waits
         self._pending_size += waits_size
 
+    @property
+    def sent(self) -> int:
+        """How many messages went to the client."""
+        return self.acked + len(self._unacked)
+
     def delivered(self, messages: list[str]) -> None:
         """Keep what goes out until it is acknowledged."""
         self._unacked.extend(messages)
@@ -203,12 +214,28 @@ class ResumableSession(BaseSession):
             if isinstance(receiver, ResumedReceiver) and not receiver.ready:
                 receiver.drained()
 
-    def _acknowledge(self) -> None:
+    def acknowledge(self) -> None:
+        """Say how many messages came."""
         receiver = self._receiver
-        if isinstance(receiver, ResumedReceiver) and self._told < self.received:
+        if isinstance(receiver, ResumedReceiver):
             self._told = self.received
             receiver.say(f"{ACKNOWLEDGE}{self.received}")
 
     def _acknowledge_late(self) -> None:
         self._timer = None
-        self._acknowledge()
+        if self._told < self.received:
+            self.acknowledge()
+
+    def expect_acknowledgement(self) -> None:
+        """Say from time to time how many were sent, as long as none of them is acknowledged."""
+        if self._expecting is None:
+            later = self.server.reactor.callLater
+            self._expecting = later(_OVERDUE, self._check_acknowledgement, self.acked)
+
+    def _check_acknowledgement(self, acked: int) -> None:
+        self._expecting = None
+        receiver = self._receiver
+        if self._unacked and isinstance(receiver, ResumedReceiver):
+            if self.acked == acked:
+                receiver.say_sent()
+            self.expect_acknowledgement()

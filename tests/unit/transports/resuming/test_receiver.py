@@ -17,10 +17,29 @@ class Session:
         return False
 
 
+class Numbered(Session):
+    """A session that notes what it takes."""
+
+    def __init__(self, received: int) -> None:
+        self.received = received
+        self.taken: list[str] = []
+        self.token: Any = self
+
+    def is_carried_by(self, receiver: object) -> bool:
+        return True
+
+    def confirm(self) -> None:
+        pass
+
+    def take_message(self, text: str) -> None:
+        self.taken.append(text)
+
+
 class Carrier:
     def __init__(self) -> None:
         self.said: list[Any] = []
         self.session: Any = self
+        self.transport = "websocket"
 
     def send(self, text: str) -> None:
         self.said.append(text)
@@ -44,9 +63,27 @@ def test_whoever_is_replaced_is_told() -> None:
     assert carrier.said == [f"x4409,{reason}", (4409, reason)]
 
 
-def test_what_begins_can_not_begin_again() -> None:
+@pytest.mark.parametrize("beginning", ["n", "rtoken,0"])
+def test_what_it_began_with_may_be_repeated(beginning: str) -> None:
     session: Any = Session()
     session.is_carried_by = lambda receiver: True
-    session.token = type("Token", (), {"confirm": lambda self: None})()
-    with pytest.raises(BadEnvelope, match="it began before"):
-        ResumedReceiver(Carrier(), session).take(read("n"))
+    carrier = Carrier()
+    assert ResumedReceiver(carrier, session).take(read(beginning)) is None
+    assert carrier.said == []
+
+
+@pytest.mark.parametrize(
+    ("message", "taken"), [("k4,old", []), ("k5,", [""]), ("k5,new,er", ["new,er"])]
+)
+def test_a_message_that_is_repeated_is_taken_once(message: str, taken: list[str]) -> None:
+    session = Numbered(received=4)
+    ResumedReceiver(Carrier(), session).take(read(message))
+    assert session.taken == taken
+
+
+@pytest.mark.parametrize("message", ["k6,late", "p5"])
+def test_a_message_that_is_missing_is_told(message: str) -> None:
+    session = Numbered(received=4)
+    with pytest.raises(BadEnvelope, match="message 5 is missing"):
+        ResumedReceiver(Carrier(), session).take(read(message))
+    assert session.taken == []
