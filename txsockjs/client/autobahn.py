@@ -28,6 +28,7 @@ class Told(Protocol):
     """Who is told what happens."""
 
     subprotocol: str | None
+    is_full: bool
 
     def begun(self, protocol: Any) -> None:
         """Take the protocol of the connection."""
@@ -101,6 +102,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
         self._socket = socket
         self._request = request
         self._head = 0
+        self._message = bytearray()
 
     def connectionMade(self) -> None:
         self._socket.begun(self)
@@ -113,7 +115,10 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
             if self._head > _LONGEST_HEAD:
                 self.failHandshake(f"an answer of more than {_LONGEST_HEAD} bytes")
                 return
-        super().dataReceived(data)
+        try:
+            super().dataReceived(data)
+        except UnicodeDecodeError:  # of the head; messages are checked
+            self.failHandshake("an answer that is not UTF-8")
 
     def onConnecting(self, transport_details: Any) -> ConnectingRequest:
         return self._request
@@ -123,6 +128,25 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
 
     def onOpen(self) -> None:
         self._socket.upgraded(self)
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        self._message = bytearray()
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        # Fragments may be small, or empty, and so cost more as objects than they bring.
+        if not self.failedByMe:
+            self._message += payload
+
+    def onMessageEnd(self) -> None:
+        self.message_data = [bytes(self._message)]
+        self._message.clear()
+        super().onMessageEnd()
+
+    def onPing(self, payload: bytes) -> None:
+        # Pongs for a server that does not read would pile up.
+        if not self._socket.is_full:
+            super().onPing(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self._socket.took(payload, isBinary)

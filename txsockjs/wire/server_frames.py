@@ -53,21 +53,22 @@ def read_frame(data: str | bytes) -> Frame:
         raise BadFrame("not a SockJS frame", text)
     try:
         value = json_decode(text[1:])
-    except BrokenJSON:
+        if kind != DISCONNECT:
+            return Frame(_ARRAY, _messages([value] if kind == MESSAGE else value))
+    except (BrokenJSON, RecursionError):  # what can be read may be too deep to be written
         raise BadFrame("a frame whose JSON is broken", text) from None
-    if kind == DISCONNECT:
-        if _is_reason(value):
-            return Frame(DISCONNECT, reason=(value[0], value[1]))
-        raise BadFrame("a close frame without a code and a reason", text)
-    messages = [value] if kind == MESSAGE else value
-    if not isinstance(messages, list):
-        raise BadFrame("a frame without an array of messages", text)
-    return Frame(_ARRAY, [_message(each) for each in messages])
+    except TypeError:
+        raise BadFrame("a frame without an array of messages", text) from None
+    if _is_reason(value):
+        return Frame(DISCONNECT, reason=(value[0], value[1]))
+    raise BadFrame("a close frame without a code and a reason", text)
 
 
-def _message(value: object) -> str:
+def _messages(values: object) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError("no array")
     # sockjs-tornado's applications may send other values; a page gets those, parsed.
-    return value if isinstance(value, str) else json_encode(value)
+    return [each if isinstance(each, str) else json_encode(each) for each in values]
 
 
 def _is_reason(value: object) -> bool:
@@ -94,19 +95,16 @@ class Lines:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: list[bytes] = []
-        self._size = 0
+        self._kept = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the frames that these bytes complete; raise `BadFrame` if one is too large."""
         *whole, rest = data.split(b"\n")
         if whole:
-            whole[0] = b"".join([*self._kept, whole[0]])
-            self._kept, self._size = [], 0
-        # The pieces of a large frame are joined once, when it is whole.
-        self._kept.append(rest)
-        self._size += len(rest)
-        if self._size > self._limit or any(len(line) > self._limit for line in whole):
+            whole[0] = bytes(self._kept) + whole[0]
+            self._kept.clear()
+        self._kept += rest
+        if len(self._kept) > self._limit or any(len(line) > self._limit for line in whole):
             raise BadFrame(f"a frame of more than {self._limit} bytes", data)
         return self._frames(whole)
 
@@ -122,18 +120,22 @@ class Events(Lines):
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self._data: list[bytes] = []
+        self._data: bytearray | None = None
 
     def _frames(self, lines: list[bytes]) -> list[bytes]:
         frames = []
         for line in lines:
             line = line.removesuffix(b"\r")
             if line.startswith(b"data:"):
-                self._data.append(line[5:].removeprefix(b" "))
-                if sum(map(len, self._data)) > self._limit:
+                if self._data is None:
+                    self._data = bytearray()
+                else:
+                    self._data += b"\n"
+                self._data += line[5:].removeprefix(b" ")
+                if len(self._data) > self._limit:
                     raise BadFrame(f"a frame of more than {self._limit} bytes", line)
-            elif not line and self._data:
-                frame, self._data = b"\n".join(self._data), []
+            elif not line and self._data is not None:
+                frame, self._data = bytes(self._data), None
                 frames.append(self._escaped.sub(_unescaped, frame))
         return frames
 

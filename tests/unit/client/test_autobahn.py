@@ -21,6 +21,7 @@ class Told:
     """Keeps what it is told."""
 
     subprotocol: str | None = None
+    is_full = False
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -85,3 +86,32 @@ def test_text_that_is_not_utf_8_is_a_violation() -> None:
     protocol.connectionLost(Failure(ConnectionDone()))
     assert told.told[:2] == ["begun", "upgraded"]
     assert "UTF-8" in told.told[2]
+
+
+def test_pings_of_a_server_that_does_not_read_are_not_answered() -> None:
+    told, protocol, transport, _ = connected()
+    told.is_full = True
+    protocol.dataReceived(frame(9, b"there?"))
+    assert transport.value() == b""
+
+
+def test_a_fragment_costs_no_more_than_its_bytes() -> None:
+    told, protocol, _, _ = connected()
+    begin, nothing, end = b"\x01\x03gr\xc3", b"\x00\x00", b"\x80\x01\xbc"
+    protocol.dataReceived(begin + nothing * 1000)
+    assert protocol.message_data == []
+    protocol.dataReceived(end)
+    assert told.told[-1] == ("grü".encode(), False)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 \xff\r\n\r\n", b"\x00\xff garbage\r\n\r\n"])
+def test_an_answer_that_is_not_utf_8_fails_the_handshake(head: bytes) -> None:
+    told, transport = Told(), StringTransport()
+    factory = ClientFactory(Clock(), told, Address.parse("http://x/y"), {}, 1000, ())
+    transport.registerProducer(Told(), True)
+    protocol = factory.buildProtocol(None)
+    protocol.makeConnection(transport)
+    protocol.dataReceived(head)
+    assert transport.disconnected
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert told.told == ["begun", "an answer that is not UTF-8"]

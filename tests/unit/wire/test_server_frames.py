@@ -52,6 +52,7 @@ def test_each_kind(data: Any, kind: str, messages: list[str]) -> None:
         (b"c", "a frame whose JSON is broken"),
         (b'c["3000","x"]', "a close frame without a code and a reason"),
         (b'c[true,"x"]', "a close frame without a code and a reason"),
+        (b"a[" + b"[" * 1010 + b"]" * 1010 + b"]", "a frame whose JSON is broken"),
     ],
 )
 def test_what_is_no_frame_is_said(data: bytes, words: str) -> None:
@@ -93,6 +94,7 @@ def test_events_come_in_any_pieces(end: bytes, data: Any) -> None:
         (Lines(10), [b"x" * 6, b"x" * 5]),
         (Lines(10), [b"x" * 6, b"x" * 5 + b"\n"]),
         (Events(10), [b"data: xxx\n", b"data: xxxxxxxx\n"]),
+        (Events(10), [b"data:\n" * 11, b"data:\n"]),
     ],
 )
 def test_a_frame_has_a_largest_size(splitter: Any, pieces: list[bytes]) -> None:
