@@ -5,12 +5,15 @@ Rules: it costs nothing while nobody asks; a timer of its own runs while somebod
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from .histogram import Histogram
 
 #: How often it is measured, in seconds.
 INTERVAL = 0.25
+#: Of how many of the last measurements the longest delay is told, which is two seconds of them.
+RECENT = 8
 #: Upper bounds in seconds.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 # For how long after the last question it goes on, in seconds.
@@ -23,18 +26,18 @@ class Lateness:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._histogram = Histogram(BOUNDS)
-        self._longest = 0.0
+        self._recent: deque[float] = deque([0.0], RECENT)
         self._asked = 0.0
         self._due = 0.0
         self._call: Any | None = None
 
     def ask(self) -> dict[str, Any]:
-        """Return the histogram, with the ``longest`` delay since the last time."""
+        """Return the histogram, with the ``longest`` delay of the last ones."""
         self._asked = self._reactor.seconds()
         if self._call is None:
             self._wait()
-        longest, self._longest = self._longest, 0.0
-        return {**self._histogram.dump(), "longest": longest}
+        # Not since the last time, as several may ask.
+        return {**self._histogram.dump(), "longest": max(self._recent)}
 
     def stop(self) -> None:
         """Leave no timer behind."""
@@ -51,6 +54,6 @@ class Lateness:
         now = self._reactor.seconds()
         late = max(now - self._due, 0.0)  # a clock can be set back
         self._histogram.add(late)
-        self._longest = max(self._longest, late)
+        self._recent.append(late)
         if now - self._asked < _KEEP:
             self._wait()
