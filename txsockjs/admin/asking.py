@@ -49,6 +49,20 @@ class Replies(NamedTuple):
     failed: dict[str, str]
     silent: list[str]
 
+    def read(self, function: Callable[[Any], Any]) -> Replies:
+        """Return them with each answer as ``function`` reads it.
+
+        Those whose answers it can't read, whatever it raises, have failed: a node may be of another
+        version, and should not keep the others from view.
+        """
+        answers, failed = {}, dict(self.failed)
+        for name, answer in self.answers.items():
+            try:
+                answers[name] = function(answer)
+            except Exception:  # noqa: BLE001
+                failed[name] = "its answer is not understood: another version?"
+        return Replies(answers, failed, self.silent)
+
 
 class Answers:
     """The questions that this process answers."""

@@ -45,6 +45,14 @@ def expose(
     return _encoded(encode, _metrics(reports, up, label)), kind
 
 
+def read(report: Report) -> Report:
+    """Return a report; raise something if it lacks what metrics are made of."""
+    for family in FAMILIES:
+        for _ in family.read(report):
+            pass
+    return report
+
+
 def _encoded(encode: Callable[[Collector], bytes], metrics: Iterable[Metric]) -> Iterator[bytes]:
     end = encode(_Collected([]))
     before = ""

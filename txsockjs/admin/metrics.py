@@ -36,12 +36,13 @@ async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Metrics:
     is asked at once.
     """
     try:
-        from .exposition import expose  # noqa: PLC0415  # the library is an extra, and takes a while
+        # The library is an extra, and takes a while.
+        from .exposition import expose, read  # noqa: PLC0415
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "prometheus_client":
             raise
         return Metrics(501, _MISSING.encode(), "text/plain; charset=UTF-8")
-    replies = await asker.ask("report")
+    replies = (await asker.ask("report")).read(read)
     up = dict.fromkeys([*replies.silent, *replies.failed], False)
     up.update(dict.fromkeys(replies.answers, True))
     pieces, kind = expose(replies.answers, up, asker.label, accept)

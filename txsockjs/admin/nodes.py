@@ -50,14 +50,14 @@ class Nodes(Others):
     def received(self, node: str, data: bytes) -> None:
         """Take a question, or an answer."""
         try:
-            table = json.loads(data)
+            table = json.loads(data, parse_constant=_refuse)
             if "ask" not in table:
                 self.take(node, table)
             elif isinstance(table["question"], str) and isinstance(table["arguments"], dict):
                 reply(self._answers, table, lambda answer: self._answer(node, answer))
             else:
                 raise ValueError("not a question")
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self._bus.counters["messages_refused"] += 1
 
     def away(self) -> None:
@@ -68,3 +68,7 @@ class Nodes(Others):
 
     def taken(self, key: str) -> None:
         """Do nothing: no keys are claimed here."""
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")

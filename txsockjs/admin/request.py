@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 from ..http.exchange import REASONS
 from .guard import Denied
-from .sessions import BadQuery
+from .query import BadQuery
 
 #: The most bytes that a body may have.
 LONGEST_BODY = 4096

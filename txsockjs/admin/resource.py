@@ -29,8 +29,8 @@ from .feed import Watch, make_feed
 from .guard import Denied, Guard
 from .health import READY, Readiness
 from .metrics import metrics
+from .query import BadQuery, Order, Query
 from .request import Answer, Asked
-from .sessions import BadQuery, Order, Query
 
 _log = Logger()
 
@@ -188,6 +188,7 @@ class AdminResource(Resource):
         node = arguments.pop("node", None)
         query = Query.of(arguments)
         replies = await self._asker.ask("sessions", arguments, whom=node or None)
+        replies = replies.read(query.read)
         return Answer.json({**query.merged(replies.answers), **_missing(replies)})
 
     async def _close(self, asked: Asked) -> Answer:
@@ -197,7 +198,8 @@ class AdminResource(Resource):
             raise BadQuery(f"node must be a word, not {node!r}")
         order = Order.of(arguments)
         replies = await self._asker.ask("close", order._asdict(), whom=node or None)
-        closed = sum(answer["closed"] for answer in replies.answers.values())
+        replies = replies.read(lambda answer: int(answer["closed"]))
+        closed = sum(replies.answers.values())
         if closed:
             _log.info(
                 "an operator closed session {id!r} at {mount}", id=order.id, mount=order.mount

@@ -39,7 +39,8 @@ class Sampler:
 
     def sample(self, replies: Replies, now: float, at: float) -> Sample:
         """Return the sample of these replies; ``now`` is on a clock that is not set, in seconds."""
-        figures = {name: _Figures(report) for name, report in sorted(replies.answers.items())}
+        replies = replies.read(_Figures)
+        figures: dict[str, _Figures] = dict(sorted(replies.answers.items()))
         seconds = now - self._at
         before, self._before, self._at = self._before, figures, now
         processes = [
@@ -61,21 +62,22 @@ class Sampler:
 
 
 class _Figures:
-    """What a sample takes of one report, see `report.Report`."""
+    """What a sample takes of one report, see `report.Report`; raises something for any other."""
 
     def __init__(self, report: Mapping[str, Any]) -> None:
-        self.began = report["process"]["began"]
-        self.memory = report["process"].get("resident_bytes")
-        self.delay = report["delay"]["longest"]
-        self.mounts = [mount["mount"] for mount in report["mounts"]]
+        memory = report["process"].get("resident_bytes")
+        self.began = float(report["process"]["began"])
+        self.memory = None if memory is None else int(memory)
+        self.delay = float(report["delay"]["longest"])
+        self.mounts = [str(mount["mount"]) for mount in report["mounts"]]
         self.sessions: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.totals: Counter[str] = Counter()
         for mount in report["mounts"]:
             for transport, traffic in mount["transports"].items():
-                self.sessions[transport] += traffic["open"]
-                self.ended.update(traffic["ended"])
-                self.totals.update({name: traffic[name] for name in _TOTALS})
+                self.sessions[transport] += int(traffic["open"])
+                self.ended.update({cause: int(n) for cause, n in traffic["ended"].items()})
+                self.totals.update({name: int(traffic[name]) for name in _TOTALS})
 
     def since(self, before: _Figures | None, seconds: float) -> Sample:
         """Return the sample of this process, whose report before was so many seconds ago."""

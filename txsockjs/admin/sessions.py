@@ -1,175 +1,24 @@
-"""The sessions of a process: a page of them, filtered and sorted, and the end of one.
+"""The sessions of a process: a page of them, and the end of one.
 
-Rules: what others may ask for is checked first; going through the sessions takes turns, each a
-bounded stretch; what is kept of them meanwhile is one page. An answer is JSON, and so is a cursor:
-the sorting key of the last session of a page.
+Rules: going through the sessions takes turns, each a bounded stretch; what is kept of them
+meanwhile is one page. An answer is JSON.
 """
 
 from __future__ import annotations
 
-import heapq
-import ipaddress
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, islice
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from twisted.internet.task import deferLater
 
 from ..router import SockJSRouter
-from ..wire.frames import check_reason
-from .asking import NoAnswer
+from .query import Order, Query, Row
 
-#: How many sessions one answer has at most.
-MOST = 1000
 # How many are looked at in one turn.
 _STRETCH = 500
-_LONGEST_TEXT = 200
-_LONGEST_CURSOR = 1000
-# Of an answer, in bytes, so that a bus takes it.
-_LARGEST = 600_000
 _LONGEST_ORIGIN = 200
-
-Row = dict[str, Any]
-_Key = tuple[Any, ...]
-
-#: What sessions can be sorted by: those with the most first, but for ids.
-SORTS = ("id", "age", "messages_in", "messages_out", "bytes_in", "bytes_out", "waiting")
-
-
-class BadQuery(NoAnswer):
-    """What was asked for breaks a rule; the message says which."""
-
-
-class Query(NamedTuple):
-    """Which sessions are asked for.
-
-    ``network`` and ``text`` are what the address and any text of a session must contain;
-    ``after`` is the key of the last session of the page before, or None.
-    """
-
-    mount: str | None = None
-    transport: str | None = None
-    network: Any = None
-    text: str = ""
-    sort: str = "id"
-    limit: int = 100
-    after: _Key | None = None
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, object]) -> Query:
-        """Make a query of words; raise `BadQuery`."""
-        known = ("mount", "transport", "address", "text", "sort", "limit", "cursor")
-        for name, value in arguments.items():
-            if name not in known:
-                raise BadQuery(f"unknown argument {name[:50]!r}, they are {', '.join(known)}")
-            longest = _LONGEST_CURSOR if name == "cursor" else _LONGEST_TEXT
-            if len(str(value)) > longest:
-                raise BadQuery(f"{name} must have at most {longest} characters")
-        given = {name: str(value) for name, value in arguments.items() if value not in ("", None)}
-        sort = given.get("sort", "id")
-        if sort not in SORTS:
-            raise BadQuery(f"sort must be one of {', '.join(SORTS)}, not {sort!r}")
-        return cls(
-            given.get("mount"),
-            given.get("transport"),
-            _network(given["address"]) if "address" in given else None,
-            given.get("text", "").casefold(),
-            sort,
-            _limit(given.get("limit", "100")),
-            _cursor(given["cursor"], sort) if "cursor" in given else None,
-        )
-
-    def fits(self, row: Row) -> bool:
-        """Return whether a session is asked for, but for the cursor."""
-        return (
-            (self.mount is None or row["mount"] == self.mount)
-            and (self.transport is None or row["transport"] == self.transport)
-            and (self.network is None or _is_in(row["address"], self.network))
-            and (
-                not self.text
-                or any(
-                    self.text in str(row[name] or "").casefold()
-                    for name in ("id", "mount", "transport", "address", "origin")
-                )
-            )
-        )
-
-    def key(self, row: Row) -> _Key:
-        """Return what a session is sorted by."""
-        if self.sort == "id":
-            return (row["id"], row["mount"])
-        first = row["opened"] if self.sort == "age" else -self._amount(row)
-        return (first, row["id"], row["mount"])
-
-    def _amount(self, row: Row) -> int:
-        if self.sort == "waiting":
-            return int(row["waiting_in"]) + int(row["waiting_out"])
-        return int(row[self.sort])
-
-    def page(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the first of these that fit, one more than the limit so that the end is known."""
-        fitting: Iterator[Row] = (
-            row
-            for row in rows
-            if self.fits(row) and (self.after is None or self.key(row) > self.after)
-        )
-        return heapq.nsmallest(self.limit + 1, fitting, self.key)
-
-    def answer(self, rows: list[Row], more: bool = False) -> dict[str, Any]:
-        """Return what is said of a page, with the cursor of the next one if there is any."""
-        size = 0
-        for count, row in enumerate(rows):
-            size += len(json.dumps(row))
-            if count and (count >= self.limit or size > _LARGEST):
-                rows, more = rows[:count], True
-                break
-        return {"sessions": rows, "cursor": json.dumps(self.key(rows[-1])) if more else None}
-
-    def merged(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Make one page of those of several processes; each session tells its ``node``."""
-        rows = [{"node": name, **row} for name in answers for row in answers[name]["sessions"]]
-        more = any(each["cursor"] is not None for each in answers.values())
-        return self.answer(self.page(rows), more)
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST):
-        raise BadQuery(f"limit must be a number from 1 to {MOST}, not {text!r}")
-    return int(text)
-
-
-def _network(text: str) -> Any:
-    try:
-        return ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError:
-        raise BadQuery(
-            f"address must be an address or a network such as 192.0.2.0/24, not {text!r}"
-        ) from None
-
-
-def _is_in(address: str, network: Any) -> bool:
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:  # that of a UNIX socket
-        return False
-    return known.version == network.version and known in network
-
-
-def _cursor(text: str, sort: str) -> _Key:
-    try:
-        parts = json.loads(text)
-    except (ValueError, RecursionError):
-        parts = None
-    kinds: tuple[Any, ...] = (str, str) if sort == "id" else ((int, float), str, str)
-    if not (
-        isinstance(parts, list)
-        and len(parts) == len(kinds)
-        and all(isinstance(part, kind) for part, kind in zip(parts, kinds))
-    ):
-        raise BadQuery("cursor must be that of an answer with the same sort")
-    return tuple(parts)
 
 
 class Sessions:
@@ -222,36 +71,6 @@ class Sessions:
                 session.end((order.code, order.reason))
                 closed += 1
         return {"closed": closed}
-
-
-class Order(NamedTuple):
-    """Which session is to be closed, and what its client is told."""
-
-    id: str
-    mount: str
-    code: int = 3000
-    reason: str = "Closed by the operator"
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, object]) -> Order:
-        """Make an order of words; raise `BadQuery`."""
-        for name, value in arguments.items():
-            if name not in cls._fields:
-                raise BadQuery(f"unknown argument {name[:50]!r}, they are {', '.join(cls._fields)}")
-            if not isinstance(value, (str, int)) or len(str(value)) > _LONGEST_CURSOR:
-                raise BadQuery(f"{name} must be a word or a number, of {_LONGEST_CURSOR} at most")
-        for name in ("id", "mount"):
-            if not arguments.get(name):
-                raise BadQuery(f"{name} is missing")
-        code = str(arguments.get("code") or cls._field_defaults["code"])
-        if not (code.isascii() and code.isdigit() and 3000 <= int(code[:10]) <= 4999):
-            raise BadQuery(f"code must be a number from 3000 to 4999, not {code!r}")
-        reason = str(arguments.get("reason") or cls._field_defaults["reason"])
-        try:
-            check_reason(int(code), reason)
-        except ValueError as error:
-            raise BadQuery(str(error)) from None
-        return cls(str(arguments["id"]), str(arguments["mount"]), int(code), reason)
 
 
 def _mount(router: SockJSRouter) -> str:

@@ -77,6 +77,16 @@ def test_who_has_no_answer_says_why() -> None:
     assert formatEvent(logged[0]).startswith("no answer to 'sum'")
 
 
+def test_who_answers_what_is_not_understood_has_failed() -> None:
+    odd = "its answer is not understood: another version?"
+    given = Replies(
+        {"a": {"n": 1}, "b": {}, "c": 5, "d": {"n": "x"}, "e": None}, {"f": "no"}, ["g"]
+    )
+    assert given.read(lambda answer: int(answer["n"])) == Replies(
+        {"a": 1}, {"f": "no", **dict.fromkeys("bcde", odd)}, ["g"]
+    )
+
+
 def test_a_question_has_one_answer() -> None:
     answers = Answers()
     answers.add("sum", sum_of)

@@ -25,13 +25,14 @@ def get(asker: Others, clock: Clock) -> list[Any]:
 
 def test_who_is_silent_or_failed_is_told_of() -> None:
     clock = Clock()
-    asker = Others(clock, lambda: ["1", "2", "3"], lambda *said: None, "worker")
+    asker = Others(clock, lambda: ["1", "2", "3", "4"], lambda *said: None, "worker")
     got = get(asker, clock)
+    asker.take("4", {"number": 1, "value": {"mounts": []}})  # of another version
     asker.take("1", {"number": 1, "value": make_report()})
     asker.take("2", {"number": 1, "error": "failed"})
     clock.advance(PATIENCE)
     text = got[0].body.decode()
-    for worker, answered in (("1", 1), ("2", 0), ("3", 0)):
+    for worker, answered in (("1", 1), ("2", 0), ("3", 0), ("4", 0)):
         assert f'txsockjs_worker_up{{worker="{worker}"}} {answered}.0\n' in text
     assert got[0].status == 200
     assert got[0].type.startswith("text/plain; version=")

@@ -88,6 +88,8 @@ def test_an_answer_that_is_too_long_for_the_bus_is_none(clock: Clock) -> None:
         b"no JSON",
         b"[]",
         b"5",
+        b"[" * 100_000,
+        b'{"number": 1, "value": NaN}',
         b'{"ask": 1}',
         b'{"ask": 1, "question": [], "arguments": {}}',
         b'{"ask": 1, "question": "who", "arguments": 5}',

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from txsockjs.admin.guard import Denied
+from txsockjs.admin.query import BadQuery
 from txsockjs.admin.request import LONGEST_BODY, Asked
-from txsockjs.admin.sessions import BadQuery
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from txsockjs.admin.asking import Replies
 from txsockjs.admin.samples import Sampler
 
@@ -41,6 +43,28 @@ def test_totals_become_rates_of_each_and_of_all() -> None:
     assert [each["ended"] for each in second["processes"]] == [{"lost": 2}, {"lost": 1}]
     assert second["sessions"] == {}
     assert (second["delay"], second["memory"]) == (0.5, 2000)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        "report",
+        {},
+        {**report(), "mounts": [{}]},
+        {**report(), "mounts": [{"mount": 5, "transports": []}]},
+        {**report(), "process": {"began": 1, "resident_bytes": []}},
+        {**report(), "delay": {"longest": "long"}},
+        {**report(messages_in="many")},  # type: ignore[arg-type]
+        {**report(lost=[])},  # type: ignore[arg-type]
+    ],
+)
+def test_who_reports_something_odd_does_not_keep_the_others_from_view(odd: Any) -> None:
+    sampler = Sampler()
+    for at in (1.0, 2.0):
+        found = sampler.sample(replies(a=report(open=1), b=odd), at, at)
+        assert found["sessions"] == {"xhr": 1}
+        assert found["silent"] == ["b"]
 
 
 def test_a_process_that_is_new_or_was_silent_adds_nothing_that_it_counted_before() -> None:

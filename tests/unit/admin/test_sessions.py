@@ -9,7 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from txsockjs.admin.sessions import MOST, BadQuery, Order, Query, Sessions
+from txsockjs.admin.query import MOST, Order
+from txsockjs.admin.sessions import Sessions
 
 from ...support.memory import Lab
 
@@ -134,33 +135,6 @@ def test_filters(arguments: dict[str, str], wanted: list[str]) -> None:
     lab.settle()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"colour": "red"}, "unknown argument 'colour', they are mount, transport,"),
-        ({"text": "x" * 201}, "text must have at most 200 characters"),
-        ({"mount": "x" * 100_000}, "mount must have at most 200"),
-        ({"limit": "0"}, "limit must be a number from 1 to 1000, not '0'"),
-        ({"limit": "1001"}, "limit must be"),
-        ({"limit": "-1"}, "limit must be"),
-        ({"limit": "٣"}, "limit must be"),
-        ({"limit": "9" * 100}, "limit must be"),
-        ({"sort": "size"}, "sort must be one of id, age,"),
-        ({"address": "nowhere"}, "address must be an address or a network"),
-        ({"cursor": "x"}, "cursor must be that of an answer with the same sort"),
-        ({"cursor": '[1, "a", "/"]'}, "cursor must be"),
-        ({"cursor": '["a", "/"]', "sort": "age"}, "cursor must be"),
-        ({"cursor": "[" * 1000}, "cursor must be"),
-        ({"cursor": "x" * 1001}, "cursor must have at most 1000 characters"),
-    ],
-)
-def test_a_wrong_question_is_told_its_rule(arguments: dict[str, str], words: str) -> None:
-    with pytest.raises(BadQuery) as raised:
-        Query.of(arguments)
-    assert words in str(raised.value)
-    assert len(str(raised.value)) < 400
-
-
 class Turns(Clock):
     """Counts how often somebody waits for the next turn."""
 
@@ -206,30 +180,6 @@ def test_sessions_that_are_over_are_not_listed() -> None:
     lab.settle()
 
 
-def test_pages_of_several_processes_are_one() -> None:
-    def answer(names: str, cursor: str | None) -> dict[str, Any]:
-        return {
-            "sessions": [
-                {"id": name, "mount": "/", "messages_in": 5, "origin": None} for name in names
-            ],
-            "cursor": cursor,
-        }
-
-    query = Query.of({"limit": "3"})
-    first, second = answer("ad", None), answer("bce", "more")
-    page = query.merged({"1": first, "2": second})
-    assert [(each["node"], each["id"]) for each in page["sessions"]] == [
-        ("1", "a"),
-        ("2", "b"),
-        ("2", "c"),
-    ]
-    assert json.loads(page["cursor"]) == ["c", "/"]
-    assert Query.of({"limit": "9"}).merged({"1": first})["cursor"] is None
-    # One that had no room for more tells so, whatever the others have.
-    assert Query.of({"limit": "9"}).merged({"2": second})["cursor"] is not None
-    assert Query.of({}).merged({}) == {"sessions": [], "cursor": None}
-
-
 def test_a_session_is_closed_by_its_id_and_mount() -> None:
     lab = Lab(prefix="/chat")
     socket = lab.upgrade("/chat/000/abc/websocket")
@@ -247,21 +197,3 @@ def test_a_session_is_closed_by_its_id_and_mount() -> None:
 
 def test_a_client_is_told_that_it_was_an_operator() -> None:
     assert Order.of({"id": "a", "mount": "/"}) == ("a", "/", 3000, "Closed by the operator")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"mount": "/"}, "id is missing"),
-        ({"id": "a"}, "mount is missing"),
-        ({"id": ["a"], "mount": "/"}, "id must be a word or a number"),
-        ({"id": None, "mount": "/"}, "id must be a word"),
-        ({"id": "a", "mount": "/", "force": "yes"}, "unknown argument 'force'"),
-        ({"id": "a", "mount": "/", "code": "1006"}, "code must be a number from 3000 to 4999"),
-        ({"id": "a", "mount": "/", "code": "x"}, "code must be"),
-        ({"id": "a", "mount": "/", "code": "3" * 500}, "code must be"),
-    ],
-)
-def test_a_wrong_order_is_told_its_rule(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(BadQuery, match=words):
-        Order.of(arguments)
