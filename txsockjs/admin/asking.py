@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -123,23 +123,23 @@ class Asker(ABC):
 
 
 class Others(Asker):
-    """Asks those that ``names()`` lists: ``say`` brings one of them a table.
+    """Asks those that ``others()`` has by their names now: ``say`` brings one of them a table.
 
     ``label`` is ``worker`` or ``node``. A table is a question, with its number under ``ask``; the
     answer has it under ``number``, and a ``value`` or an ``error``. Whoever receives one calls
-    `take`.
+    `take`. Other names may be theirs by then.
     """
 
     def __init__(
         self,
         reactor: Any,
-        names: Callable[[], Iterable[str]],
-        say: Callable[[str, Table], object],
+        others: Callable[[], Mapping[str, Any]],
+        say: Callable[[Any, Table], object],
         label: str = "",
     ) -> None:
         self.label = label
         self._reactor = reactor
-        self.names = names
+        self._others = others
         self._say = say
         self._last = 0
         self._rounds: dict[int, _Round] = {}
@@ -152,18 +152,19 @@ class Others(Asker):
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
         """Ask them at once."""
-        names = list(self.names())
-        if whom is not None and whom not in names:
-            return _fail(f"there is no {whom!r}")
+        others = self._others()
+        if whom is not None:
+            if whom not in others:
+                return _fail(f"there is no {whom!r}")
+            others = {whom: others[whom]}
         if len(self._rounds) >= MOST:
             return _fail("too many questions at once")
-        names = names if whom is None else [whom]
         self._last = number = self._last + 1
-        asked = self._rounds[number] = _Round(names, self._reactor, patience)
+        asked = self._rounds[number] = _Round(others, self._reactor, patience)
         asked.done.addBoth(self._forget, number)
         table = {"ask": number, "question": question, "arguments": dict(arguments or {})}
-        for name in names:
-            self._say(name, table)
+        for other in others.values():
+            self._say(other, table)
         asked.look()
         return asked.done
 
@@ -171,24 +172,24 @@ class Others(Asker):
         del self._rounds[number]
         return result
 
-    def take(self, name: str, table: Table) -> None:
+    def take(self, other: Any, table: Table) -> None:
         """Take an answer; one that comes too late is dropped."""
         number = table.get("number")
         asked = self._rounds.get(number) if isinstance(number, int) else None
         if asked is not None:
-            asked.take(name, table)
+            asked.take(other, table)
 
-    def lost(self, name: str) -> None:
+    def lost(self, other: Any) -> None:
         """Wait for no answer of one that ended."""
         for asked in list(self._rounds.values()):
-            asked.lost(name)
+            asked.lost(other)
 
 
 class Here(Others):
     """Asks this process only, by the name that is given to it."""
 
     def __init__(self, reactor: Any, answers: Answers, name: str = "here") -> None:
-        super().__init__(reactor, lambda: [name], self._reply)
+        super().__init__(reactor, lambda: {name: name}, self._reply)
         self._answers = answers
 
     def _reply(self, name: str, table: Table) -> None:
@@ -211,39 +212,39 @@ def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> Non
 class _Round:
     """A question that several were asked; ``done`` fires with what they reply."""
 
-    def __init__(self, names: Iterable[str], reactor: Any, patience: float) -> None:
+    def __init__(self, others: Mapping[str, Any], reactor: Any, patience: float) -> None:
         self.done: Deferred[Replies] = Deferred(lambda _: self._end())
-        self._waiting = dict.fromkeys(names)
+        self._names = {other: name for name, other in others.items()}  # of those waited for
         self._replies = Replies({}, {}, [])
         self._deadline = Deadline(reactor, patience, self._end)
 
-    def take(self, name: str, table: Table) -> None:
+    def take(self, other: Any, table: Table) -> None:
         """Take one's answer."""
-        if name in self._waiting:
-            del self._waiting[name]
+        name = self._names.pop(other, None)
+        if name is not None:
             if "value" in table:
                 self._replies.answers[name] = table["value"]
             else:
                 self._replies.failed[name] = str(table.get("error"))
             self.look()
 
-    def lost(self, name: str) -> None:
+    def lost(self, other: Any) -> None:
         """Note that one will not answer."""
-        if name in self._waiting:
-            del self._waiting[name]
+        name = self._names.pop(other, None)
+        if name is not None:
             self._replies.silent.append(name)
             self.look()
 
     def look(self) -> None:
         """Be done if nobody is waited for."""
-        if not self._waiting:
+        if not self._names:
             self._end()
 
     def _end(self) -> None:
         self._deadline.cancel()
         if not self.done.called:
-            self._replies.silent.extend(self._waiting)
-            self._waiting.clear()
+            self._replies.silent.extend(self._names.values())
+            self._names.clear()
             self.done.callback(self._replies)
 
 

@@ -8,6 +8,7 @@ the others are silent then.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from ..cluster.bus import Bus
@@ -25,7 +26,7 @@ class Nodes(Others):
     """
 
     def __init__(self, bus: Bus, answers: Answers, reactor: Any) -> None:
-        super().__init__(reactor, lambda: sorted({bus.node, *bus.nodes}), self._ask, "node")
+        super().__init__(reactor, partial(_living, bus), self._ask, "node")
         self._bus = bus
         self._answers = answers
         bus.listen(_PORT, self)
@@ -68,6 +69,10 @@ class Nodes(Others):
 
     def taken(self, key: str) -> None:
         """Do nothing: no keys are claimed here."""
+
+
+def _living(bus: Bus) -> dict[str, str]:
+    return {node: node for node in sorted({bus.node, *bus.nodes})}
 
 
 def _refuse(word: str) -> None:

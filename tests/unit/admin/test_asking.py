@@ -20,7 +20,11 @@ class Far:
         self.clock = Clock()
         self.names = list(names)
         self.said: list[tuple[str, Any]] = []
-        self.asker = Others(self.clock, lambda: self.names, lambda *said: self.said.append(said))
+        self.asker = Others(
+            self.clock,
+            lambda: dict(zip(self.names, self.names)),
+            lambda *said: self.said.append(said),
+        )
 
 
 def replies(asker: Asker, *arguments: Any) -> list[Replies]:

@@ -25,7 +25,7 @@ def get(asker: Others, clock: Clock) -> list[Any]:
 
 def test_who_is_silent_or_failed_is_told_of() -> None:
     clock = Clock()
-    asker = Others(clock, lambda: ["1", "2", "3", "4"], lambda *said: None, "worker")
+    asker = Others(clock, lambda: dict(zip("1234", "1234")), lambda *said: None, "worker")
     got = get(asker, clock)
     asker.take("4", {"number": 1, "value": {"mounts": []}})  # of another version
     asker.take("1", {"number": 1, "value": make_report()})
@@ -40,7 +40,7 @@ def test_who_is_silent_or_failed_is_told_of() -> None:
 
 def test_they_are_written_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    asker = Others(clock, lambda: ["1"], lambda *said: None, "worker")
+    asker = Others(clock, lambda: {"1": "1"}, lambda *said: None, "worker")
     at_once, in_turns = get(asker, clock), get(asker, clock)
     report = make_report()
     asker.take("1", {"number": 1, "value": report})
@@ -60,7 +60,7 @@ def test_they_are_written_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_many_scrapes_at_once_are_refused() -> None:
     clock = Clock()
-    asker = Others(clock, lambda: ["1"], lambda *said: None, "worker")
+    asker = Others(clock, lambda: {"1": "1"}, lambda *said: None, "worker")
     for _ in range(MOST):
         get(asker, clock)
     get(asker, clock)[0].trap(NoAnswer)
@@ -73,6 +73,6 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     clock = Clock()
-    (answer,) = get(Others(clock, list, lambda *said: None), clock)
+    (answer,) = get(Others(clock, dict, lambda *said: None), clock)
     assert answer.status == 501
     assert answer.body == b"metrics need prometheus_client: pip install 'txsockjs[metrics]'\n"

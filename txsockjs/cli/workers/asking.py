@@ -48,40 +48,24 @@ class Workers(Others):
         super().__init__(reactor, self._find, self._ask, "worker")
         self._serving = serving
         self._alive = alive
-        self._found: dict[str, Worker] = {}
 
-    def _find(self) -> Iterable[str]:
+    def _find(self) -> dict[str, Worker]:
         serving = self._serving()
         found = {str(number): worker for number, worker in sorted(serving.items())}
         for worker in self._alive():
             if worker.was_told_to_stop and serving.get(worker.number) is not worker:
                 found[f"{worker.number}-leaving"] = worker
-        self._found = found
         return found
 
-    def _ask(self, name: str, table: Table) -> None:
-        worker = self._found[name]
+    def _ask(self, worker: Worker, table: Table) -> None:
         if _can_answer(worker):
             worker.say(**table)
         else:
-            self.lost(name)
+            self.lost(worker)
 
     def able(self) -> list[str]:
         """Return the names of those that can answer now."""
-        return [name for name in self._find() if _can_answer(self._found[name])]
-
-    def answered(self, worker: Worker, table: Table) -> None:
-        """Take a worker's answer."""
-        for name in self._names_of(worker):
-            self.take(name, table)
-
-    def ended(self, worker: Worker) -> None:
-        """Wait for nothing of a worker that ended."""
-        for name in self._names_of(worker):
-            self.lost(name)
-
-    def _names_of(self, worker: Worker) -> list[str]:
-        return [name for name, found in self._found.items() if found is worker]
+        return [name for name, worker in self._find().items() if _can_answer(worker)]
 
 
 def _can_answer(worker: Worker) -> bool:

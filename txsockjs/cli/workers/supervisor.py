@@ -213,11 +213,11 @@ class Supervisor(Service):
 
     def answered(self, child: Child, table: dict[str, Any]) -> None:
         """Take a worker's answer to a question."""
-        self.asker.answered(child, table)
+        self.asker.take(child, table)
 
     def ended(self, child: Child, why: str) -> None:
         """React to the end of a worker's process."""
-        self.asker.ended(child)
+        self.asker.lost(child)
         self._all.discard(child)
         number = child.number
         if self._stopping:

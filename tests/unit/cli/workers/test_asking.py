@@ -44,8 +44,8 @@ def test_workers_are_asked_by_number() -> None:
     parent = Parent(one, two)
     got = parent.ask("report", {"a": 1})
     assert one.told == two.told == [{"ask": 1, "question": "report", "arguments": {"a": 1}}]
-    parent.asker.answered(two, {"do": "answer", "number": 1, "value": "b"})
-    parent.asker.answered(one, {"do": "answer", "number": 1, "value": "a"})
+    parent.asker.take(two, {"do": "answer", "number": 1, "value": "b"})
+    parent.asker.take(one, {"do": "answer", "number": 1, "value": "a"})
     assert got == [Replies({"2": "b", "1": "a"}, {}, [])]
     assert parent.asker.label == "worker"
 
@@ -56,7 +56,7 @@ def test_one_that_starts_or_is_cut_off_is_silent_at_once() -> None:
     parent = Parent(one, two, three)
     got = parent.ask("report")
     assert (two.told, three.told) == ([], [])
-    parent.asker.answered(one, {"number": 1, "value": "a"})
+    parent.asker.take(one, {"number": 1, "value": "a"})
     assert got == [Replies({"1": "a"}, {}, ["2", "3"])]
 
 
@@ -66,17 +66,32 @@ def test_one_that_leaves_has_a_name_of_its_own() -> None:
     old.was_told_to_stop = True
     parent.alive.add(old)
     got = parent.ask("report")
-    parent.asker.answered(old, {"number": 1, "value": "old"})
-    parent.asker.answered(new, {"number": 1, "value": "new"})
+    parent.asker.take(old, {"number": 1, "value": "old"})
+    parent.asker.take(new, {"number": 1, "value": "new"})
     assert got == [Replies({"1-leaving": "old", "1": "new"}, {}, [])]
+
+
+def test_one_that_is_replaced_meanwhile_is_known_by_the_name_it_was_asked_by() -> None:
+    old, new = Process(1), Process(1)
+    parent = Parent(old)
+    first = parent.ask("report")
+    old.was_told_to_stop = True
+    parent.serving[1] = new
+    parent.alive.add(new)
+    second = parent.ask("report")
+    for number in (1, 2):
+        parent.asker.take(old, {"number": number, "value": "old"})
+        parent.asker.take(new, {"number": number, "value": "new"})
+    assert first == [Replies({"1": "old"}, {}, [])]
+    assert second == [Replies({"1-leaving": "old", "1": "new"}, {}, [])]
 
 
 def test_one_that_ends_meanwhile_is_silent() -> None:
     one, two = Process(1), Process(2)
     parent = Parent(one, two)
     got = parent.ask("report")
-    parent.asker.ended(two)
-    parent.asker.answered(one, {"number": 1, "value": "a"})
+    parent.asker.lost(two)
+    parent.asker.take(one, {"number": 1, "value": "a"})
     assert got == [Replies({"1": "a"}, {}, ["2"])]
 
 
@@ -94,7 +109,7 @@ def test_all_nodes_are_asked_by_way_of_the_first_worker_that_answers() -> None:
     assert two.told == [{"ask": 1, "question": "everywhere", "arguments": table}]
     assert three.told == []
     answer = {"answers": {"node 7": []}, "failed": {}, "silent": ["node 8"]}
-    parent.asker.answered(two, {"number": 1, "value": answer})
+    parent.asker.take(two, {"number": 1, "value": answer})
     assert got == [Replies({"node 7": []}, {}, ["node 8"])]
 
 
@@ -104,7 +119,7 @@ def test_a_worker_that_says_nothing_is_followed_by_the_next_one() -> None:
     got = everywhere(parent, "report")
     parent.clock.advance(1.5 * PATIENCE)
     assert len(two.told) == 1
-    parent.asker.answered(two, {"number": 2, "error": "there is no bus"})
+    parent.asker.take(two, {"number": 2, "error": "there is no bus"})
     got[0].trap(NoAnswer)
     assert got[0].getErrorMessage() == "there is no bus"
 
