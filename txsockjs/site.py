@@ -35,6 +35,13 @@ from .settings import Settings
 
 _log = Logger()
 
+# Why connections end that took too long.
+_TOO_LONG = {
+    "idle": "a connection that was idle for too long",
+    "request": "a request that took too long",
+    "answer": "an answer that was not taken in time",
+}
+
 _NO_PAGES: Mapping[str, Page] = {}
 # How many paths are remembered.
 _MOST_PATHS = 64
@@ -119,8 +126,10 @@ class SockJSSite(Site):
         super().__init__(resource, **{**options, "logFormatter": _on_the_wall_clock(formatter)})
         self.max_body_size = 0
         self.request_timeout: float | None = None
-        self.ended = dict.fromkeys(("idle", "request", "answer"), 0)
+        self.ended = dict.fromkeys(_TOO_LONG, 0)
         self.refused = 0
+        # What happened since the last sweep: how often, and to which peer at last.
+        self._news: dict[str, tuple[int, Any]] = {}
         self._body_limit = max_body_size
         self._keeps_time_out = "timeout" in options
         self._routers: list[Routed] = []
@@ -242,9 +251,30 @@ class SockJSSite(Site):
         if not self.numPorts:
             self._rest()
 
+    def note_refused(self, peer: Any) -> None:
+        """Count a request that was too large; ``peer`` is the address it came from."""
+        self.refused += 1
+        self._note("a request that was too large", peer)
+
+    def _note(self, what: str, peer: Any) -> None:
+        count, _ = self._news.get(what, (0, None))
+        self._news[what] = count + 1, peer
+
+    def _tell(self) -> None:
+        """Log what happened: a line for each kind, however often clients have it happen."""
+        news, self._news = self._news, {}
+        for what, (count, peer) in news.items():
+            _log.debug(
+                "refused or ended {count}: {what}, the last one of {peer}",
+                count=count,
+                what=what,
+                peer=peer,
+            )
+
     def stopFactory(self) -> None:
         """Leave no timer behind."""
         super().stopFactory()
+        self._tell()
         self._rest()
 
     @property
@@ -264,5 +294,5 @@ class SockJSSite(Site):
             reason = connection.expire(until, timeouts)
             if reason is not None:
                 self.ended[reason] += 1
-                peer = transport.getPeer()  # not the transport, which a log may keep
-                _log.debug("ended {peer}: too long for {reason}", peer=peer, reason=reason)
+                self._note(_TOO_LONG[reason], transport.getPeer())
+        self._tell()

@@ -29,6 +29,25 @@ def test_a_connection_in_a_wrapper_that_does_not_say_its_end_is_forgotten():
     assert site.connections() == []
 
 
+def test_what_clients_make_happen_again_and_again_is_told_in_a_line():
+    clock = Clock()
+    site = SockJSSite(Echo(), (), LIMIT, reactor=clock, timeout=40)
+    site.doStart()
+    for data in [post(length(LIMIT + 1))] * 3 + [b"GET /%b" % (b"a" * 20_000), b"", b""]:
+        channel = site.buildProtocol(ADDRESS)
+        channel.makeConnection(Transport(hostAddress=ADDRESS, peerAddress=ADDRESS))
+        channel.dataReceived(data)
+    with capturedLogs() as logged:
+        for _ in range(5):
+            clock.advance(10)
+    assert [formatEvent(event).partition(", the last")[0] for event in logged] == [
+        "refused or ended 4: a request that was too large",
+        "refused or ended 6: a connection that was idle for too long",
+    ]
+    assert (site.refused, site.ended["idle"]) == (4, 6)
+    site.doStop()
+
+
 def serve_one_request(**options):
     clock = Clock()
     site = SockJSSite(Echo(), (), LIMIT, reactor=clock, **options)

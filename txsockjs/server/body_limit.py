@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 from typing import Any, Callable
 
-from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
@@ -21,8 +20,6 @@ from ..errors import BodyTooLarge
 from ..http.headers import NEVER_CACHED, TEXT, shared_with
 from ..wire.request_head import origin_form
 from .web_channel import DISCARD_LIMIT, Channel, end_writing
-
-_log = Logger()
 
 REFUSAL = BodyTooLarge.wording.encode()
 # Bodies that may grow over this are left to twisted.web, which puts them into files.
@@ -52,7 +49,7 @@ class SockJSRequest(Request):
             self.content = io.BytesIO()
             # Or the channel would invite the client to send the body all the same.
             self.requestHeaders.removeHeader(b"expect")
-            self._refuse(f"{length} bytes announced")
+            self._refuse()
         elif length != 0 and isinstance(self.channel, Channel) and self._is_useless():
             self._answer_early(length)
         elif self._limit <= MEMORY_LIMIT:
@@ -69,7 +66,7 @@ class SockJSRequest(Request):
             if before <= most < self.received:
                 self._drop()
         elif self.received > self._limit:
-            self._refuse(f"{self.received} bytes so far")
+            self._refuse()
         else:
             super().handleContentChunk(data)
 
@@ -122,15 +119,9 @@ class SockJSRequest(Request):
             self.setHeader(b"connection", b"close")
         self.process()
 
-    def _refuse(self, size: str) -> None:
+    def _refuse(self) -> None:
         self._refused = True
-        self.channel.site.refused += 1
-        _log.debug(
-            "refused a body from {peer}: {size}, {limit} allowed",
-            peer=self.client,
-            size=size,
-            limit=self._limit,
-        )
+        self.channel.site.note_refused(self.client)
         self.content.truncate(0)
         if not isinstance(self.channel, HTTPChannel):
             # An HTTP/2 stream can't outlive its answer in Twisted: answer when it ends.

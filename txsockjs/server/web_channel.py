@@ -129,7 +129,7 @@ class Channel(HTTPChannel):
         return self._command, self._path, self._version
 
     def _refuse(self, error: RequestError) -> None:
-        self.site.refused += 1
+        self.site.note_refused(self.transport.getPeer())
         body = error.wording.encode()
         headers = [TEXT, *NEVER_CACHED, *shared_with(None), (b"Connection", b"close")]
         head = b"HTTP/1.1 %d %b\r\n" % (error.status, REASONS[error.status])
