@@ -16,7 +16,7 @@ from .actors.connection import SockJSConnection
 from .actors.deadlines import Deadline
 from .actors.info import ConnectionInfo
 from .actors.interfaces import SessionForConnection
-from .actors.states import ATTACH, EXPIRE, LEAVE
+from .actors.states import ATTACH, EXPIRE
 from .errors import SettingsError
 from .transports.resuming.bridge import Bridge
 from .transports.resuming.far import Far
@@ -86,6 +86,8 @@ class Carrier(SockJSConnection):
     def __init__(self, session: SessionForConnection, carried: type[ResumableConnection]) -> None:
         super().__init__(session)
         self._carried = carried
+        carrier: Any = session  # all of it
+        self._carrier = carrier
         self._server = carried.server_of(session.server)
         self._receiver: ResumedReceiver | None = None
         self._far: Far | None = None  # if what it carries is on another node
@@ -126,9 +128,8 @@ class Carrier(SockJSConnection):
         if receiver is None:
             return
         session = receiver.session
-        carrier: Any = self.session
-        if carrier.cause == "shutdown":
-            session.handle(LEAVE, self.close_reason)
+        if self._carrier.cause == "shutdown":
+            session.stop(self._carrier.close_reason)
             session.handle(EXPIRE)
         else:
             session.carrier_lost(receiver)
@@ -140,7 +141,7 @@ class Carrier(SockJSConnection):
             session = self._server.find(said.text)
             bridge, node = self._server.bridge, node_of(said.text)
             if session is not None:
-                receiver = ResumedReceiver(self, session)
+                receiver = ResumedReceiver(self._carrier, session)
                 session.resume(receiver, said.number)
                 self._attached(receiver)
             elif bridge is not None and bridge.reaches(node):
@@ -159,7 +160,7 @@ class Carrier(SockJSConnection):
 
     def _start(self, letter: str) -> None:
         session = ResumableSession(self._carried, self._server, self._carried.resume_for)
-        receiver = ResumedReceiver(self, session)
+        receiver = ResumedReceiver(self._carrier, session)
         self.send(letter + session.token.text)
         self._attached(receiver)
         session.handle(ATTACH, receiver)

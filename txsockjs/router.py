@@ -80,7 +80,7 @@ class SockJSRouter:
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.rooms = Rooms(self.scheduler)
         self.starter = Starter(self.settings.session_check_interval)
-        #: Sessions whose client is away and may come back (`txsockjs.resume`).
+        #: Resumable sessions without a connection here: the client is away, or on another node.
         self.suspended: set[Any] = set()
         self._end = Closing(self, self._stop, self.suspended)
         self.enter = self._end.enter

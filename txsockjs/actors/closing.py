@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from .deadlines import Deadline
 from .interfaces import Ending, Reason, Server
-from .states import EXPIRE, LEAVE
+from .states import LEAVE
 
 _log = Logger()
 
@@ -22,7 +22,7 @@ class Closing:
     """Which applications a router waits for when it closes, and who waits for the router.
 
     ``closed`` is called when, after `close`, neither sessions nor applications are left;
-    ``suspended`` are sessions whose client is away, which the router does not know by their id.
+    ``suspended`` are sessions without a connection here, which the router does not know by their id.
     """
 
     def __init__(
@@ -51,8 +51,7 @@ class Closing:
         for session in self._router.sessions:
             session.handle(LEAVE, reason)
         for session in list(self._suspended):
-            session.handle(LEAVE, reason)
-            session.handle(EXPIRE)  # it may be over, and its client not know it
+            session.stop(reason)
         give_up = Deadline(self._router.reactor, patience, self.give_up)
         result: Deferred[None] = Deferred()
         result.addCallback(lambda _: give_up.cancel())

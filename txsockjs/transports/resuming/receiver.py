@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from ...actors.info import ConnectionInfo
-from ...actors.interfaces import SLOW_CONSUMER, Reason, SessionForConnection
+from ...actors.interfaces import SLOW_CONSUMER, Reason
 from ...actors.states import DRAINED, FULL
 from ...wire.resumption import (
     ACKNOWLEDGE,
@@ -31,39 +31,55 @@ REPLACED: Reason = (4409, "Resumed over another connection")
 
 
 class Carrier(Protocol):
-    """The connection that carries a session at present."""
+    """What a receiver needs of the session of the connection that carries its own."""
+
+    transport: str
 
     @property
-    def session(self) -> SessionForConnection:
-        """Its session."""
-        ...
+    def info(self) -> ConnectionInfo | None: ...
+
+    def send(self, message: str) -> None:
+        """Send to the client."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End it; what was sent goes out before."""
+
+    def end(self, reason: Reason, cause: str) -> None:
+        """End it for this reason; ``cause`` is one of `stats.CAUSES`."""
+
+    def abort(self) -> None:
+        """Drop the connection."""
 
 
 class ResumedReceiver:
-    """The end of a carrier at which its session's output arrives."""
+    """The end of a carrier at which its session's output arrives.
 
-    __slots__ = ("_carrier", "_numbers", "ready", "session")
+    ``carrier`` is the session of the connection; ``here`` is whether that is one of this node.
+    """
 
-    def __init__(self, carrier: Carrier, session: Any) -> None:
+    __slots__ = ("_carrier", "_numbers", "here", "ready", "session")
+
+    def __init__(self, carrier: Carrier, session: Any, here: bool = True) -> None:
         self._carrier = carrier
-        self._numbers = carrier.session.transport != WEBSOCKET
+        self._numbers = carrier.transport != WEBSOCKET
         self.ready = True
         self.session = session
+        self.here = here
 
     @property
     def transport_name(self) -> str:
         """The transport of the carrier."""
-        return self._carrier.session.transport
+        return self._carrier.transport
 
     def connection_info(self) -> ConnectionInfo:
         """Describe the request that opened the carrier."""
-        info = self._carrier.session.info
+        info = self._carrier.info
         assert info is not None, "a carrier is open"
         return info
 
     def say(self, message: str) -> None:
         """Say something of the envelope."""
-        self._carrier.session.send(message)
+        self._carrier.send(message)
 
     def take(self, said: Said) -> Deferred[None] | None:
         """Do what the client says; return a Deferred if it has to wait before it goes on.
@@ -89,7 +105,7 @@ class ResumedReceiver:
         else:
             assert said.letter == LEAVE, said
             session.left(self)
-            self._carrier.session.close(*LEFT)
+            self._carrier.close(*LEFT)
         return None
 
     def take_message(self, text: str) -> Deferred[None] | None:
@@ -120,7 +136,7 @@ class ResumedReceiver:
         session = self.session
         number = session.sent
         session.delivered(messages)
-        send, wrap = self._carrier.session.send, session.server.wrap
+        send, wrap = self._carrier.send, session.server.wrap
         for message in messages:
             number += 1
             send(f"{NUMBERED}{number},{message}" if self._numbers else wrap(message))
@@ -149,12 +165,11 @@ class ResumedReceiver:
 
     def abort(self) -> None:
         """Drop the carrier: its client does not read."""
-        session: Any = self._carrier.session
-        session.end(SLOW_CONSUMER, "slow")
-        session.abort()
+        self._carrier.end(SLOW_CONSUMER, "slow")
+        self._carrier.abort()
 
     def _end(self, reason: Reason) -> None:
         self.ready = False
         code, words = reason
         self.say(f"{OVER}{code},{words}")
-        self._carrier.session.close(code, words)
+        self._carrier.close(code, words)

@@ -72,7 +72,7 @@ class ResumeServer(ChannelServer):
         self.window = min(WINDOW, self.settings.send_limit // 2)
         #: The way to the sessions of other nodes, if there are any.
         self.bridge: Any | None = None
-        #: Those that wait for their client.
+        #: Those without a connection here.
         self.suspended: set[Any] = router.suspended
         self._node = "" if router.bus is None else router.bus.node
         self._last: Message | None = None
@@ -95,6 +95,7 @@ class ResumeServer(ChannelServer):
         """Let nobody come back to a session."""
         self._known.pop(session.token.name, None)
         self.suspended.discard(session)
+        self._router.leave(session)  # which may have waited for it to close
 
     def knows(self, session: Any) -> bool:
         """Return whether its client may come back."""

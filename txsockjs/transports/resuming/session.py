@@ -13,9 +13,10 @@ from twisted.internet.defer import Deferred
 
 from ...actors.connection import SockJSConnection
 from ...actors.deadlines import Deadline
+from ...actors.interfaces import Reason
 from ...actors.members import Notice
 from ...actors.session import BaseSession
-from ...actors.states import ATTACH, CLOSED, EXPIRE, FULL, GONE, LINGERING, OPEN, RECEIVED
+from ...actors.states import ATTACH, CLOSED, EXPIRE, FULL, GONE, LEAVE, LINGERING, OPEN, RECEIVED
 from ...errors import unsendable
 from ...wire.limits import MESSAGE_COST, length
 from ...wire.resumption import ACKNOWLEDGE, BadEnvelope
@@ -110,7 +111,8 @@ class ResumableSession(BaseSession):
         self.acked = received
         self._waiting = 0
         self._stop_timers()
-        self.server.suspended.discard(self)
+        if receiver.here:
+            self.server.suspended.discard(self)
         self.token.renew()
         receiver.continued(self.token.text, self.received)
         self._told = self.received
@@ -141,6 +143,12 @@ class ResumableSession(BaseSession):
     def left(self, receiver: ResumedReceiver) -> None:
         """End: the client left for good."""
         self.handle(GONE, receiver, LEFT, "client")
+
+    def stop(self, reason: Reason) -> None:
+        """End because the server stops: at once if nobody is there who may hear of it."""
+        self.handle(LEAVE, reason)
+        if self._receiver is None:
+            self.handle(EXPIRE)  # it may be over, and its client not know it
 
     def _stop_timers(self) -> None:
         if self._timer is not None:

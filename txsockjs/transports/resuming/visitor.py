@@ -32,19 +32,14 @@ class Visitor:
         session: ResumableSession,
         info: dict[str, Any],
     ) -> None:
-        self.info = _info(info)
-        self.transport: str = self.info.transport
+        self.info: ConnectionInfo | None = _info(info)
+        self.transport: str = info["transport"]
         self._say = say
         self._forget = over
         self._carried = session
-        self._receiver = ResumedReceiver(self, session)
+        self._receiver = ResumedReceiver(self, session, here=False)
         self._texts: list[str] = []
         self._taken = 0
-
-    @property
-    def session(self) -> Any:
-        """What stands for the session of its connection: this."""
-        return self
 
     def begin(self, received: int) -> None:
         """Go on with the session."""

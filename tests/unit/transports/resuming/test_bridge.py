@@ -196,6 +196,54 @@ def test_the_end_of_the_edge_suspends_the_session() -> None:
     assert client.events == ["started", "continued", "continued"]
 
 
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_the_stop_of_the_owner_ends_the_session_once_and_the_client_hears_it(
+    acknowledges: bool,
+) -> None:
+    lab = Lab()
+    client = lab.client()
+    (chat,) = lab.made
+    client.drop()
+    lab.come(client, 1)
+    client.acknowledges = acknowledges
+    for _ in range(100):
+        chat.send("x" * 1000)
+    lab.pass_time()
+    client.read()
+    done: list[Any] = []
+    lab[0].close(1012, "Service restart").addCallback(done.append)
+    lab.pass_time(0.1)
+    client.read()
+    if acknowledges:
+        assert done == [None]
+        assert len(client.got) == 100
+        assert client.events[-1] == "over 1012 Service restart"
+        assert client.client is not None
+        assert client.client.close_reason == (1012, "Service restart")
+    lab.pass_time(60)
+    assert [each for each in lab.log if each[0] == "close"] == [
+        ("close", (1012, "Service restart"))
+    ]
+    lab.end()
+
+
+def test_the_stop_of_the_edge_suspends_the_session() -> None:
+    lab = Lab()
+    client = lab.client()
+    client.drop()
+    lab.come(client, 1)
+    assert len(lab[0].suspended) == 1  # which counts where its object is
+    lab[1].close(1012, "Service restart")
+    lab.pass_time()
+    assert client.client is not None
+    assert client.client.close_reason == (1012, "Service restart")
+    assert lab.log == ["open", "suspend", "resume", "suspend"]
+    lab.come(client, 0)
+    assert client.events == ["started", "continued", "continued"]
+    assert not lab[0].suspended
+    lab.end()
+
+
 def test_a_client_that_sends_faster_than_is_handled_waits_at_its_node() -> None:
     lab = Lab()
     client = lab.client()
