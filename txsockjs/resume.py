@@ -17,7 +17,7 @@ from .actors.deadlines import Deadline
 from .actors.info import ConnectionInfo
 from .actors.interfaces import SessionForConnection
 from .actors.states import ATTACH, EXPIRE
-from .errors import SettingsError
+from .errors import RequestError, SettingsError
 from .transports.resuming.bridge import Bridge
 from .transports.resuming.far import Far
 from .transports.resuming.receiver import ResumedReceiver
@@ -69,6 +69,11 @@ class ResumableConnection(SockJSConnection):
     def on_resume(self, info: ConnectionInfo) -> object:
         """Handle that it came back, over another connection that ``info`` describes."""
 
+    def _resumed(self) -> object:
+        # What it is called with is looked up late, so that what waits does not hold the requests of
+        # a client that comes back again and again.
+        return self.on_resume(self.info)
+
     @classmethod
     def server_of(cls, router: Any) -> ResumeServer:
         """Return the server of this class's sessions on a router."""
@@ -97,12 +102,12 @@ class Carrier(SockJSConnection):
         """Give the client a moment to say what it wants."""
         server = self.session.server
         seconds = server.settings.request_timeout
-        self._deadline = Deadline(server.reactor, seconds, lambda: self._refuse("it said nothing"))
+        self._deadline = Deadline(server.reactor, seconds, self._give_up)
 
     def on_message(self, message: Any) -> Deferred[None] | None:
         """Do what the client says."""
         if not isinstance(message, str):
-            self._refuse("a resumable connection has text only")
+            self._refuse(wire.BadEnvelope("a resumable connection has text only"))
             return None
         receiver = self._receiver
         if receiver is not None and message[:1] == wire.MESSAGE:
@@ -114,8 +119,8 @@ class Carrier(SockJSConnection):
             if receiver is not None:
                 return receiver.take(said)
             self._begin(said)
-        except wire.BadEnvelope as error:
-            self._refuse(error)
+        except wire.Refused as refused:
+            self._refuse(refused)
         return None
 
     def on_close(self) -> None:
@@ -125,14 +130,17 @@ class Carrier(SockJSConnection):
         if far is not None:
             far.lost()
         receiver, self._receiver = self._receiver, None
-        if receiver is None:
+        if receiver is None or not receiver.session.is_carried_by(receiver):
             return
         session = receiver.session
-        if self._carrier.cause == "shutdown":
+        cause = self._carrier.cause
+        if cause == "shutdown":
             session.stop(self._carrier.close_reason)
             session.handle(EXPIRE)
-        else:
-            session.carrier_lost(receiver)
+            return
+        if cause == "application":  # which closed what carries it, such as all of a router's
+            session.end(self._carrier.close_reason)
+        session.carrier_lost(receiver)
 
     def _begin(self, said: wire.Said) -> None:
         if said.letter == wire.NEW:
@@ -159,6 +167,14 @@ class Carrier(SockJSConnection):
             self.session.server.scheduler.turn(self._start, wire.FRESH)
 
     def _start(self, letter: str) -> None:
+        try:
+            self._server.admit(self._carrier.info)
+        except RequestError as error:
+            router = self._carrier.server
+            router.stats.refused(error.kind)
+            router.refusals.note(error)
+            self._refuse(wire.Refused(error.wording))
+            return
         session = ResumableSession(self._carried, self._server, self._carried.resume_for)
         receiver = ResumedReceiver(self._carrier, session)
         self.send(letter + session.token.text)
@@ -169,9 +185,12 @@ class Carrier(SockJSConnection):
         self._stop_waiting()
         self._receiver = receiver
 
-    def _refuse(self, why: object) -> None:
+    def _give_up(self) -> None:
+        self._refuse(wire.BadEnvelope("it said nothing"))
+
+    def _refuse(self, refused: wire.Refused) -> None:
         self._stop_waiting()
-        self.close(*wire.refusal(why))
+        self._carrier.end(refused.reason, refused.cause)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -184,14 +184,15 @@ class SockJSRouter:
     def admit(self, exchange: Exchange) -> None:
         """Raise a `RequestError` if there may be no new session for this request.
 
-        That is `Overloaded` if there may be none for anybody.
+        That is `Overloaded` if there may be none for anybody. Those that are suspended do not count
+        here: this may be a client of one.
         """
         limit = self.settings.max_sessions
         if self.leaving:
             raise Overloaded()
         if self.client_limits is not None:
             self.client_limits.check(exchange)
-        if limit is not None and len(self.sessions) + len(self.suspended) >= limit:
+        if limit is not None and len(self.sessions) >= limit:
             raise Overloaded("max_sessions")
 
     def make_session(self, session_id: str, info: ConnectionInfo) -> Session:

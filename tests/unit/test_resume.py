@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import SettingsError, SockJSRouter
@@ -232,8 +233,8 @@ def test_the_last_answer_that_was_lost_is_missed_soon(lab: Lab, transport: str, 
     assert client.missed
     assert client.events == ["started"]
     client.come()
-    assert client.events[1:] == (["fresh"] if end else ["continued"])
-    assert client.got == ([] if end else ["a"])
+    assert client.events[1:] == (["continued", "over 4001 Enough"] if end else ["continued"])
+    assert client.got == ["a"]
     lab.end()
 
 
@@ -373,8 +374,93 @@ def test_a_client_is_told_that_the_application_closed_it(lab: Lab, away: bool) -
     assert client.client is not None
     assert client.client.close_reason == (4001, "Enough, for now")
     client.client = None
+    lab.wait(6)
     client.come()
     assert client.events[-1] == "fresh"
+    lab.end()
+
+
+def test_a_client_that_did_not_hear_of_the_end_comes_back_and_hears_it() -> None:
+    lab = Lab(disconnect_delay=5)
+    client = lab.client()
+    (chat,) = lab.made
+    client.vanish()
+    chat.send("last words")
+    chat.close(4001, "Enough")
+    for _ in range(3):
+        lab.wait(2)
+        client.come()
+        assert client.client is not None
+        assert client.client.close_reason == (4001, "Enough")
+    assert client.got == ["last words"]
+    assert client.events[1:] == ["continued", "over 4001 Enough"] * 3
+    assert lab.log == ["open", ("close", (4001, "Enough"))]
+    lab.wait(6)
+    client.come()
+    assert client.events[-1] == "fresh"
+    lab.end()
+
+
+def test_a_client_that_acknowledges_nothing_can_not_put_off_the_end(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    client.acknowledges = False
+    for _ in range(100):
+        chat.send("x" * 1000)
+    chat.close(4001, "Enough")
+    lab.wait(59)
+    assert client.client is not None
+    assert client.client.is_open
+    lab.wait(2)
+    assert not client.client.is_open
+    assert not lab.router.suspended
+    lab.end()
+
+
+def test_a_client_that_leaves_while_it_is_told_of_the_end_is_gone_at_once(lab: Lab) -> None:
+    client = lab.client()
+    (chat,) = lab.made
+    client.acknowledges = False
+    for _ in range(100):
+        chat.send("x" * 1000)
+    chat.close(4001, "Enough")
+    assert client.client is not None
+    client.client.send("x")
+    lab.wait(0)
+    assert not lab.router.suspended
+    assert lab.log == ["open", ("close", (4001, "Enough"))]
+    lab.end()
+
+
+def test_whoever_closes_what_carries_it_closes_it(lab: Lab) -> None:
+    client = lab.client()
+    (carrier,) = lab.router.sessions
+    carrier.close(4002, "By the operator")
+    lab.wait(0)
+    assert lab.log == ["open", ("close", (4002, "By the operator"))]
+    client.client = None
+    client.come()
+    assert client.events == ["started", "continued", "over 4002 By the operator"]
+    lab.end()
+
+
+def test_each_connection_is_counted_with_the_cause_of_its_end(lab: Lab) -> None:
+    client = lab.client()
+    client.drop()  # lost
+    client.come()
+    client.client = None
+    client.come()  # the one before is replaced: lost
+    assert client.client is not None
+    client.client.send("hello")  # error
+    client.come()
+    client.client.send("x")  # client
+    client = lab.client()
+    lab.made[-1].close()  # application
+    connect(lab.router, query="resume=1").send("no")  # error
+    ended = {cause: n for cause, n in lab.router.stats.transports["websocket"].ended.items() if n}
+    assert ended == {"lost": 2, "error": 2, "client": 1, "application": 1}
+    assert lab.router.stats.sessions_active == 0
+    assert lab.router.stats.messages_dropped == 0
     lab.end()
 
 
@@ -459,19 +545,55 @@ def test_what_came_is_acknowledged_soon_and_at_the_latest_after_a_second(lab: La
     lab.end()
 
 
-def test_those_who_are_away_count_in_max_sessions() -> None:
-    lab = Lab(max_sessions=2)
+@pytest.mark.parametrize("setting", ["max_sessions", "max_sessions_per_ip"])
+def test_those_who_are_away_have_a_place_and_leave_none_for_others(setting: str) -> None:
+    lab = Lab(**{setting: 2})
     client, other = lab.client(), lab.client()
     client.drop()
-    lab.wait(0.1)
-    with pytest.raises(BadAnswer):
-        connect(lab.router, query="resume=1")
     other.drop()
-    lab.wait(0.1)
-    assert len(lab.router.suspended) == 2
-    lab.wait(61)
+    late = lab.client()
+    assert late.events == []
+    assert late.client is not None
+    code, reason = late.client.close_reason or (0, "")
+    assert code == 1013
+    assert reason in ("No new sessions now.", "Too many sessions from this address.")
+    assert sum(lab.router.stats.refusals.values()) == 1
     client.come()
-    assert client.events == ["started", "fresh"]
+    other.come()
+    assert client.events == other.events == ["started", "continued"]
+    with pytest.raises(BadAnswer):  # by those that are there it is refused at the door
+        connect(lab.router, query="resume=1")
+    client.drop()
+    other.drop()
+    lab.wait(61)
+    assert lab.client().events == lab.client().events == ["started"]
+    lab.end()
+
+
+def test_a_client_that_comes_back_again_and_again_can_not_fill_the_memory() -> None:
+    lab = Lab(mailbox_limit=10_000)
+    client = lab.client()
+    (chat,) = lab.made
+    gate: Any = Deferred()
+    lab.connection.on_message = lambda self, message: gate
+    client.send("this takes long")
+    refused = 0
+    for _ in range(200):
+        client.client = None
+        client.come()
+        assert client.client is not None
+        if client.client.is_open:
+            client.send("x" * 1000)
+        else:
+            refused += 1
+            assert client.client.close_reason == (1013, "Try again later")
+    assert refused > 180
+    assert 10_000 < chat.session.waiting[0] < 12_000
+    gate.callback(None)
+    lab.wait(0)
+    client.come()
+    assert "over" not in client.events[-1]
+    assert lab.log.count("resume") == 201 - refused
     lab.end()
 
 

@@ -22,7 +22,7 @@ class Closing:
     """Which applications a router waits for when it closes, and who waits for the router.
 
     ``closed`` is called when, after `close`, neither sessions nor applications are left;
-    ``suspended`` are sessions without a connection here, which the router does not know by their id.
+    ``suspended`` are sessions without a connection here, which the router does not know by an id.
     """
 
     def __init__(

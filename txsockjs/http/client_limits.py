@@ -28,8 +28,8 @@ class ClientLimits:
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._clients: dict[str, str] = {}  # of each session, by its id
-        self._sessions: dict[str, int] = {}  # how many, of each client that has any
+        self._sessions = _Count()
+        self._away = _Count()  # those without a connection here, which are none of the others
         # Of each client that opened one within the time that fills a bucket, and perhaps of some
         # more; the one that did so last is the last.
         self._buckets: dict[str, Bucket] = {}
@@ -39,7 +39,7 @@ class ClientLimits:
         settings = self._settings
         client = self._client(client_address(exchange, settings))
         most = settings.max_sessions_per_ip
-        if most is not None and self._sessions.get(client, 0) >= most:
+        if most is not None and self._sessions.of(client) >= most:
             # By then, those that it left without a word are over.
             raise TooManySessions(client, settings.disconnect_delay)
         bucket = self._buckets.get(client)
@@ -54,8 +54,7 @@ class ClientLimits:
         if not client:
             return
         if self._settings.max_sessions_per_ip is not None:
-            self._clients[session_id] = client
-            self._sessions[client] = self._sessions.get(client, 0) + 1
+            self._sessions.add(session_id, client)
         rate = self._settings.open_rate_per_ip
         if rate is not None:
             now = self._clock()
@@ -66,16 +65,26 @@ class ClientLimits:
                 del self._buckets[next(iter(self._buckets))]
             self._buckets[client] = bucket
 
+    def check_away(self, ip: str) -> None:
+        """Raise `TooManySessions` if a client has too many, together with those that are away.
+
+        They are not in the way of connections, or none could come back to them.
+        """
+        most = self._settings.max_sessions_per_ip
+        client = self._client(ip)
+        if most is not None and self._sessions.of(client) + self._away.of(client) > most:
+            raise TooManySessions(client, self._settings.disconnect_delay)
+
+    def left(self, session_id: str, ip: str) -> None:
+        """Count a session that goes on while its client is away."""
+        client = self._client(ip)
+        if client and self._settings.max_sessions_per_ip is not None:
+            self._away.add(session_id, client)
+
     def ended(self, session_id: str) -> None:
-        """Count the end of a session; harmless if that was counted before."""
-        client = self._clients.pop(session_id, None)
-        if client is None:
-            return
-        left = self._sessions[client] - 1
-        if left:
-            self._sessions[client] = left
-        else:
-            del self._sessions[client]
+        """Count the end of a session, or that it is not away any more; harmless a second time."""
+        self._sessions.remove(session_id)
+        self._away.remove(session_id)
 
     def sweep(self) -> None:
         """Forget clients that might open as many sessions as those of which nothing is known."""
@@ -95,6 +104,37 @@ class ClientLimits:
         if not ip:
             return "unknown" if self._settings.trusted_proxies else ""
         return _network(ip)
+
+
+class _Count:
+    """How many sessions each client has; those without any take no memory."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, str] = {}  # by the session's id
+        self._numbers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._numbers)
+
+    def of(self, client: str) -> int:
+        """Return how many a client has."""
+        return self._numbers.get(client, 0)
+
+    def add(self, session_id: str, client: str) -> None:
+        """Count one."""
+        self.remove(session_id)
+        self._clients[session_id] = client
+        self._numbers[client] = self._numbers.get(client, 0) + 1
+
+    def remove(self, session_id: str) -> None:
+        """Count one no more, if it was counted."""
+        client = self._clients.pop(session_id, None)
+        if client is not None:
+            left = self._numbers[client] - 1
+            if left:
+                self._numbers[client] = left
+            else:
+                del self._numbers[client]
 
 
 @lru_cache(maxsize=1024)

@@ -27,13 +27,27 @@ _RESUME = re.compile(r"([\w-]{1,100}),([0-9]{1,16})", re.ASCII)
 _LONGEST = 17
 
 
-class BadEnvelope(ValueError):
+class Refused(ValueError):
+    """A client can't be served now: its connection ends for ``reason``, its session does not.
+
+    ``cause`` is one of `stats.CAUSES`.
+    """
+
+    cause = "refused"
+
+    def __init__(self, words: str = "Try again later") -> None:
+        super().__init__(words)
+        self.reason = 1013, words
+
+
+class BadEnvelope(Refused):
     """A message that is none of the envelope."""
 
+    cause = "error"
 
-def refusal(why: object) -> tuple[int, str]:
-    """Return the code and reason with which a connection ends that said what is none."""
-    return 1002, f"Bad envelope: {why}"
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.reason = 1002, f"Bad envelope: {words}"
 
 
 class Said(NamedTuple):

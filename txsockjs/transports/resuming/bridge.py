@@ -25,7 +25,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "said": (str,),  # by the client
     "lost": (),  # the connection
     "say": (list,),  # to the client
-    "close": (int, str),  # the connection
+    "close": (int, str, str),  # the connection, for a reason and a cause
     "room": (int,),  # for so many bytes more of the client's
     "absent": (),  # there is no such session
 }
@@ -90,7 +90,7 @@ class Bridge:
     def lost(self, node: str) -> None:
         """End what another node has to do with."""
         for far in [far for far in self._edges.values() if far.node == node]:
-            far.end(NODE_GONE)
+            far.end(NODE_GONE, "node_gone")
         for (edge, _), visitor in list(self._owned.items()):
             if edge == node:
                 self._server.scheduler.turn(visitor.lost)
@@ -136,10 +136,10 @@ class Bridge:
         else:
             far.say(texts)
 
-    def _take_close(self, node: str, number: int, code: int, reason: str) -> None:
+    def _take_close(self, node: str, number: int, code: int, words: str, cause: str) -> None:
         far = self._edges.get(number)
         if far is not None:
-            far.end((code, reason))
+            far.end((code, words), cause)
 
     def _take_room(self, node: str, number: int, size: int) -> None:
         far = self._edges.get(number)

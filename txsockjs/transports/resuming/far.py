@@ -81,10 +81,10 @@ class Far:
             waiter, self._waiter = self._waiter, None
             waiter.callback(None)
 
-    def end(self, reason: Reason) -> None:
-        """End the client's connection."""
+    def end(self, reason: Reason, cause: str) -> None:
+        """End the client's connection; ``cause`` is one of `stats.CAUSES`."""
         self._over()
-        self._edge.session.close(*reason)
+        self._edge.session.end(reason, cause)
 
     def absent(self) -> None:
         """Begin anew here."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from ...actors.info import ConnectionInfo
 from ...actors.interfaces import SLOW_CONSUMER, Reason
-from ...actors.states import DRAINED, FULL
+from ...actors.states import DRAINED
 from ...wire.resumption import (
     ACKNOWLEDGE,
     CONTINUED,
@@ -41,11 +41,8 @@ class Carrier(Protocol):
     def send(self, message: str) -> None:
         """Send to the client."""
 
-    def close(self, code: int, reason: str) -> None:
-        """End it; what was sent goes out before."""
-
     def end(self, reason: Reason, cause: str) -> None:
-        """End it for this reason; ``cause`` is one of `stats.CAUSES`."""
+        """End it for this reason, after what was sent; ``cause`` is one of `stats.CAUSES`."""
 
     def abort(self) -> None:
         """Drop the connection."""
@@ -105,7 +102,7 @@ class ResumedReceiver:
         else:
             assert said.letter == LEAVE, said
             session.left(self)
-            self._carrier.close(*LEFT)
+            self._carrier.end(LEFT, "client")
         return None
 
     def take_message(self, text: str) -> Deferred[None] | None:
@@ -153,23 +150,23 @@ class ResumedReceiver:
         """Say nothing: the carrier beats."""
 
     def closed(self, reason: Reason) -> None:
-        """Tell the client that it is over, and end the carrier."""
+        """Tell the client that it is over, and end the carrier; the client may not hear it."""
         if self._numbers:
             self.say_sent()
-        self._end(reason)
-        self.session.handle(FULL, self)
+        self._end(reason, self.session.cause)
+        self.session.carrier_lost(self)
 
     def replaced(self) -> None:
         """Tell a client that another connection took its place."""
-        self._end(REPLACED)
+        self._end(REPLACED, "lost")
 
     def abort(self) -> None:
         """Drop the carrier: its client does not read."""
         self._carrier.end(SLOW_CONSUMER, "slow")
         self._carrier.abort()
 
-    def _end(self, reason: Reason) -> None:
+    def _end(self, reason: Reason, cause: str) -> None:
         self.ready = False
         code, words = reason
         self.say(f"{OVER}{code},{words}")
-        self._carrier.close(code, words)
+        self._carrier.end(reason, cause)

@@ -10,6 +10,8 @@ import hmac
 import secrets
 from typing import Any
 
+from ...actors.info import ConnectionInfo
+from ...errors import Overloaded
 from ...wire.proto import Message
 from ...wire.resumption import MESSAGE
 from ..channel import ChannelServer
@@ -67,13 +69,13 @@ class ResumeServer(ChannelServer):
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
+        self._router: Any = router
         self._known: dict[str, Any] = {}
         #: How much may be under way to a client: what carries it has to hold that, too.
         self.window = min(WINDOW, self.settings.send_limit // 2)
         #: The way to the sessions of other nodes, if there are any.
         self.bridge: Any | None = None
-        #: Those without a connection here.
-        self.suspended: set[Any] = router.suspended
+        self._suspended: set[Any] = router.suspended
         self._node = "" if router.bus is None else router.bus.node
         self._last: Message | None = None
         self._wrapped = Message()
@@ -91,10 +93,35 @@ class ResumeServer(ChannelServer):
         session = self._known.get(text[-_NAME - _SECRET : -_SECRET])
         return session if session is not None and session.token.is_proved_by(text) else None
 
+    def admit(self, info: ConnectionInfo) -> None:
+        """Raise a `RequestError` if there may be no new session over the connection of ``info``.
+
+        The router admitted the connection; whoever is away has a place, too.
+        """
+        router = self._router
+        limit = self.settings.max_sessions
+        if limit is not None and len(router.sessions) + len(self._suspended) > limit:
+            raise Overloaded("max_sessions")
+        if router.client_limits is not None:
+            router.client_limits.check_away(info.ip)
+
+    def suspend(self, session: Any) -> None:
+        """Note that a session has no connection here."""
+        self._suspended.add(session)
+        limits = self._router.client_limits
+        if limits is not None and session.info is not None:
+            limits.left(session.session_id, session.info.ip)
+
+    def resume(self, session: Any) -> None:
+        """Note that a session has a connection here, or is over."""
+        self._suspended.discard(session)
+        if self._router.client_limits is not None:
+            self._router.client_limits.ended(session.session_id)
+
     def forget(self, session: Any) -> None:
         """Let nobody come back to a session."""
         self._known.pop(session.token.name, None)
-        self.suspended.discard(session)
+        self.resume(session)
         self._router.leave(session)  # which may have waited for it to close
 
     def knows(self, session: Any) -> bool:

@@ -16,10 +16,21 @@ from ...actors.deadlines import Deadline
 from ...actors.interfaces import Reason
 from ...actors.members import Notice
 from ...actors.session import BaseSession
-from ...actors.states import ATTACH, CLOSED, EXPIRE, FULL, GONE, LEAVE, LINGERING, OPEN, RECEIVED
+from ...actors.states import (
+    ABORT,
+    ATTACH,
+    CLOSED,
+    EXPIRE,
+    FULL,
+    GONE,
+    LEAVE,
+    LINGERING,
+    OPEN,
+    RECEIVED,
+)
 from ...errors import unsendable
 from ...wire.limits import MESSAGE_COST, length
-from ...wire.resumption import ACKNOWLEDGE, BadEnvelope
+from ...wire.resumption import ACKNOWLEDGE, BadEnvelope, Refused
 from .receiver import LEFT, ResumedReceiver
 from .server import ResumeServer
 
@@ -73,20 +84,40 @@ class ResumableSession(BaseSession):
         """Wait for the client to come back, to go on or to hear of the end."""
         if self.state is CLOSED:
             return
-        if self.state is LINGERING or self.server.closing or not self.server.knows(self):
+        if self.server.closing or not self.server.knows(self):
             self.handle(EXPIRE)
         elif self._deadline is None:
-            self.server.suspended.add(self)
-            reactor = self.server.reactor
-            self._deadline = Deadline(reactor, self._resume_for, lambda: self.tell(EXPIRE))
+            self.server.suspend(self)
+            # One that was told comes back only if it did not hear it.
+            told = self.state is LINGERING
+            self._wait(self.server.settings.disconnect_delay if told else self._resume_for)
             if self.state is OPEN:
                 self._application.post(Notice("on_suspend"))
 
+    def _finish(self, reason: Reason, cause: str, drop: bool) -> None:
+        super()._finish(reason, cause, drop)
+        if self._receiver is not None and self._deadline is None:
+            self._wait(self._resume_for)  # until the client has acknowledged what it is sent yet
+
+    def _wait(self, seconds: float) -> None:
+        self._deadline = Deadline(self.server.reactor, seconds, self._time_over)
+
+    def _time_over(self) -> None:
+        self.tell(EXPIRE if self._receiver is None else ABORT)
+
+    def do_tell_again(self, receiver: Any) -> None:
+        """Tell a client that did not hear it what it has not got, and that it is over."""
+        self._receiver = receiver
+        messages, self._pending = self._pending, []
+        self._pending_size = 0
+        receiver.deliver(messages)  # all of it was under way before
+        receiver.closed(self.close_reason)
+
     def do_expire(self) -> None:
         """End, and be forgotten."""
+        super().do_expire()
         self._stop_timers()
         self.server.forget(self)
-        super().do_expire()
 
     def _overflow(self) -> None:
         self.server.forget(self)  # a gap, so that its client begins anew
@@ -97,12 +128,16 @@ class ResumableSession(BaseSession):
     def resume(self, receiver: ResumedReceiver, received: int) -> None:
         """Go on over another connection; its client has ``received`` so many messages.
 
-        Raises `BadEnvelope` if that can't be.
+        Raises `Refused` if that can't be, or not now.
         """
+        if not self._application.has_room(self.server.settings.mailbox_limit):
+            raise Refused  # each time it could bring more, and hear of it never
         before = self._receiver
         if isinstance(before, ResumedReceiver):
             before.replaced()
             self.carrier_lost(before)
+        if self.state is CLOSED:
+            raise Refused  # as the server is closing
         if not self.acked <= received <= self.acked + self._waiting:
             raise BadEnvelope("it has not received so many messages")
         has = received - self.acked
@@ -111,16 +146,18 @@ class ResumableSession(BaseSession):
         self.acked = received
         self._waiting = 0
         self._stop_timers()
-        if receiver.here:
-            self.server.suspended.discard(self)
+        self.info = receiver.connection_info()
+        self.transport = receiver.transport_name
+        self.server.resume(self)
+        if not receiver.here:
+            self.server.suspend(self)
         self.token.renew()
         receiver.continued(self.token.text, self.received)
         self._told = self.received
-        self.info = info = receiver.connection_info()
-        self.transport = receiver.transport_name
         if self.connection is not None:
-            self.connection.info = info
-        self._application.post(Notice("on_resume", info))
+            self.connection.info = self.info
+        if self.state is OPEN:
+            self._application.post(Notice("_resumed"))
         self.handle(ATTACH, receiver)
 
     def is_carried_by(self, receiver: ResumedReceiver) -> bool:
@@ -143,6 +180,7 @@ class ResumableSession(BaseSession):
     def left(self, receiver: ResumedReceiver) -> None:
         """End: the client left for good."""
         self.handle(GONE, receiver, LEFT, "client")
+        self.handle(EXPIRE)
 
     def stop(self, reason: Reason) -> None:
         """End because the server stops: at once if nobody is there who may hear of it."""

@@ -12,7 +12,7 @@ from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Reason
 from ...cluster.remote import address_of, host_and_port
 from ...wire.limits import MESSAGE_COST
-from ...wire.resumption import BadEnvelope, read, refusal
+from ...wire.resumption import Refused, read
 from .receiver import ResumedReceiver
 from .server import WINDOW
 from .session import ResumableSession
@@ -45,15 +45,15 @@ class Visitor:
         """Go on with the session."""
         try:
             self._carried.resume(self._receiver, received)
-        except BadEnvelope as error:
-            self._refuse(error)
+        except Refused as refused:
+            self._refuse(refused)
 
     def said(self, text: str) -> None:
         """Take what the client said."""
         try:
             later = self._receiver.take(read(text))
-        except BadEnvelope as error:
-            self._refuse(error)
+        except Refused as refused:
+            self._refuse(refused)
             return
         size = len(text) + MESSAGE_COST
         if later is None:
@@ -73,8 +73,8 @@ class Visitor:
             self._say("room", self._taken)
             self._taken = 0
 
-    def _refuse(self, error: BadEnvelope) -> None:
-        self.close(*refusal(error))
+    def _refuse(self, refused: Refused) -> None:
+        self.end(refused.reason, refused.cause)
         self._carried.carrier_lost(self._receiver)
 
     # -- as the session of its connection
@@ -90,15 +90,11 @@ class Visitor:
         if texts:
             self._say("say", texts)
 
-    def close(self, code: int, reason: str) -> None:
-        """End its connection."""
-        self._flush()
-        self._say("close", code, reason)
-        self._forget()
-
     def end(self, reason: Reason, cause: str) -> None:
         """End its connection."""
-        self.close(*reason)
+        self._flush()
+        self._say("close", *reason, cause)
+        self._forget()
 
     def abort(self) -> None:
         """Do nothing more: its connection was ended."""

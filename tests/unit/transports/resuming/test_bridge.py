@@ -297,7 +297,7 @@ def test_what_is_no_frame_is_dropped_and_counted(frame: bytes) -> None:
 def test_frames_of_streams_that_are_over_are_answered_or_dropped() -> None:
     lab = Lab()
     lab.client(0), lab.client(1)
-    for frame in (["said", 9, "x"], ["lost", 9], ["close", 9, 1000, ""], ["room", 9, 1]):
+    for frame in (["said", 9, "x"], ["lost", 9], ["close", 9, 1000, "", "client"], ["room", 9, 1]):
         lab[0].bus.send(lab[1].bus.node, "resume /chat", json.dumps(frame).encode())
     for frame in (["absent", 9], ["say", 9, ["x"]]):
         lab[0].bus.send(lab[1].bus.node, "resume /chat", json.dumps(frame).encode())

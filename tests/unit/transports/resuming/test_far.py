@@ -18,8 +18,8 @@ class Edge:
     def send(self, text: str) -> None:
         self.said.append(text)
 
-    def close(self, *reason: Any) -> None:
-        self.said.append(reason)
+    def end(self, reason: Any, cause: str) -> None:
+        self.said.append((reason, cause))
 
     def absent(self) -> None:
         self.said.append("absent")
@@ -75,8 +75,8 @@ def test_at_the_end_nobody_waits(lab: Lab, how: str) -> None:
         lab.far.lost()
         assert lab.frames[-1] == ("lost",)
     else:
-        lab.far.end((1001, "Node gone"))
-        assert lab.edge.said == [(1001, "Node gone")]
+        lab.far.end((1001, "Node gone"), "node_gone")
+        assert lab.edge.said == [((1001, "Node gone"), "node_gone")]
     assert waits.called
     assert lab.over == 1
     assert not lab.clock.getDelayedCalls()

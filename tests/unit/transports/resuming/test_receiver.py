@@ -36,16 +36,20 @@ class Numbered(Session):
 
 
 class Carrier:
+    info: Any = None
+    transport = "websocket"
+
     def __init__(self) -> None:
         self.said: list[Any] = []
-        self.session: Any = self
-        self.transport = "websocket"
 
     def send(self, text: str) -> None:
         self.said.append(text)
 
-    def close(self, code: int, reason: str) -> None:
-        self.said.append((code, reason))
+    def abort(self) -> None:
+        self.said.append("abort")
+
+    def end(self, reason: Any, cause: str) -> None:
+        self.said.append((reason, cause))
 
 
 def test_what_comes_of_a_connection_that_was_replaced_is_nobodys() -> None:
@@ -60,7 +64,7 @@ def test_whoever_is_replaced_is_told() -> None:
     receiver.replaced()
     assert not receiver.ready
     reason = "Resumed over another connection"
-    assert carrier.said == [f"x4409,{reason}", (4409, reason)]
+    assert carrier.said == [f"x4409,{reason}", ((4409, reason), "lost")]
 
 
 @pytest.mark.parametrize("beginning", ["n", "rtoken,0"])
