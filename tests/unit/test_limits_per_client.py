@@ -337,7 +337,7 @@ class Crowd(RuleBasedStateMachine):
         if hasattr(self, "lab"):
             self.lab.settle()
             assert limits_of(self.lab)._sessions == {}
-            assert limits_of(self.lab)._clients == {}
+            assert limits_of(self.lab)._sessions.clients == {}
 
 
 TestCrowd = Crowd.TestCase

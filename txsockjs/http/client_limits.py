@@ -39,7 +39,7 @@ class ClientLimits:
         settings = self._settings
         client = self._client(client_address(exchange, settings))
         most = settings.max_sessions_per_ip
-        if most is not None and self._sessions.of(client) >= most:
+        if most is not None and self._sessions.get(client, 0) >= most:
             # By then, those that it left without a word are over.
             raise TooManySessions(client, settings.disconnect_delay)
         bucket = self._buckets.get(client)
@@ -54,7 +54,7 @@ class ClientLimits:
         if not client:
             return
         if self._settings.max_sessions_per_ip is not None:
-            self._sessions.add(session_id, client)
+            self._sessions.note(session_id, client)
         rate = self._settings.open_rate_per_ip
         if rate is not None:
             now = self._clock()
@@ -72,19 +72,19 @@ class ClientLimits:
         """
         most = self._settings.max_sessions_per_ip
         client = self._client(ip)
-        if most is not None and self._sessions.of(client) + self._away.of(client) > most:
+        if most is not None and self._sessions.get(client, 0) + self._away.get(client, 0) > most:
             raise TooManySessions(client, self._settings.disconnect_delay)
 
     def left(self, session_id: str, ip: str) -> None:
         """Count a session that goes on while its client is away."""
         client = self._client(ip)
         if client and self._settings.max_sessions_per_ip is not None:
-            self._away.add(session_id, client)
+            self._away.note(session_id, client)
 
     def ended(self, session_id: str) -> None:
         """Count the end of a session, or that it is not away any more; harmless a second time."""
-        self._sessions.remove(session_id)
-        self._away.remove(session_id)
+        self._sessions.forget(session_id)
+        self._away.forget(session_id)
 
     def sweep(self) -> None:
         """Forget clients that might open as many sessions as those of which nothing is known."""
@@ -106,35 +106,28 @@ class ClientLimits:
         return _network(ip)
 
 
-class _Count:
-    """How many sessions each client has; those without any take no memory."""
+class _Count(dict[str, int]):
+    """How many sessions each client has that has any; ``clients`` has whose each is, by its id."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, str] = {}  # by the session's id
-        self._numbers: dict[str, int] = {}
+        super().__init__()
+        self.clients: dict[str, str] = {}
 
-    def __len__(self) -> int:
-        return len(self._clients) + len(self._numbers)
+    def note(self, session_id: str, client: str) -> None:
+        """Count a session."""
+        self.forget(session_id)
+        self.clients[session_id] = client
+        self[client] = self.get(client, 0) + 1
 
-    def of(self, client: str) -> int:
-        """Return how many a client has."""
-        return self._numbers.get(client, 0)
-
-    def add(self, session_id: str, client: str) -> None:
-        """Count one."""
-        self.remove(session_id)
-        self._clients[session_id] = client
-        self._numbers[client] = self._numbers.get(client, 0) + 1
-
-    def remove(self, session_id: str) -> None:
-        """Count one no more, if it was counted."""
-        client = self._clients.pop(session_id, None)
+    def forget(self, session_id: str) -> None:
+        """Count a session no more; harmless if it was not counted."""
+        client = self.clients.pop(session_id, None)
         if client is not None:
-            left = self._numbers[client] - 1
+            left = self[client] - 1
             if left:
-                self._numbers[client] = left
+                self[client] = left
             else:
-                del self._numbers[client]
+                del self[client]
 
 
 @lru_cache(maxsize=1024)

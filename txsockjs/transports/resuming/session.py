@@ -100,10 +100,8 @@ class ResumableSession(BaseSession):
             self._wait(self._resume_for)  # until the client has acknowledged what it is sent yet
 
     def _wait(self, seconds: float) -> None:
-        self._deadline = Deadline(self.server.reactor, seconds, self._time_over)
-
-    def _time_over(self) -> None:
-        self.tell(EXPIRE if self._receiver is None else ABORT)
+        over = lambda: self.tell(EXPIRE if self._receiver is None else ABORT)  # noqa: E731
+        self._deadline = Deadline(self.server.reactor, seconds, over)
 
     def do_tell_again(self, receiver: Any) -> None:
         """Tell a client that did not hear it what it has not got, and that it is over."""
