@@ -208,6 +208,7 @@ class Network:
         self.made = 0
         self.uris: list[bytes] = []
         self.refuses = False
+        self.end: type[ClientEnd] = ClientEnd
         self.answer: Answer | None = None
         # The network takes nothing of what clients write.
         self.jammed = False
@@ -229,7 +230,7 @@ class Network:
     def _connect(self, factory: Any, connected: Deferred[Any]) -> None:
         self.made += 1
         protocol = factory.buildProtocol(None)
-        end = ClientEnd(self, protocol)
+        end = self.end(self, protocol)
         self.ends.append(end)
         protocol.makeConnection(end)
         connected.callback(protocol)

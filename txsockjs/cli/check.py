@@ -19,7 +19,7 @@ from ..actors.deadlines import Patience
 from ..client.errors import explained
 from ..client.opening import INFO_TIMEOUT, Info, NoInfo, Opening
 from ..client.options import EVENTSOURCE, WEBSOCKET, XHR_POLLING, XHR_STREAMING
-from ..client.requests import Requests, discard
+from ..client.requests import Answer, Requests
 from ..client.session import NotOpened, Session
 from .client_options import ClientOptions
 
@@ -157,17 +157,15 @@ class Trial:
 
     async def _send(self, session: Session, requests: Requests) -> str | None:
         """Send no messages, which a server must take all the same; return what went wrong."""
-        sending = requests.request("POST", session.address.below("xhr_send"), b"[]")
+        address = session.address.below("xhr_send")
+        sending: Deferred[Answer] = Deferred.fromCoroutine(requests.ask("POST", address, b"[]"))
         patience: Any = Patience(self._opening.reactor)
         sending.addTimeout(INFO_TIMEOUT, patience)
         try:
-            response = await sending
+            answer = await sending
         except Exception as error:  # noqa: BLE001  # whatever HTTP and TLS bring
             return f"xhr_send failed: {explained(Failure(error))}"
-        discard(response)
-        if response.code in (200, 204):
-            return None
-        return f"xhr_send was answered with {response.code}"
+        return None if answer.is_taken else f"xhr_send was answered with {answer.code}"
 
     # -- told by the session
 

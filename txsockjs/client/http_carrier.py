@@ -18,7 +18,8 @@ from ..wire.proto import json_encode
 from ..wire.server_frames import BadFrame, Events, Lines, Splitter
 from .errors import explained
 from .options import EVENTSOURCE, XHR_POLLING, XHR_STREAMING
-from .requests import Reading, Requests, discard
+from .plain_agent import drop
+from .requests import Answer, Reading, Requests
 from .session import Session
 
 # Characters of messages in one request: fewer than any server refuses, if one message alone is not
@@ -100,16 +101,14 @@ class HTTPCarrier:
 
     def _answered(self, response: Any, name: str) -> None:
         self._receiving = None
-        if self._over:
-            discard(response)
-        elif response.code == 200:
+        if response.code == 200:
             self._session.heard()
             self._reading = reading = Reading(self)
             response.deliverBody(reading)  # which may end it at once
             if self._paused:
                 self._pause_stream()
         else:
-            discard(response)
+            drop(response)
             self._session.carrier_lost(f"{name} was answered with {response.code}")
 
     def received(self, data: bytes) -> None:
@@ -123,6 +122,9 @@ class HTTPCarrier:
         for frame in frames:
             self._has_frames = True
             self._session.frame(frame)
+        if self._paused and self._reading is not None and self._is_full:
+            # A server may go on with what should have been a poll.
+            self._reading.transport.pauseProducing()
 
     def finished(self, why: str | None) -> None:
         """Take the end of the body."""
@@ -139,8 +141,12 @@ class HTTPCarrier:
         if self._reading is not None and not self._kind.is_poll:
             self._reading.transport.pauseProducing()
 
+    @property
+    def _is_full(self) -> bool:
+        return self._session.incoming.size > _HELD
+
     def _ask_on(self) -> None:
-        waits = self._paused and self._session.incoming.size > _HELD
+        waits = self._paused and self._is_full
         if not (waits or self._over or self._receiving or self._reading):
             self.start()
 
@@ -157,22 +163,21 @@ class HTTPCarrier:
         if not messages:
             return
         body = json_encode(messages).encode("utf-8")
-        sending = self._requests.request("POST", self._session.address.below("xhr_send"), body)
+        address = self._session.address.below("xhr_send")
+        # The whole answer is read: a server that never ends one must not have many of them open.
+        sending = Deferred.fromCoroutine(self._requests.ask("POST", address, body))
         self._sending = sending
         patience: Any = Patience(self._session.reactor)
         sending.addTimeout(SEND_TIMEOUT, patience)
         sending.addCallbacks(self._sent, self._not_sent)
 
-    def _sent(self, response: Any) -> None:
+    def _sent(self, answer: Answer) -> None:
         self._sending = None
-        discard(response)
-        if self._over:
-            return
-        if response.code not in (200, 204):
-            self._session.carrier_lost(f"xhr_send was answered with {response.code}")
-            return
-        self.wake()
-        self._session.sent()
+        if answer.is_taken:
+            self.wake()
+            self._session.sent()
+        else:
+            self._session.carrier_lost(f"xhr_send was answered with {answer.code}")
 
     def _not_sent(self, failure: Failure) -> None:
         self._sending = None
@@ -194,4 +199,4 @@ class HTTPCarrier:
         if self._reading is not None:
             reading, self._reading = self._reading, None
             reading.leave()
-        self._requests.close()
+        self._requests.close(at_once)

@@ -23,13 +23,12 @@ from .address import Address
 from .errors import ConnectionFailed, explained
 from .http_carrier import KINDS, HTTPCarrier
 from .options import WEBSOCKET, Options
-from .requests import Requests, collect
+from .requests import Answer, Requests
 from .session import Carrier, NotOpened, Session
 from .websocket_carrier import WebSocketCarrier
 
 # As in sockjs-client, in seconds.
 INFO_TIMEOUT = 8.0
-_LARGEST_INFO = 64 * 1024
 
 
 class NoInfo(SockJSError):
@@ -87,34 +86,28 @@ class Opening:
             attempts.append(("info", str(error)))
         finally:
             if session is None:
-                requests.close()
+                requests.close(at_once=True)
         raise ConnectionFailed(str(self.address), attempts)
 
     async def info(self, requests: Requests) -> Info:
         """Ask the server about itself; raise `NoInfo` if that is no SockJS server."""
         began = self.reactor.seconds()
-        asking: Deferred[bytes] = Deferred.fromCoroutine(self._ask(requests))
+        asking: Deferred[Answer] = Deferred.fromCoroutine(
+            requests.ask("GET", self.address.below("info"))
+        )
         patience: Any = Patience(self.reactor)
-        asking.addTimeout(INFO_TIMEOUT, patience)
+        asking.addTimeout(INFO_TIMEOUT, patience, _late)
         try:
-            body = await asking
+            answer = await asking
         except NoInfo:
             raise
         except Exception as error:
-            if self.reactor.seconds() - began >= INFO_TIMEOUT:
-                raise NoInfo(f"it was not answered within {INFO_TIMEOUT:g} s") from None
             raise NoInfo(explained(Failure(error))) from error
-        return self._read(body, self.reactor.seconds() - began)
-
-    async def _ask(self, requests: Requests) -> bytes:
-        response = await requests.request("GET", self.address.below("info"))
-        body = await collect(response, _LARGEST_INFO)
-        if response.code in (301, 302, 303, 307, 308):
-            (to,) = response.headers.getRawHeaders("location", [""])[:1]
-            raise NoInfo(f"it was answered with {response.code}, a redirect to {to}")
-        if response.code != 200:
-            raise NoInfo(f"it was answered with {response.code}")
-        return body
+        if answer.code in (301, 302, 303, 307, 308):
+            raise NoInfo(f"it was answered with {answer.code}, a redirect to {answer.location}")
+        if answer.code != 200:
+            raise NoInfo(f"it was answered with {answer.code}")
+        return self._read(answer.body, self.reactor.seconds() - began)
 
     def _read(self, body: bytes, round_trip: float) -> Info:
         try:
@@ -158,6 +151,10 @@ class Opening:
             headers["Cookie"] = cookie
         endpoint = self.endpoints.endpointForURI(at.uri())
         return WebSocketCarrier(session, endpoint, headers)
+
+
+def _late(_: object, seconds: float) -> Answer:
+    raise NoInfo(f"it was not answered within {seconds:g} s")
 
 
 def _named(address: Address) -> Address:

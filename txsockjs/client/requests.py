@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import urllib.request
 from http.cookiejar import CookieJar
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hyperlink import URL
 from twisted.internet.defer import Deferred, succeed
@@ -22,7 +22,9 @@ from zope.interface import implementer
 
 from ..errors import SettingsError
 from .address import Address
+from .connections import Connections
 from .errors import explained
+from .plain_agent import PlainAgent, drop
 
 try:
     from treq.client import HTTPClient
@@ -33,8 +35,8 @@ except ImportError:  # without the extra
 # How long, in seconds, an unused connection is kept for the next request. Servers end theirs after
 # 5 s (Node) or more; a request that meets such an end is lost.
 _KEPT_FOR = 3
-# What is read of an answer that is not wanted, in bytes, before its connection is ended.
-_UNWANTED = 64 * 1024
+# The largest answer that is read as a whole, in bytes.
+_LARGEST = 64 * 1024
 
 
 def check_installed() -> None:
@@ -53,6 +55,19 @@ class Body(Protocol):
         """Take its end; ``why`` says why it broke off, None if it did not."""
 
 
+class Answer(NamedTuple):
+    """A whole answer; that of a refusal has no body. ``location`` is where a redirect leads."""
+
+    code: int
+    body: bytes
+    location: str
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the server has taken what was sent."""
+        return self.code in (200, 204)
+
+
 class Requests:
     """Makes requests with the client's headers and cookies; ``agent`` is treq's."""
 
@@ -68,17 +83,18 @@ class Requests:
         self._reactor = reactor
         self._headers = headers
         self._origin = address.origin
-        self._pool: HTTPConnectionPool | None = None
+        self._connections = Connections(reactor, endpoints)
+        self._pool = HTTPConnectionPool(reactor)
+        self._pool.cachedConnectionTimeout = _KEPT_FOR
+        # Nothing is sent twice without being asked to.
+        self._pool.retryAutomatically = False
         if agent is None:
-            self._pool = HTTPConnectionPool(reactor)
-            self._pool.cachedConnectionTimeout = _KEPT_FOR
-            # Nothing is sent twice without being asked to.
-            self._pool.retryAutomatically = False
-            agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+            agent = Agent.usingEndpointFactory(reactor, self._connections, self._pool)
         self._jar = CookieJar()
         for name, value in cookies.items():
             self._jar.set_cookie(scoped_cookie(address.base, name, value))
-        self._client = HTTPClient(agent, self._jar)  # type: ignore[arg-type,unused-ignore]
+        plain: Any = PlainAgent(agent, self._jar)
+        self._client = HTTPClient(plain, self._jar)  # type: ignore[arg-type,unused-ignore]
 
     def request(
         self, method: str, address: Address, body: bytes | None = None, accept: str | None = None
@@ -99,6 +115,16 @@ class Requests:
             reactor=self._reactor,
         )
 
+    async def ask(self, method: str, address: Address, body: bytes | None = None) -> Answer:
+        """Make a request and read the answer."""
+        response = await self.request(method, address, body)
+        (location,) = response.headers.getRawHeaders("location", [""])[:1]
+        answer = Answer(response.code, b"", location)
+        if answer.is_taken:
+            return answer._replace(body=await collect(response, _LARGEST))
+        drop(response)
+        return answer
+
     def headers_for(self, address: Address) -> dict[str, str]:
         """Return the client's headers; credentials are for the server that they were given for."""
         if address.origin == self._origin:
@@ -112,15 +138,12 @@ class Requests:
         cookie: str | None = request.get_header("Cookie")
         return cookie
 
-    def close(self) -> None:
-        """End the connections that are kept for the next request."""
-        if self._pool is not None:
-            self._pool.closeCachedConnections()
-
-
-def discard(response: Any) -> None:
-    """Read the body of a response whose status said all, so that its connection can be used."""
-    response.deliverBody(Reading(None))
+    def close(self, at_once: bool = False) -> None:
+        """End all connections; ``at_once`` is whether the server is not told."""
+        self._connections.end(at_once)
+        self._pool.closeCachedConnections()
+        # The pool is given one whose response ends in this very call, and has a timer for it.
+        self._reactor.callLater(0, self._pool.closeCachedConnections)
 
 
 def collect(response: Any, limit: int) -> Deferred[bytes]:
@@ -164,17 +187,13 @@ class Reading(TwistedProtocol):
 
     transport: Any = None
 
-    def __init__(self, body: Body | None) -> None:
-        self._body = body
-        self._size = 0
+    def __init__(self, body: Body) -> None:
+        self._body: Body | None = body
 
     def dataReceived(self, data: bytes) -> None:
         """Pass on a piece."""
-        self._size += len(data)
         if self._body is not None:
             self._body.received(data)
-        elif self._size > _UNWANTED:
-            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Pass on the end; that of HTTP/1.0 is the end of its connection."""

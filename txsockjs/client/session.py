@@ -229,7 +229,8 @@ class Session:
             self._refuse(NotOpened(why))
         else:
             done = self.state is State.LEAVING
-            self._lose(SessionClosed(*self._reason) if done else SessionLost(ABNORMAL, why))
+            end = SessionClosed(*self._reason) if done else SessionLost(ABNORMAL, why)
+            self._lose(end, at_once=not done)
 
     def sent(self) -> None:
         """Note that the server has taken what was sent, or that the producer is done."""

@@ -76,6 +76,29 @@ def test_a_sender_that_is_refused_ends_the_session(status: str, why: str) -> Non
     script.lab.settle()
 
 
+def test_a_server_that_ends_no_answer_to_a_sender_has_one_of_them_open() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    script = Scripted(xhr_streaming=[stream(b"o\n")], xhr_send=[endless] * 3)
+    client = script.lab.connect(transports="xhr_streaming")
+    for _ in range(3):
+        client.send("x")
+        script.lab.advance()
+    assert script.names().count("xhr_send") == 1
+    client.transport.abortConnection()
+    script.lab.advance()
+    assert script.lab.network.ends == []
+    script.lab.settle()
+
+
+def test_a_refusal_whose_body_never_ends_leaves_no_connection() -> None:
+    endless = b"HTTP/1.1 500 Oops\r\nContent-Length: 10\r\n\r\n"
+    script = Scripted(xhr_streaming=[endless])
+    error = script.lab.failure(transports="xhr_streaming")
+    assert error.attempts == (("xhr_streaming", "xhr_streaming was answered with 500"),)
+    assert script.lab.network.ends == []
+    script.lab.settle()
+
+
 def test_a_sender_has_a_long_time_and_no_longer() -> None:
     script = Scripted(xhr_streaming=[stream(b"o\n")])
     client = script.lab.connect(transports="xhr_streaming", heartbeat_timeout=None)
@@ -169,5 +192,22 @@ def test_polls_go_on_for_a_while_for_an_application_that_has_paused() -> None:
     client.transport.resumeProducing()
     script.lab.advance()
     assert len(client.messages) == 3
+    client.transport.abortConnection()
+    script.lab.settle()
+
+
+def test_a_poll_that_never_ends_is_read_for_a_while_for_an_application_that_has_paused() -> None:
+    frame = b'a["' + b"x" * 600_000 + b'"]\n'
+    script = Scripted(xhr=[response(b"o\n"), stream(b"h\n")])
+    client = script.lab.connect(transports="xhr_polling")
+    client.transport.pauseProducing()
+    (end,) = script.lab.network.ends
+    for _ in range(10):
+        end.deliver(b"%x\r\n%b\r\n" % (len(frame), frame))
+        script.lab.advance()
+    assert client.transport._session.incoming.size == 1_200_000
+    client.transport.resumeProducing()
+    script.lab.advance()
+    assert len(client.messages) == 10
     client.transport.abortConnection()
     script.lab.settle()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from txsockjs import SettingsError
 from txsockjs.client import requests as module
 from txsockjs.client.address import Address
-from txsockjs.client.requests import Reading, Requests, collect, discard
+from txsockjs.client.requests import Reading, Requests, collect
 
-from ...support.client_network import Network, response
+from ...support.client_network import Network, response, stream
 
 ADDRESS = Address.parse("http://server.example/echo")
 
@@ -34,9 +35,15 @@ class Bench:
             options.get("cookies", {}),
         )
 
-    def ask(self, *arguments: Any) -> Any:
+    def request(self, *arguments: Any) -> Any:
+        return self.now(self.requests.request(*(arguments or ("GET", ADDRESS))))
+
+    def ask(self) -> Any:
+        return self.now(Deferred.fromCoroutine(self.requests.ask("GET", ADDRESS)))
+
+    def now(self, deferred: Deferred[Any]) -> Any:
         got: list[Any] = []
-        self.requests.request(*(arguments or ("GET", ADDRESS))).addBoth(got.append)
+        deferred.addBoth(got.append)
         self.run()
         return got[0]
 
@@ -45,9 +52,9 @@ class Bench:
         for _ in range(20):
             self.network.clock.advance(0)
 
-    def settle(self) -> None:
-        self.requests.close()
-        self.requests.close()
+    def settle(self, at_once: bool = False) -> None:
+        self.requests.close(at_once)
+        self.requests.close(at_once)
         self.run()
         assert self.network.ends == []
         assert self.network.clock.getDelayedCalls() == []
@@ -67,7 +74,7 @@ class Taking:
 
 def test_a_body_is_sent_whole_and_read_whole() -> None:
     bench = Bench(response(b"one"))
-    answer = bench.ask("POST", ADDRESS, b'["x"]', "text/plain")
+    answer = bench.request("POST", ADDRESS, b'["x"]', "text/plain")
     (request,) = bench.asked
     head, _, body = request.partition(b"\r\n\r\n")
     assert body == b'["x"]'
@@ -83,8 +90,7 @@ def test_a_body_is_sent_whole_and_read_whole() -> None:
 def test_connections_are_used_again_and_soon_ended() -> None:
     bench = Bench(response(b"one"))
     for _ in range(3):
-        discard(bench.ask())
-        bench.run()
+        assert bench.ask() == (200, b"one", "")
     assert bench.network.made == 1
     bench.run(3)
     assert bench.network.ends == []
@@ -93,36 +99,41 @@ def test_connections_are_used_again_and_soon_ended() -> None:
 
 def test_a_redirect_is_not_followed() -> None:
     bench = Bench(response(b"", "302 Found", "Location: http://elsewhere.example/"))
-    answer = bench.ask()
-    assert answer.code == 302
-    discard(answer)
-    bench.run()
+    assert bench.ask() == (302, b"", "http://elsewhere.example/")
     assert len(bench.asked) == 1
     bench.settle()
 
 
 def test_a_body_that_is_too_large_is_not_kept() -> None:
     bench = Bench(response(b"x" * 101))
-    failures: list[Any] = []
-    collect(bench.ask(), 100).addErrback(failures.append)
-    bench.run()
-    assert str(failures[0].value) == "a body of more than 100 bytes"
+    failure = bench.now(collect(bench.request(), 100))
+    assert str(failure.value) == "a body of more than 100 bytes"
     bench.settle()
 
 
-def test_of_a_body_that_is_not_wanted_little_is_read() -> None:
+def test_of_a_refusal_only_the_status_is_wanted() -> None:
     bench = Bench(b"HTTP/1.1 404 No\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 70_000)
-    discard(bench.ask())
-    bench.run()
+    assert bench.ask() == (404, b"", "")
     assert bench.network.ends == []
     bench.settle()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("answer", [b"", response(b"one"), stream(b"one"), b"HTTP/1.1 2"])
+def test_nothing_is_left_after_the_end(answer: bytes, at_once: bool) -> None:
+    bench = Bench(answer)
+    asking = Deferred.fromCoroutine(bench.requests.ask("GET", ADDRESS))
+    asking.addErrback(lambda _: None)
+    bench.run()
+    bench.settle(at_once)
+    bench.now(asking)
 
 
 def test_a_body_that_is_left_ends_its_connection() -> None:
     bench = Bench(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
     taking = Taking()
     reading = Reading(taking)
-    bench.ask().deliverBody(reading)
+    bench.request().deliverBody(reading)
     bench.run()
     reading.leave()
     bench.run()
