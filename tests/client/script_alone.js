@@ -361,6 +361,14 @@ const scenarios = {
     assert.equal(page.events(), 'open message close');
   },
 
+  dispatches_events_of_the_page(page) {
+    const sock = page.make();
+    const heard = [];
+    sock.addEventListener('own', (event) => heard.push(event));
+    const event = new Event('own');
+    assert.equal(sock.dispatchEvent(event), true);
+    assert(heard[0] === event);
+  },
   tells_all_listeners_even_if_one_throws(page) {
     const sock = page.make();
     const heard = [];
@@ -589,6 +597,17 @@ const scenarios = {
     assert.equal(page.timers.size, 0);
   },
 
+  leaves_a_session_that_is_about_to_begin(page) {
+    const sock = page.make({ resume: true });
+    page.sock.open();
+    sock.close();
+    page.pass(9000);
+    page.sock.say('sT0');
+    assert.deepEqual(page.sock.sent, ['n', 'a0', 'x']);
+    page.sock.end(1000);
+    assert.equal(page.events(), 'close');
+    assert.equal(page.timers.size, 0);
+  },
   leaves_a_session_that_waits(page) {
     const sock = page.begin();
     page.sock.end(1006);

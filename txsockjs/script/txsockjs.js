@@ -151,14 +151,15 @@
     var end = { code: code || 1000, reason: reason || 'Normal closure', wasClean: true };
     this._end = end;
     this.readyState = CLOSING;
-    if (this._token) {
+    var begun = this._token || this._timers.patience; // or about to begin on the server
+    if (begun) {
       // The server closes, when it has all. A close of SockJS takes back what is still on its way.
       if (this._talks) this._sayLast();
       else this.reconnect();
     } else {
       this._drop(end);
     }
-    this._after('leave', this._token ? PATIENCE : 0, function () { self._finish(end); });
+    this._after('leave', begun ? PATIENCE : 0, function () { self._finish(end); });
   };
 
   // Make the next attempt now, if one is waited for.
@@ -180,7 +181,6 @@
   methods.dispatchEvent = function (event) {
     var self = this;
     var handler = this['on' + event.type];
-    event.target = event.currentTarget = this;
     (typeof handler === 'function' ? [handler] : []).concat(this._listeners[event.type] || [])
       .forEach(function (listener) {
         try {
@@ -278,13 +278,12 @@
     this._clear('leave');
     this._watch('removeEventListener');
     this.readyState = CLOSED;
-    this.dispatchEvent({
-      type: 'close', code: end.code, reason: end.reason, wasClean: !!end.wasClean,
-    });
+    this._tell({ type: 'close', code: end.code, reason: end.reason, wasClean: !!end.wasClean });
   };
 
-  // Dispatch an event, unless the page closed the connection.
+  // Dispatch an event of ours, unless the page closed the connection.
   methods._tell = function (event) {
+    event.target = event.currentTarget = this;
     if (this.readyState !== CLOSING) this.dispatchEvent(event);
   };
 
