@@ -50,9 +50,8 @@ declare class ReconnectingSockJS {
     type: K,
     listener: (event: ReconnectingSockJS.Events[K]) => void,
   ): void;
-  dispatchEvent<K extends keyof ReconnectingSockJS.Events>(
-    event: { type: K } & Partial<ReconnectingSockJS.Events[K]>,
-  ): boolean;
+  /** Call the listeners of `event.type` with it. */
+  dispatchEvent<E extends { readonly type: string }>(event: E): boolean;
 }
 
 declare namespace ReconnectingSockJS {
