@@ -20,6 +20,7 @@ from .actors.heartbeat import Starter
 from .actors.info import ConnectionInfo
 from .actors.interfaces import GO_AWAY, Client, Sendable
 from .actors.outbox import broadcast
+from .actors.pace import Pace
 from .actors.registry import SessionContainer
 from .actors.rooms import Room, Rooms
 from .actors.scheduler import Scheduler
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _log = Logger()
+
+# How many sessions end in one turn because their time is over, or get their timer.
+_MOST_AT_ONCE = 512
 
 
 class SockJSRouter:
@@ -79,7 +83,8 @@ class SockJSRouter:
         self.stats = StatsCollector(reactor)
         self.scheduler = Scheduler(reactor, self.settings.immediate_flush)
         self.rooms = Rooms(self.scheduler)
-        self.starter = Starter(self.settings.session_check_interval)
+        # A session whose client never comes again needs no timer for its heartbeats.
+        self.starter = Starter(self.settings.session_check_interval, self.settings.disconnect_delay)
         #: Resumable sessions without a connection here: the client is away, or on another node.
         self.suspended: set[Any] = set()
         self._end = Closing(self, self._stop, self.suspended)
@@ -220,15 +225,17 @@ class SockJSRouter:
             self.stats.start()
             self._sweep.start(self.settings.session_check_interval)
 
-    def _expire(self, until: float) -> None:
-        self.starter.sweep()
-        if self.relay is None or self.relay.may_expire:
-            self.sessions.expire(until)
+    def _expire(self, until: float) -> bool:
+        pace = Pace(_MOST_AT_ONCE)
+        may_expire = self.relay is None or self.relay.may_expire
+        if (may_expire and self.sessions.expire(until, pace)) or self.starter.sweep(until, pace):
+            return True
         self.refusals.flush()
         if self.client_limits is not None:
             self.client_limits.sweep()
-        if not self.sessions and self.stats.idle:
+        if not (self.sessions or self.starter.waiting) and self.stats.idle:
             self._stop()
+        return False
 
     def _emptied(self) -> None:
         if self._drain is not None:

@@ -22,8 +22,10 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from .actors.deadlines import Patience, Sweep
+from .actors.pace import Pace
 from .errors import SettingsError
 from .http.page import Page
+from .http.refusals import PeerLog
 from .server.body_limit import SockJSRequest
 from .server.front import Front
 from .server.root import segments
@@ -41,6 +43,8 @@ _TOO_LONG = {
     "request": "a request that took too long",
     "answer": "an answer that was not taken in time",
 }
+# How many of them are ended in one turn.
+_MOST_ENDS = 256
 
 _NO_PAGES: Mapping[str, Page] = {}
 # How many paths are remembered.
@@ -128,8 +132,7 @@ class SockJSSite(Site):
         self.request_timeout: float | None = None
         self.ended = dict.fromkeys(_TOO_LONG, 0)
         self.refused = 0
-        # What happened since the last sweep: how often, and to which peer at last.
-        self._news: dict[str, tuple[int, Any]] = {}
+        self._peer_log = PeerLog()
         self._body_limit = max_body_size
         self._keeps_time_out = "timeout" in options
         self._routers: list[Routed] = []
@@ -254,27 +257,12 @@ class SockJSSite(Site):
     def note_refused(self, peer: Any) -> None:
         """Count a request that was too large; ``peer`` is the address it came from."""
         self.refused += 1
-        self._note("a request that was too large", peer)
-
-    def _note(self, what: str, peer: Any) -> None:
-        count, _ = self._news.get(what, (0, None))
-        self._news[what] = count + 1, peer
-
-    def _tell(self) -> None:
-        """Log what happened: a line for each kind, however often clients have it happen."""
-        news, self._news = self._news, {}
-        for what, (count, peer) in news.items():
-            _log.debug(
-                "refused or ended {count}: {what}, the last one of {peer}",
-                count=count,
-                what=what,
-                peer=peer,
-            )
+        self._peer_log.note("a request that was too large", peer)
 
     def stopFactory(self) -> None:
         """Leave no timer behind."""
         super().stopFactory()
-        self._tell()
+        self._peer_log.tell()
         self._rest()
 
     @property
@@ -286,13 +274,17 @@ class SockJSSite(Site):
         if not self._open:
             self._sweep.stop()
 
-    def _expire(self, until: float) -> None:
+    def _expire(self, until: float) -> bool:
         self._rest()
+        pace = Pace(_MOST_ENDS)
         timeouts = self._timeouts
         for connection in list(self._open):
             transport: Any = connection.transport
             reason = connection.expire(until, timeouts)
             if reason is not None:
                 self.ended[reason] += 1
-                self._note(_TOO_LONG[reason], transport.getPeer())
-        self._tell()
+                self._peer_log.note(_TOO_LONG[reason], transport.getPeer())
+                if not pace.may_go_on():
+                    return True
+        self._peer_log.tell()
+        return False

@@ -8,6 +8,7 @@ import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from txsockjs import SettingsError, SockJSConnection, SockJSRouter
+from txsockjs.actors import pace
 
 from ..support.memory import Echo, Lab, Slow
 
@@ -94,6 +95,28 @@ def test_sessions_expire_by_a_sweep_that_ends_when_nothing_is_left() -> None:
     assert lab.xhr().body == b"o\n"
     lab.pass_time(30)
     assert lab.clock.getDelayedCalls() == []
+
+
+def test_many_that_expire_at_once_take_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "clock", lambda: 0.0)  # turns are bounded by their number
+    lab = Lab(disconnect_delay=5, session_check_interval=1)
+    for number in range(1200):
+        lab.xhr(f"/000/s{number}/xhr")
+    lab.pass_time(4)
+    assert [call.func for call in lab.clock.getDelayedCalls() if "LoopingCall" in str(call)] == [
+        lab.router.stats._loop
+    ]  # and none of them had a timer
+    left: list[int] = []
+
+    def look() -> None:  # what others do between two turns
+        left.append(len(lab.router.sessions))
+        if left[-1]:
+            lab.clock.callLater(0, look)
+
+    lab.clock.callLater(1, look)
+    lab.clock.advance(1)
+    assert left == [689, 178, 0]
+    lab.settle()
 
 
 def test_there_are_no_more_sessions_than_allowed() -> None:

@@ -68,12 +68,13 @@ class Sweep:
     """Call ``sweep(until)`` periodically, to end what was due by then.
 
     ``until`` is the present, on the reactor's clock. In a late sweep it is the time of the previous
-    one, as nothing may have been read since; the next sweep follows after `GRACE` seconds.
+    one, as nothing may have been read since; the next sweep follows after `GRACE` seconds. If
+    ``sweep`` returns true, it was more than a turn may have, and goes on in the next iteration.
     """
 
     __slots__ = ("_call", "_interval", "_last", "_reactor", "_sweep")
 
-    def __init__(self, reactor: Any, sweep: Callable[[float], object]) -> None:
+    def __init__(self, reactor: Any, sweep: Callable[[float], bool | None]) -> None:
         self._reactor = reactor
         self._sweep = sweep
         self._interval = 0.0
@@ -105,7 +106,8 @@ class Sweep:
         self._last = now
         # Before the call: one that fails must not be the last.
         self._call = self._reactor.callLater(GRACE if late else self._interval, self._run)
-        self._sweep(until)
+        if self._sweep(until) and self._call is not None and not late:
+            self._call.reset(0)
 
 
 def _is_late(reactor: Any, call: Any) -> bool:

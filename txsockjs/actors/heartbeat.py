@@ -13,6 +13,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .pace import Pace
+
 _log = Logger()
 
 # The shortest wait, in seconds.
@@ -22,7 +24,7 @@ _AT_ONCE = 1e-6
 class Callback:
     """Call ``callback`` whenever ``callback_time`` seconds went by without a `delay`.
 
-    With a ``starter`` no timer is made for one that is stopped within its interval.
+    With a ``starter`` no timer is made for one that is stopped within its patience.
     """
 
     __slots__ = ("_callback", "_last", "_loop", "_reactor", "_starter", "callback_time")
@@ -54,11 +56,12 @@ class Callback:
             return
         self._loop = None  # of one that failed
         first = self.callback_time if timeout is None else timeout
-        self._last = self._reactor.seconds() + first - self.callback_time
-        if self._starter is None or first <= self._starter.interval:
+        now = self._reactor.seconds()
+        self._last = now + first - self.callback_time
+        if self._starter is None or first <= self._starter.longest:
             self._start_timer(now=False)
         else:
-            self._starter.waiting.add(self)
+            self._starter.waiting[self] = now
 
     def start_late(self) -> None:
         """Make the timer that `start` put off; run now if that is due."""
@@ -76,7 +79,7 @@ class Callback:
             if loop.running:
                 loop.stop()
         elif self._starter is not None:
-            self._starter.waiting.discard(self)
+            self._starter.waiting.pop(self, None)
 
     def delay(self) -> None:
         """Count ``callback_time`` from now, instead of from the last run."""
@@ -100,19 +103,29 @@ class Callback:
 class Starter:
     """Starts callbacks late: most clients of a busy server leave before they need a timer.
 
-    Its owner calls `sweep` every ``interval`` seconds while any are ``waiting``.
+    Its owner calls `sweep` every ``interval`` seconds while any are ``waiting``. They do that for
+    ``patience`` seconds, so that they have their timer ``longest`` seconds after their start.
     """
 
-    __slots__ = ("interval", "waiting")
+    __slots__ = ("_patience", "longest", "waiting")
 
-    def __init__(self, interval: float) -> None:
-        self.interval = interval
-        self.waiting: set[Callback] = set()
+    def __init__(self, interval: float, patience: float = 0.0) -> None:
+        self._patience = patience
+        self.longest = interval + patience
+        #: When each was started, the first one first.
+        self.waiting: dict[Callback, float] = {}
 
-    def sweep(self) -> None:
-        """Start the timers of those that wait."""
+    def sweep(self, until: float, pace: Pace) -> bool:
+        """Start the timers of those that have waited by then; return whether some are left."""
         while self.waiting:
-            self.waiting.pop().start_late()
+            callback = next(iter(self.waiting))
+            if self.waiting[callback] + self._patience > until:
+                break
+            if not pace.may_go_on():
+                return True
+            del self.waiting[callback]
+            callback.start_late()
+        return False
 
 
 def _failed(failure: Failure) -> None:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from .pace import Pace
+
 Clock = Callable[[], float]
 
 
@@ -59,10 +61,15 @@ class SessionContainer:
             session.on_delete(True)
             self._tell(session_id)
 
-    def expire(self, current_time: float | None = None) -> None:
-        """Remove the sessions whose time has come and call their ``on_delete(False)``."""
+    def expire(self, current_time: float | None = None, pace: Pace | None = None) -> bool:
+        """Remove the sessions whose time has come and call their ``on_delete(False)``.
+
+        Return whether some are left, for which the ``pace`` was too short.
+        """
         now = self._clock() if current_time is None else current_time
         while self._heap and self._heap[0][0] <= now:
+            if pace is not None and not pace.may_go_on():
+                return True
             session = heapq.heappop(self._heap)[2]
             if id(self._sessions.get(session.session_id)) != id(session):
                 continue  # removed since
@@ -73,6 +80,7 @@ class SessionContainer:
                 self._tell(session.session_id)
             else:
                 self._push(session, now)
+        return False
 
     def _tell(self, session_id: str) -> None:
         if self._removed is not None:

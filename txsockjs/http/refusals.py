@@ -1,12 +1,13 @@
-"""`RefusalLog`: tells the operator which settings refuse clients, and how often.
+"""`RefusalLog`: tells the operator which settings refuse clients, and how often; `PeerLog`.
 
-Rules: for each setting one line a second at most, however many are refused.
+Rules: for each setting one line a second at most, for each other kind one line a sweep, however
+often clients have it happen.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 from twisted.logger import Logger
 
@@ -63,3 +64,27 @@ class RefusalLog:
             limit=str(getattr(self._settings, setting)),
             whose=f", the last one was of {client}" if client else "",
         )
+
+
+class PeerLog:
+    """The log of a site: which connections were refused or ended."""
+
+    def __init__(self) -> None:
+        # Since the last `tell`: how often, and which peer it was at last.
+        self._happened: dict[str, tuple[int, Any]] = {}
+
+    def note(self, what: str, peer: Any) -> None:
+        """Count something that happened to the connection of a peer, an address."""
+        count, _ = self._happened.get(what, (0, None))
+        self._happened[what] = count + 1, peer
+
+    def tell(self) -> None:
+        """Log what was noted, a line for each kind."""
+        happened, self._happened = self._happened, {}
+        for what, (count, peer) in happened.items():
+            _log.debug(
+                "refused or ended {count}: {what}, the last one of {peer}",
+                count=count,
+                what=what,
+                peer=peer,
+            )

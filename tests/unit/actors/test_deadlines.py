@@ -140,6 +140,37 @@ def test_a_sweep_that_fails_is_not_the_last() -> None:
     sweep.stop()
 
 
+def test_a_sweep_that_has_more_to_do_goes_on_in_the_next_iteration() -> None:
+    clock, swept = Clock(), []
+
+    def some(until: float) -> bool:
+        swept.append(until)
+        return len(swept) < 3
+
+    sweep = Sweep(clock, some)
+    sweep.start(1)
+    clock.advance(1)
+    for _ in range(5):
+        clock.advance(0)
+    assert swept == [1, 1, 1]
+    clock.advance(1)
+    assert swept == [1, 1, 1, 2]
+    sweep.stop()
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_late_sweep_that_has_more_to_do_waits_for_what_was_not_read() -> None:
+    clock, swept = Clock(), []
+    sweep = Sweep(clock, lambda until: bool(swept.append(until)) or len(swept) == 1)
+    sweep.start(1)
+    clock.advance(1 + 2 * STALL)
+    clock.advance(0)
+    assert swept == [0]
+    clock.advance(GRACE)
+    assert swept == [0, 1 + 2 * STALL + GRACE]
+    sweep.stop()
+
+
 def test_a_sweep_may_stop_itself() -> None:
     clock = Clock()
     sweep = Sweep(clock, lambda until: sweep.stop())

@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from txsockjs.actors.heartbeat import Callback, Seldom, Starter
+from txsockjs.actors.pace import Pace
 
 
 def make_callback(starter: Starter | None = None) -> tuple[Callback, Clock, list[float]]:
@@ -96,16 +97,20 @@ def make_started(starter: Starter) -> tuple[Callback, Clock, list[float]]:
     return callback, clock, runs
 
 
+def sweep(starter: Starter, clock: Clock, most: int = 100) -> bool:
+    return starter.sweep(clock.seconds(), Pace(most))
+
+
 def test_a_starter_makes_no_timer_before_its_sweep() -> None:
     starter = Starter(1)
     callback, clock, runs = make_started(starter)
     assert callback.running
     assert clock.getDelayedCalls() == []
     clock.advance(1)
-    starter.sweep()
+    sweep(starter, clock)
     assert callback.running
     assert len(clock.getDelayedCalls()) == 1
-    assert starter.waiting == set()
+    assert not starter.waiting
     clock.pump([1] * 25)
     assert runs == [10, 20]
     callback.stop()
@@ -117,13 +122,52 @@ def test_what_stops_before_the_sweep_never_has_a_timer() -> None:
     callback, clock, _ = make_started(starter)
     callback.stop()
     assert not callback.running
-    starter.sweep()
+    sweep(starter, clock)
     assert clock.getDelayedCalls() == []
     callback.start()
     assert callback.running
-    starter.sweep()
+    sweep(starter, clock)
     assert callback.running
     callback.stop()
+
+
+def test_they_wait_for_as_long_as_the_starter_has_patience() -> None:
+    starter = Starter(1, patience=5)
+    first, clock, runs = make_started(starter)
+    clock.advance(1)
+    second = Callback(lambda: runs.append(clock.seconds()), 10, clock, starter)
+    second.start()
+    for timers in (0, 0, 0, 0, 1, 2):
+        sweep(starter, clock)
+        assert len(clock.getDelayedCalls()) == timers
+        clock.advance(1)
+    clock.pump([1] * 10)
+    assert runs == [10, 11]
+    first.stop()
+    second.stop()
+
+
+def test_one_that_is_due_before_the_patience_is_over_has_its_timer_at_once() -> None:
+    callback, clock, runs = make_started(Starter(5, patience=5))
+    assert len(clock.getDelayedCalls()) == 1
+    clock.pump([1] * 10)
+    assert runs == [10]
+    callback.stop()
+
+
+def test_a_sweep_starts_as_many_as_a_turn_may_the_first_ones_first() -> None:
+    starter = Starter(1)
+    clock = Clock()
+    callbacks = [Callback(lambda: None, 10, clock, starter) for _ in range(25)]
+    for callback in callbacks:
+        callback.start()
+    assert sweep(starter, clock, most=10)
+    assert list(starter.waiting) == callbacks[9:]
+    assert sweep(starter, clock, most=10)
+    assert not sweep(starter, clock, most=10)
+    assert len(clock.getDelayedCalls()) == 25
+    for callback in callbacks:
+        callback.stop()
 
 
 def test_what_was_put_off_before_the_sweep_counts_from_then() -> None:
@@ -132,7 +176,7 @@ def test_what_was_put_off_before_the_sweep_counts_from_then() -> None:
     clock.advance(0.5)
     callback.delay()
     clock.advance(0.5)
-    starter.sweep()
+    sweep(starter, clock)
     clock.pump([0.5] * 30)
     assert runs == [10.5]
     callback.stop()
@@ -142,7 +186,7 @@ def test_what_is_due_when_a_late_sweep_comes_runs_at_once() -> None:
     starter = Starter(1)
     callback, clock, runs = make_started(starter)
     clock.advance(11)
-    starter.sweep()
+    sweep(starter, clock)
     assert runs == [11]
     clock.pump([1] * 10)
     assert runs == [11, 21]
@@ -164,7 +208,7 @@ def test_one_that_is_stopped_by_another_one_in_the_sweep_stays_stopped() -> None
     for callback in callbacks:
         callback.start()
     clock.advance(20)
-    starter.sweep()
+    sweep(starter, clock)
     clock.pump([1] * 30)
     assert runs == [20]
     assert clock.getDelayedCalls() == []
@@ -198,7 +242,7 @@ def test_one_that_failed_can_be_started_again() -> None:
 
     callback = Callback(run, 10, clock, starter)
     callback.start()
-    starter.sweep()
+    sweep(starter, clock)
     with capturedLogs() as logged:
         clock.advance(10)
     assert len(logged) == 1
@@ -206,9 +250,9 @@ def test_one_that_failed_can_be_started_again() -> None:
     callback.start()
     assert callback.running
     callback.stop()
-    assert starter.waiting == set()
+    assert not starter.waiting
     callback.start()
-    starter.sweep()
+    sweep(starter, clock)
     clock.advance(10)
     assert runs == [10, 20]
     callback.stop()

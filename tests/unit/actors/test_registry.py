@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from txsockjs.actors.pace import Pace
 from txsockjs.tornado.sessioncontainer import SessionContainer, SessionMixin
 
 
@@ -76,6 +77,19 @@ def test_promoting_moves_the_time_without_an_entry_of_its_own() -> None:
     clock.advance(5)
     container.expire()
     assert item.deleted is False
+
+
+def test_as_many_expire_in_a_turn_as_its_pace_allows() -> None:
+    container, clock = make_container()
+    items = [Item(f"s{number}", 5, clock.seconds) for number in range(25)]
+    for item in items:
+        container.add(item)
+    clock.advance(5)
+    left = []
+    while container.expire(pace=Pace(10)):
+        left.append(len(container))
+    assert left == [16, 7]
+    assert [item.deleted for item in items] == [False] * 25
 
 
 def test_without_expiry_it_stays() -> None:
