@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from twisted.internet.address import HostnameAddress
@@ -79,10 +80,15 @@ class SockJSClientEndpoint:
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         uri = self.opening.address.uri()
         address = HostnameAddress(uri.host, uri.port)
-        session = await self.opening.session()
-        protocol = factory.buildProtocol(address)
-        if protocol is None:
-            session.abort()
-            raise ConnectionAborted("the factory refused the connection")
-        ClientTransport(session, address, self._fallback).connect(protocol)
+        with ExitStack() as undone:
+            factory.doStart()
+            undone.callback(factory.doStop)
+            session = await self.opening.session()
+            undone.callback(session.abort)
+            protocol = factory.buildProtocol(address)
+            if protocol is None:
+                raise ConnectionAborted("the factory refused the connection")
+            transport = ClientTransport(session, address, self._fallback, factory.doStop)
+            transport.connect(protocol)
+            undone.pop_all()
         return protocol

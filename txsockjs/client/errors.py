@@ -12,14 +12,10 @@ from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from ..errors import SockJSError
+from ..wire.frames import is_clean
 
 # No close frame came (RFC 6455 section 7.4.1).
 ABNORMAL = 1006
-
-# Both ends meant it (RFC 6455 section 7.4.1 and its registry): normal, going away, no code given,
-# service restart. Private codes (3000..4999) come from applications, so these are ends that were
-# meant, too.
-_CLEAN_CODES = frozenset((1000, 1001, 1005, 1012))
 
 
 class ConnectionFailed(SockJSError, ConnectError):
@@ -62,8 +58,7 @@ class SessionLost(SockJSError, ConnectionLost):
 
 def ended(code: int, reason: str) -> SessionClosed | SessionLost:
     """Return the error for an end that the server gave a code for."""
-    meant = code in _CLEAN_CODES or 3000 <= code <= 4999
-    return SessionClosed(code, reason) if meant else SessionLost(code, reason)
+    return SessionClosed(code, reason) if is_clean(code) else SessionLost(code, reason)
 
 
 def explained(failure: Failure) -> str:

@@ -7,26 +7,37 @@ session, unless there is a fallback encoding.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..errors import unsendable
+from ..server.tcp import TCPOptions
 from ..wire.text import Data, Decoder, NotText, check_data, encoded
 from .session import NORMAL, Session
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class ClientTransport:
-    """What a protocol has as its ``transport``; ``name`` is the SockJS transport below it."""
+class ClientTransport(TCPOptions):
+    """What a protocol has as its ``transport``; ``name`` is the SockJS transport below it.
 
-    def __init__(self, session: Session, address: IAddress, fallback_encoding: str | None) -> None:
+    ``over`` is called after the protocol's ``connectionLost``.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        address: IAddress,
+        fallback_encoding: str | None,
+        over: Callable[[], object],
+    ) -> None:
         self.disconnecting = False
         self._session = session
         self._address = address
         self._decoder = Decoder(fallback_encoding, is_raw=False)
+        self._over = over
         self._protocol: Any = None
         self._on_message: Any = None
 
@@ -100,22 +111,6 @@ class ClientTransport:
         """Return the server's address: a session may have several connections, or none just now."""
         return self._address
 
-    # -- what protocols set on TCP
-
-    def getTcpNoDelay(self) -> bool:
-        """Return True: small packets are sent at once."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing: small packets always leave at once."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """Return True: heartbeats are watched."""
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Do nothing: the option is ``heartbeat_timeout``."""
-
     # -- IConsumer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -157,4 +152,7 @@ class ClientTransport:
         """Tell the protocol that the connection is lost."""
         self.disconnecting = True
         protocol, self._protocol, self._on_message = self._protocol, None, None
-        protocol.connectionLost(Failure(reason))
+        try:
+            protocol.connectionLost(Failure(reason))
+        finally:
+            self._over()

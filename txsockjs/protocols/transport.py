@@ -20,6 +20,8 @@ from zope.interface import implementer
 from ..actors.connection import SockJSConnection
 from ..actors.info import ConnectionInfo
 from ..actors.rooms import Room
+from ..server.tcp import TCPOptions
+from ..wire.frames import is_clean
 from ..wire.text import Data, Decoder, NotText, check_data, encoded
 
 _log = Logger()
@@ -29,14 +31,9 @@ Reason = tuple[int, str]
 GO_AWAY: Reason = (3000, "Go away!")
 NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
 
-# Both ends meant it (RFC 6455 section 7.4.1 and its registry): normal, going away, no code given,
-# service restart. Private codes (3000..4999) come from applications, so these are ends that were
-# meant too.
-_CLEAN_CODES = frozenset((1000, 1001, 1005, 1012))
-
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class SockJSTransport:
+class SockJSTransport(TCPOptions):
     """What a wrapped protocol has as its ``transport``.
 
     ``connection`` is the `SockJSConnection` below it; ``connection.info`` describes the request.
@@ -138,22 +135,6 @@ class SockJSTransport:
         """Return a room, to say something to all its members."""
         return self.connection.room(name)
 
-    # -- what protocols set on TCP; the connections below have settings of their own
-
-    def getTcpNoDelay(self) -> bool:
-        """Return True: small packets are sent at once."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing: small packets always leave at once."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """Return True: dead peers are noticed."""
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Do nothing: the settings are ``heartbeat_delay`` and ``ping_timeout``."""
-
     # -- IConsumer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -231,7 +212,7 @@ class SockJSTransport:
 
     def _end(self) -> Exception:
         code, reason = self.connection.close_reason or GO_AWAY
-        if not self._aborted and (code in _CLEAN_CODES or 3000 <= code <= 4999):
+        if not self._aborted and is_clean(code):
             return ConnectionDone()
         return ConnectionLost("aborted" if self._aborted else f"{code} {reason}")
 

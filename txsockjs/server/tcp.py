@@ -134,6 +134,24 @@ def tune(channel: Any, peer_timeout: float) -> None:
             pass
 
 
+class TCPOptions:
+    """What protocols set on a TCP transport, on one that is a session."""
+
+    def getTcpNoDelay(self) -> bool:
+        """Return True: small packets are sent at once."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Do nothing: small packets always leave at once."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Return True: dead peers are noticed."""
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Do nothing: heartbeats are sent, or watched, and have options of their own."""
+
+
 @lru_cache(maxsize=64)
 def _options(peer_timeout: float) -> list[tuple[int, int, int]]:
     options = [(socket.TCP_NODELAY, 1)]

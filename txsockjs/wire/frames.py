@@ -15,6 +15,9 @@ _NORMAL = 1000
 # RFC 6455 section 7.4.1 and its registry: codes that may stand in a close frame, besides the
 # private ones.
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+# Normal, going away, no code given, service restart. Private codes come from applications, so
+# these are ends that were meant, too.
+_CLEAN_CODES = frozenset((1000, 1001, 1005, 1012))
 _LONGEST_REASON = 123
 # Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
@@ -36,6 +39,11 @@ def frame(opcode: int, payload: bytes) -> bytes:
 def is_close_code(code: int) -> bool:
     """Return whether a code may stand in a close frame."""
     return code in _CLOSE_CODES or 3000 <= code <= 4999
+
+
+def is_clean(code: int) -> bool:
+    """Return whether both ends meant to close, as the code tells."""
+    return code in _CLEAN_CODES or 3000 <= code <= 4999
 
 
 def check_reason(code: object, reason: object) -> None:

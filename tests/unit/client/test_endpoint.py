@@ -98,14 +98,65 @@ def test_an_abort_drops_the_connection(transport: str) -> None:
     lab.settle()
 
 
-def test_a_factory_may_refuse() -> None:
+class Started(Factory):
+    """A factory that knows whether it is started."""
+
+    noisy = False
+    is_started = False
+
+    def startFactory(self) -> None:
+        self.is_started = True
+
+    def stopFactory(self) -> None:
+        self.is_started = False
+
+
+class Refusing(Started):
+    def buildProtocol(self, addr: Any) -> Any:
+        return None
+
+
+class Failing(Started):
+    def buildProtocol(self, addr: Any) -> Any:
+        raise ValueError("no")
+
+
+class MakesFailing(Started):
+    class protocol(Protocol):
+        def connectionMade(self) -> None:
+            raise ValueError("no")
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("factory", "error"),
+    [(Refusing, ConnectionAborted), (Failing, ValueError), (MakesFailing, ValueError)],
+)
+def test_a_factory_that_refuses_or_fails_leaves_nothing(
+    factory: Any, error: type[Exception], transport: str
+) -> None:
     lab = ClientLab()
-    factory = Factory()
-    factory.buildProtocol = lambda _: None
     failures: list[Any] = []
-    lab.endpoint().connect(factory).addErrback(failures.append)
-    lab.advance(1)
-    assert failures[0].check(ConnectionAborted)
+    made = factory()
+    lab.endpoint(transports=transport).connect(made).addErrback(failures.append)
+    assert made.is_started
+    lab.advance()
+    assert failures[0].check(error)
+    assert not made.is_started
+    assert lab.network.ends == []
+    lab.settle()
+
+
+def test_a_factory_is_started_as_long_as_there_is_a_connection() -> None:
+    lab = ClientLab()
+    factory = Started.forProtocol(Noting)
+    clients: list[Any] = []
+    lab.endpoint().connect(factory).addCallback(clients.append)
+    lab.advance()
+    assert factory.is_started
+    clients[0].close()
+    lab.advance()
+    assert clients[0].reason is not None and not factory.is_started
     lab.settle()
 
 
