@@ -121,10 +121,13 @@ class Failing(Started):
         raise ValueError("no")
 
 
+class Fails(Protocol):
+    def connectionMade(self) -> None:
+        raise ValueError("no")
+
+
 class MakesFailing(Started):
-    class protocol(Protocol):
-        def connectionMade(self) -> None:
-            raise ValueError("no")
+    protocol = Fails
 
 
 @EACH
