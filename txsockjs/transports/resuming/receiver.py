@@ -23,8 +23,8 @@ from ...wire.resumption import (
     Said,
 )
 
-#: The transport that loses and repeats nothing.
-WEBSOCKET = "websocket"
+# The transports that lose and repeat nothing.
+_WEBSOCKETS = ("websocket", "rawwebsocket")
 
 LEFT: Reason = (1000, "Normal closure")
 REPLACED: Reason = (4409, "Resumed over another connection")
@@ -58,7 +58,7 @@ class ResumedReceiver:
 
     def __init__(self, carrier: Carrier, session: Any, here: bool = True) -> None:
         self._carrier = carrier
-        self._numbers = carrier.transport != WEBSOCKET
+        self._numbers = carrier.transport not in _WEBSOCKETS
         self.ready = True
         self.session = session
         self.here = here
