@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
+
+from hypothesis import strategies as st
 
 from txsockjs import SockJSRouter
 from txsockjs.resume import ResumableConnection
-from txsockjs.testing import Client, connect
+from txsockjs.testing import TRANSPORTS, Client, connect
+
+#: What happens to a client, each with a number; in the end it is not away for too long.
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["say", "hear", "read", "drop", "vanish", "come", "wait", "burst", "repeat", "miss"]
+        ),
+        st.integers(0, len(TRANSPORTS) - 1),
+    ),
+    max_size=25,
+)
+_SECONDS = (0.001, 0.02, 0.5, 2.0, 0.01, 0.1, 1.5)
 
 
 class Chat(ResumableConnection):
@@ -52,7 +66,7 @@ class ResumingClient:
     @property
     def numbers(self) -> bool:
         """Whether messages have numbers, as over HTTP."""
-        return self.client is not None and self.client.transport != "websocket"
+        return self.client is not None and "websocket" not in self.client.transport
 
     def come(self, transport: str | None = None) -> None:
         """Connect, and begin or resume."""
@@ -162,3 +176,41 @@ class ResumingClient:
             client, self.client = self.client, None
             self.joined = False
             client.half_open()
+
+
+def follow(
+    steps: list[tuple[str, int]],
+    client: ResumingClient,
+    chat: Chat,
+    come: Callable[[int], object],
+    wait: Callable[[float], object],
+) -> None:
+    """Follow `STEPS`; check that each side gets all in the end, once and in order.
+
+    ``come(n)`` has the client come back in one of several ways.
+    """
+    said = heard = 0
+    for step, n in steps:
+        if step == "say":
+            client.send(str(said))
+            said += 1
+        elif step in ("hear", "burst"):
+            for _ in range(1 if step == "hear" else n):
+                chat.send(str(heard))
+                heard += 1
+        elif step == "come":
+            client.client = None  # which may live, or not
+            come(n)
+        elif step == "wait":
+            wait(_SECONDS[n])
+        else:
+            getattr(client, step)()
+    client.client = None
+    come(0)
+    for _ in range(4):
+        wait(1.5)
+        client.read()
+    assert client.got == [str(n) for n in range(heard)]
+    assert [each for each in chat.log if each.isdigit()] == [str(n) for n in range(said)]
+    assert "fresh" not in client.events
+    assert client.unacked == []

@@ -6,17 +6,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import SettingsError, SockJSRouter
 from txsockjs.resume import ResumableConnection
-from txsockjs.testing import BadAnswer, advance, connect, settle
+from txsockjs.testing import TRANSPORTS, BadAnswer, advance, connect, settle
 
-from ..support.resuming import Chat, ResumingClient
-
-TRANSPORTS = ["websocket", "xhr", "xhr_streaming", "eventsource", "jsonp", "htmlfile"]
+from ..support.resuming import STEPS, Chat, ResumingClient, follow
 
 
 class Lab:
@@ -182,7 +179,7 @@ def test_a_token_that_is_none_begins_anew_or_is_refused(lab: Lab, token: str) ->
     lab.end()
 
 
-HTTP = TRANSPORTS[1:]
+HTTP = TRANSPORTS[2:]
 
 
 @pytest.mark.parametrize("transport", HTTP)
@@ -289,6 +286,16 @@ def test_what_is_no_envelope_ends_the_connection(lab: Lab, said: list[str], why:
     for each in said:
         connection.send(each)
     assert connection.close_reason == (1002, f"Bad envelope: {why}")
+    lab.end()
+
+
+def test_there_is_text_only(lab: Lab) -> None:
+    connection = connect(lab.router, "rawwebsocket", query="resume=1")
+    connection.send(b"n")
+    assert connection.close_reason == (
+        1002,
+        "Bad envelope: a resumable connection has text only",
+    )
     lab.end()
 
 
@@ -649,59 +656,14 @@ def test_one_that_refuses_in_on_open_is_over(lab: Lab) -> None:
     lab.end()
 
 
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["say", "hear", "read", "drop", "vanish", "come", "wait", "burst", "repeat", "miss"]
-        ),
-        st.integers(0, 5),
-    ),
-    max_size=40,
-)
-
-
 @settings(deadline=None)
 @given(STEPS)
 def test_whatever_is_lost_each_side_gets_all_once_and_in_order(steps: Any) -> None:
     lab = Lab()
     client = lab.client()
     (chat,) = lab.made
-    said = heard = 0
-    for step, n in steps:
-        if step == "say":
-            client.send(str(said))
-            said += 1
-        elif step == "hear":
-            chat.send(str(heard))
-            heard += 1
-        elif step == "burst":
-            for _ in range(n):
-                chat.send(str(heard))
-                heard += 1
-        elif step == "read":
-            client.read()
-        elif step == "drop":
-            client.drop()
-        elif step == "repeat":
-            client.repeat()
-        elif step == "miss":
-            client.miss()
-        elif step == "vanish":
-            client.vanish()
-        elif step == "come":
-            client.client = None  # which may live, or not
-            client.come(TRANSPORTS[n])
-        else:
-            lab.wait((0, 0.1, 1.5, 5, 0.01, 0)[n])
-    client.client = None
-    client.come()
-    for _ in range(3):
-        lab.wait(1.5)
-        client.read()
-    assert client.got == [str(n) for n in range(heard)]
-    assert [each for each in lab.log if each.isdigit()] == [str(n) for n in range(said)]
+    follow(steps, client, chat, lambda n: client.come(TRANSPORTS[n]), lab.wait)
     assert lab.made == [chat]
-    assert client.unacked == []
     lab.end()
 
 

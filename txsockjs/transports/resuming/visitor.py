@@ -112,6 +112,7 @@ def described(info: ConnectionInfo) -> dict[str, Any]:
         "port": info.port,
         "server": host_and_port(info.server_address),
         "query": info._query.decode("latin-1"),
+        "subprotocol": info.subprotocol,
     }
 
 

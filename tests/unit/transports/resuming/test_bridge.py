@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from ....support.resuming import Chat, ResumingClient
+from txsockjs.testing import TRANSPORTS
+
+from ....support.resuming import STEPS, Chat, ResumingClient, follow
 from ....support.rooms import Nodes
-
-TRANSPORTS = ["websocket", "xhr", "xhr_streaming", "eventsource", "jsonp", "htmlfile"]
 
 
 class Lab(Nodes):
@@ -306,15 +305,6 @@ def test_frames_of_streams_that_are_over_are_answered_or_dropped() -> None:
     lab.end()
 
 
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["say", "hear", "read", "drop", "vanish", "come", "come", "wait"]),
-        st.integers(0, 5),
-    ),
-    max_size=25,
-)
-
-
 @settings(deadline=None, max_examples=60)
 @given(STEPS)
 # The question for a connection that was given up comes last, and is answered that nothing is there.
@@ -323,32 +313,10 @@ def test_whatever_is_lost_wherever_it_comes_each_side_gets_all_once(steps: Any) 
     lab = Lab(3)
     client = lab.client()
     (chat,) = lab.made
-    said = heard = 0
-    for step, n in steps:
-        if step == "say":
-            client.send(str(said))
-            said += 1
-        elif step == "hear":
-            chat.send(str(heard))
-            heard += 1
-        elif step == "read":
-            client.read()
-        elif step == "drop":
-            client.drop()
-        elif step == "vanish":
-            client.vanish()
-        elif step == "come":
-            client.client = None  # which may live, or not
-            client.router = lab[n % 3]
-            client.come(TRANSPORTS[n])
-        else:
-            lab.pass_time((0.001, 0.02, 0.5, 3, 0.01, 0.1)[n])
-    client.client = None
-    lab.come(client, 2)
-    lab.pass_time(1.5)
-    client.read()
-    assert client.got == [str(n) for n in range(heard)]
-    assert [each for each in lab.log if each.isdigit()] == [str(n) for n in range(said)]
-    assert "fresh" not in client.events
-    assert client.unacked == []
+
+    def come(n: int) -> None:
+        client.router = lab[n % 3]
+        client.come(TRANSPORTS[n])
+
+    follow(steps, client, chat, come, lab.pass_time)
     lab.end()

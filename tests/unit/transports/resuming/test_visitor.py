@@ -27,11 +27,12 @@ def test_the_request_of_its_connection_is_told_as_it_was(address: Any) -> None:
         port=4711,
         server_address=address,
         query=b"resume=1&a=%C3%A9",
+        subprotocol="chat",
     )
     nobody: Any = None
     found = Visitor(nobody, nobody, nobody, described(info)).info
     names = ("ip", "headers", "path", "transport", "origin", "is_secure", "port", "server_address")
-    for name in (*names, "arguments", "cookies"):
+    for name in (*names, "arguments", "cookies", "subprotocol"):
         assert getattr(found, name) == getattr(info, name), name
 
 
