@@ -31,6 +31,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
+# A larger frame goes in pieces, as a bus has a limit: the last of them, and those before.
+_PIECE = 1024 * 1024
+_LAST, _MORE = b".", b"+"
+
+
 class Server(Protocol):
     """What a bridge needs of the resumable sessions of a router."""
 
@@ -51,6 +56,7 @@ class Bridge:
         self._numbers = itertools.count()
         self._edges: dict[int, Far] = {}
         self._owned: dict[tuple[str, int], Visitor] = {}
+        self._pieces: dict[str, list[bytes]] = {}  # of the frame that comes from a node
         bus.listen(self._port, self)
 
     def __len__(self) -> int:
@@ -70,13 +76,24 @@ class Bridge:
         return node != self._bus.node and node in self._bus.nodes
 
     def _say(self, node: str, number: int, kind: str, *rest: Any) -> None:
-        frame = json.dumps([kind, number, *rest], separators=(",", ":"))
-        self._bus.send(node, self._port, frame.encode())
+        text = json.dumps([kind, number, *rest], ensure_ascii=False, separators=(",", ":"))
+        frame = text.encode("utf-8", "surrogatepass")
+        if len(frame) > _PIECE:
+            while len(frame) > _PIECE:
+                self._bus.send(node, self._port, _MORE + frame[:_PIECE])
+                frame = frame[_PIECE:]
+            frame = _LAST + frame
+        self._bus.send(node, self._port, frame)
 
     # -- told by the bus
 
     def received(self, node: str, data: bytes) -> None:
-        """Take a frame."""
+        """Take a frame, or a piece of one."""
+        if data[:1] == _MORE:
+            self._pieces.setdefault(node, []).append(data[1:])
+            return
+        if data[:1] == _LAST:
+            data = b"".join([*self._pieces.pop(node, ()), data[1:]])
         try:
             kind, number, *rest = json.loads(data)
             types = _KINDS[kind]
@@ -89,6 +106,7 @@ class Bridge:
 
     def lost(self, node: str) -> None:
         """End what another node has to do with."""
+        self._pieces.pop(node, None)
         for far in [far for far in self._edges.values() if far.node == node]:
             far.end(NODE_GONE, "node_gone")
         for (edge, _), visitor in list(self._owned.items()):

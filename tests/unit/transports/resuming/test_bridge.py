@@ -293,6 +293,35 @@ def test_what_is_no_frame_is_dropped_and_counted(frame: bytes) -> None:
     assert lab.log[-1] == "still here"
 
 
+def test_what_is_large_goes_in_pieces() -> None:
+    lab = Lab()
+    client = lab.client()
+    (chat,) = lab.made
+    client.drop()
+    lab.come(client, 1)
+    sizes: list[int] = []
+    for router in lab.routers:
+        send = router.bus.send
+
+        def count(node: str, port: str, data: bytes, send: Any = send) -> None:
+            sizes.append(len(data))
+            send(node, port, data)
+
+        router.bus.send = count
+    large = "+.\u20ac\ud800" * 500_000
+    for text in ("before", large, "after"):
+        chat.send(text)
+    most = "\0" * 600_000
+    client.send(most)
+    for _ in range(2):  # the last one follows when the large one was acknowledged
+        lab.pass_time(1.5)
+        client.read()
+    assert client.got == ["before", large, "after"]
+    assert lab.log[-1] == most
+    assert max(sizes) == 1024 * 1024 + 1
+    lab.end()
+
+
 def test_frames_of_streams_that_are_over_are_answered_or_dropped() -> None:
     lab = Lab()
     lab.client(0), lab.client(1)
