@@ -6,6 +6,7 @@ Rules: the application hears of a session that opens and closes, and of nothing 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from ..client.opening import INFO_TIMEOUT, Info, NoInfo, Opening
 from ..client.options import EVENTSOURCE, WEBSOCKET, XHR_POLLING, XHR_STREAMING
 from ..client.requests import Answer, Requests
 from ..client.session import NotOpened, Session
-from .client_options import ClientOptions
+from .client_options import ClientOptions, shown
 
 NOTHING_WORKS, SOMETHING_FAILS = 2, 3
 
@@ -78,14 +79,18 @@ class CheckOptions(ClientOptions):
                 "transports": [{**asdict(result), "works": result.works} for result in results],
                 "findings": list(found),
             }
-            sys.stdout.write(json.dumps(value, indent=2) + "\n")
-            return
-        if info is not None:
-            sys.stdout.write(f"info            works  {info.round_trip * 1000:7.0f} ms\n")
-        for result in results:
-            sys.stdout.write(f"{result}\n")
-        for line in found:
-            sys.stdout.write(f"{line}\n")
+            lines = [json.dumps(value, indent=2)]
+        else:
+            head = []
+            if info is not None:
+                head.append(f"info            works  {info.round_trip * 1000:7.0f} ms")
+            lines = [shown(line) for line in (*head, *map(str, results), *found)]
+        try:
+            print("\n".join(lines), flush=True)  # noqa: T201  # also where the shell has closed it
+        except OSError as error:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it at the end
+            if not isinstance(error, BrokenPipeError):  # as of ``| head``, which has seen enough
+                raise SystemExit(f"txsockjs: cannot write: {error.strerror}") from None
 
 
 @dataclass

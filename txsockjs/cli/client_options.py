@@ -93,3 +93,10 @@ class ClientOptions(usage.Options):
             timeout=self["timeout"],
             **options,
         )
+
+
+def shown(text: str) -> str:
+    """Return text of a server's as a line that can do nothing to a terminal."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -8,13 +8,16 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 from twisted.python import usage
 
 from .check import CheckOptions
 from .connect import ConnectOptions
 from .publish import PublishOptions
+
+# As shells have it of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class Options(usage.Options):
@@ -45,4 +48,18 @@ def main() -> None:
 
 
 async def _run(reactor: Any, options: Any) -> None:
-    raise SystemExit(await options.run(reactor))
+    running: Deferred[int] = Deferred.fromCoroutine(options.run(reactor))
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = not running.called
+        running.cancel()
+
+    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
+    try:
+        code = await running
+    except CancelledError:
+        code = INTERRUPTED
+    # What is cancelled may end in a way of its own.
+    raise SystemExit(INTERRUPTED if interrupted else code)

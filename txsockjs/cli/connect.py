@@ -9,7 +9,6 @@ error. Input is read as fast as the server takes it.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -23,11 +22,16 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from ..client import ConnectionFailed, SessionClosed, SockJSClientProtocol
-from ..wire.proto import json_encode
+from ..errors import BrokenJSON
+from ..settings import MIB
+from ..wire.proto import json_decode, json_encode
 from ..wire.text import encoded
-from .client_options import ClientOptions
+from .client_options import ClientOptions, shown
 
-WRONG_INPUT, NOT_CONNECTED, LOST, TOO_FEW = 1, 2, 3, 4
+WRONG, NOT_CONNECTED, LOST, TOO_FEW = 1, 2, 3, 4
+
+# In bytes: no server takes such a message.
+_LONGEST_LINE = 64 * MIB
 
 
 class ConnectOptions(ClientOptions):
@@ -35,9 +39,9 @@ class ConnectOptions(ClientOptions):
 
     longdesc = (
         "Send each line of standard input as a message, and write each message that comes as a "
-        "line. Exit codes: 0, the session was closed; 1, the command line or a line of input is "
-        "wrong; 2, there was no connection; 3, the connection was lost; 4, fewer messages came "
-        "than --count."
+        "line. Exit codes: 0, the session was closed; 1, the command line, the input or the "
+        "output is wrong; 2, there was no connection; 3, the connection was lost; 4, fewer "
+        "messages came than --count; 130, it was interrupted."
     )
     optFlags: ClassVar[list[list[Any]]] = [
         ["json", None, "Each line, in and out, is a JSON string, so that any message is a line."],
@@ -58,14 +62,19 @@ class ConnectOptions(ClientOptions):
 
     async def run(self, reactor: Any) -> int:
         """Connect, and return the exit code."""
-        terminal = Terminal(reactor, self, sys.stdout.buffer)
+        # What the shell has closed is None.
+        output = open(os.devnull, "wb") if sys.stdout is None else sys.stdout.buffer  # noqa: SIM115
+        terminal = Terminal(reactor, self, output)
         try:
             await self.endpoint(reactor).connect(Factory.forProtocol(lambda: terminal))
         except ConnectionFailed as error:
             say(str(error))
             return NOT_CONNECTED
         say(f"connected over {terminal.transport.name}")
-        Input(reactor, terminal).start()
+        if sys.stdin is None:
+            terminal.input_ended()
+        else:
+            Input(reactor, terminal).start()
         return await terminal.over
 
 
@@ -87,9 +96,12 @@ class Terminal(SockJSClientProtocol):
         try:
             self._output.write(encoded(text) + b"\n")
             self._output.flush()
-        except BrokenPipeError:  # as of ``| head``, which has seen enough
+        except OSError as error:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it at the end
-            self._end(0)
+            if isinstance(error, BrokenPipeError):  # as of ``| head``, which has seen enough
+                self._end(0)
+            else:
+                self.fail(f"cannot write: {error.strerror}")
             return
         self._got += 1
         if self._got == self._options["count"]:
@@ -97,17 +109,24 @@ class Terminal(SockJSClientProtocol):
 
     def line(self, line: bytes) -> None:
         """Send a line of input."""
+        if self._code is not None:
+            return
         text = line.decode("utf-8", "replace")
         if self._options["json"]:
             try:
-                text = json.loads(text)
-            except ValueError:
+                text = json_decode(text)
+            except BrokenJSON:
                 text = None  # type: ignore[assignment]
             if not isinstance(text, str):
-                say(f"not a JSON string: {line[:60]!r}")
-                self._end(WRONG_INPUT)
+                self.fail(f"not a JSON string: {line[:60]!r}")
                 return
         self.send(text)
+
+    def fail(self, why: str) -> None:
+        """Say what is wrong with the input or the output, and end."""
+        if self._code is None:
+            say(why)
+        self._end(WRONG)
 
     def input_ended(self) -> None:
         """Wait for what may still come, and close."""
@@ -145,7 +164,7 @@ class Input:
         self._terminal = terminal
         self._descriptor = descriptor
         self._may_read = threading.Event()
-        self._rest = b""
+        self._rest = bytearray()
 
     def start(self) -> None:
         """Read."""
@@ -158,14 +177,26 @@ class Input:
         data = b"x"
         while data:
             self._may_read.wait()
-            data = os.read(self._descriptor, 65536)
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError as error:
+                why = f"cannot read: {error.strerror}"
+                blockingCallFromThread(self._reactor, self._terminal.fail, why)
+                return
             blockingCallFromThread(self._reactor, self.received, data)
 
     def received(self, data: bytes) -> None:
         """Take what was read; nothing is the end."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest.clear()
+        self._rest += rest
+        if len(self._rest) > _LONGEST_LINE:
+            self._terminal.fail(f"a line of more than {_LONGEST_LINE} bytes")
+            self._rest.clear()
         if not data and self._rest:
-            lines.append(self._rest)
+            lines.append(bytes(self._rest))
         for line in lines:
             self._terminal.line(line.removesuffix(b"\r"))
         if not data:
@@ -186,4 +217,5 @@ class Input:
 
 def say(words: str) -> None:
     """Write a line to standard error."""
-    sys.stderr.write(f"txsockjs: {words}\n")
+    # Also where the shell has closed it.
+    print(f"txsockjs: {shown(words)}", file=sys.stderr)  # noqa: T201

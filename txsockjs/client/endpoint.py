@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from twisted.internet.address import HostnameAddress
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
@@ -75,7 +75,16 @@ class SockJSClientEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect a protocol; the Deferred fails with `ConnectionFailed` if that can't be."""
-        return Deferred.fromCoroutine(self._connect(protocolFactory))
+
+        def cancel(connected: Deferred[IProtocol]) -> None:
+            # First: what is under way may fail with an error of its own.
+            connected.errback(CancelledError())
+            connecting.cancel()
+
+        connected: Deferred[IProtocol] = Deferred(cancel)
+        connecting = Deferred.fromCoroutine(self._connect(protocolFactory))
+        connecting.addBoth(lambda result: None if connected.called else connected.callback(result))
+        return connected
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         uri = self.opening.address.uri()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -126,6 +127,38 @@ def test_a_balancer_that_spreads_the_requests_of_a_session(
     assert words in output
     assert ("different servers" in output) is ("404" in words)
     bench.lab.settle()
+
+
+def test_what_a_server_says_does_nothing_to_the_terminal(capsys: Any) -> None:
+    bench = Bench(capsys)
+    refused = response(b'c[3000,"\\u001b[2J \\ud800 \xe2\x98\x83"]\n')
+    bench.lab.network.answer = lambda r: refused if b"/xhr " in r else None
+    _, output = bench.check()
+    assert "the server closed with 3000 \\x1b[2J \\ud800 ☃\n" in output
+    bench.lab.settle()
+
+
+@pytest.mark.parametrize(("error", "raised"), [(BrokenPipeError(), None), (OSError(28, "full"), 1)])
+def test_output_that_takes_nothing(monkeypatch: Any, error: OSError, raised: int | None) -> None:
+    class Full:
+        def write(self, text: str) -> None:
+            raise error
+
+    lab = ClientLab()
+    monkeypatch.setattr(CheckOptions, "endpoint", lambda self, reactor: lab.endpoint())
+    options = CheckOptions()
+    options.parseOptions(["http://server.example/echo"])
+    monkeypatch.setattr(sys, "stdout", Full())
+    ends: list[Any] = []
+    Deferred.fromCoroutine(options.run(lab.clock)).addBoth(ends.append)
+    lab.advance(30)
+    sys.stdout.close()
+    monkeypatch.undo()
+    if raised is None:
+        assert ends == [0]
+    else:
+        assert ends[0].value.code == "txsockjs: cannot write: full"
+    lab.settle()
 
 
 def test_what_is_off_does_not_fail(capsys: Any) -> None:

@@ -7,8 +7,10 @@ import sys
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.python import usage
 
+from txsockjs.cli import connect as module
 from txsockjs.cli.connect import ConnectOptions, Input, Terminal
 
 from ...support.client_network import ClientLab
@@ -70,6 +72,66 @@ def test_json_lets_any_message_be_a_line(capsys: Any, wrong: bytes) -> None:
     bench.settle()
     assert bench.codes == [1]
     assert f"txsockjs: not a JSON string: {wrong!r}" in capsys.readouterr().err
+
+
+def test_of_wrong_input_the_first_line_is_said(capsys: Any) -> None:
+    bench = Bench("--json")
+    bench.read(b"1\n2\n" + b"[" * 100_000 + b"\n")
+    bench.settle()
+    assert bench.codes == [1]
+    assert capsys.readouterr().err.count("not a JSON string") == 1
+
+
+def test_a_line_that_does_not_end_is_refused(capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "_LONGEST_LINE", 1000)
+    bench = Bench()
+    bench.read(b"x" * 600)
+    bench.read(b"x" * 401)
+    bench.read(b"x\n")
+    bench.settle()
+    assert bench.codes == [1]
+    assert bench.output.getvalue() == b""
+    assert "txsockjs: a line of more than 1000 bytes\n" in capsys.readouterr().err
+
+
+def test_input_that_cannot_be_read_ends_it(capsys: Any, monkeypatch: Any) -> None:
+    bench = Bench()
+    monkeypatch.setattr(module, "blockingCallFromThread", lambda _, call, *args: call(*args))
+    bench.input._descriptor = -1
+    bench.input._may_read.set()
+    bench.input._read()
+    bench.settle()
+    assert bench.codes == [1]
+    assert "txsockjs: cannot read: Bad file descriptor\n" in capsys.readouterr().err
+
+
+def test_output_that_takes_nothing_ends_it(capsys: Any, monkeypatch: Any) -> None:
+    bench = Bench()
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # it is replaced
+
+    def full(_: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.terminal._output.write = full  # type: ignore[method-assign]
+    bench.read(b"one\n")
+    sys.stdout.close()
+    bench.settle()
+    assert bench.codes == [1]
+    assert "txsockjs: cannot write: No space left on device\n" in capsys.readouterr().err
+
+
+def test_streams_that_the_shell_has_closed_are_empty(monkeypatch: Any) -> None:
+    lab = ClientLab()
+    monkeypatch.setattr(ConnectOptions, "endpoint", lambda self, reactor: lab.endpoint())
+    options = ConnectOptions()
+    options.parseOptions(["http://server.example/echo", "--wait", "1"])
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    codes: list[int] = []
+    Deferred.fromCoroutine(options.run(lab.clock)).addCallback(codes.append)
+    lab.advance(2)
+    assert codes == [0]
+    lab.settle()
 
 
 def test_so_many_messages_are_enough_or_too_few() -> None:

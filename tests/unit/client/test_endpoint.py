@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from twisted.application.internet import ClientService
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
@@ -176,6 +177,10 @@ def test_an_attempt_can_be_cancelled(transport: str) -> None:
         assert len(failures) == 1
         if isinstance(failures[0], Noting):
             failures[0].close()
+        else:
+            assert failures[0].check(CancelledError)
+        lab.advance(0.1)
+        assert lab.network.ends == []
     lab.settle()
 
 
