@@ -79,7 +79,7 @@ const scenarios = {
       await page.selectOption('#whose', name);
       await until(page, (name) => {
         const row = [...document.querySelectorAll('#processes tbody tr')]
-          .find((each) => each.cells[0].textContent === name);
+          .find((each) => each.cells[0].firstChild.textContent === name);
         return row.cells[1].textContent === document.getElementById('now-sessions').textContent;
       }, name);
     }
@@ -175,6 +175,43 @@ const scenarios = {
     await page.setViewportSize(size);
     await guest.close();
     if (found !== 360 || button.height < 36) throw new Error(`${found}, ${button.height}`);
+  },
+
+  // Whatever sessions are called and however much they did, no text leaves its place.
+  async fits_whatever_it_shows({ page }) {
+    const rows = ['a', 'b'].map((letter) => ({
+      id: letter.repeat(128), mount: `/${letter.repeat(60)}`, transport: 'xhr_streaming',
+      node: letter.repeat(16), address: '2001:db8:1111:2222:3333:4444:5555:6666',
+      origin: `https://${letter.repeat(190)}`, opened: 1, age: 86399, messages_in: 999999,
+      messages_out: 999999, bytes_in: 1e12, bytes_out: 1e12, waiting_in: 1e6, waiting_out: 1e6,
+    }));
+    const body = JSON.stringify({ sessions: rows, cursor: null, silent: [], failed: {} });
+    await page.route('**/sessions?*', (route) => route.fulfill({ body }));
+    await until(page, () => /^a+$/.test(
+      document.querySelector('#sessions tbody td:nth-child(2)')?.textContent ?? '',
+    ));
+    const size = page.viewportSize();
+    const trouble = [];
+    for (const width of [320, 390, 820, 1160, 1360, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      const found = await page.evaluate(() => {
+        const right = (range) => range.getBoundingClientRect().right;
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const outside = [];
+        for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+          if (text.parentElement.closest('.unseen, #sessions thead')) continue;
+          const range = document.createRange();
+          range.selectNodeContents(text);
+          const place = text.parentElement.closest('td, th, div, li, p, form') ?? document.body;
+          if (right(range) > Math.min(right(place), window.innerWidth) + 1) outside.push(text);
+        }
+        return outside.map((text) => text.parentElement.outerHTML);
+      });
+      if (found.length) trouble.push(`${width}: ${found}`);
+    }
+    await page.setViewportSize(size);
+    await page.unroute('**/sessions?*');
+    if (trouble.length) throw new Error(trouble.join('; '));
   },
 
   async in_both_schemes({ page }) {

@@ -29,6 +29,7 @@ SCENARIOS = [
     "says_what_is_wrong_with_a_filter",
     "charts_are_read_by_keyboard",
     "on_a_phone",
+    "fits_whatever_it_shows",
     "in_both_schemes",
 ]
 APP = "tests.support.admin_server.Echo"

@@ -70,7 +70,8 @@ class Watch:
     def add(self, watcher: SockJSConnection) -> None:
         """Tell one who looks what was seen, and from now on what is."""
         self._watchers.add(watcher)
-        watcher.send(json.dumps({"interval": INTERVAL, "history": list(self._kept)}))
+        past = {"interval": INTERVAL, "label": self._asker.label, "history": list(self._kept)}
+        watcher.send(json.dumps(past))
         if self._timer is None:
             self._look()
 

@@ -54,7 +54,7 @@ class Report:
          "buses": [{"node", "connected", "nodes", "counters": {name: ...}}],
          "site": {"connections", "refused", "ended": {cause: ...}} or None,
          "delay": histogram with "longest",
-         "process": `process_usage`, "versions": {"txsockjs", "twisted", "python"}}
+         "host": name, "process": `process_usage`, "versions": {"txsockjs", "twisted", "python"}}
 
     All are totals since the process began but for ``open``, ``connections``, ``claims``, ``nodes``,
     ``connected`` and the histograms of mailboxes and outputs, which tell of now. A histogram is
@@ -82,6 +82,7 @@ class Report:
             "buses": [_bus(bus) for bus in buses.values()],
             "site": None if self._site is None else _of_site(self._site),
             "delay": self._lateness.ask(),
+            "host": platform.node(),
             "process": process_usage(),
             "versions": {
                 "txsockjs": __version__,

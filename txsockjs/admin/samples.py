@@ -26,7 +26,7 @@ class Sampler:
         {"at": seconds since 1970, "sessions": {transport: open}, "mounts": [...],
          "rates": {"messages_in": in a second, ...}, "ended": {cause: since the last sample},
          "delay": seconds or None, "memory": bytes or None,
-         "processes": [{"name", "sessions", "rates", "ended", "delay", "memory"}],
+         "processes": [{"name", "host", "pid", "sessions", "rates", "ended", "delay", "memory"}],
          "silent": [names]}
 
     What is zero is left out of tables but ``rates``, whose values are None without a sample before.
@@ -66,6 +66,8 @@ class _Figures:
 
     def __init__(self, report: Mapping[str, Any]) -> None:
         memory = report["process"].get("resident_bytes")
+        self.host = str(report["host"])
+        self.pid = int(report["process"]["pid"])
         self.began = float(report["process"]["began"])
         self.memory = None if memory is None else int(memory)
         self.delay = float(report["delay"]["longest"])
@@ -87,6 +89,8 @@ class _Figures:
             rates = {name: round(added[name] / seconds, 2) for name in _TOTALS}
             ended = self.ended - before.ended
         return {
+            "host": self.host,
+            "pid": self.pid,
             "sessions": dict(+self.sessions),
             "rates": rates,
             "ended": dict(ended),

@@ -48,7 +48,7 @@ def test_who_looks_hears_what_was_and_then_what_is() -> None:
     place.lab.upgrade("/chat/000/abc/websocket")
     first = opened(place)
     past, now = heard(first)
-    assert past == {"interval": INTERVAL, "history": []}
+    assert past == {"interval": INTERVAL, "label": "", "history": []}
     assert now["now"]["sessions"]["websocket"] == 1
     assert [each["name"] for each in now["now"]["processes"]] == ["here"]
     place.lab.pass_time(2)
@@ -196,7 +196,7 @@ def test_from_elsewhere_the_token_comes_first() -> None:
     assert heard(socket) == []
     socket.say(json.dumps({"token": TOKEN}).encode())
     place.lab.clock.advance(0)
-    assert [list(each) for each in heard(socket)] == [["interval", "history"], ["now"]]
+    assert [list(each) for each in heard(socket)] == [["interval", "label", "history"], ["now"]]
     socket.say(b"anything more is not listened to")
     place.lab.pass_time(1)
     assert len(heard(socket)) == 1
@@ -259,5 +259,5 @@ def test_a_page_that_gets_no_websocket_polls() -> None:
     place = Place()
     assert place.ask("POST", "/feed/000/abc/xhr", **OWN).body == b"o\n"
     body = place.ask("POST", "/feed/000/abc/xhr", **OWN).body
-    assert json.loads(json.loads(body[1:])[0]) == {"interval": INTERVAL, "history": []}
+    assert json.loads(json.loads(body[1:])[0]) == {"interval": INTERVAL, "label": "", "history": []}
     place.settle()

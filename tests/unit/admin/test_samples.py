@@ -16,7 +16,8 @@ def report(open: int = 0, began: float = 1.0, delay: float = 0.0, **totals: int)
     traffic = {"open": open, "ended": {"lost": lost}, **dict.fromkeys(names, 0), **totals}
     return {
         "mounts": [{"mount": "/chat", "transports": {"xhr": traffic}}],
-        "process": {"began": began, "resident_bytes": 1000},
+        "host": "web1",
+        "process": {"pid": 7, "began": began, "resident_bytes": 1000},
         "delay": {"longest": delay},
     }
 
@@ -32,6 +33,7 @@ def test_totals_become_rates_of_each_and_of_all() -> None:
     assert first["rates"]["messages_in"] is None
     assert [each["rates"]["opened"] for each in first["processes"]] == [None, None]
     assert [each["sessions"] for each in first["processes"]] == [{"xhr": 3}, {"xhr": 1}]
+    assert [(each["host"], each["pid"]) for each in first["processes"]] == [("web1", 7)] * 2
     second = sampler.sample(
         replies(a=report(messages_in=30, lost=2), b=report(messages_in=5, lost=1, delay=0.5)),
         12.0,
@@ -53,7 +55,7 @@ def test_totals_become_rates_of_each_and_of_all() -> None:
         {},
         {**report(), "mounts": [{}]},
         {**report(), "mounts": [{"mount": 5, "transports": []}]},
-        {**report(), "process": {"began": 1, "resident_bytes": []}},
+        {**report(), "process": {"pid": 7, "began": 1, "resident_bytes": []}},
         {**report(), "delay": {"longest": "long"}},
         {**report(messages_in="many")},  # type: ignore[arg-type]
         {**report(lost=[])},  # type: ignore[arg-type]

@@ -19,10 +19,10 @@ export function short(value) {
   return value.toFixed(size < 10 ? 1 : 0);
 }
 
-// Round up to 1, 2 or 5 times a power of ten.
+// Round up to a number that is round, and whose half is.
 function nice(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].find((step) => step * power >= value * 0.9999) * power;
+  return [1, 2, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value * 0.9999) * power;
 }
 
 // Nothing is known of the times when nobody looked: the runs of points that lie close together.

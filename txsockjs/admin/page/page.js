@@ -40,6 +40,7 @@ const charts = [
 ];
 
 let samples = [];
+let areNodes = false; // what is asked are the nodes of a cluster
 
 // The samples of the process that is chosen, or of all.
 function chosenSamples() {
@@ -80,16 +81,23 @@ function fill(row, cells, labels) {
   });
 }
 
+// What a process is called here, if its name says nothing to people: that of a node.
+const called = new Map();
+const title = (name) => called.get(name) ?? name;
+
 function showProcesses({ processes, silent }) {
+  called.clear();
+  if (areNodes) for (const { name, host, pid } of processes) called.set(name, `${host} ${pid}`);
   const body = $('processes').tBodies[0];
   const rows = [
     ...processes.map((each) => [
-      each.name, short(sum(each.sessions)), short(each.rates.messages_in),
+      (cell) => lines(cell, title(each.name), areNodes ? each.name : `process ${each.pid}`),
+      short(sum(each.sessions)), short(each.rates.messages_in),
       short(each.rates.messages_out),
       each.delay === null ? '–' : `${short(each.delay * 1000)} ms`,
       each.memory === null ? '–' : `${short(each.memory / MIB)} MiB`,
     ]),
-    ...silent.map((name) => [name, 'no answer', '', '', '', '']),
+    ...silent.map((name) => [(cell) => lines(cell, name, ''), 'no answer', '', '', '', '']),
   ];
   while (body.rows.length > rows.length) body.deleteRow(-1);
   rows.forEach((cells, n) => {
@@ -109,7 +117,7 @@ function showProcesses({ processes, silent }) {
 function offer(select, values) {
   const known = new Set([...select.options].map((option) => option.value));
   for (const value of values) {
-    if (!known.has(value)) select.add(new Option(value, value));
+    if (!known.has(value)) select.add(new Option(title(value), value));
   }
 }
 
@@ -190,8 +198,11 @@ function connect() {
       state('live', `live over ${transport}`);
       identify();
     },
-    heard({ history, now }) {
-      if (history) samples = history;
+    heard({ history, label, now }) {
+      if (history) {
+        samples = history;
+        areNodes = label === 'node';
+      }
       if (now) {
         samples.push(now);
         samples = samples.slice(-KEPT);
@@ -349,7 +360,8 @@ function list(sessions, known, isAll) {
 function cells(session) {
   return [
     (cell) => lines(cell, session.address || 'unix socket', session.origin ?? ''),
-    session.id, session.mount, session.transport, session.node, span(session.age),
+    session.id, session.mount, session.transport, title(session.node),
+    span(session.age),
     (cell) => lines(cell, short(session.messages_in), bytes(session.bytes_in)),
     short(session.rate_in),
     (cell) => lines(cell, short(session.messages_out), bytes(session.bytes_out)),
