@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txsockjs import SettingsError, SockJSRouter
-from txsockjs.resume import ResumableConnection
+from txsockjs.resume import Carrier, ResumableConnection
 from txsockjs.testing import TRANSPORTS, BadAnswer, advance, connect, settle
+from txsockjs.transports.resuming.receiver import ResumedReceiver
+from txsockjs.transports.resuming.session import ResumableSession
 
 from ..support.resuming import STEPS, Chat, ResumingClient, follow
 
@@ -601,6 +605,37 @@ def test_a_client_that_comes_back_again_and_again_can_not_fill_the_memory() -> N
     client.come()
     assert "over" not in client.events[-1]
     assert lab.log.count("resume") == 201 - refused
+    lab.end()
+
+
+def _alive(*types: type) -> list[int]:
+    """Return how many objects there are of each type."""
+    gc.collect()
+    all_types = Counter(map(type, gc.get_objects()))
+    return [all_types[each] for each in types]
+
+
+def test_of_a_client_that_is_away_no_connection_stays_and_after_its_time_nothing(lab: Lab) -> None:
+    types = (lab.connection, ResumableSession, Carrier, ResumedReceiver)
+    before = _alive(*types)  # of other tests
+    for transport in TRANSPORTS:
+        lab.client(transport).drop()
+    for _ in range(2):  # when one comes back, what the connection before was is gone, too
+        client = lab.client()
+        client.drop()
+        client.come()
+        client.drop()
+    del client
+    lab.wait(6)  # HTTP clients are known to be gone
+    lab.made.clear()
+    number = len(TRANSPORTS) + 2
+    assert len(lab.router.suspended) == number
+    added = [now - then for now, then in zip(_alive(*types), before)]
+    assert added == [number, number, 0, 0]
+    assert not lab.router.sessions
+    lab.wait(61)
+    assert _alive(*types) == before
+    assert not lab.router.suspended
     lab.end()
 
 
