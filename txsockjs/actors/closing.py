@@ -17,6 +17,9 @@ from .states import LEAVE
 
 _log = Logger()
 
+# How many sessions are told in one turn.
+_MOST_AT_ONCE = 512
+
 
 class Closing:
     """Which applications a router waits for when it closes, and who waits for the router.
@@ -48,8 +51,7 @@ class Closing:
         """Close all sessions, and fire when none is left; drop them after ``patience`` seconds."""
         for application in self._ending:
             application.stay()
-        for session in self._router.sessions:
-            session.handle(LEAVE, reason)
+        self._tell(list(self._router.sessions), reason)
         for session in list(self._suspended):
             session.stop(reason)
         give_up = Deadline(self._router.reactor, patience, self.give_up)
@@ -58,6 +60,13 @@ class Closing:
         self._waiting.append(result)
         self.check()
         return result
+
+    def _tell(self, sessions: list[Any], reason: Reason) -> None:
+        for session in sessions[:_MOST_AT_ONCE]:
+            session.handle(LEAVE, reason)
+        rest = sessions[_MOST_AT_ONCE:]
+        if rest:
+            self._router.reactor.callLater(0, self._tell, rest, reason)
 
     def give_up(self) -> None:
         """Drop what is left: connections, what awaits and what waits behind it."""

@@ -44,6 +44,27 @@ def test_closing_a_router_that_serves_nobody_fires_at_once() -> None:
     assert lab.clock.getDelayedCalls() == []
 
 
+def test_closing_tells_many_in_many_turns() -> None:
+    lab = Lab(max_sessions=2000)
+    for number in range(1200):
+        lab.connect().request("POST", f"/000/s{number}/xhr")
+    told: list[int] = []
+
+    def look() -> None:  # what others do between two turns
+        told.append(lab.log.count(("close", (3000, "Go away!"))))
+        if told[-1] < 1200:
+            lab.clock.callLater(0, look)
+
+    gone: list[object] = []
+    lab.router.close().addCallback(gone.append)
+    look()
+    lab.clock.advance(0)
+    assert told == [0, 512, 1024, 1200]
+    lab.pass_time(10)
+    assert gone == [None]
+    assert lab.clock.getDelayedCalls() == []
+
+
 def test_closing_drops_what_does_not_end_in_time() -> None:
     lab = Lab(Slow)
     socket = lab.upgrade()
