@@ -31,7 +31,7 @@ def main():
         url = next(said, MARK).split(MARK)[1].strip()
         if not url:
             sys.exit("make demo ended before it listened")
-        if "new SockJS(" not in read(f"{url}/"):
+        if "new ReconnectingSockJS(" not in read(f"{url}/"):
             sys.exit("there is no demo page")
         if "SockJS" not in read(f"{url}/sockjs.min.js"):
             sys.exit("the page lacks its client")

@@ -3,26 +3,8 @@
 // {transport: {scenario: what went wrong, or null}}.
 'use strict';
 
-const { launch, note } = require('./chromium.js');
-
-// Only for what hangs.
-const PATIENCE = 20000;
-
-// The text of the elements that match, as soon as there is one that contains what is wanted.
-async function seen(page, selector, wanted) {
-  const element = page.locator(selector).filter({ hasText: wanted }).first();
-  await element.waitFor({ timeout: PATIENCE });
-  return element.textContent();
-}
-
-// Wait until the element's text is exactly this.
-async function reads(page, selector, wanted) {
-  await page.waitForFunction(
-    ([selector, wanted]) => document.querySelector(selector).textContent === wanted,
-    [selector, wanted],
-    { timeout: PATIENCE },
-  );
-}
+const { launch } = require('./chromium.js');
+const { PATIENCE, join, open, reads, say, seen } = require('./demo_page.js');
 
 const scenarios = {
   async connects({ people, transport }) {
@@ -36,20 +18,16 @@ const scenarios = {
   async chat({ people: [one, two] }) {
     const room = Math.random().toString(36).slice(2, 10);
     for (const [page, name] of [[one, `Ann of ${room}`], [two, `Bob of ${room}`]]) {
-      await page.fill('#chat-name', name);
-      await page.click('#chat-join');
-      await seen(page, '#chat-log li', `${name} joined`);
+      await join(page, name);
     }
     await seen(one, '#chat-log li', `Bob of ${room} joined`);
     const text = '☃ 😀 %41 <b>not bold</b> </script>';
-    await one.fill('#chat-text', text);
-    await one.click('#chat-send');
+    await say(one, text);
     for (const page of [one, two]) {
       const line = await seen(page, '#chat-log li', text);
       if (line !== `Ann of ${room} ${text}`) throw new Error(`line in the chat: ${line}`);
     }
-    await two.fill('#chat-text', 'and back');
-    await two.click('#chat-send');
+    await say(two, 'and back');
     await seen(one, '#chat-log li', `Bob of ${room} and back`);
   },
 
@@ -143,15 +121,6 @@ const scenarios = {
     if (options.sort().join() !== all) throw new Error(`offers ${options}, tested ${all}`);
   },
 };
-
-async function open(browser, url, transport, trouble) {
-  // A context of its own has its own connections; the browser opens six to a host in each.
-  const page = await (await browser.newContext()).newPage();
-  note(page, trouble);
-  await page.goto(url);
-  await page.selectOption('#transport', transport);
-  return page;
-}
 
 async function main() {
   const config = JSON.parse(process.argv[2]);

@@ -12,6 +12,8 @@ from twisted.web.server import Site
 
 from txsockjs.cli.demo import (
     CLIENT,
+    ID_LIMIT,
+    LINES_KEPT,
     NAME_LIMIT,
     STATS_INTERVAL,
     TEXT_LIMIT,
@@ -154,14 +156,14 @@ def test_the_chat_tells_everyone_who_comes_speaks_and_goes(serve):
     served = serve()
     served.open("chat", "ann")
     served.open("chat", "bob")
-    served.send("chat", "ann", " Ann\n A. ")
+    served.send("chat", "ann", "joins  Ann\n A. ")
     joined = {"what": "joined", "name": "Ann A.", "node": "", "people": 1}
     assert served.events("chat", "ann") == [joined]
-    served.send("chat", "bob", "Bob")
-    served.send("chat", "bob", "hello")
+    served.send("chat", "bob", "joins Bob")
+    served.send("chat", "bob", "b1 hello")
     heard = [
         {"what": "joined", "name": "Bob", "node": "", "people": 2},
-        {"what": "said", "name": "Bob", "text": "hello"},
+        {"what": "said", "id": "b1", "name": "Bob", "text": "hello"},
     ]
     assert served.events("chat", "ann") == heard
     assert served.events("chat", "bob") == heard
@@ -174,24 +176,41 @@ def test_the_chat_tells_everyone_who_comes_speaks_and_goes(serve):
 def test_who_never_gave_a_name_comes_and_goes_unheard(serve):
     served = serve()
     served.open("chat", "ann")
-    served.send("chat", "ann", "Ann")
+    served.send("chat", "ann", "joins Ann")
     served.events("chat", "ann")
     served.open("chat", "silent")
     served.end("chat", "silent")
-    served.send("chat", "ann", "alone?")
+    served.send("chat", "ann", "1 alone?")
     assert [event["what"] for event in served.events("chat", "ann")] == ["said"]
+
+
+def test_who_is_there_again_hears_the_last_lines_of_the_others(serve):
+    served = serve()
+    for name in ("ann", "bob"):
+        served.open("chat", name)
+        served.send("chat", name, f"joins {name}")
+    lines = [f"{n} line" for n in range(LINES_KEPT + 1)]
+    served.send("chat", "ann", *lines)
+    served.events("chat", "ann")
+    for word, wanted in (("again", lines[1:]), ("joins", [])):
+        served.open("chat", word)
+        served.send("chat", word, f"{word} Carl")
+        told = served.events("chat", word)
+        assert [f"{each['id']} {each['text']}" for each in told if "id" in each] == wanted
+    assert {event["what"] for event in served.events("chat", "ann")} == {"joined"}
 
 
 def test_names_and_texts_have_bounds(serve):
     served = serve()
     served.open("chat", "one")
-    served.send("chat", "one", "n" * 100)
-    served.send("chat", "one", "t" * 10000)
+    served.send("chat", "one", "joins " + "n" * 100)
+    served.send("chat", "one", "i" * 100 + " " + "t" * 10000)
     joined, said = served.events("chat", "one")
     assert joined["name"] == "n" * NAME_LIMIT
+    assert said["id"] == "i" * ID_LIMIT
     assert said["text"] == "t" * TEXT_LIMIT
     served.open("chat", "two")
-    served.send("chat", "two", " ")
+    served.send("chat", "two", "joins  ")
     assert served.events("chat", "two")[0]["name"] == "nobody"
 
 
@@ -213,14 +232,14 @@ def test_the_chat_goes_over_nodes_and_tells_which_they_are():
     advance(clock, 0.1)
     ann, bob = (connect(demo.routers[0], query=f"n={n}") for n, demo in enumerate(nodes))
     for client, name in ((ann, "Ann"), (bob, "Bob")):
-        client.send(name)
+        client.send(f"joins {name}")
         client.advance(1)
-    bob.send("hello")
+    bob.send("b1 hello")
     advance(clock, 0.1)
     names = [router.bus.node[:6] for router in (nodes[0].routers[0], nodes[1].routers[0])]
     bobs = [
         {"what": "joined", "name": "Bob", "node": names[1], "people": 2},
-        {"what": "said", "name": "Bob", "text": "hello"},
+        {"what": "said", "id": "b1", "name": "Bob", "text": "hello"},
     ]
     anns = {"what": "joined", "name": "Ann", "node": names[0], "people": 1}
     assert list(map(json.loads, ann.messages)) == [anns, *bobs]
@@ -243,7 +262,7 @@ def test_two_demos_are_two_rooms(serve):
     first, second = serve(), serve()
     for served in (first, second):
         served.open("chat", "one")
-        served.send("chat", "one", "Ann")
+        served.send("chat", "one", "joins Ann")
     assert [event["people"] for event in second.events("chat", "one")] == [1]
 
 

@@ -3,6 +3,9 @@
 `Demo` holds its routers (``/chat``, ``/echo``, ``/stats``) and its page. The client script is that
 of the npm package ``sockjs-client`` installed in the current directory or above it, else the one
 that the settings name.
+
+No line of the chat is lost when a server ends, however it does, as its author's page has it: it
+says its last lines again to the next server, and each page shows a line once.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -13,6 +16,7 @@ from __future__ import annotations
 import html
 import json
 import os
+from collections import deque
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -24,6 +28,7 @@ from twisted.web.resource import Resource
 from ...actors.connection import SockJSConnection
 from ...actors.info import ConnectionInfo
 from ...actors.interfaces import SessionForConnection
+from ...resume import ResumableConnection
 from ...router import SockJSRouter
 from ...script import NAME, ScriptResource
 from ...server.root import Data, File, Page
@@ -33,8 +38,9 @@ CLIENT = os.path.join("node_modules", "sockjs-client", "dist", "sockjs.min.js")
 CLIENT_URL = "/sockjs.min.js"
 STATS_INTERVAL = 1.0
 NODE_LENGTH = 6
-NAME_LIMIT, TEXT_LIMIT = 30, 2000
+NAME_LIMIT, TEXT_LIMIT, ID_LIMIT = 30, 2000, 40
 ROOM = "everyone"
+LINES_KEPT = 50  # of each person
 
 
 class Echo(SockJSConnection):
@@ -44,8 +50,11 @@ class Echo(SockJSConnection):
         self.send(message)
 
 
-class Chat(SockJSConnection):
-    """A room: the first message of a client is its name, all others are said to everyone."""
+class Chat(ResumableConnection):
+    """A room: ``joins NAME`` or ``again NAME`` comes first, then ``ID TEXT`` for each line.
+
+    Whoever is there again, in another session, hears the last lines of the others.
+    """
 
     demo: Demo
     name = ""
@@ -53,23 +62,35 @@ class Chat(SockJSConnection):
     def __init__(self, session: SessionForConnection) -> None:
         super().__init__(session)
         self.people: dict[str, str] = {}  # the names of those who are there
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)  # the last ones of this client
 
     async def on_message(self, message: str | bytes) -> None:
         if not isinstance(message, str):
             self.close(3001, "Text messages only")
-        elif self.name:
-            said = {"what": "said", "name": self.name, "text": message[:TEXT_LIMIT]}
-            self.room(ROOM).send(json.dumps(said))
+            return
+        word, _, text = message.partition(" ")
+        if self.name:
+            said = {"id": word[:ID_LIMIT], "name": self.name, "text": text[:TEXT_LIMIT]}
+            line = json.dumps({"what": "said", **said})
+            self.lines.append(line)
+            self.room(ROOM).send(line)
         else:
-            self.name = " ".join(message.split())[:NAME_LIMIT] or "nobody"
-            # Names need not differ, so each person is known by a number.
-            person = {"id": os.urandom(8).hex(), "name": self.name, "node": self.demo.node}
-            await self.join(ROOM, person)
+            self.name = " ".join(text.split())[:NAME_LIMIT] or "nobody"
+            # Names need not differ, so each person is known by a number, and has a room.
+            number = os.urandom(8).hex()
+            await self.join(number)
+            person = {"id": number, "name": self.name, "node": self.demo.node}
+            await self.join(ROOM, {**person, "again": word == "again"})
             await self._look()
 
     def on_presence(self, room: str, joined: list[Any], left: list[Any]) -> None:
+        if room != ROOM:
+            return
         for person in joined:
             self.people[person["id"]] = person["name"]
+            if person["again"]:
+                for line in self.lines:
+                    self.room(person["id"]).send(line)
         for person in left:
             self.people.pop(person["id"], None)
         for what, people in (("joined", joined), ("left", left)):
