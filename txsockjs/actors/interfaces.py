@@ -36,7 +36,10 @@ class Receiver(Protocol):
     It tells its session FULL, DRAINED and GONE. Nobody else writes its ``ready``.
     """
 
-    transport_name: str
+    @property
+    def transport_name(self) -> str:
+        """The transport that its session is counted under."""
+        ...
 
     @property
     def ready(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, ClassVar
 from twisted.logger import Logger
 
 from ..errors import unsendable
-from ..wire.limits import MESSAGE_COST
+from ..wire.limits import MESSAGE_COST, length
 from ..wire.proto import JSONMessage, Message
 from .interfaces import (
     INTERNAL_ERROR,
@@ -116,6 +116,17 @@ class Outbox:
         if not self._dirty:
             self._dirty = True
             scheduler.flush(self._flush)
+
+    def send_all(self, messages: list[str]) -> None:
+        """Queue messages in the turn that is running: plain texts, or each a `Message`."""
+        if self.close_reason is not None:
+            self.server.stats.messages_dropped += len(messages)
+            return
+        self._pending += messages
+        self._pending_size += length(messages) + MESSAGE_COST * len(messages)
+        if self._pending_size > _FLUSH_MARK:
+            self._relieve()
+        self._changed()
 
     def check_sendable(self, message: object) -> None:
         """Raise `TypeError` that says what can be sent here."""

@@ -41,6 +41,9 @@ class Carrier(Protocol):
     def send(self, message: str) -> None:
         """Send to the client."""
 
+    def send_all(self, messages: list[str]) -> None:
+        """Send several, in the turn that is running."""
+
     def end(self, reason: Reason, cause: str) -> None:
         """End it for this reason, after what was sent; ``cause`` is one of `stats.CAUSES`."""
 
@@ -83,35 +86,29 @@ class ResumedReceiver:
 
         Raises `BadEnvelope` for what can't be said now.
         """
-        if said.letter == MESSAGE:
-            return self.take_message(said.text)
         session = self.session
         if not session.is_carried_by(self):
             return None  # another connection took its place
         if said.letter in (NEW, RESUME):
             return None  # what it began with, repeated
-        session.token.confirm()
         if said.letter == NUMBERED:
             self._check(said.number - 1)
-            return self.take_message(said.text) if said.number > session.received else None
+            if said.number <= session.received:
+                return None
+        if said.letter in (MESSAGE, NUMBERED):
+            room: Deferred[None] | None = session.take_message(self, said.text)
+            return room
         if said.letter == SENT:
             self._check(said.number)
             session.acknowledge()
         elif said.letter == ACKNOWLEDGE:
+            session.token.confirm()
             session.acknowledged(said.number)
         else:
             assert said.letter == LEAVE, said
             session.left(self)
             self._carrier.end(LEFT, "client")
         return None
-
-    def take_message(self, text: str) -> Deferred[None] | None:
-        """Take a message; return a Deferred if the client has to wait before it goes on."""
-        session = self.session
-        if not session.is_carried_by(self):
-            return None  # another connection took its place
-        room: Deferred[None] | None = session.take_message(text)
-        return room
 
     def _check(self, sent: int) -> None:
         if sent > self.session.received:
@@ -131,14 +128,19 @@ class ResumedReceiver:
     def deliver(self, messages: list[Any]) -> None:
         """Send each message."""
         session = self.session
-        number = session.sent
-        session.delivered(messages)
-        send, wrap = self._carrier.send, session.server.wrap
-        for message in messages:
-            number += 1
-            send(f"{NUMBERED}{number},{message}" if self._numbers else wrap(message))
         if self._numbers:
+            texts = [
+                f"{NUMBERED}{number},{message}"
+                for number, message in enumerate(messages, session.sent + 1)
+            ]
             session.expect_acknowledgement()
+        else:
+            wrap = session.server.wrap
+            texts = [
+                MESSAGE + message if type(message) is str else wrap(message) for message in messages
+            ]
+        session.delivered(messages)
+        self._carrier.send_all(texts)
         self.ready = not session.is_full
 
     def drained(self) -> None:

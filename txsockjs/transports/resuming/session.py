@@ -160,8 +160,7 @@ class ResumableSession(BaseSession):
 
     def is_carried_by(self, receiver: ResumedReceiver) -> bool:
         """Return whether no other connection took its place."""
-        current: Any = self._receiver
-        return receiver is current
+        return receiver is self._receiver
 
     def carrier_lost(self, receiver: ResumedReceiver) -> None:
         """Keep what the client may not have, and wait for it."""
@@ -199,9 +198,10 @@ class ResumableSession(BaseSession):
 
     # -- messages, and how many there were
 
-    def take_message(self, text: str) -> Deferred[None] | None:
+    def take_message(self, receiver: ResumedReceiver, text: str) -> Deferred[None] | None:
         """Take a message of the client; return a Deferred if it has to wait."""
-        self.token.confirm()
+        if receiver is not self._receiver:
+            return None  # another connection took its place
         self.received += 1
         if self.received - self._told >= _MOST_UNTOLD:
             self.acknowledge()

@@ -81,8 +81,13 @@ class Visitor:
 
     def send(self, text: str) -> None:
         """Say something to the client; what a turn says goes together."""
-        self._texts.append(str(text))
-        if len(self._texts) == 1:
+        self.send_all([text])
+
+    def send_all(self, texts: list[str]) -> None:
+        """Say several things to the client."""
+        is_first = not self._texts
+        self._texts += map(str, texts)
+        if is_first:
             self._carried.server.scheduler.flush(self._flush)  # now, if no turn is running
 
     def _flush(self) -> None:

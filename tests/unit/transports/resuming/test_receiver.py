@@ -31,7 +31,7 @@ class Numbered(Session):
     def confirm(self) -> None:
         pass
 
-    def take_message(self, text: str) -> None:
+    def take_message(self, receiver: object, text: str) -> None:
         self.taken.append(text)
 
 
