@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
+from txaio.tx import make_logger
 
 from ..wire.frames import is_close_code
 from .address import Address
@@ -96,6 +97,9 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
 
 class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
     """Autobahn's protocol, told on."""
+
+    # It warns of each connection that fails; who is told decides what that is worth.
+    log = make_logger("error")
 
     def __init__(self, socket: Told, request: ConnectingRequest) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
 """`HTTPCarrier`: a session carried by HTTP requests, one that receives and one that sends.
 
 Rules: a poll is a stream that ends after one frame; whenever one has ended the next is asked for.
-One ``xhr_send`` is under way at a time, and brings all that was queued meanwhile, so that messages
-stay in order.
+Servers forget a client that asks for none, mostly after 5 s, so that reading goes on for a while
+when the application has paused. One ``xhr_send`` is under way at a time, and brings all that was
+queued meanwhile, so that messages stay in order.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ from .session import Session
 _BATCH = 128 * 1024
 # How long a server may keep a sender waiting, in seconds, as its application is behind.
 SEND_TIMEOUT = 300.0
-# How many characters are kept for an application that has paused before no other response is asked
-# for. Servers forget a client that asks for none, mostly after 5 s.
+# How many characters are kept for an application that has paused before nothing more is read.
 _HELD = 1024 * 1024
 # How many responses without a frame may follow each other.
 _EMPTY = 2
@@ -42,12 +42,11 @@ class Kind:
     method: str
     splitter: Callable[[int], Splitter]
     accept: str | None = None
-    is_poll: bool = False
 
 
 KINDS = {
     XHR_STREAMING: Kind("xhr_streaming", "POST", Lines),
-    XHR_POLLING: Kind("xhr", "POST", Lines, is_poll=True),
+    XHR_POLLING: Kind("xhr", "POST", Lines),
     EVENTSOURCE: Kind("eventsource", "GET", Events, "text/event-stream"),
 }
 
@@ -87,9 +86,8 @@ class HTTPCarrier:
         receiving.addCallbacks(self._answered, self._failed, callbackArgs=(kind.name,))
 
     def pause(self) -> None:
-        """Read nothing more of a stream; a poll is read, as its server has sent all of it."""
+        """Read on until enough waits."""
         self._paused = True
-        self._pause_stream()
 
     def resume(self) -> None:
         """Read on."""
@@ -105,8 +103,6 @@ class HTTPCarrier:
             self._session.heard()
             self._reading = reading = Reading(self)
             response.deliverBody(reading)  # which may end it at once
-            if self._paused:
-                self._pause_stream()
         else:
             drop(response)
             self._session.carrier_lost(f"{name} was answered with {response.code}")
@@ -122,8 +118,7 @@ class HTTPCarrier:
         for frame in frames:
             self._has_frames = True
             self._session.frame(frame)
-        if self._paused and self._reading is not None and self._is_full:
-            # A server may go on with what should have been a poll.
+        if self._has_enough and self._reading is not None:
             self._reading.transport.pauseProducing()
 
     def finished(self, why: str | None) -> None:
@@ -137,17 +132,12 @@ class HTTPCarrier:
         else:
             self._ask_on()
 
-    def _pause_stream(self) -> None:
-        if self._reading is not None and not self._kind.is_poll:
-            self._reading.transport.pauseProducing()
-
     @property
-    def _is_full(self) -> bool:
-        return self._session.incoming.size > _HELD
+    def _has_enough(self) -> bool:
+        return self._paused and self._session.incoming.size > _HELD
 
     def _ask_on(self) -> None:
-        waits = self._paused and self._is_full
-        if not (waits or self._over or self._receiving or self._reading):
+        if not (self._has_enough or self._over or self._receiving or self._reading):
             self.start()
 
     def _failed(self, failure: Failure) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Callable, Protocol
 
 from twisted.logger import Logger
 
+from ..wire.limits import MESSAGE_COST
+
 _log = Logger()
 
 
@@ -35,6 +37,8 @@ class Incoming:
         self, reactor: Any, told: Callable[[], object], failed: Callable[[Exception], object]
     ) -> None:
         self.is_paused = False
+        #: What waits, in characters, with what each message costs beside.
+        self.size = 0
         self._reactor = reactor
         self._told = told
         self._failed = failed
@@ -44,11 +48,6 @@ class Incoming:
         self._telling = False
         self._wake: Any | None = None
 
-    @property
-    def size(self) -> int:
-        """How many characters wait."""
-        return sum(map(len, self._messages))
-
     def begin(self, receiver: Receiver) -> None:
         """Tell ``receiver`` all, from the reactor's next iteration on."""
         self._receiver = receiver
@@ -56,13 +55,16 @@ class Incoming:
 
     def put(self, messages: Iterable[str] | Iterable[bytes]) -> None:
         """Tell these, now if nothing waits before them."""
-        self._messages.extend(messages)
+        for message in messages:
+            self._messages.append(message)
+            self.size += len(message) + MESSAGE_COST
         if self._wake is None:
             self._tell()
 
     def forget(self) -> None:
         """Tell none of the messages that wait."""
         self._messages.clear()
+        self.size = 0
 
     def finish(self, end: Exception) -> None:
         """Tell the end, after the messages."""
@@ -90,7 +92,9 @@ class Incoming:
         self._telling = True
         try:
             while self._messages and not self.is_paused:
-                self._receiver.received(self._messages.popleft())
+                message = self._messages.popleft()
+                self.size -= len(message) + MESSAGE_COST
+                self._receiver.received(message)
         except Exception as error:  # noqa: BLE001  # it ends the connection, as over TCP
             _log.failure("{receiver!r} has failed", receiver=self._receiver)
             self.forget()

@@ -138,8 +138,16 @@ class Bridge(SockJSConnection):
         """Close the browser's session as the upstream was."""
         self._upstream = None
         if not self.is_closed:
+            told = told_of(reason)
+            if told == UPSTREAM_LOST:
+                _log.warn(
+                    "{name} lost the session of {ip}: {why}",
+                    ip=self.info.ip,
+                    name=self.target.name,
+                    why=str(reason),
+                )
             self.unregister_producer()
-            self.close(*told_of(reason))
+            self.close(*told)
         self._go_on()
 
     # -- the browser's messages

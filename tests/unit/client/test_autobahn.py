@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from txsockjs.client.address import Address
@@ -79,9 +80,11 @@ def test_pings_are_answered() -> None:
     assert unmasked(transport.value()) == [(10, b"there?")]
 
 
-def test_text_that_is_not_utf_8_is_a_violation() -> None:
+def test_text_that_is_not_utf_8_is_a_violation_and_not_logged() -> None:
     told, protocol, transport, _ = connected()
-    protocol.dataReceived(frame(1, b"\xff"))
+    with capturedLogs() as logged:
+        protocol.dataReceived(frame(1, b"\xff"))
+    assert logged == []
     assert transport.value() == b"" and transport.disconnected
     protocol.connectionLost(Failure(ConnectionDone()))
     assert told.told[:2] == ["begun", "upgraded"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -196,18 +197,22 @@ def test_polls_go_on_for_a_while_for_an_application_that_has_paused() -> None:
     script.lab.settle()
 
 
-def test_a_poll_that_never_ends_is_read_for_a_while_for_an_application_that_has_paused() -> None:
-    frame = b'a["' + b"x" * 600_000 + b'"]\n'
-    script = Scripted(xhr=[response(b"o\n"), stream(b"h\n")])
-    client = script.lab.connect(transports="xhr_polling")
+@pytest.mark.parametrize("transport", ["xhr_streaming", "xhr_polling"])
+@pytest.mark.parametrize(("text", "count", "waits"), [("x" * 600_000, 1, 2), ("", 9_000, 2)])
+def test_a_response_that_never_ends_is_read_for_a_while_for_an_application_that_has_paused(
+    transport: str, text: str, count: int, waits: int
+) -> None:
+    frame = f"a{json.dumps([text] * count)}\n".encode()
+    script = Scripted(xhr=[response(b"o\n"), stream(b"h\n")], xhr_streaming=[stream(b"o\n")])
+    client = script.lab.connect(transports=transport)
     client.transport.pauseProducing()
     (end,) = script.lab.network.ends
     for _ in range(10):
         end.deliver(b"%x\r\n%b\r\n" % (len(frame), frame))
         script.lab.advance()
-    assert client.transport._session.incoming.size == 1_200_000
+    assert client.transport._session.incoming.size == waits * count * (len(text) + 64)
     client.transport.resumeProducing()
     script.lab.advance()
-    assert len(client.messages) == 10
+    assert len(client.messages) == 10 * count
     client.transport.abortConnection()
     script.lab.settle()

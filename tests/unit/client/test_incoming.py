@@ -68,7 +68,7 @@ def test_it_says_when_nothing_waits() -> None:
     bench.incoming.is_paused = True
     bench.incoming.put(["one", "four"])
     bench.clock.advance(0)
-    assert (bench.idle, bench.incoming.size) == (0, 7)
+    assert (bench.idle, bench.incoming.size) == (0, 7 + 2 * 64)
     bench.incoming.forget()
     bench.incoming.look_later()
     bench.clock.advance(0)

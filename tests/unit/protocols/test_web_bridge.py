@@ -96,10 +96,13 @@ def test_the_upstream_s_close_is_the_browser_s(url: str, transport: str) -> None
 def test_an_upstream_that_breaks_off_is_told_in_fixed_words(url: str) -> None:
     bridges = Bridges(url)
     client = bridges.connect()
-    for end in list(bridges.network.ends):
-        end.cut()
-    bridges.advance()
+    with capturedLogs() as logged:
+        for end in list(bridges.network.ends):
+            end.cut()
+        bridges.advance()
     assert client.close_reason == (1014, "Upstream connection lost")
+    (event,) = map(formatEvent, logged)
+    assert event.startswith(f"{url} lost the session of 192.0.2.1: lost with 1006 ")
     bridges.settle()
 
 
