@@ -6,6 +6,7 @@
 #   make test     run all tests; it installs programs that some of them drive, TOOLS= installs none
 #   make cluster  run the tests over several nodes: all of them, where `make test` runs a few
 #   make peers    run the tests of the client against the servers of others
+#   make resume   prove over every transport that pages lose nothing, where `make test` has a sample
 #   make lint     ruff (lint and format) and mypy --strict
 #   make docs     build the documentation into build/docs
 #   make wheel    build wheel and source distribution into dist, and prove them
@@ -24,7 +25,7 @@ ARGS ?=
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy caddy apache redis-server promtool
 
-.PHONY: demo unit coverage test cluster peers lint docs wheel bench soak fairness idle clean tools
+.PHONY: demo unit coverage test cluster peers resume lint docs wheel bench soak fairness idle clean tools
 
 # With npm the page gets the client that is installed here, without it the one of the CDN: the
 # demo looks for node_modules from its own directory upwards.
@@ -56,6 +57,10 @@ cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 # The client against sockjs-node, sockjs-tornado and aiohttp's, which are installed below .cache.
 peers: $(VENV)/.dev
 	SOCKJS_PEERS=1 $(BIN)/python -m pytest -q tests/integration/client/test_peers.py $(ARGS)
+
+# Node and Chromium, one process, workers, and workers of two nodes, 10,000 messages each time: an hour.
+resume: $(VENV)/.dev tools $(NODE_MODULES)/.installed
+	SOCKJS_RESUME=1 $(BIN)/python -m pytest -q --durations=0 tests/client/test_reconnecting.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

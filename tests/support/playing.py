@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
@@ -84,17 +84,23 @@ def node() -> str:
     return path
 
 
-def play(request: pytest.FixtureRequest, script: str, patience: float, **config: Any) -> Results:
+def play(
+    request: pytest.FixtureRequest,
+    script: str,
+    patience: float,
+    among: Mapping[str, Any] | None = None,
+    **config: Any,
+) -> Results:
     """Run a script of this folder, with the scenarios that the chosen tests of this module ask for.
 
-    Gives the results that it prints.
+    ``among`` is what the parameters of those tests have to be. Gives the results that it prints.
     """
     # The keys of the inner ones are a set with an order.
     scenarios: dict[str, dict[str, None]] = {}
     for item in request.session.items:
         if getattr(item, "module", None) is request.module and hasattr(item, "callspec"):
             asked = item.callspec.params
-            if "scenario" in asked:
+            if "scenario" in asked and asked.items() >= (among or {}).items():
                 scenarios.setdefault(asked["transport"], {})[asked["scenario"]] = None
     names = {transport: list(chosen) for transport, chosen in scenarios.items()}
     config.update(transports=list(names), scenarios=names)
