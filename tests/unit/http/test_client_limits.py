@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,8 @@ from txsockjs.errors import TooManyOpens, TooManySessions
 from txsockjs.http import client_limits
 from txsockjs.http.client_limits import ClientLimits
 from txsockjs.settings import Settings
+
+from ...support.tracing import tracing
 
 
 class Limits:
@@ -252,13 +253,9 @@ def test_a_sweep_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyP
 def test_a_flood_from_a_hundred_thousand_networks_keeps_within_bounds() -> None:
     limits = Limits(open_rate_per_ip="1/h", max_sessions_per_ip=1)
     gc.collect()
-    tracemalloc.start()
-    try:
+    with tracing() as kept:
         for number in range(100_000):
             limits.limits.opened("a", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1")
             limits.limits.ended("a")
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+        assert kept() < 32 * 1024 * 1024
     assert limits.remembered == client_limits.MOST_CLIENTS
-    assert kept < 32 * 1024 * 1024

@@ -22,6 +22,7 @@ from txsockjs.site import SockJSSite
 from ...support.frames import frame
 from ...support.memory import Echo
 from ...support.sites import INFO, UPGRADE, Answer, Client, cut, read_answers, request
+from ...support.tracing import tracing
 
 LIMIT = 5000
 
@@ -436,18 +437,14 @@ def test_what_a_session_keeps_of_its_request_is_bounded(way: Way, kind: int) -> 
 
 
 def test_a_stream_with_many_arguments_keeps_its_query_string_and_no_more(way: Way) -> None:
-    tracemalloc = pytest.importorskip("tracemalloc")
     query = "&".join(f"name{number}={number}" for number in range(950))[:8000]
     data = request("POST", f"/chat/000/abc/xhr_streaming?{query}")
     way.ask(request("POST", "/chat/000/warm/xhr_streaming"))
     gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    assert way.ask(data).startswith(b"HTTP/1.1 200 ")
-    gc.collect()
-    kept = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert kept < 40 * 1024  # the request, its session, the answer
+    with tracing() as kept:
+        assert way.ask(data).startswith(b"HTTP/1.1 200 ")
+        gc.collect()
+        assert kept() < 40 * 1024  # the request, its session, the answer
     info: Any = way.router.get_session("abc").info  # type: ignore[union-attr]
     assert weight(info) < len(query) + 4096
     assert info.get_argument("name99") == "99"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
 from ....support.frames import close_code, masked, text
 from ....support.memory import Connection, Echo, Lab
+from ....support.tracing import tracing
 
 FRAMED = "/000/abc/websocket"
 PING, PONG, CLOSE = 0x89, 0x8A, 0x88
@@ -289,14 +289,10 @@ def test_who_is_not_read_is_written_to_or_its_end_would_never_show(path: str) ->
 
 def grown(socket: Connection, pieces: list[bytes]) -> int:
     """How much more memory is in use after these."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
+    with tracing() as kept:
         for piece in pieces:
             socket.send(piece)
-        return tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
+        return kept()
 
 
 def test_what_comes_in_little_pieces_costs_what_it_weighs() -> None:
