@@ -154,11 +154,15 @@ class Trial:
             await deferLater(reactor, self._hold, lambda: None)
             result.heartbeats = session.heartbeats
             if self._end is not None:
-                result.why = f"it did not stay open: {self._end}"
+                result.why = self._lost
         session.close()
         if self._end is None:
             await self._over
         return result
+
+    @property
+    def _lost(self) -> str:
+        return f"it did not stay open: {self._end}"
 
     async def _send(self, session: Session, requests: Requests) -> str | None:
         """Send no messages, which a server must take all the same; return what went wrong."""
@@ -169,6 +173,9 @@ class Trial:
         try:
             answer = await sending
         except Exception as error:  # noqa: BLE001  # whatever HTTP and TLS bring
+            if not session.is_open:  # which has ended this request, too
+                await self._over
+                return self._lost
             return f"xhr_send failed: {explained(Failure(error))}"
         return None if answer.is_taken else f"xhr_send was answered with {answer.code}"
 
@@ -205,7 +212,8 @@ def findings(results: Sequence[Result]) -> list[str]:
             "Requests of one session reach different servers: a balancer must send them to one, "
             "unless the servers are one cluster."
         )
-    if any("did not stay open" in (result.why or "") for result in results):
+    lost = [result.why for result in results if "did not stay open" in (result.why or "")]
+    if any("404" not in (why or "") for why in lost):
         found.append(
             "Something on the way ends connections that are idle: its time-out must be longer than "
             "the server's heartbeat_delay."

@@ -161,6 +161,27 @@ def test_output_that_takes_nothing(monkeypatch: Any, error: OSError, raised: int
     lab.settle()
 
 
+def test_a_session_that_ends_while_it_sends_is_the_reason(capsys: Any) -> None:
+    bench = Bench(capsys)
+    polls: list[bytes] = []
+
+    def answer(request: bytes) -> bytes | None:
+        if b"xhr_send" in request:
+            return b""
+        if b"/xhr " not in request:
+            return None
+        polls.append(request)
+        return None if len(polls) == 1 else response(b"", "404 Not Found")
+
+    bench.lab.network.answer = answer
+    code, output = bench.check("--transport", "xhr", seconds=60)
+    assert code == 3
+    assert "it did not stay open: lost with 1006 xhr was answered with 404" in output
+    assert "different servers" in output
+    assert "idle" not in output
+    bench.lab.settle()
+
+
 def test_what_is_off_does_not_fail(capsys: Any) -> None:
     bench = Bench(capsys, disabled_transports="websocket")
     code, output = bench.check()
