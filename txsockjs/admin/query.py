@@ -6,11 +6,11 @@ JSON, and so is a cursor: the sorting key of the last session of a page.
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ..wire.frames import check_reason
@@ -107,20 +107,11 @@ class Query(NamedTuple):
             return int(row["waiting_in"]) + int(row["waiting_out"])
         return int(row[self.sort])
 
-    def page(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the first of these that fit, one more than the limit so that the end is known."""
-        fitting: Iterator[Row] = (
-            row
-            for row in rows
-            if self.fits(row) and (self.after is None or self.key(row) > self.after)
-        )
-        return heapq.nsmallest(self.limit + 1, fitting, self.key)
-
     def answer(self, rows: list[Row], more: bool = False) -> dict[str, Any]:
         """Return what is said of a page, with the cursor of the next one if there is any."""
         size = 0
         for count, row in enumerate(rows):
-            size += len(json.dumps(row))
+            size += _size(row)
             if count and (count >= self.limit or size > _LARGEST):
                 rows, more = rows[:count], True
                 break
@@ -138,13 +129,45 @@ class Query(NamedTuple):
         """Make one page of those of several processes; each session tells its ``node``."""
         # Beyond the end of one that has more, the next page begins.
         ends = [part.end for part in parts.values() if part.end is not None]
-        rows = [
-            {"node": name, **row}
-            for name, part in parts.items()
-            for row in part.rows
-            if not ends or self.key(row) <= min(ends)
-        ]
-        return self.answer(self.page(rows), bool(ends))
+        end = min(ends, default=None)
+        page = Page(self)
+        for name, part in parts.items():
+            for row in part.rows:
+                if end is None or self.key(row) <= end:
+                    page.add({"node": name, **row})
+        return self.answer(page.rows(), bool(ends))
+
+
+class Page:
+    """The first sessions that a query asks for, of all that are added, each at about one cost."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._most = query.limit + 1  # one more, so that the end is known
+        self._found: list[tuple[_Key, Row]] = []
+        self._end: _Key | None = None  # what comes after it is not among them
+
+    def add(self, row: Row) -> None:
+        """Look at a session."""
+        query = self._query
+        key = query.key(row)
+        if query.after is not None and key <= query.after:
+            return
+        if (self._end is None or key < self._end) and query.fits(row):
+            self._found.append((key, row))
+            if len(self._found) >= 2 * self._most:
+                self._cut()
+
+    def rows(self) -> list[Row]:
+        """Return them, one more than the limit if there are more."""
+        self._cut()
+        return [row for _, row in self._found]
+
+    def _cut(self) -> None:
+        self._found.sort(key=itemgetter(0))
+        del self._found[self._most :]
+        if len(self._found) == self._most:
+            self._end = self._found[-1][0]
 
 
 class Part(NamedTuple):
@@ -152,6 +175,13 @@ class Part(NamedTuple):
 
     rows: list[Row]
     end: _Key | None
+
+
+def _size(row: Row) -> int:
+    """Return how many bytes of JSON a row has at most, about."""
+    texts = [text for text in row.values() if isinstance(text, str)]
+    is_plain = all(text.isascii() and text.isprintable() for text in texts)
+    return 300 + (2 if is_plain else 12) * sum(map(len, texts))
 
 
 def _limit(text: str) -> int:

@@ -1,20 +1,23 @@
 """The sessions of a process: a page of them, and the end of one.
 
 Rules: going through the sessions takes turns, each a bounded stretch; what is kept of them
-meanwhile is one page. An answer is JSON.
+meanwhile is two pages. An answer is JSON.
 """
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from itertools import chain, islice
 from typing import Any, Callable
 
 from twisted.internet.task import deferLater
 
+from ..actors.pace import Pace
 from ..router import SockJSRouter
-from .query import Order, Query, Row
+from .query import Order, Page, Query, Row
 
 # How many are looked at in one turn.
 _STRETCH = 500
@@ -41,21 +44,18 @@ class Sessions:
     async def list(self, arguments: Mapping[str, object]) -> dict[str, Any]:
         """Answer a `Query` by one page; raises `BadQuery`."""
         query = Query.of(arguments)
-        best: list[Row] = []
+        page = Page(query)
+        pace = Pace(_STRETCH)
         for router in self._routers:
             if query.mount not in (None, _mount(router)):
                 continue
-            sessions = iter(router.sessions)
-            while True:
-                stretch = list(islice(sessions, _STRETCH))
-                if not stretch:
-                    break
-                rows = (
-                    _row(router, session, self._epoch) for session in stretch if _is_open(session)
-                )
-                best = query.page(chain(best, rows))
-                await deferLater(self._reactor, 0, lambda: None)
-        return query.answer(best)
+            for session in router.sessions:
+                if _is_open(session):
+                    page.add(_row(router, session, self._epoch))
+                if not pace.may_go_on():
+                    await deferLater(self._reactor, 0)
+                    pace = Pace(_STRETCH)
+        return query.answer(page.rows())
 
     def close(self, arguments: Mapping[str, object]) -> dict[str, Any]:
         """End a session, as its application would; return how many there were.

@@ -282,7 +282,8 @@ def test_a_site_that_serves_fast_still_asks_the_guard() -> None:
     place.settle()
 
 
-def test_who_leaves_is_not_answered() -> None:
+def test_who_leaves_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("txsockjs.admin.sessions._STRETCH", 1)
     place = Place()
     for number in range(3):
         place.lab.xhr(f"/chat/000/s{number}/xhr")
