@@ -56,7 +56,7 @@ cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 
 # The client against sockjs-node, sockjs-tornado and aiohttp's, which are installed below .cache.
 peers: $(VENV)/.dev
-	SOCKJS_PEERS=1 $(BIN)/python -m pytest -q tests/integration/client/test_peers.py $(ARGS)
+	SOCKJS_PEERS=1 $(BIN)/python -m pytest -q tests/integration/client/test_servers.py $(ARGS)
 
 # Node and Chromium, one process, workers, and workers of two nodes, 10,000 messages each time: an hour.
 resume: $(VENV)/.dev tools $(NODE_MODULES)/.installed

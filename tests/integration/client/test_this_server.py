@@ -1,8 +1,7 @@
-"""The client over real sockets, against this server."""
+"""The client over real sockets: what only this server can show."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.web.client import BrowserLikePolicyForHTTPS
 
-from txsockjs.client import ConnectionFailed, SessionLost
+from txsockjs.client import ConnectionFailed
 from txsockjs.client.endpoints import Endpoints
 from txsockjs.client.options import TRANSPORTS
 
@@ -33,66 +32,8 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def own_server() -> Iterator[Server]:
-    with running("-m", "tests.support.client_peer") as server:
-        yield server
-
-
 async def player(server: Server, transport: str, **options: Any) -> Player:
     return await connected(f"{server.url}/echo", transports=transport, **{**PATIENT, **options})
-
-
-@EACH
-@pytest_twisted.ensureDeferred
-async def test_ten_thousand_echoes(server: Server, transport: str) -> None:
-    client = await player(server, transport)
-    await client.echoes([str(number) for number in range(10_000)])
-    client.close()
-    assert (await client.over).code == 1000
-
-
-@EACH
-@pytest_twisted.ensureDeferred
-async def test_any_text_and_a_mebibyte(server: Server, transport: str) -> None:
-    client = await player(server, transport)
-    await client.echoes(["grüße", "\u2028\u200b\ufeff\ud800", "100%25 \r\n\t\0", "", "😀" * 1000])
-    await client.echoes(["é" * (512 * 1024)])
-    client.close()
-    await client.over
-
-
-@EACH
-@pytest_twisted.ensureDeferred
-async def test_close_codes(server: Server, transport: str) -> None:
-    for code in (3000, 4999, 1011):
-        client = await player(server, transport)
-        client.send(f"close:{code}")
-        reason = await client.over
-        assert (reason.code, reason.reason) == (code, "as told")
-        assert isinstance(reason, SessionLost) is (code == 1011)
-
-
-@EACH
-@pytest_twisted.ensureDeferred
-async def test_a_server_that_is_killed(own_server: Server, transport: str) -> None:
-    client = await player(own_server, transport)
-    await client.echoes(["there?"])
-    own_server.process.kill()
-    assert isinstance(await client.over, SessionLost)
-
-
-@EACH
-@pytest_twisted.ensureDeferred
-async def test_a_server_that_stands_still(own_server: Server, transport: str) -> None:
-    client = await player(own_server, transport, heartbeat_timeout=2)
-    await client.echoes(["there?"])
-    own_server.process.send_signal(signal.SIGSTOP)
-    try:
-        reason = await client.over
-        assert reason.reason == "The server was silent for 2 s"
-    finally:
-        own_server.process.send_signal(signal.SIGCONT)
 
 
 @EACH

@@ -1,4 +1,7 @@
-"""The client against the servers of others, as ``benchmarks`` installs them: ``make peers``."""
+"""The client over real sockets, against this server, and by ``make peers`` those of others.
+
+Those are installed as ``benchmarks`` installs them.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,20 @@ from txsockjs.client import SessionLost
 from txsockjs.client.options import TRANSPORTS, WEBSOCKET
 
 from ...support.needed import lacking
-from ...support.playing_client import connected
-from ...support.running import ROOT, Server
+from ...support.playing_client import Player, connected
+from ...support.running import ROOT, Server, running
 
 SCRIPTS = Path(ROOT, "tests", "support", "peers")
+THIS = "this"
 PEERS = {
     "sockjs-node": "node_peer.js",
     "sockjs-tornado": "tornado_peer.py",
     "aiohttp": "aiohttp_peer.py",
 }
-
-pytestmark = pytest.mark.skipif(
+WITH_PEERS = pytest.mark.skipif(
     "SOCKJS_PEERS" not in os.environ, reason="make peers installs the servers of others"
 )
+NAMES = [THIS, *(pytest.param(name, marks=WITH_PEERS) for name in PEERS)]
 EACH = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
@@ -44,14 +48,14 @@ def benchmarks() -> Any:
 
 
 @contextlib.contextmanager
-def serving(name: str) -> Iterator[Server]:
-    """Run a peer until the block ends."""
+def peer(name: str) -> Iterator[Server]:
+    """Run a server of others until the block ends."""
     peers = benchmarks()
-    (peer,) = [peer for peer in peers.PEERS if peer.name == name]
+    (found,) = [each for each in peers.PEERS if each.name == name]
     environments = peers.Environments(None, "epoll")
     try:
-        environments.describe(peer)  # it must be installed for that
-        program, _ = environments.command(peer)
+        environments.describe(found)  # it must be installed for that
+        program, _ = environments.command(found)
     except peers.Unavailable as missing:
         lacking(str(missing))
     modules = peers.CACHE / "sockjs-node" / "node_modules"
@@ -61,12 +65,14 @@ def serving(name: str) -> Iterator[Server]:
         server.wait_until_listening(60)
         yield server
     finally:
-        if server.process.poll() is None:
-            server.process.send_signal(signal.SIGCONT)
         server.stop()
 
 
-@pytest.fixture(scope="module", params=PEERS)
+def serving(name: str) -> contextlib.AbstractContextManager[Server]:
+    return running("-m", "tests.support.client_peer") if name == THIS else peer(name)
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -83,9 +89,9 @@ def own_server(name: str) -> Iterator[Server]:
         yield server
 
 
-async def player(server: Server, transport: str, **options: Any) -> Any:
-    url = f"{server.url}/echo"
-    return await connected(url, transports=transport, timeout=30, **options)
+async def player(server: Server, transport: str, **options: Any) -> Player:
+    # For slow machines.
+    return await connected(f"{server.url}/echo", transports=transport, timeout=30, **options)
 
 
 @EACH
@@ -99,9 +105,11 @@ async def test_ten_thousand_echoes(server: Server, transport: str) -> None:
 
 @EACH
 @pytest_twisted.ensureDeferred
-async def test_unicode_and_a_mebibyte(server: Server, transport: str) -> None:
+async def test_any_text_and_a_mebibyte(server: Server, name: str, transport: str) -> None:
     client = await player(server, transport)
     await client.echoes(["grüße", "\u2028\u200b\ufeff", "line\r\n\t\0", "😀" * 1000])
+    if name == THIS:
+        await client.echoes(["\ud800", "100%25", ""])
     await client.echoes(["x" * (1024 * 1024)])
     client.close()
     await client.over
@@ -110,10 +118,12 @@ async def test_unicode_and_a_mebibyte(server: Server, transport: str) -> None:
 @EACH
 @pytest_twisted.ensureDeferred
 async def test_close_codes(server: Server, transport: str) -> None:
-    client = await player(server, transport)
-    client.send("close:3456")
-    reason = await client.over
-    assert (reason.code, reason.reason) == (3456, "as told")
+    for code in (3000, 4999, 1011):
+        client = await player(server, transport)
+        client.send(f"close:{code}")
+        reason = await client.over
+        assert (reason.code, reason.reason) == (code, "as told")
+        assert isinstance(reason, SessionLost) is (code == 1011)
 
 
 @EACH
@@ -127,11 +137,15 @@ async def test_a_server_that_is_killed(own_server: Server, transport: str) -> No
 
 @EACH
 @pytest_twisted.ensureDeferred
-async def test_a_server_that_stands_still(own_server: Server, transport: str) -> None:
-    client = await player(own_server, transport, heartbeat_timeout=4)
+async def test_a_server_that_stands_still(own_server: Server, name: str, transport: str) -> None:
+    seconds = 2 if name == THIS else 4  # as their heartbeats come
+    client = await player(own_server, transport, heartbeat_timeout=seconds)
     await client.echoes(["there?"])
     own_server.process.send_signal(signal.SIGSTOP)
-    assert (await client.over).reason == "The server was silent for 4 s"
+    try:
+        assert (await client.over).reason == f"The server was silent for {seconds} s"
+    finally:
+        own_server.process.send_signal(signal.SIGCONT)
 
 
 @pytest_twisted.ensureDeferred
