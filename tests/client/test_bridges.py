@@ -11,14 +11,19 @@ from typing import Any
 
 import pytest
 
+from ..support.needed import program
 from ..support.playing import node
 from ..support.running import ROOT, Server, running
 from ..support.ways import ANY_PORT, TWISTD
+from .test_chromium import BROWSERS
 
 HERE = os.path.join(ROOT, "tests", "client")
 TRANSPORTS = ["websocket", "xhr-streaming", "eventsource", "xhr-polling"]
 SCENARIOS = ["echoes", "burst", "closed", "dropped", "whoever"]
 BACKENDS = ["ws", "websockets", "sockjs"]
+# In Chromium, one mount of a ws:// URL and one of an http:// URL.
+KINDS = ["ws", "sockjs"]
+TRANSPORTS_OF_PAGES = ["websocket", "xhr-polling", "jsonp-polling"]
 
 
 @contextlib.contextmanager
@@ -31,8 +36,29 @@ def backend_of_node() -> Iterator[Server]:
         server.stop()
 
 
+class Bridges:
+    """Two servers with mounts of others' URLs, one before the other."""
+
+    def __init__(self, front: Server) -> None:
+        self.urls = {name: f"{front.url}/{name}" for name in BACKENDS}
+
+    def play(self, backends: list[str], transports: list[str], **config: str) -> dict[str, Any]:
+        """Play all scenarios with a client in Node, or in Chromium if it is given; by backend."""
+        urls = [self.urls[name] for name in backends]
+        told = json.dumps({"urls": urls, "transports": transports, **config})
+        ran = subprocess.run(
+            [node(), os.path.join(HERE, "through_bridges.js"), told],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return dict(zip(backends, json.loads(ran.stdout).values()))
+
+
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def bridges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridges]:
     folder = str(tmp_path_factory.mktemp("bridges"))
     with contextlib.ExitStack() as stack:
         ws = stack.enter_context(backend_of_node())
@@ -44,19 +70,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         inner = stack.enter_context(running(*command, *mounts, cwd=folder))
         mounts.append(f"--mount=/sockjs={inner.url}/ws")
         front = stack.enter_context(running(*command, *mounts, cwd=folder))
-        bases = [f"{front.url}/{name}" for name in BACKENDS]
-        ran = subprocess.run(
-            [node(), os.path.join(HERE, "through_bridges.js"), *bases],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=400,
-        )
-        assert ran.returncode == 0, ran.stderr
+        yield Bridges(front)
         for server in (inner, front):
             assert server.stop() == 0
             assert "Traceback" not in server.output, server.output
-        return dict(zip(BACKENDS, json.loads(ran.stdout).values()))
+
+
+@pytest.fixture(scope="module")
+def played(bridges: Bridges) -> dict[str, Any]:
+    return bridges.play(BACKENDS, TRANSPORTS)
+
+
+@pytest.fixture(scope="module")
+def played_in_chromium(bridges: Bridges, page_server: str) -> dict[str, Any]:
+    chromium = program(*BROWSERS)
+    return bridges.play(
+        KINDS, TRANSPORTS_OF_PAGES, chromium=chromium, page=f"{page_server}/page.html"
+    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -66,3 +96,12 @@ def test_through_a_bridge(
     played: dict[str, Any], backend: str, transport: str, scenario: str
 ) -> None:
     assert played[backend][transport][scenario] is None
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("transport", TRANSPORTS_OF_PAGES)
+@pytest.mark.parametrize("backend", KINDS)
+def test_through_a_bridge_in_chromium(
+    played_in_chromium: dict[str, Any], backend: str, transport: str, scenario: str
+) -> None:
+    assert played_in_chromium[backend][transport][scenario] is None

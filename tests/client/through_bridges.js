@@ -1,97 +1,47 @@
-// The stock client before servers that know nothing of it: `node through_bridges.js URL...`, each a
-// base URL. Prints {URL: {transport: {what: error or null}}}.
+// The stock client before servers that know nothing of it: `node through_bridges.js CONFIG`, where CONFIG
+// is JSON with urls (each a base URL), transports and, for a page in Chromium, chromium (the program) and
+// page (a URL). Prints {URL: {transport: {scenario (see bridged.js): error or null}}}.
 'use strict';
+
+const path = require('path');
+
 const SockJS = require('sockjs-client');
+const { names, play } = require('./bridged.js');
+const { launch } = require('./chromium.js');
 
-const PATIENCE = 60000;
-const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
-
-// A connection whose messages are waited for one by one.
-class Client {
-  constructor(url, transport) {
-    this.messages = [];
-    this.changed = () => {};
-    this.end = null;
-    this.sock = new SockJS(url, null, { transports: [transport], timeout: 15000 });
-    this.opened = new Promise((resolve) => { this.sock.onopen = resolve; });
-    this.sock.onmessage = (event) => { this.messages.push(event.data); this.changed(); };
-    this.closed = new Promise((resolve) => {
-      this.sock.onclose = (event) => resolve([event.code, event.reason]);
-    });
+// `begin()` resolves to what plays the scenarios of a transport.
+async function playAll({ urls, transports }, begin) {
+  const results = {};
+  for (const url of urls) {
+    results[url] = {};
+    await Promise.all(transports.map(async (transport) => {
+      results[url][transport] = {};
+      const play = await begin();
+      for (const name of names) results[url][transport][name] = await play(url, transport, name);
+    }));
   }
-
-  async take(count) {
-    while (this.messages.length < count) {
-      await new Promise((resolve) => { this.changed = resolve; });
-    }
-    return this.messages.splice(0, count);
-  }
-}
-
-function same(got, wanted) {
-  const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)];
-  if (a !== b) throw new Error(`got ${a.slice(0, 200)}, wanted ${b.slice(0, 200)}`);
-}
-
-const SCENARIOS = {
-  async echoes(client) {
-    const texts = ['plain', 'grüße 漢字 😀', '\u2028\u200b', '', '100%25 \r\n\t\0', 'x'.repeat(300000)];
-    for (const text of texts) client.sock.send(text);
-    same(await client.take(texts.length), texts);
-  },
-  async burst(client) {
-    const texts = Array.from({ length: 1000 }, (_, number) => String(number));
-    for (const text of texts) client.sock.send(text);
-    same(await client.take(texts.length), texts);
-  },
-  async closed(client) {
-    client.sock.send('before');
-    client.sock.send('close:4321');
-    same(await client.take(1), ['before']);
-    same(await client.closed, [4321, 'as told']);
-  },
-  async dropped(client) {
-    client.sock.send('drop');
-    same(await client.closed, [1014, 'Upstream connection lost']);
-  },
-  async whoever(client) {
-    client.sock.send('who');
-    const [told] = (await client.take(1)).map(JSON.parse);
-    same(told.address, '127.0.0.1');
-    same(told.cookie, undefined);
-    same(told.url.includes('token=1'), true);
-  },
-};
-
-async function play(url, transport, name) {
-  const query = name === 'whoever' ? '?token=1' : '';
-  const client = new Client(url + query, transport);
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('it took too long')), PATIENCE);
-  });
-  try {
-    await Promise.race([client.opened, client.closed, late]);
-    await Promise.race([SCENARIOS[name](client), late]);
-    return null;
-  } catch (error) {
-    return String(error);
-  } finally {
-    clearTimeout(timer);
-    client.sock.close();
-  }
+  return results;
 }
 
 async function main() {
-  const results = {};
-  for (const url of process.argv.slice(2)) {
-    results[url] = {};
-    await Promise.all(TRANSPORTS.map(async (transport) => {
-      results[url][transport] = {};
-      for (const name of Object.keys(SCENARIOS)) {
-        results[url][transport][name] = await play(url, transport, name);
-      }
-    }));
+  const config = JSON.parse(process.argv[2]);
+  let results;
+  if (!config.chromium) {
+    results = await playAll(config, async () => (...what) => play(SockJS, ...what));
+  } else {
+    const browser = await launch(config.chromium);
+    try {
+      results = await playAll(config, async () => {
+        // A context of its own has its own connections; the browser opens six to a host in each.
+        const page = await (await browser.newContext()).newPage();
+        await page.goto(config.page);
+        await page.addScriptTag({ path: path.join(__dirname, 'bridged.js') });
+        return (...what) =>
+          page.evaluate((what) => window.bridged.play(window.SockJS, ...what), what);
+      });
+    } finally {
+      await browser.close();
+    }
   }
   process.stdout.write(JSON.stringify(results));
 }
