@@ -16,11 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from ..actors.deadlines import Patience
 from ..client.errors import explained
 from ..client.opening import INFO_TIMEOUT, Info, NoInfo, Opening
 from ..client.options import EVENTSOURCE, WEBSOCKET, XHR_POLLING, XHR_STREAMING
-from ..client.requests import Answer, Requests
+from ..client.requests import Requests
 from ..client.session import NotOpened, Session
 from .client_options import ClientOptions, shown
 
@@ -167,11 +166,8 @@ class Trial:
     async def _send(self, session: Session, requests: Requests) -> str | None:
         """Send no messages, which a server must take all the same; return what went wrong."""
         address = session.address.below("xhr_send")
-        sending: Deferred[Answer] = Deferred.fromCoroutine(requests.ask("POST", address, b"[]"))
-        patience: Any = Patience(self._opening.reactor)
-        sending.addTimeout(INFO_TIMEOUT, patience)
         try:
-            answer = await sending
+            answer = await requests.ask("POST", address, b"[]", INFO_TIMEOUT)
         except Exception as error:  # noqa: BLE001  # whatever HTTP and TLS bring
             if not session.is_open:  # which has ended this request, too
                 await self._over

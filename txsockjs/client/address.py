@@ -49,6 +49,8 @@ class Address:
             raise SettingsError(f"not a URL: {text!r} ({error})") from None
         if url.scheme not in _PORTS or not url.host:
             raise SettingsError(f"a URL must be http://HOST/PATH or https://..., not {text!r}")
+        if url.port is not None and not 0 < url.port < 65536:
+            raise SettingsError(f"a port must be in 1..65535, not {url.port}")
         if url.userinfo:
             raise SettingsError("a URL must have no name and password; send them in a header")
         if url.fragment:

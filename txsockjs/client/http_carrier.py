@@ -14,7 +14,6 @@ from typing import Any, Callable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..actors.deadlines import Patience
 from ..wire.proto import json_encode
 from ..wire.server_frames import BadFrame, Events, Lines, Splitter
 from .errors import explained
@@ -155,10 +154,7 @@ class HTTPCarrier:
         body = json_encode(messages).encode("utf-8")
         address = self._session.address.below("xhr_send")
         # The whole answer is read: a server that never ends one must not have many of them open.
-        sending = Deferred.fromCoroutine(self._requests.ask("POST", address, body))
-        self._sending = sending
-        patience: Any = Patience(self._session.reactor)
-        sending.addTimeout(SEND_TIMEOUT, patience)
+        self._sending = sending = self._requests.ask("POST", address, body, SEND_TIMEOUT)
         sending.addCallbacks(self._sent, self._not_sent)
 
     def _sent(self, answer: Answer) -> None:

@@ -12,18 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 
-from ..actors.deadlines import Patience
 from ..errors import BrokenJSON, SettingsError, SockJSError
 from ..wire.proto import json_decode
 from .address import Address
 from .errors import ConnectionFailed, explained
 from .http_carrier import KINDS, HTTPCarrier
 from .options import WEBSOCKET, Options
-from .requests import Answer, Requests
+from .requests import Requests
 from .session import Carrier, NotOpened, Session
 from .websocket_carrier import WebSocketCarrier
 
@@ -92,15 +90,8 @@ class Opening:
     async def info(self, requests: Requests) -> Info:
         """Ask the server about itself; raise `NoInfo` if that is no SockJS server."""
         began = self.reactor.seconds()
-        asking: Deferred[Answer] = Deferred.fromCoroutine(
-            requests.ask("GET", self.address.below("info"))
-        )
-        patience: Any = Patience(self.reactor)
-        asking.addTimeout(INFO_TIMEOUT, patience, _late)
         try:
-            answer = await asking
-        except NoInfo:
-            raise
+            answer = await requests.ask("GET", self.address.below("info"), None, INFO_TIMEOUT)
         except Exception as error:
             raise NoInfo(explained(Failure(error))) from error
         if answer.code in (301, 302, 303, 307, 308):
@@ -151,10 +142,6 @@ class Opening:
             headers["Cookie"] = cookie
         endpoint = self.endpoints.endpointForURI(at.uri())
         return WebSocketCarrier(session, endpoint, headers)
-
-
-def _late(_: object, seconds: float) -> Answer:
-    raise NoInfo(f"it was not answered within {seconds:g} s")
 
 
 def _named(address: Address) -> Address:

@@ -20,7 +20,8 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
-from ..errors import SettingsError
+from ..actors.deadlines import Patience
+from ..errors import SettingsError, SockJSError
 from .address import Address
 from .connections import Connections
 from .errors import explained
@@ -53,6 +54,10 @@ class Body(Protocol):
 
     def finished(self, why: str | None) -> None:
         """Take its end; ``why`` says why it broke off, None if it did not."""
+
+
+class NoAnswer(SockJSError):
+    """A request was not answered in time."""
 
 
 class Answer(NamedTuple):
@@ -115,8 +120,15 @@ class Requests:
             reactor=self._reactor,
         )
 
-    async def ask(self, method: str, address: Address, body: bytes | None = None) -> Answer:
-        """Make a request and read the answer."""
+    def ask(
+        self, method: str, address: Address, body: bytes | None, seconds: float
+    ) -> Deferred[Answer]:
+        """Make a request and read the answer; the Deferred fails if that takes longer."""
+        asking: Deferred[Answer] = Deferred.fromCoroutine(self._ask(method, address, body))
+        patience: Any = Patience(self._reactor)
+        return asking.addTimeout(seconds, patience, _late)
+
+    async def _ask(self, method: str, address: Address, body: bytes | None) -> Answer:
         response = await self.request(method, address, body)
         (location,) = response.headers.getRawHeaders("location", [""])[:1]
         answer = Answer(response.code, b"", location)
@@ -144,6 +156,10 @@ class Requests:
         self._pool.closeCachedConnections()
         # The pool is given one whose response ends in this very call, and has a timer for it.
         self._reactor.callLater(0, self._pool.closeCachedConnections)
+
+
+def _late(_: object, seconds: float) -> Answer:
+    raise NoAnswer(f"it was not answered within {seconds:g} s")
 
 
 def collect(response: Any, limit: int) -> Deferred[bytes]:

@@ -34,6 +34,8 @@ def test_a_url_is_read(text: str, base: str, query: str) -> None:
         ("http://example.com/#top", "no fragment"),
         ("http://a\r\nb/", "not a URL"),
         ("http://example.com:port/", "not a URL"),
+        ("http://example.com:0/", "a port must be in 1..65535, not 0"),
+        ("http://example.com:65536/", "a port must be in 1..65535, not 65536"),
     ],
 )
 def test_what_is_no_url_is_refused(text: str, words: str) -> None:

@@ -39,7 +39,7 @@ class Bench:
         return self.now(self.requests.request(*(arguments or ("GET", ADDRESS))))
 
     def ask(self) -> Any:
-        return self.now(Deferred.fromCoroutine(self.requests.ask("GET", ADDRESS)))
+        return self.now(self.requests.ask("GET", ADDRESS, None, 8))
 
     def now(self, deferred: Deferred[Any]) -> Any:
         got: list[Any] = []
@@ -97,6 +97,19 @@ def test_connections_are_used_again_and_soon_ended() -> None:
     bench.settle()
 
 
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 2", stream(b"one")])
+def test_an_answer_has_a_time(answer: bytes) -> None:
+    bench = Bench(answer)
+    failures: list[Any] = []
+    bench.requests.ask("GET", ADDRESS, None, 8).addErrback(failures.append)
+    bench.run()
+    bench.run(7)
+    assert failures == []
+    bench.run(1)
+    assert str(failures[0].value) == "it was not answered within 8 s"
+    bench.settle()
+
+
 def test_a_redirect_is_not_followed() -> None:
     bench = Bench(response(b"", "302 Found", "Location: http://elsewhere.example/"))
     assert bench.ask() == (302, b"", "http://elsewhere.example/")
@@ -122,7 +135,7 @@ def test_of_a_refusal_only_the_status_is_wanted() -> None:
 @pytest.mark.parametrize("answer", [b"", response(b"one"), stream(b"one"), b"HTTP/1.1 2"])
 def test_nothing_is_left_after_the_end(answer: bytes, at_once: bool) -> None:
     bench = Bench(answer)
-    asking = Deferred.fromCoroutine(bench.requests.ask("GET", ADDRESS))
+    asking = bench.requests.ask("GET", ADDRESS, None, 8)
     asking.addErrback(lambda _: None)
     bench.run()
     bench.settle(at_once)
