@@ -195,9 +195,16 @@ def test_a_request_that_a_browser_repeats_is_taken_once(lab: Lab, transport: str
     client.repeat()
     client.send("three")
     client.repeat()
+    (chat,) = lab.made
+    chat.send("a")
+    chat.send("b")
+    client.client.send("a1", "k4,four", "a2")
+    client.client.send("a1", "k4,four", "a2")
     lab.wait(2)
+    assert client.client.is_open
+    client.unacked.append("four")
     client.read()
-    assert lab.log == ["open", "one", "two", "three"]
+    assert lab.log == ["open", "one", "two", "three", "four"]
     assert client.unacked == []
     lab.end()
 

@@ -103,7 +103,8 @@ class ResumedReceiver:
             session.acknowledge()
         elif said.letter == ACKNOWLEDGE:
             session.token.confirm()
-            session.acknowledged(said.number)
+            if not self._numbers or said.number > session.acked:  # else it is repeated
+                session.acknowledged(said.number)
         else:
             assert said.letter == LEAVE, said
             session.left(self)
