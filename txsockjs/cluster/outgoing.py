@@ -7,6 +7,7 @@ are kept, and one that was forgotten starts anew, which the others do not take f
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,7 +32,9 @@ class Outgoing:
         self._size = 0
         self._flushing = False
         self._kept: dict[Key, int] = {}  # the counts of rooms with members here
-        self._counts: dict[Key, int] = {}  # those of others, the one that was used last at the end
+        # Those of others, the one that was used last at the end. The first of a plain dict is slow
+        # to find where many were deleted before it.
+        self._counts: OrderedDict[Key, int] = OrderedDict()
         self._unsure: set[Key] = set()  # where publications may have been dropped
 
     def say(self, key: Key, kind: str, value: Any) -> None:
@@ -95,8 +98,7 @@ class Outgoing:
     def _put(self, key: Key, n: int) -> None:
         self._counts[key] = n
         if len(self._counts) > _MOST_COUNTS:
-            forgotten = next(iter(self._counts))
-            del self._counts[forgotten]
+            forgotten, _ = self._counts.popitem(last=False)
             self._unsure.discard(forgotten)
 
 

@@ -7,6 +7,7 @@ counts from when it is made until it is over; what is kept is bounded, whoever c
 from __future__ import annotations
 
 import ipaddress
+from collections import OrderedDict
 from functools import lru_cache
 from typing import Callable
 
@@ -31,8 +32,9 @@ class ClientLimits:
         self._sessions = _Count()
         self._away = _Count()  # those without a connection here, which are none of the others
         # Of each client that opened one within the time that fills a bucket, and perhaps of some
-        # more; the one that did so last is the last.
-        self._buckets: dict[str, Bucket] = {}
+        # more; the one that did so last is the last. A plain dict looks for its first key past all
+        # those that were deleted before it: 0.2 s in one sweep of a full table.
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def check(self, exchange: Exchange) -> None:
         """Raise `TooManySessions` or `TooManyOpens` if the client may not open a session now."""
@@ -62,7 +64,7 @@ class ClientLimits:
             bucket.take(now)
             if len(self._buckets) >= MOST_CLIENTS:
                 # Whoever has so many addresses gains nothing by being forgotten at one of them.
-                del self._buckets[next(iter(self._buckets))]
+                self._buckets.popitem(last=False)
             self._buckets[client] = bucket
 
     def check_away(self, ip: str) -> None:
