@@ -1,7 +1,11 @@
 """`ProcessAnswers`: all that a process that serves answers, to whoever asks it.
 
-Rules: what it can't answer by itself, it asks the nodes of its bus.
+Rules: what it can't answer by itself, it asks the nodes of its bus; of the answers that go through
+all sessions one is made at a time, so that however many ask, a turn is no longer.
 """
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from twisted.internet.defer import DeferredLock
+
 from ..cluster.bus import Bus
 from ..router import SockJSRouter
-from .asking import Answers, NoAnswer
+from .asking import Answers, Function, NoAnswer
 from .nodes import Nodes
 from .report import Report, Site
 from .sessions import Sessions
@@ -35,9 +41,10 @@ class ProcessAnswers(Answers):
         super().__init__()
         routers = list(routers)
         self._report = Report(routers, reactor, site)
-        self.add("report", self._report.answer)
+        self._lock = DeferredLock()
+        self.add("report", self._one_by_one(self._report.answer))
         sessions = Sessions(routers, reactor)
-        self.add("sessions", sessions.list)
+        self.add("sessions", self._one_by_one(sessions.list))
         self.add("close", sessions.close)
         self.nodes: Nodes | None = None
         for bus in buses:
@@ -49,6 +56,16 @@ class ProcessAnswers(Answers):
     def stop(self) -> None:
         """Leave no timer behind."""
         self._report.stop()
+
+    def _one_by_one(self, function: Function) -> Function:
+        async def answer(arguments: Mapping[str, Any]) -> Any:
+            await self._lock.acquire()
+            try:
+                return await function(arguments)
+            finally:
+                self._lock.release()
+
+        return answer
 
     async def _everywhere(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         question = arguments.get("question")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from twisted.internet.task import Clock
 
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.admin.answers import ProcessAnswers
 from txsockjs.admin.asking import NoAnswer
 from txsockjs.cluster.memory import MemoryNetwork
+
+from ...support.memory import Lab
 
 
 def process(clock: Clock, network: MemoryNetwork | None = None) -> tuple[ProcessAnswers, Any]:
@@ -35,6 +38,26 @@ def test_a_process_reports() -> None:
     assert [mount["mount"] for mount in ask(clock, answers, "report")["mounts"]] == ["/chat"]
     answers.stop()
     assert clock.getDelayedCalls() == []
+
+
+def test_however_many_ask_one_answer_at_a_time_takes_its_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("txsockjs.admin.sessions._STRETCH", 1)
+    monkeypatch.setattr("txsockjs.admin.report._STRETCH", 1)
+    lab = Lab(prefix="/chat")
+    for number in range(5):
+        lab.xhr(f"/chat/000/s{number}/xhr")
+    answers = ProcessAnswers([lab.router], lab.clock)
+    before = len(lab.clock.getDelayedCalls())
+    got: list[Any] = []
+    for question in ["report", "sessions"] * 4:
+        answers.answer(question, {}).addBoth(got.append)
+    assert len(lab.clock.getDelayedCalls()) == before + 1
+    lab.clock.advance(0)
+    assert len(got) == 8
+    answers.stop()
+    lab.settle()
 
 
 def test_without_a_bus_there_is_nobody_else_to_ask() -> None:
