@@ -220,8 +220,7 @@ def test_binary_messages_have_no_place_in_the_chat(serve):
     assert client.close_reason == (3001, "Text messages only")
 
 
-def test_the_chat_goes_over_nodes_and_tells_which_they_are():
-    clock = Clock()
+def two_nodes(clock):
     network = MemoryNetwork(clock)
     nodes = [Demo({}, clock), Demo({}, clock)]
     for demo in nodes:
@@ -230,6 +229,24 @@ def test_the_chat_goes_over_nodes_and_tells_which_they_are():
             router.join_bus(bus)
         bus.start()
     advance(clock, 0.1)
+    return network, nodes
+
+
+def test_who_is_there_again_hears_the_last_lines_said_on_other_nodes():
+    clock = Clock()
+    _, nodes = two_nodes(clock)
+    ann, bob = (connect(demo.routers[0], query=f"n={n}") for n, demo in enumerate(nodes))
+    ann.send("joins Ann", "a1 hello")
+    advance(clock, 1)
+    bob.send("again Bob")
+    advance(clock, 1)
+    told = [json.loads(each) for each in bob.messages]
+    assert [each["text"] for each in told if each["what"] == "said"] == ["hello"]
+
+
+def test_the_chat_goes_over_nodes_and_tells_which_they_are():
+    clock = Clock()
+    network, nodes = two_nodes(clock)
     ann, bob = (connect(demo.routers[0], query=f"n={n}") for n, demo in enumerate(nodes))
     for client, name in ((ann, "Ann"), (bob, "Bob")):
         client.send(f"joins {name}")
