@@ -63,15 +63,17 @@ class Watch:
         self._wall_clock = wall_clock
         self._sampler = Sampler()
         self._watchers: set[SockJSConnection] = set()
-        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._kept: deque[str] = deque(maxlen=KEPT)  # samples, as JSON
         self._timer: Any | None = None  # of the next round
         self._is_asking = False
 
     def add(self, watcher: SockJSConnection) -> None:
         """Tell one who looks what was seen, and from now on what is."""
         self._watchers.add(watcher)
-        past = {"interval": INTERVAL, "label": self._asker.label, "history": list(self._kept)}
-        watcher.send(json.dumps(past))
+        # Joined, as to write all samples anew for each who looks would hold up everybody.
+        label = json.dumps(self._asker.label)
+        history = ", ".join(self._kept)
+        watcher.send(f'{{"interval": {INTERVAL}, "label": {label}, "history": [{history}]}}')
         if self._timer is None:
             self._look()
 
@@ -104,13 +106,11 @@ class Watch:
             _log.warn("nobody was asked for a report: {error}", error=error)
             return
         seen = self._sampler.sample(replies, self._reactor.seconds(), self._wall_clock())
-        if len(seen["processes"]) > _MOST_KEPT:
-            self._kept.append({**seen, "processes": []})
-        else:
-            self._kept.append(seen)
-        message = json.dumps({"now": seen})
+        sample = json.dumps(seen)
+        is_small = len(seen["processes"]) <= _MOST_KEPT
+        self._kept.append(sample if is_small else json.dumps({**seen, "processes": []}))
         for watcher in list(self._watchers):
-            watcher.send(message)
+            watcher.send(f'{{"now": {sample}}}')
 
 
 class Feed(SockJSConnection):

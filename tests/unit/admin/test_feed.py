@@ -155,6 +155,26 @@ def test_a_round_that_fails_is_followed_by_others() -> None:
     watch.remove(watcher)
 
 
+def test_a_sample_is_written_once_however_many_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    watch = Watch(Slow(clock, 0), clock)
+    first: Any = Watcher()
+    watch.add(first)
+    clock.pump([1] * 20)
+    written: list[Any] = []
+    monkeypatch.setattr(
+        "txsockjs.admin.feed.json.dumps", lambda value: written.append(value) or "1"
+    )
+    others: list[Any] = [Watcher() for _ in range(3)]
+    for other in others:
+        watch.add(other)
+    assert not any(isinstance(value, dict) and value.get("history") for value in written)
+    clock.advance(1)
+    assert sum(isinstance(value, dict) and "at" in value for value in written) == 1
+    for watcher in [first, *others]:
+        watch.remove(watcher)
+
+
 def test_what_is_kept_is_bounded() -> None:
     place = Place()
     socket = opened(place)
