@@ -1,7 +1,7 @@
 """`Connections`: what HTTP requests go over, so that it ends with the session.
 
 Rules: an end is said, and the server has `CLOSE_TIMEOUT` to agree; one that is gone, or that goes
-on sending, would keep a connection over TLS for ever.
+on sending, would keep a connection over TLS for ever. Heads are bounded, which Twisted's are not.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -24,6 +24,8 @@ from ..actors.deadlines import Deadline
 
 # In seconds.
 CLOSE_TIMEOUT = 5.0
+# In bytes; what comes together with its end is not counted.
+_LONGEST_HEAD = 64 * 1024
 
 
 @implementer(IAgentEndpointFactory)
@@ -66,6 +68,28 @@ class _Connection(ProtocolWrapper):
     """One connection."""
 
     _patience: Deadline | None = None
+    # How much of a head has come; None in a body.
+    _head: int | None = 0
+
+    def write(self, data: bytes) -> None:
+        """Send a part of a request, which is answered by a head."""
+        self._head = 0
+        super().write(data)
+
+    def pauseProducing(self) -> None:
+        """Read nothing: until somebody takes the body, at the end of a head."""
+        self._head = None
+        transport: Any = self.transport
+        transport.pauseProducing()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on what came, unless it is more than any head has."""
+        if self._head is not None:
+            if self._head > _LONGEST_HEAD:
+                self.abortConnection()
+                return
+            self._head += len(data)
+        super().dataReceived(data)
 
     def end(self, reactor: Any) -> None:
         """Say the end, and wait for it."""

@@ -129,6 +129,32 @@ def test_a_poll_that_fails_ends_the_session(answers: list[bytes], why: str) -> N
     script.lab.settle()
 
 
+@pytest.mark.parametrize("heads", [b"X-Y: " + b"z" * 495 + b"\r\n", b"\r\nHTTP/1.1 100 Go on\r\n"])
+def test_a_head_that_never_ends_ends_the_session(heads: bytes) -> None:
+    script = Scripted(xhr=[response(b"o\n"), b"HTTP/1.1 100 Go on\r\n"])
+    client = script.lab.connect(transports="xhr_polling")
+    (end,) = script.lab.network.ends
+    for _ in range(200):
+        end.deliver(heads * (1000 // len(heads)))
+        script.lab.advance(0)
+    script.lab.advance()
+    assert client.reason is not None
+    assert script.lab.network.ends == []
+    script.lab.settle()
+
+
+@pytest.mark.parametrize("transport", ["xhr_streaming", "xhr_polling"])
+def test_bodies_may_be_longer_than_heads(transport: str) -> None:
+    frame = b'a["' + b"x" * 400_000 + b'"]\n'
+    polls = [response(b"o\n"), *[response(frame)] * 3]
+    script = Scripted(xhr=polls, xhr_streaming=[stream(b"o\n", frame, frame, frame)])
+    client = script.lab.connect(transports=transport)
+    script.lab.advance()
+    assert [len(message) for message in client.messages] == [400_000] * 3
+    client.transport.abortConnection()
+    script.lab.settle()
+
+
 def test_one_empty_response_is_forgiven() -> None:
     script = Scripted(xhr=[response(b"o\n"), response(b""), response(b"h\n"), response(b"")])
     client = script.lab.connect(transports="xhr_polling")
