@@ -79,6 +79,7 @@ class Everywhere(Asker):
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
+        self._answered = ""  # the name of the one that did so last; others may hang
 
     def ask(
         self,
@@ -99,10 +100,12 @@ class Everywhere(Asker):
     ) -> Replies:
         table = {"question": question, "arguments": dict(arguments or {}), "whom": whom}
         why = "no worker serves"
-        for name in self._workers.able()[:_MOST_TRIES]:
+        names = sorted(self._workers.able(), key=lambda name: name != self._answered)
+        for name in names[:_MOST_TRIES]:
             # The worker waits as long for its answers, and then needs a moment.
             asked = await self._workers.ask("everywhere", table, name, 1.5 * patience)
             for answer in asked.answers.values():
+                self._answered = name
                 return Replies(**answer)
             why = next(iter(asked.failed.values()), why)
         raise NoAnswer(why)

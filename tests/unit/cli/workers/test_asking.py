@@ -124,6 +124,19 @@ def test_a_worker_that_says_nothing_is_followed_by_the_next_one() -> None:
     assert got[0].getErrorMessage() == "there is no bus"
 
 
+def test_the_worker_that_answered_is_the_first_one_asked_again() -> None:
+    one, two = Process(1), Process(2)
+    parent = Parent(one, two)
+    asker = Everywhere(parent.asker)
+    answer = {"answers": {}, "failed": {}, "silent": []}
+    asker.ask("report")
+    parent.clock.advance(1.5 * PATIENCE)
+    parent.asker.take(two, {"number": 2, "value": answer})
+    asker.ask("report")
+    assert [len(one.told), len(two.told)] == [1, 2]
+    parent.asker.take(two, {"number": 3, "value": answer})
+
+
 def test_only_so_many_workers_are_tried() -> None:
     workers = [Process(number) for number in range(4)]
     parent = Parent(*workers)
