@@ -5,12 +5,15 @@ Rules: one limit has one meaning on every transport (protocol section 6). Pure.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import BatchTooLarge, MessageTooLarge
 
 #: What a message costs beside its text, so that one limit in bytes bounds text and number alike.
 MESSAGE_COST = 64
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Limits:
@@ -54,4 +57,8 @@ def utf8_size(message: str | bytes) -> int:
     """Return the size of a message in bytes; a lone surrogate counts 3."""
     if isinstance(message, bytes) or message.isascii():
         return len(message)
-    return len(message.encode("utf-8", "surrogatepass"))
+    try:
+        return len(message.encode("utf-8"))
+    except UnicodeEncodeError:
+        # Not "surrogatepass": PyPy takes a time for it that grows with the square of their number.
+        return len(_SURROGATE.sub("\ufffd", message).encode("utf-8"))

@@ -49,3 +49,8 @@ def test_the_length_of_messages_is_in_characters_and_in_bytes() -> None:
     assert length([b"\xc3\xa9", b"abc"]) == 5
     assert length(["é", b"\xc3\xa9"]) == 3
     assert length([]) == 0
+
+
+def test_a_message_of_lone_surrogates_is_measured_in_no_time() -> None:
+    # An error handler of PyPy's would take minutes: it takes the square of their number.
+    assert utf8_size("x\ud800" * 100_000) == 400_000
