@@ -33,8 +33,12 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("opened", "age", "waiting_in", "waiting_out"), (int, float)),
     **dict.fromkeys(("messages_in", "messages_out", "bytes_in", "bytes_out"), int),
 }
-#: What sessions can be sorted by: those with the most first, but for ids.
-SORTS = ("id", "age", "messages_in", "messages_out", "bytes_in", "bytes_out", "waiting")
+#: What sessions can be sorted by: those with the most first, but for ids. A rate is how many
+#: messages a second there were since the session was opened.
+SORTS = (
+    *("id", "age", "messages_in", "messages_out", "bytes_in", "bytes_out", "waiting"),
+    *("rate_in", "rate_out"),
+)
 
 
 class BadQuery(NoAnswer):
@@ -102,7 +106,10 @@ class Query(NamedTuple):
         first = row["opened"] if self.sort == "age" else -self._amount(row)
         return (first, row["id"], row["mount"])
 
-    def _amount(self, row: Row) -> int:
+    def _amount(self, row: Row) -> float:
+        if self.sort.startswith("rate"):
+            messages = int(row[self.sort.replace("rate", "messages")])
+            return float(round(messages / max(row["age"], 1.0), 3))
         if self.sort == "waiting":
             return int(row["waiting_in"]) + int(row["waiting_out"])
         return int(row[self.sort])

@@ -97,6 +97,31 @@ def test_those_with_the_most_come_first() -> None:
     lab.settle()
 
 
+def test_a_newcomer_that_floods_comes_before_those_that_sent_more_in_a_long_life() -> None:
+    lab = Lab(prefix="/chat")
+    for name, messages in (("old", 500), ("older", 900)):
+        lab.connect().upgrade(f"/chat/000/{name}/websocket").say(
+            json.dumps(["x"] * messages).encode()
+        )
+    lab.clock.advance(20)
+    lab.connect().upgrade("/chat/websocket").say(b"x")
+    flood = lab.connect().upgrade("/chat/websocket")
+    for _ in range(200):
+        flood.say(b"x")
+    lab.clock.advance(4)
+    sessions = Sessions([lab.router], lab.clock)
+    counts = {
+        sort: [row["messages_in"] for row in listed(sessions, lab.clock, sort=sort)["sessions"]]
+        for sort in ("messages_in", "rate_in")
+    }
+    assert counts == {"messages_in": [900, 500, 200, 1], "rate_in": [200, 900, 500, 1]}
+    page = listed(sessions, lab.clock, sort="rate_in", limit="1")
+    page = listed(sessions, lab.clock, sort="rate_in", limit="1", cursor=page["cursor"])
+    assert page["sessions"][0]["messages_in"] == 900
+    assert listed(sessions, lab.clock, sort="rate_out")["sessions"][0]["messages_out"] == 200
+    lab.settle()
+
+
 def test_the_oldest_come_first() -> None:
     lab, sessions = lab_of(1)
     lab.clock.advance(2)

@@ -259,8 +259,8 @@ function question() {
   }
   const sort = form.get('sort');
   const isRate = sort.startsWith('rate');
-  // What is counted in a second is known here only: the best of those with the most in all.
-  words.set('sort', isRate ? sort.replace('rate', 'messages') : sort);
+  // What is counted in a second is known here only: the best of those with the highest rate in all.
+  words.set('sort', sort);
   words.set('limit', String(isRate ? MOST : Math.min(limit, MOST)));
   return { words, sort, isRate };
 }
