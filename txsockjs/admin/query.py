@@ -132,18 +132,6 @@ class Query(NamedTuple):
                 raise TypeError(f"{name} is {row[name]!r}")
         return Part(rows, self.key(rows[-1]) if answer["cursor"] is not None else None)
 
-    def merged(self, parts: Mapping[str, Part]) -> dict[str, Any]:
-        """Make one page of those of several processes; each session tells its ``node``."""
-        # Beyond the end of one that has more, the next page begins.
-        ends = [part.end for part in parts.values() if part.end is not None]
-        end = min(ends, default=None)
-        page = Page(self)
-        for name, part in parts.items():
-            for row in part.rows:
-                if end is None or self.key(row) <= end:
-                    page.add({"node": name, **row})
-        return self.answer(page.rows(), bool(ends))
-
 
 class Page:
     """The first sessions that a query asks for, of all that are added, each at about one cost."""

@@ -31,6 +31,7 @@ from .health import READY, Readiness
 from .metrics import metrics
 from .query import BadQuery, Order, Query
 from .request import Answer, Asked
+from .sessions import merged
 
 _log = Logger()
 
@@ -189,7 +190,8 @@ class AdminResource(Resource):
         query = Query.of(arguments)
         replies = await self._asker.ask("sessions", arguments, whom=node or None)
         replies = replies.read(query.read)
-        return Answer.json({**query.merged(replies.answers), **_missing(replies)})
+        page = await merged(query, replies.answers, self._reactor)
+        return Answer.json({**page, **_missing(replies)})
 
     async def _close(self, asked: Asked) -> Answer:
         arguments = asked.order()

@@ -17,11 +17,28 @@ from twisted.internet.task import deferLater
 
 from ..actors.pace import Pace
 from ..router import SockJSRouter
-from .query import Order, Page, Query, Row
+from .query import Order, Page, Part, Query, Row
 
 # How many are looked at in one turn.
 _STRETCH = 500
 _LONGEST_ORIGIN = 200
+
+
+async def merged(query: Query, parts: Mapping[str, Part], reactor: Any) -> dict[str, Any]:
+    """Make one page of those of several processes; each session tells its ``node``."""
+    # Beyond the end of one that has more, the next page begins.
+    ends = [part.end for part in parts.values() if part.end is not None]
+    end = min(ends, default=None)
+    page = Page(query)
+    pace = Pace(_STRETCH)
+    for name, part in parts.items():
+        for row in part.rows:
+            if end is None or query.key(row) <= end:
+                page.add({"node": name, **row})
+            if not pace.may_go_on():
+                await deferLater(reactor, 0)
+                pace = Pace(_STRETCH)
+    return query.answer(page.rows(), bool(ends))
 
 
 class Sessions:

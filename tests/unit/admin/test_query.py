@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -25,11 +24,6 @@ ROW: dict[str, Any] = {
     "bytes_in": 10,
     "bytes_out": 10,
 }
-
-
-def answer(ids: str, cursor: str | None) -> Any:
-    rows = [{**ROW, "id": each} for each in ids]
-    return Query.of({}).read({"sessions": rows, "cursor": cursor})
 
 
 @pytest.mark.parametrize(
@@ -57,31 +51,6 @@ def test_a_wrong_question_is_told_its_rule(arguments: dict[str, str], words: str
         Query.of(arguments)
     assert words in str(raised.value)
     assert len(str(raised.value)) < 400
-
-
-def test_pages_of_several_processes_are_one() -> None:
-    query = Query.of({"limit": "3"})
-    first, second = answer("ad", None), answer("bce", "more")
-    page = query.merged({"1": first, "2": second})
-    assert [(each["node"], each["id"]) for each in page["sessions"]] == [
-        ("1", "a"),
-        ("2", "b"),
-        ("2", "c"),
-    ]
-    assert json.loads(page["cursor"]) == ["c", "/"]
-    assert Query.of({"limit": "9"}).merged({"1": first})["cursor"] is None
-    # One that had no room for more tells so, whatever the others have.
-    assert Query.of({"limit": "9"}).merged({"2": second})["cursor"] is not None
-    assert Query.of({}).merged({}) == {"sessions": [], "cursor": None}
-
-
-def test_what_one_process_had_no_room_for_comes_on_the_next_page() -> None:
-    query = Query.of({"limit": "9"})
-    page = query.merged({"1": answer("ac", "more"), "2": answer("bdef", None)})
-    assert [row["id"] for row in page["sessions"]] == ["a", "b", "c"]
-    assert json.loads(page["cursor"]) == ["c", "/"]
-    page = query.merged({"1": answer("de", "more"), "2": answer("bc", "more")})
-    assert [row["id"] for row in page["sessions"]] == ["b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from txsockjs.admin.query import MOST, Order, Query
-from txsockjs.admin.sessions import Sessions
+from txsockjs.admin.query import MOST, Order, Part, Query
+from txsockjs.admin.sessions import Sessions, merged
 
 from ...support.memory import Lab
+from .test_query import ROW
 
 
 def listed(sessions: Sessions, clock: Clock, **arguments: Any) -> dict[str, Any]:
@@ -242,3 +243,47 @@ def test_a_session_is_closed_by_its_id_and_mount() -> None:
 
 def test_a_client_is_told_that_it_was_an_operator() -> None:
     assert Order.of({"id": "a", "mount": "/"}) == ("a", "/", 3000, "Closed by the operator")
+
+
+def answer(ids: str, cursor: str | None) -> Any:
+    rows = [{**ROW, "id": each} for each in ids]
+    return Query.of({}).read({"sessions": rows, "cursor": cursor})
+
+
+def pages(query: Query, parts: dict[str, Part]) -> dict[str, Any]:
+    """Return one page of several, which is made in several turns."""
+    turns = Turns()
+    got: list[Any] = []
+    Deferred.fromCoroutine(merged(query, parts, turns)).addBoth(got.append)
+    turns.advance(0)
+    assert turns.count == sum(len(part.rows) for part in parts.values())
+    return got[0]  # type: ignore[no-any-return]
+
+
+def test_pages_of_several_processes_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("txsockjs.admin.sessions._STRETCH", 1)
+    query = Query.of({"limit": "3"})
+    first, second = answer("ad", None), answer("bce", "more")
+    page = pages(query, {"1": first, "2": second})
+    assert [(each["node"], each["id"]) for each in page["sessions"]] == [
+        ("1", "a"),
+        ("2", "b"),
+        ("2", "c"),
+    ]
+    assert json.loads(page["cursor"]) == ["c", "/"]
+    assert pages(Query.of({"limit": "9"}), {"1": first})["cursor"] is None
+    # One that had no room for more tells so, whatever the others have.
+    assert pages(Query.of({"limit": "9"}), {"2": second})["cursor"] is not None
+    assert pages(Query.of({}), {}) == {"sessions": [], "cursor": None}
+
+
+def test_what_one_process_had_no_room_for_comes_on_the_next_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("txsockjs.admin.sessions._STRETCH", 1)
+    query = Query.of({"limit": "9"})
+    page = pages(query, {"1": answer("ac", "more"), "2": answer("bdef", None)})
+    assert ids(page) == ["a", "b", "c"]
+    assert json.loads(page["cursor"]) == ["c", "/"]
+    page = pages(query, {"1": answer("de", "more"), "2": answer("bc", "more")})
+    assert ids(page) == ["b", "c"]
