@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred
 
 from ._kinds import SECONDS, Unfit
-from .actors.connection import SockJSConnection
+from .actors.connection import SockJSConnection, check_callbacks
 from .actors.deadlines import Deadline
 from .actors.info import ConnectionInfo
 from .actors.interfaces import SessionForConnection
@@ -47,6 +47,7 @@ class ResumableConnection(SockJSConnection):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._servers = WeakValueDictionary()
+        check_callbacks(cls, {"on_suspend": "", "on_resume": "info"})
         try:
             SECONDS.check(cls.resume_for)
         except Unfit as unfit:

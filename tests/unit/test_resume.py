@@ -361,6 +361,30 @@ def test_the_time_is_an_attribute_of_the_class() -> None:
         type("Never", (Chat,), {"resume_for": 0})
 
 
+@pytest.mark.parametrize(
+    ("callback", "wanted"), [("on_suspend", r"\(self\)"), ("on_resume", r"\(self, info\)")]
+)
+def test_a_callback_that_can_not_be_called_is_an_error_at_once(callback: str, wanted: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"Bad\.{callback} must take {wanted}, not \(self, a, b\)"
+    ):
+        type("Bad", (Chat,), {callback: lambda self, a, b: None})
+
+
+def test_a_stall_of_the_server_is_no_absence(lab: Lab) -> None:
+    client = lab.client()
+    client.drop()
+    lab.clock.advance(3600)  # at once, as after a sleep or a step of the clock
+    client.come()  # which lay in the sockets
+    assert client.events == ["started", "continued"]
+    client.drop()
+    lab.clock.advance(3600)
+    lab.wait(2)
+    client.come()
+    assert client.events[-1] == "fresh"
+    lab.end()
+
+
 def test_a_client_that_leaves_for_good_ends_it_at_once(lab: Lab) -> None:
     client = lab.client()
     assert client.client is not None

@@ -7,7 +7,7 @@ Rules: callbacks may be plain, ``async def`` or return a Deferred; they are call
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import FunctionType, MethodType
 from typing import Any, cast
@@ -204,7 +204,12 @@ def check_class(connection: object) -> None:
         raise SettingsError(f"a connection must be a class, not {connection!r}")
     for name in ("on_start", "on_stop"):
         _check_class_method(connection, name)
-    for name, arguments in _CALLS.items():
+    check_callbacks(connection, _CALLS)
+
+
+def check_callbacks(connection: type, callbacks: Mapping[str, str]) -> None:
+    """Raise `SettingsError` unless each callback of a class takes the arguments named."""
+    for name, arguments in callbacks.items():
         wanted = ["self", *arguments.split()]
         if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
             # Not of what a decorator wraps: it may add arguments.
