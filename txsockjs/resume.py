@@ -129,20 +129,22 @@ class Carrier(SockJSConnection):
     def on_close(self) -> None:
         """Suspend what is carried; end it if the server stops."""
         self._stop_waiting()
+        cause = self._carrier.cause
+        # Somebody closed the session of the connection, such as an operator, and meant this one.
+        reason = self._carrier.close_reason if cause == "application" else None
         far, self._far = self._far, None
         if far is not None:
-            far.lost()
+            far.lost(reason)
         receiver, self._receiver = self._receiver, None
         if receiver is None or not receiver.session.is_carried_by(receiver):
             return
         session = receiver.session
-        cause = self._carrier.cause
         if cause == "shutdown":
             session.stop(self._carrier.close_reason)
             session.handle(EXPIRE)
             return
-        if cause == "application":  # which closed what carries it, such as all of a router's
-            session.end(self._carrier.close_reason)
+        if reason is not None:
+            session.end(reason)
         session.carrier_lost(receiver)
 
     def _begin(self, said: wire.Said) -> None:

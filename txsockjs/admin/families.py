@@ -75,6 +75,13 @@ FAMILIES = (
         ended,
     ),
     Family(
+        GAUGE,
+        "txsockjs_sessions_suspended",
+        "Resumable sessions whose client is away, or connected to another process.",
+        _MOUNT,
+        of_mount("suspended"),
+    ),
+    Family(
         COUNTER,
         "txsockjs_messages_received",
         "Messages that came from clients.",

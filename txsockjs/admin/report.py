@@ -49,16 +49,16 @@ class Report:
 
         {"mounts": [{"mount", "transports": {name: {"open", "opened", "ended": {cause: ...},
                      "messages_in", "messages_out", "frames_out", "bytes_in", "bytes_out"}},
-                     "refused": {cause: ...}, "dropped", "connections", "claims",
+                     "refused": {cause: ...}, "dropped", "suspended", "connections", "claims",
                      "mailboxes": histogram, "outputs": histogram}],
          "buses": [{"node", "connected", "nodes", "counters": {name: ...}}],
          "site": {"connections", "refused", "ended": {cause: ...}} or None,
          "delay": histogram with "longest",
          "host": name, "process": `process_usage`, "versions": {"txsockjs", "twisted", "python"}}
 
-    All are totals since the process began but for ``open``, ``connections``, ``claims``, ``nodes``,
-    ``connected`` and the histograms of mailboxes and outputs, which tell of now. A histogram is
-    that of `Histogram.dump`.
+    All are totals since the process began but for ``open``, ``suspended``, ``connections``,
+    ``claims``, ``nodes``, ``connected`` and the histograms of mailboxes and outputs, which tell of
+    now. A histogram is that of `Histogram.dump`.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Report:
             },
             "refused": dict(stats.refusals),
             "dropped": stats.messages_dropped,
+            "suspended": len(router.suspended),
             "connections": stats.connections_active,
             "claims": 0 if router.relay is None else router.relay.claimed,
             "mailboxes": mailboxes.dump(),

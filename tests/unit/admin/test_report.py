@@ -118,6 +118,7 @@ def test_refusals_and_drops_are_told() -> None:
     (mount,) = report_of(lab)["mounts"]
     assert {cause: count for cause, count in mount["refused"].items() if count} == {"session": 1}
     assert (mount["dropped"], mount["connections"], mount["claims"]) == (7, 0, 0)
+    assert mount["suspended"] == 0
     lab.settle()
 
 

@@ -24,6 +24,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "open": (str, int, dict),  # the token, how much was received, the request of the connection
     "said": (str,),  # by the client
     "lost": (),  # the connection
+    "end": (int, str),  # of the session, by whoever closed the connection
     "say": (list,),  # to the client
     "close": (int, str, str),  # the connection, for a reason and a cause
     "room": (int,),  # for so many bytes more of the client's
@@ -144,6 +145,11 @@ class Bridge:
         visitor = self._owned.get((node, number))
         if visitor is not None:
             visitor.lost()
+
+    def _take_end(self, node: str, number: int, code: int, words: str) -> None:
+        visitor = self._owned.get((node, number))
+        if visitor is not None:
+            visitor.ended((code, words))
 
     # -- at the edge
 

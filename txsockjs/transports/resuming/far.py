@@ -61,8 +61,10 @@ class Far:
         self._waiter = Deferred()
         return self._waiter
 
-    def lost(self) -> None:
-        """Tell that the client's connection is gone."""
+    def lost(self, reason: Reason | None) -> None:
+        """Tell that the client's connection is gone; ``reason`` is that of who closed it here."""
+        if reason is not None:
+            self._say("end", *reason)
         self._say("lost")
         self._over()
 

@@ -67,6 +67,10 @@ class Visitor:
         self._forget()
         self._carried.carrier_lost(self._receiver)
 
+    def ended(self, reason: Reason) -> None:
+        """End its session, as its connection was closed at the other node for this reason."""
+        self._carried.end(reason)
+
     def _give_leave(self, size: int) -> None:
         self._taken += size
         if self._taken > WINDOW // 2:

@@ -195,6 +195,21 @@ def test_the_end_of_the_edge_suspends_the_session() -> None:
     assert client.events == ["started", "continued", "continued"]
 
 
+def test_whoever_closes_the_connection_at_the_edge_closes_the_session() -> None:
+    lab = Lab()
+    client = lab.client()
+    client.drop()
+    lab.come(client, 1)
+    (carrier,) = lab[1].sessions
+    carrier.close(4002, "By the operator")
+    lab.pass_time()
+    assert lab.log[-1] == ("close", (4002, "By the operator"))
+    client.client = None
+    lab.come(client, 0)
+    assert client.events[-1] == "over 4002 By the operator"
+    lab.end()
+
+
 @pytest.mark.parametrize("acknowledges", [True, False])
 def test_the_stop_of_the_owner_ends_the_session_once_and_the_client_hears_it(
     acknowledges: bool,
@@ -325,7 +340,13 @@ def test_what_is_large_goes_in_pieces() -> None:
 def test_frames_of_streams_that_are_over_are_answered_or_dropped() -> None:
     lab = Lab()
     lab.client(0), lab.client(1)
-    for frame in (["said", 9, "x"], ["lost", 9], ["close", 9, 1000, "", "client"], ["room", 9, 1]):
+    for frame in (
+        ["said", 9, "x"],
+        ["end", 9, 4000, ""],
+        ["lost", 9],
+        ["close", 9, 1000, "", "client"],
+        ["room", 9, 1],
+    ):
         lab[0].bus.send(lab[1].bus.node, "resume /chat", json.dumps(frame).encode())
     for frame in (["absent", 9], ["say", 9, ["x"]]):
         lab[0].bus.send(lab[1].bus.node, "resume /chat", json.dumps(frame).encode())

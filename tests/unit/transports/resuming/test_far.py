@@ -72,7 +72,7 @@ def test_a_client_waits_for_leave_once_enough_is_under_way(lab: Lab) -> None:
 def test_at_the_end_nobody_waits(lab: Lab, how: str) -> None:
     waits: Any = lab.far.said("x" * 80_000)
     if how == "lost":
-        lab.far.lost()
+        lab.far.lost(None)
         assert lab.frames[-1] == ("lost",)
     else:
         lab.far.end((1001, "Node gone"), "node_gone")
