@@ -9,27 +9,20 @@ written in turns, each a bounded stretch.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.task import deferLater
 
 from ..actors.pace import Pace
 from .asking import Asker
+from .request import Answer
 
 # How many pieces are written in one turn, if they are small.
 _MOST_PIECES = 100
-_MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'\n"
+_MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'"
 
 
-class Metrics(NamedTuple):
-    """An answer: its status, body and type."""
-
-    status: int
-    body: bytes
-    type: str
-
-
-async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Metrics:
+async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Answer:
     """Ask all for a report, and return the metrics in a format that ``accept`` names.
 
     The status is 501 where the extra ``metrics`` is not installed. Raises `NoAnswer` if too much
@@ -41,7 +34,7 @@ async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Metrics:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "prometheus_client":
             raise
-        return Metrics(501, _MISSING.encode(), "text/plain; charset=UTF-8")
+        return Answer.line(501, _MISSING)
     replies = (await asker.ask("report")).read(read)
     up = dict.fromkeys([*replies.silent, *replies.failed], False)
     up.update(dict.fromkeys(replies.answers, True))
@@ -53,4 +46,4 @@ async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Metrics:
         if not pace.may_go_on():
             await deferLater(reactor, 0)
             pace = Pace(_MOST_PIECES)
-    return Metrics(200, b"".join(written), kind)
+    return Answer(200, b"".join(written), kind)

@@ -181,8 +181,7 @@ class AdminResource(Resource):
     # -- pages
 
     async def _metrics(self, asked: Asked) -> Answer:
-        found = await metrics(self._here, self._reactor, asked.headers.get("accept", ""))
-        return Answer(found.status, found.body, found.type)
+        return await metrics(self._here, self._reactor, asked.headers.get("accept", ""))
 
     async def _sessions(self, asked: Asked) -> Answer:
         arguments = asked.words()
