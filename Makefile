@@ -58,7 +58,7 @@ cluster: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 peers: $(VENV)/.dev
 	SOCKJS_PEERS=1 $(BIN)/python -m pytest -q tests/integration/client/test_servers.py $(ARGS)
 
-# Node and Chromium, one process, workers, and workers of two nodes, 10,000 messages each time: an hour.
+# Node and Chromium, one process, workers, and workers of two nodes, 10,000 messages each time: forty minutes.
 resume: $(VENV)/.dev tools $(NODE_MODULES)/.installed
 	SOCKJS_RESUME=1 $(BIN)/python -m pytest -q --durations=0 tests/client/test_reconnecting.py $(ARGS)
 
