@@ -62,9 +62,12 @@ class ConnectOptions(ClientOptions):
 
     async def run(self, reactor: Any) -> int:
         """Connect, and return the exit code."""
-        # What the shell has closed is None.
-        output = open(os.devnull, "wb") if sys.stdout is None else sys.stdout.buffer  # noqa: SIM115
-        terminal = Terminal(reactor, self, output)
+        with open(os.devnull, "wb") as nowhere:
+            # What the shell has closed is None.
+            output = nowhere if sys.stdout is None else sys.stdout.buffer
+            return await self._talk(reactor, Terminal(reactor, self, output))
+
+    async def _talk(self, reactor: Any, terminal: Terminal) -> int:
         try:
             await self.endpoint(reactor).connect(Factory.forProtocol(lambda: terminal))
         except ConnectionFailed as error:
