@@ -254,10 +254,10 @@ def test_a_lost_acknowledgement_is_said_again(lab: Lab, transport: str) -> None:
     chat.send("a")
     lab.wait(0.1)
     client.read()
-    assert chat.session.acked == 0
+    assert chat.session.under_way.acked == 0
     lab.wait(3)
     client.read()
-    assert chat.session.acked == 1
+    assert chat.session.under_way.acked == 1
     client.send("one")
     lab.wait(1)
     client.miss()
@@ -443,13 +443,20 @@ def test_a_client_that_did_not_hear_of_the_end_comes_back_and_hears_it() -> None
     lab.end()
 
 
-def test_a_client_that_acknowledges_nothing_can_not_put_off_the_end(lab: Lab) -> None:
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_client_that_acknowledges_nothing_can_not_put_off_the_end(
+    lab: Lab, returns: bool
+) -> None:
     client = lab.client()
     (chat,) = lab.made
     client.acknowledges = False
     for _ in range(100):
         chat.send("x" * 1000)
     chat.close(4001, "Enough")
+    if returns:
+        client.drop()
+        client.come()
+        assert client.events == ["started", "continued"]
     lab.wait(59)
     assert client.client is not None
     assert client.client.is_open

@@ -103,7 +103,7 @@ class ResumedReceiver:
             session.acknowledge()
         elif said.letter == ACKNOWLEDGE:
             session.token.confirm()
-            if not self._numbers or said.number > session.acked:  # else it is repeated
+            if not self._numbers or said.number > session.under_way.acked:  # else it is repeated
                 session.acknowledged(said.number)
         else:
             assert said.letter == LEAVE, said
@@ -120,7 +120,7 @@ class ResumedReceiver:
 
     def say_sent(self) -> None:
         """Say how many messages were sent, as the last of them may be missing."""
-        self.say(f"{SENT}{self.session.sent}")
+        self.say(f"{SENT}{self.session.under_way.sent}")
 
     def continued(self, token: str, received: int) -> None:
         """Say that the session goes on."""
@@ -129,10 +129,11 @@ class ResumedReceiver:
     def deliver(self, messages: list[Any]) -> None:
         """Send each message."""
         session = self.session
+        under_way = session.under_way
         if self._numbers:
             texts = [
                 f"{NUMBERED}{number},{message}"
-                for number, message in enumerate(messages, session.sent + 1)
+                for number, message in enumerate(messages, under_way.sent + 1)
             ]
             session.expect_acknowledgement()
         else:
@@ -140,9 +141,9 @@ class ResumedReceiver:
             texts = [
                 MESSAGE + message if type(message) is str else wrap(message) for message in messages
             ]
-        session.delivered(messages)
+        under_way.add(messages)
         self._carrier.send_all(texts)
-        self.ready = not session.is_full
+        self.ready = under_way.room >= 0
 
     def drained(self) -> None:
         """Go on, as the client has enough of what was sent."""

@@ -6,7 +6,6 @@ has not acknowledged is kept and sent again, within ``send_limit``.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -33,6 +32,7 @@ from ...wire.limits import MESSAGE_COST, length
 from ...wire.resumption import ACKNOWLEDGE, BadEnvelope, Refused
 from .receiver import LEFT, ResumedReceiver
 from .server import ResumeServer
+from .under_way import UnderWay
 
 # What was received is acknowledged when so many messages were, or after so many seconds.
 _MOST_UNTOLD = 16
@@ -44,13 +44,13 @@ _OVERDUE = 3.0
 class ResumableSession(BaseSession):
     """A session that is carried by one connection after the other.
 
-    ``received`` is how many messages came of the client, ``acked`` how many it is known to have of
-    those that went to it, both since the beginning. What it may not have is kept.
+    ``received`` is how many messages came of the client since the beginning. What it may not have
+    of those that went to it is ``under_way``, or kept with what waits.
     """
 
     __slots__ = (
         *("_deadline", "_expecting", "_resume_for", "_timer", "_told"),
-        *("_unacked", "_unacked_size", "_waiting", "acked", "received", "token"),
+        *("_waiting", "received", "token", "under_way"),
     )
     counted = False  # its messages are those of the sessions that carry it
     server: ResumeServer
@@ -59,10 +59,9 @@ class ResumableSession(BaseSession):
         self, connection: type[SockJSConnection], server: ResumeServer, resume_for: float
     ) -> None:
         super().__init__(connection, server)
-        self.received = self.acked = 0
+        self.received = 0
         self._resume_for = resume_for
-        self._unacked: deque[str] = deque()  # what went out over the present connection
-        self._unacked_size = 0
+        self.under_way = UnderWay(server.window)
         self._waiting = 0  # how many at the head of what is pending went out before
         self._told = 0  # how many of those received the client knows of
         self._timer: Any | None = None
@@ -96,8 +95,12 @@ class ResumableSession(BaseSession):
 
     def _finish(self, reason: Reason, cause: str, drop: bool) -> None:
         super()._finish(reason, cause, drop)
-        if self._receiver is not None and self._deadline is None:
-            self._wait(self._resume_for)  # until the client has acknowledged what it is sent yet
+        self._bound_the_end()
+
+    def _bound_the_end(self) -> None:
+        # What is sent yet may need acknowledgements, for which this does not wait for ever.
+        if self.is_closed and self._receiver is not None and self._deadline is None:
+            self._wait(self._resume_for)
 
     def _wait(self, seconds: float) -> None:
         over = lambda: self.tell(EXPIRE if self._receiver is None else ABORT)  # noqa: E731
@@ -136,12 +139,12 @@ class ResumableSession(BaseSession):
             self.carrier_lost(before)
         if self.state is CLOSED:
             raise Refused  # as the server is closing
-        if not self.acked <= received <= self.acked + self._waiting:
+        has = received - self.under_way.acked
+        if not 0 <= has <= self._waiting:
             raise BadEnvelope("it has not received so many messages")
-        has = received - self.acked
         self._pending_size -= length(self._pending[:has]) + MESSAGE_COST * has
         del self._pending[:has]
-        self.acked = received
+        self.under_way.acked = received
         self._waiting = 0
         self._stop_timers()
         self.info = receiver.connection_info()
@@ -157,6 +160,7 @@ class ResumableSession(BaseSession):
         if self.state is OPEN:
             self._application.post(Notice("_resumed"))
         self.handle(ATTACH, receiver)
+        self._bound_the_end()
 
     def is_carried_by(self, receiver: ResumedReceiver) -> bool:
         """Return whether no other connection took its place."""
@@ -166,11 +170,10 @@ class ResumableSession(BaseSession):
         """Keep what the client may not have, and wait for it."""
         if not self.is_carried_by(receiver):
             return
-        self._waiting = len(self._unacked)
-        self._pending[:0] = self._unacked
-        self._pending_size += self._unacked_size
-        self._unacked.clear()
-        self._unacked_size = 0
+        messages, size = self.under_way.take_back()
+        self._waiting = len(messages)
+        self._pending[:0] = messages
+        self._pending_size += size
         self._stop_timers()
         self.handle(FULL, receiver)
 
@@ -215,7 +218,7 @@ class ResumableSession(BaseSession):
 
     def _flush(self) -> None:
         """Send as much as may be under way; the rest waits for acknowledgements."""
-        room = self.server.window - self._unacked_size
+        room = self.under_way.room
         receiver = self._receiver
         if self._pending_size <= room or receiver is None or not receiver.ready:
             super()._flush()
@@ -230,30 +233,11 @@ class ResumableSession(BaseSession):
         self._pending[:0] = waits
         self._pending_size += waits_size
 
-    @property
-    def sent(self) -> int:
-        """How many messages went to the client."""
-        return self.acked + len(self._unacked)
-
-    def delivered(self, messages: list[str]) -> None:
-        """Keep what goes out until it is acknowledged."""
-        self._unacked.extend(messages)
-        self._unacked_size += length(messages) + MESSAGE_COST * len(messages)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the client has to acknowledge something before more is sent."""
-        return self._unacked_size > self.server.window
-
     def acknowledged(self, number: int) -> None:
         """Forget what the client has; raises `BadEnvelope` for what was never sent."""
-        if not self.acked <= number <= self.acked + len(self._unacked):
-            raise BadEnvelope("it acknowledges what it can't have")
-        while self.acked < number:
-            self.acked += 1
-            self._unacked_size -= len(self._unacked.popleft()) + MESSAGE_COST
-        # Once half of it is free, as what waits is moved each time.
-        if 2 * self._unacked_size <= self.server.window:
+        self.under_way.acknowledged(number)
+        # Not for each acknowledgement, as what waits is moved each time.
+        if self.under_way.is_half_free:
             receiver = self._receiver
             if isinstance(receiver, ResumedReceiver) and not receiver.ready:
                 receiver.drained()
@@ -274,12 +258,12 @@ class ResumableSession(BaseSession):
         """Say from time to time how many were sent, as long as none of them is acknowledged."""
         if self._expecting is None:
             later = self.server.reactor.callLater
-            self._expecting = later(_OVERDUE, self._check_acknowledgement, self.acked)
+            self._expecting = later(_OVERDUE, self._check_acknowledgement, self.under_way.acked)
 
     def _check_acknowledgement(self, acked: int) -> None:
         self._expecting = None
-        receiver = self._receiver
-        if self._unacked and isinstance(receiver, ResumedReceiver):
-            if self.acked == acked:
+        receiver, now = self._receiver, self.under_way.acked
+        if now < self.under_way.sent and isinstance(receiver, ResumedReceiver):
+            if now == acked:
                 receiver.say_sent()
             self.expect_acknowledgement()
