@@ -62,12 +62,22 @@ class Address:
         return self.base
 
     @property
+    def host(self) -> str:
+        """Its host as it stands in a URL."""
+        host = self.uri().host.decode("ascii")
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def origin(self) -> str:
         """Its scheme, host and port."""
         uri = self.uri()
-        host = uri.host.decode("ascii")
-        shown = f"[{host}]" if ":" in host else host
-        return f"{uri.scheme.decode('ascii')}://{shown}:{uri.port}"
+        return f"{uri.scheme.decode('ascii')}://{self.host}:{uri.port}"
+
+    @property
+    def has_usual_port(self) -> bool:
+        """Whether its port is that of its scheme."""
+        uri = self.uri()
+        return bool(uri.port == _PORTS[uri.scheme.decode("ascii")])
 
     @property
     def is_secure(self) -> bool:

@@ -66,10 +66,10 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
     ) -> None:
         super().__init__(reactor=reactor)
         uri = address.uri()
-        host = uri.host.decode("ascii")
         self.socket = socket
+        self.has_usual_port = address.has_usual_port
         self.request = ConnectingRequest(
-            host=f"[{host}]" if ":" in host else host,
+            host=address.host,
             port=uri.port,
             resource=uri.originForm.decode("ascii"),
             headers=headers,
@@ -123,6 +123,15 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
             super().dataReceived(data)
         except UnicodeDecodeError:  # of the head; messages are checked
             self.failHandshake("an answer that is not UTF-8")
+
+    def sendData(self, data: bytes, *more: Any, **options: Any) -> None:
+        if self.state == self.STATE_CONNECTING and self.factory.has_usual_port:
+            # As browsers have it: there are servers that compare Host with Origin.
+            host, port = self._request.host, self._request.port
+            data = data.replace(
+                f"\r\nHost: {host}:{port}\r\n".encode(), f"\r\nHost: {host}\r\n".encode(), 1
+            )
+        super().sendData(data, *more, **options)
 
     def onConnecting(self, transport_details: Any) -> ConnectingRequest:
         return self._request

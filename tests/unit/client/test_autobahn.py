@@ -118,3 +118,21 @@ def test_an_answer_that_is_not_utf_8_fails_the_handshake(head: bytes) -> None:
     assert transport.disconnected
     protocol.connectionLost(Failure(ConnectionDone()))
     assert told.told == ["begun", "an answer that is not UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://x/y", b"x"),
+        ("https://x/y", b"x"),
+        ("http://x:443/y", b"x:443"),
+        ("http://x:8080/y", b"x:8080"),
+        ("https://[::1]/y", b"[::1]"),
+    ],
+)
+def test_the_host_has_no_port_where_a_browser_s_has_none(url: str, host: bytes) -> None:
+    transport = StringTransport()
+    factory = ClientFactory(Clock(), Told(), Address.parse(url), {"X-Y": "z"}, 1000, ())
+    factory.buildProtocol(None).makeConnection(transport)
+    assert b"\r\nHost: " + host + b"\r\n" in transport.value()
+    assert transport.value().endswith(b"\r\n\r\n")

@@ -74,7 +74,7 @@ def test_the_handshake() -> None:
     assert head.startswith(b"GET /y?z=1 HTTP/1.1\r\n")
     assert b"\r\nOrigin: http://page\r\n" in head
     assert b"\r\nSec-WebSocket-Protocol: b,a\r\n" in head
-    assert b"\r\nHost: x:80\r\n" in head
+    assert b"\r\nHost: x\r\n" in head
     assert bench.told == ["upgraded"]
     assert bench.socket.subprotocol == "a"
     bench.settle()
