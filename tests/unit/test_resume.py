@@ -726,6 +726,7 @@ def test_one_that_refuses_in_on_open_is_over(lab: Lab) -> None:
     lab.connection.on_open = lambda self, info: False
     client = lab.client()
     assert client.events == ["started", "over 3000 Go away!"]
+    assert not lab.router.suspended  # nor does it take a place from others for a while
     lab.end()
 
 

@@ -83,7 +83,7 @@ class ResumableSession(BaseSession):
         """Wait for the client to come back, to go on or to hear of the end."""
         if self.state is CLOSED:
             return
-        if self.server.closing or not self.server.knows(self):
+        if self.server.closing or not self.server.knows(self) or self.cause == "refused":
             self.handle(EXPIRE)
         elif self._deadline is None:
             self.server.suspend(self)
