@@ -130,8 +130,8 @@ class Requests:
 
     async def _ask(self, method: str, address: Address, body: bytes | None) -> Answer:
         response = await self.request(method, address, body)
-        (location,) = response.headers.getRawHeaders("location", [""])[:1]
-        answer = Answer(response.code, b"", location)
+        (location,) = response.headers.getRawHeaders(b"location", [b""])[:1]
+        answer = Answer(response.code, b"", location.decode("utf-8", "replace"))
         if answer.is_taken:
             return answer._replace(body=await collect(response, _LARGEST))
         drop(response)

@@ -110,9 +110,13 @@ def test_an_answer_has_a_time(answer: bytes) -> None:
     bench.settle()
 
 
-def test_a_redirect_is_not_followed() -> None:
-    bench = Bench(response(b"", "302 Found", "Location: http://elsewhere.example/"))
-    assert bench.ask() == (302, b"", "http://elsewhere.example/")
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [(b"http://elsewhere.example/", "http://elsewhere.example/"), (b"/\xff", "/\ufffd")],
+)
+def test_a_redirect_is_not_followed(sent: bytes, read: str) -> None:
+    bench = Bench(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + sent + b"\r\n\r\n")
+    assert bench.ask() == (302, b"", read)
     assert len(bench.asked) == 1
     bench.settle()
 
