@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from typing import Callable, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -115,16 +116,17 @@ class Bus(ABC):
 
     # -- for implementations; what a listener raises is logged and goes no further
 
-    def deliver(self, node: str, port: str, data: bytes) -> None:
-        """Pass a message to the listener on its port."""
+    def deliver(self, node: str, port: str, messages: Sequence[bytes]) -> None:
+        """Pass messages to the listener on their port."""
         listener = self.listeners.get(port)
         if listener is None:
-            self.counters["messages_unwanted"] += 1
+            self.counters["messages_unwanted"] += len(messages)
             return
-        try:
-            listener.received(node, data)
-        except BaseException:  # noqa: BLE001
-            _log.failure("a message of {node} could not be handled", node=node)
+        for data in messages:
+            try:
+                listener.received(node, data)
+            except BaseException:  # noqa: BLE001
+                _log.failure("a message of {node} could not be handled", node=node)
 
     def tell(self, what: str, *arguments: str) -> None:
         """Call a method of every listener."""

@@ -69,4 +69,4 @@ class Links:
     def _received(self, node: str, message: bytes) -> None:
         size = message[0] if message else 0
         port = message[1 : 1 + size].decode("utf-8", "replace")
-        self._bus.deliver(node, port, message[1 + size :])
+        self._bus.deliver(node, port, (message[1 + size :],))

@@ -25,16 +25,8 @@ from twisted.internet.protocol import Factory
 from ..wire.named import named, read_named
 from .bus import Bus, Owner, Subscriber
 from .link import WINDOW
-from .streams import (
-    MESSAGE,
-    PUBLICATION,
-    SUBSCRIBE,
-    SUBSCRIBED,
-    UNSUBSCRIBE,
-    Control,
-    Peer,
-    PeerFactory,
-)
+from .peer import PUBLICATION, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, Peer, PeerFactory
+from .streams import Control
 
 
 class LocalBus(Bus):
@@ -59,8 +51,9 @@ class LocalBus(Bus):
         self._port: Any | None = None
         self._nodes: dict[str, str] = {}
         self._peers: dict[str, Peer] = {}
-        # What is said to nodes that are not connected yet, as kinds and payloads.
-        self._early: dict[str, list[tuple[int, bytes]]] = {}
+        # What is said to nodes that are not connected yet: messages with their ports, and
+        # publications with none.
+        self._early: dict[str, list[tuple[str | None, bytes]]] = {}
         self._unpublished: list[tuple[str, bytes]] = []  # before it is known which nodes there are
         self._subscribers: dict[str, set[str]] = {}
         self._subscribing: dict[str, tuple[set[str], Deferred[None]]] = {}
@@ -185,8 +178,11 @@ class LocalBus(Bus):
         self._peers[peer.node] = peer
         for channel in channels:
             self._subscribers.setdefault(channel, set()).add(peer.node)
-        for kind, payload in self._early.pop(peer.node, ()):
-            peer.say(kind, payload, urgent=False)
+        for port, data in self._early.pop(peer.node, ()):
+            if port is None:
+                peer.say(PUBLICATION, data, urgent=False)
+            else:
+                peer.send(port, data)
         for channel, (missing, _) in self._subscribing.items():
             if peer.node in missing:
                 peer.say(SUBSCRIBE, channel.encode())
@@ -229,9 +225,9 @@ class LocalBus(Bus):
         """Send to the listener on a port of a node."""
         peer = self._peers.get(node)
         if peer is not None:
-            peer.say(MESSAGE, named(port, data), urgent)
+            peer.send(port, data, urgent)
         elif node in self._nodes:
-            self._early.setdefault(node, []).append((MESSAGE, named(port, data)))
+            self._early.setdefault(node, []).append((port, data))
         else:
             self.reactor.callLater(0, self.tell, "lost", node)
 
@@ -250,7 +246,7 @@ class LocalBus(Bus):
             self._peers[node].say(PUBLICATION, payload, urgent=False)
         for node in self._nodes.keys() - self._peers.keys() - {self.node}:
             # What it subscribes to is not known yet.
-            self._early.setdefault(node, []).append((PUBLICATION, payload))
+            self._early.setdefault(node, []).append((None, payload))
 
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
         """Receive the publications of others."""

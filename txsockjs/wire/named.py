@@ -15,10 +15,16 @@ def named(name: str, data: bytes) -> bytes:
 
 def read_named(payload: bytes, start: int = 0) -> tuple[str, bytes]:
     """Return the name and the bytes of `named`, which begins at ``start``."""
+    name, end = read_name(payload, start)
+    return name, payload[end:]
+
+
+def read_name(payload: bytes, start: int) -> tuple[str, int]:
+    """Return the name of `named`, which begins at ``start``, and where its bytes begin."""
     (size,) = _NAME.unpack_from(payload, start)
     start += _NAME.size
     end = start + size
-    return _decode(payload[start:end]), payload[end:]
+    return _decode(payload[start:end]), end
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,198 @@
+"""`Peer`: the stream between two workers of one machine.
+
+Rules: a string is a kind and raw bytes; the first one says who speaks. Messages to one port that
+follow each other are one string, a bundle, as most of what costs here is paid for each string.
+"""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..wire.bundle import parts_of, split
+from ..wire.named import named, read_name
+from .streams import Stream
+
+VERSION = 2
+# How many bytes are said at once; what is not urgent waits behind them.
+_MOST_AT_ONCE = 256 * 1024
+
+# How many parts a bundle has at most, two for each message: the receiver takes all of it before it
+# looks at the time. One of so many bytes is the last of its bundle, which must be all there first.
+_MOST_PARTS = 32
+_LARGE = 4096
+
+# What a peer says: who it is; a bundle of messages to a port; a publication; that it subscribes, or
+# not any more; that it knows that this end does.
+HELLO, MESSAGES, PUBLICATION, SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBED = range(6)
+_A_BUNDLE = bytes((MESSAGES,))
+
+
+class PeerOwner(Interface):
+    """What a peer needs from its bus."""
+
+    node: str
+    reactor: Any
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that this node subscribes to."""
+        ...
+
+    def greeted(self, peer: Peer, channels: list[str]) -> bool:
+        """Note who a peer is; return whether it may stay."""
+        ...
+
+    def deliver(self, node: str, port: str, messages: Sequence[bytes]) -> None:
+        """Take messages."""
+
+    def took(self, peer: Peer, kind: int, payload: bytes) -> None:
+        """Take anything else that a peer says."""
+
+    def ended(self, peer: Peer) -> None:
+        """Note that a peer's stream ended."""
+
+
+class Peer(Stream):
+    """The stream to another process; ``node`` is its name, empty before it said so.
+
+    What is not urgent waits here while the other end reads more slowly than it is written to.
+    """
+
+    def __init__(self, owner: PeerOwner) -> None:
+        self.reactor = owner.reactor
+        self.node = ""
+        self._owner = owner
+        # Messages with their ports, and other strings with none.
+        self._waiting: deque[tuple[str | None, bytes]] = deque()
+        self._port = ""
+        self._bundle: list[bytes] = []  # for that port, each message after its length
+        self._slow = False
+        self._size = 0  # of what was said in this iteration
+
+    def connectionMade(self) -> None:
+        """Say who this end is."""
+        super().connectionMade()
+        self.transport.registerProducer(_Output(self), True)
+        hello = {"version": VERSION, "node": self._owner.node, "channels": self._owner.channels}
+        self.say(HELLO, json.dumps(hello).encode())
+
+    def take(self, string: bytes) -> int:
+        """Take what the other end says; first, who it is."""
+        kind = string[0]
+        if self.node:
+            if kind == MESSAGES:
+                port, start = read_name(string, 1)
+                messages = split(string, start)
+                self._owner.deliver(self.node, port, messages)
+                return len(messages)
+            self._owner.took(self, kind, string[1:])
+            return 1
+        payload = string[1:]
+        hello = json.loads(payload)
+        if kind != HELLO or hello["version"] != VERSION:
+            raise ValueError(f"it speaks another version: {hello!r}")
+        self.node = hello["node"]
+        if not self._owner.greeted(self, hello["channels"]):
+            self.transport.abortConnection()
+        return 1
+
+    def say(self, kind: int, payload: bytes, urgent: bool = True) -> None:
+        """Send a kind and its bytes; unless it is ``urgent``, once the other end reads."""
+        string = bytes((kind,)) + payload
+        if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
+            self._add(None, string)
+        else:
+            self._waiting.append((None, string))
+
+    def send(self, port: str, message: bytes, urgent: bool = False) -> None:
+        """Send a message to a port; unless it is ``urgent``, once the other end reads."""
+        if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
+            self._add(port, message)
+        else:
+            self._waiting.append((port, message))
+
+    def _add(self, port: str | None, data: bytes) -> None:
+        size = len(data)
+        self._size += size
+        bundle = self._bundle
+        if bundle and (port != self._port or len(bundle) >= _MOST_PARTS):
+            self._end_bundle()
+            bundle = self._bundle
+        if port is None:
+            self.sendString(data)
+            return
+        if not bundle:
+            self._port = port
+            self.flush_soon()
+        bundle += parts_of(data)
+        if size > _LARGE:
+            self._end_bundle()
+
+    def _end_bundle(self) -> None:
+        bundle, self._bundle = self._bundle, []
+        self.sendString(_A_BUNDLE + named(self._port, b"".join(bundle)))
+
+    def set_slow(self, slow: bool) -> None:
+        """Hold back what is not urgent, or send it."""
+        self._slow = slow
+        self._release()
+
+    def flush(self) -> None:
+        """Send what was said, and take some of what waits for the next time."""
+        if self._bundle:
+            self._end_bundle()
+        super().flush()
+        self._size = 0
+        self._release()
+
+    def _release(self) -> None:
+        while self._waiting and not self._slow and self._size <= _MOST_AT_ONCE:
+            self._add(*self._waiting.popleft())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell the bus."""
+        super().connectionLost(reason)
+        self._waiting.clear()
+        self._bundle = []
+        self._owner.ended(self)
+
+
+@implementer(IPushProducer)
+class _Output:
+    """The transport's word on whether the other end reads; reading this end's is another matter."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def pauseProducing(self) -> None:
+        self._peer.set_slow(True)
+
+    def resumeProducing(self) -> None:
+        self._peer.set_slow(False)
+
+    def stopProducing(self) -> None:
+        self._peer.set_slow(True)
+
+
+class PeerFactory(ClientFactory):
+    """Makes peers; that one can't be connected to is known to the directory, too."""
+
+    noisy = False
+
+    def __init__(self, owner: PeerOwner) -> None:
+        self._owner = owner
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return Peer(self._owner)
