@@ -42,21 +42,29 @@ class Result(Protocol):
 class Edge:
     """One request, its client at this end and the owner of its session at the other.
 
-    ``speaker`` is None for a sender. ``post`` sends a frame to the owner; ``over`` is called at the
-    end, and ``result`` then.
+    ``number`` is that of its stream; ``speaker`` is None for a sender. ``post`` sends a frame to
+    the owner; ``over`` is called at the end, and ``result`` then.
     """
 
-    __slots__ = (
-        *("_body", "_chunk", "_chunk_size", "_credit", "_ending", "_exchange", "_final", "_head"),
-        *("_over", "_owed", "_post", "_sent", "_size", "_speaker", "_started", "_stream"),
-        *("_result", "_taken", "_unread", "owner"),
-    )
+    _body = b""  # of the request
+    _sent = 0  # bytes of it
+    _credit = WINDOW  # for it
+    _final = False  # whether the owner has forgotten the request
+    _head: Head | None = None
+    _size = wire.STREAM
+    _started = False
+    _ending = False
+    _chunk: list[bytes] | None = None  # the pieces that came of what is written as one
+    _chunk_size = 0
+    _unread = 0  # bytes that were written, and that the connection has not taken yet
+    _taken = 0  # those that it has
+    _owed = 0  # those that the owner does not know of
 
     def __init__(
         self,
         exchange: Exchange,
         owner: str,
-        stream: int,
+        number: int,
         speaker: Speaker | None,
         post: Callable[..., object],
         over: Callable[[Edge], object],
@@ -65,23 +73,10 @@ class Edge:
         self.owner = owner
         self._result = result
         self._exchange = exchange
-        self._stream = stream
+        self.number = number
         self._speaker = speaker
         self._post = post
         self._over = over
-        self._body = b""  # of the request
-        self._sent = 0  # bytes of it
-        self._credit = WINDOW  # for it
-        self._final = False  # whether the owner has forgotten the request
-        self._head: Head | None = None
-        self._size = wire.STREAM
-        self._started = False
-        self._ending = False
-        self._chunk: list[bytes] = []  # the pieces that came of what is written as one
-        self._chunk_size = 0
-        self._unread = 0  # bytes that were written, and that the connection has not taken yet
-        self._taken = 0  # those that it has
-        self._owed = 0  # those that the owner does not know of
 
     def begin(self, description: bytes, opens: bool, body: bytes) -> None:
         """Send the request; ``opens`` is whether the other node may open the session."""
@@ -89,16 +84,11 @@ class Edge:
         self._exchange.watch(self._lost, self._drained)
         size = len(body)
         first = body if size <= PIECE else body[:PIECE]
-        self._post(wire.request(self._stream, description, opens, size, first))
+        self._post(wire.request(self.number, description, opens, size, first))
         if size > PIECE:
             self._sent = PIECE
             self._credit -= PIECE
             self._send_body()
-
-    @property
-    def number(self) -> int:
-        """The number of its stream."""
-        return self._stream
 
     @property
     def is_receiver(self) -> bool:
@@ -110,7 +100,7 @@ class Edge:
     def told(self, kind: int, payload: bytes) -> None:
         """Do what a frame says."""
         if kind == wire.ASK:
-            self._post(wire.frame(wire.HERE, self._stream), urgent=True)
+            self._post(wire.frame(wire.HERE, self.number), urgent=True)
         elif kind == wire.ABORT:
             self._end()
             self._exchange.abort()
@@ -150,15 +140,16 @@ class Edge:
     def _add(self, piece: bytes, size: int) -> None:
         """Add a piece of what is written as one, which has ``size`` bytes."""
         if piece and len(piece) < size:
+            self._chunk = self._chunk or []
             self._chunk.append(piece)
             self._chunk_size += len(piece)
             if self._chunk_size < size:
                 # The room in between is of this node's memory, as that of a chunk always is.
-                self._post(wire.number(wire.CREDIT, self._stream, len(piece)), urgent=True)
+                self._post(wire.number(wire.CREDIT, self.number, len(piece)), urgent=True)
                 return
             owed = len(piece)
             piece = b"".join(self._chunk)
-            self._chunk.clear()
+            self._chunk = None
             self._chunk_size = 0
         else:
             owed = len(piece)
@@ -189,7 +180,7 @@ class Edge:
             piece = self._body[self._sent : self._sent + PIECE]
             self._sent += len(piece)
             self._credit -= len(piece)
-            self._post(wire.frame(wire.BODY, self._stream, piece))
+            self._post(wire.frame(wire.BODY, self.number, piece))
 
     # -- told by the client's connection
 
@@ -197,7 +188,7 @@ class Edge:
         self._taken += self._unread
         self._unread = 0
         if self._owed >= PIECE and not self._ending:
-            self._post(wire.number(wire.CREDIT, self._stream, self._owed), urgent=True)
+            self._post(wire.number(wire.CREDIT, self.number, self._owed), urgent=True)
             self._owed = 0
 
     def _done(self) -> None:
@@ -217,7 +208,7 @@ class Edge:
         if not self._final:
             # Of what the connection did not take whole, the client may have got a part.
             taken = self._taken + self._unread
-            self._post(wire.told(kind, self._stream, taken, in_order), urgent=True)
+            self._post(wire.told(kind, self.number, taken, in_order), urgent=True)
 
     # -- told by the relay
 
@@ -228,7 +219,7 @@ class Edge:
         if self._unread:
             # It is known only at its end whether the client got what it has not taken yet.
             self._ending = True
-            self._chunk.clear()
+            self._chunk = None
             self._exchange.end(self._gave_up)
             return
         self._tell_end(wire.LOST)
@@ -245,7 +236,7 @@ class Edge:
         """
         if self._ending:
             return
-        self._chunk.clear()
+        self._chunk = None
         self._end()
         if self._speaker is None:
             self._refuse()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -47,7 +47,9 @@ class Relay:
         self._claims = Claims(bus, router.reactor, scope, self._patience)
         self._numbers = itertools.count()
         self._edges = Edges()
-        self._serving = Serving(router, self._claims, bus.counters, self._post)
+        # What sends a frame to a node: as cheap as a call of the bus, and made once for a node.
+        self._post_to = lru_cache(maxsize=1024)(lambda node: partial(bus.send, node, self._port))
+        self._serving = Serving(router, self._claims, bus.counters, self._post_to)
         self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
         self.away = self._outage.began  # told by the bus
         self.back = self._outage.ended
@@ -197,14 +199,11 @@ class Relay:
         if body is None:
             body = asked.body = exchange.take_body()
         number = next(self._numbers)
-        post = partial(self._post, node)
+        post = self._post_to(node)
         edge = Edge(exchange, node, number, asked.speaker, post, self._edges.over, result)
         self._edges.add(number, edge)
         self._bus.counters["requests_relayed"] += 1
         edge.begin(describe(exchange, asked.name, asked.session_id), opens, body)
-
-    def _post(self, node: str, frame: bytes, urgent: bool = False) -> None:
-        self._bus.send(node, self._port, frame, urgent)
 
     async def _settled(self, exchange: Exchange) -> None:
         """Wait until it is known whether this node's claims hold."""
@@ -274,7 +273,7 @@ class Relay:
             edge.told(kind, payload)
         elif kind in (wire.HEAD, wire.DATA):
             # It was ended here meanwhile, of which the owner may not have heard.
-            self._post(node, wire.told(wire.LOST, number, 0), urgent=True)
+            self._post_to(node)(wire.told(wire.LOST, number, 0), urgent=True)
 
 
 async def _done(later: Deferred[None] | None) -> None:

@@ -38,12 +38,15 @@ class RemoteExchange(Exchange):
 
     is_relayed = True
 
-    __slots__ = (
-        *("_body", "_close", "_credit", "_described", "_forget", "_head"),
-        *("_post", "_size", "_stream", "_there", "_untaken", "headers", "is_http_1_0", "method"),
-        *("is_given_up", "is_silent", "let_go", "name", "opens", "path", "query", "session_id"),
-        "written",
-    )
+    let_go: Callback | None = None
+    is_given_up = is_silent = False
+    written = 0
+    _body: bytes | list[bytes] = b""
+    _credit = WINDOW
+    _head: Head | None = None
+    _close = 0
+    _untaken: Untaken | None = None
+    _there: Callback | None = None
 
     def __init__(
         self,
@@ -57,26 +60,17 @@ class RemoteExchange(Exchange):
         super().__init__()
         self.name = described.name
         self.session_id = described.session_id
-        self.method = described.method.encode("latin-1")
+        self.method = described.method
         self.path = described.path
-        self.query = described.query.encode("latin-1")
+        self.query = described.query
         self.headers: Mapping[str, str] = described.headers
         self.is_http_1_0 = described.is_http_1_0
         self.opens = opens
         self._described = described
         self._stream = stream
         self._size = size
-        self._body: bytes | list[bytes] = b""
         self._post = post
         self._forget = forget
-        self._credit = WINDOW
-        self._head: Head | None = None
-        self._close = 0
-        self._untaken: Untaken | None = None
-        self.let_go: Callback | None = None
-        self._there: Callback | None = None
-        self.is_given_up = self.is_silent = False
-        self.written = 0
 
     # -- the request
 
@@ -149,7 +143,7 @@ class RemoteExchange(Exchange):
         """Write a part of the body, which the edge writes as one chunk."""
         if self.ended or self._ending or not data:
             return
-        self._send_head(wire.STREAM)
+        self._send_head()
         self._send_pieces(data, 0)
         self.ready = self._credit > 0
 
@@ -159,7 +153,7 @@ class RemoteExchange(Exchange):
             return
         self._ending = True
         self._last = last
-        self._send_head(wire.STREAM)
+        self._send_head()
         self._post(wire.frame(wire.END, self._stream))
 
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
@@ -168,11 +162,11 @@ class RemoteExchange(Exchange):
             return
         self._ending = True
         self._last = last
-        self._head = head
         size = len(body)
         first = body if size <= PIECE else body[:PIECE]
         final = last is None and size <= PIECE
-        self._send_head(size, first, wire.FINAL if final else 0)
+        flags = self._close | wire.FINAL if final else self._close
+        self._post(wire.head(self._stream, head.status, head.headers, flags, size, first))
         if final:
             self._forget()
             self._end()
@@ -201,12 +195,12 @@ class RemoteExchange(Exchange):
     def _complete(self) -> None:
         """Nothing is left to do: the edge has completed it."""
 
-    def _send_head(self, size: int, body: bytes = b"", flags: int = 0) -> None:
-        head = self._head
+    def _send_head(self) -> None:
+        """Send the head of a response in parts, unless that was done."""
+        head, self._head = self._head, None
         if head is not None:
-            self._head = None
-            flags |= self._close
-            self._post(wire.head(self._stream, head.status, head.headers, flags, size, body))
+            flags = self._close
+            self._post(wire.head(self._stream, head.status, head.headers, flags, wire.STREAM, b""))
 
     def _send_pieces(self, data: bytes, start: int) -> None:
         """Send what is to be one chunk from ``start`` on, the size of all of it with each piece."""
@@ -258,6 +252,9 @@ _MOST_DESCRIPTIONS = 4096
 
 def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
     """Return what a `RemoteExchange` is made of; ``name`` is the last segment of the URL."""
+    known = exchange.description
+    if known:
+        return known
     peer, server = host_and_port(exchange.address), host_and_port(exchange.server_address)
     key = (exchange.head, peer, server)
     found = _descriptions.get(key)
@@ -265,9 +262,9 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
         described = wire.Described(
             name=name,
             session_id=session_id,
-            method=exchange.method.decode("latin-1"),
+            method=exchange.method,
             path=exchange.path,
-            query=exchange.query.decode("latin-1"),
+            query=exchange.query,
             headers=dict(exchange.headers),
             is_http_1_0=exchange.is_http_1_0,
             is_secure=exchange.is_secure,
@@ -279,6 +276,7 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
             if len(_descriptions) >= _MOST_DESCRIPTIONS:
                 _descriptions.clear()
             _descriptions[key] = found
+    exchange.keep_description(found)
     return found
 
 

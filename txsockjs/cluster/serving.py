@@ -51,19 +51,19 @@ class Router(Protocol):
 
 
 class Serving:
-    """The requests that are under way for other nodes; ``post`` sends a frame to one."""
+    """The requests that are under way for other nodes; ``post_to(node)`` sends frames."""
 
     def __init__(
         self,
         router: Router,
         claims: Claims,
         counters: Counter[str],
-        post: Callable[..., object],
+        post_to: Callable[[str], Callable[..., object]],
     ) -> None:
         self._router = router
         self._claims = claims
         self._counters = counters
-        self._post = post
+        self._post_to = post_to
         self._remotes: dict[Key, RemoteExchange] = {}
         self._collecting: set[RemoteExchange] = set()  # those whose body is not all here
         self._last_number: dict[str, int] = {}  # of the requests of each node
@@ -119,24 +119,28 @@ class Serving:
             self._ended_early.discard(key)
             return
         described, opens, size, body = wire.read_request(payload)
-        post = partial(self._post, node)
         forget = partial(self._remotes.pop, key, None)
-        remote = RemoteExchange(number, described, opens, size, post, forget)
+        remote = RemoteExchange(number, described, opens, size, self._post_to(node), forget)
         if remote.name not in self._router.pages:
             raise wire.BadFrame(f"there is no page {remote.name!r}")
         self._remotes[key] = remote
-        if size > self._router.settings.max_body_size:
-            self._serve(key, remote)  # what is wrong with it is known already
+        # What is wrong with one that is too large is known already.
+        if size > self._router.settings.max_body_size or not remote.add(body):
+            self._serve(key, remote)
         else:
-            self._add(key, remote, body)
+            self._collecting.add(remote)
+            self._took(key, body)
 
     def _add(self, key: Key, remote: RemoteExchange, piece: bytes) -> None:
         if remote.add(piece):
-            self._collecting.add(remote)
-            self._post(key[0], wire.number(wire.TAKEN, key[1], len(piece)), urgent=True)
+            self._took(key, piece)
         else:
             self._collecting.discard(remote)
             self._serve(key, remote)
+
+    def _took(self, key: Key, piece: bytes) -> None:
+        node, number = key
+        self._post_to(node)(wire.number(wire.TAKEN, number, len(piece)), urgent=True)
 
     def _serve(self, key: Key, remote: RemoteExchange) -> None:
         if self._remotes.get(key) is not remote:
@@ -153,7 +157,8 @@ class Serving:
                 claimed.addCallback(lambda _: self._serve(key, remote))
                 return
             del self._remotes[key]
-            self._post(key[0], wire.frame(wire.ABSENT, key[1]), urgent=True)
+            node, number = key
+            self._post_to(node)(wire.frame(wire.ABSENT, number), urgent=True)
             return
         self._counters["requests_served"] += 1
         self._router.pages[remote.name].serve(remote, session_id)

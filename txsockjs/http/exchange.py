@@ -100,6 +100,14 @@ class Exchange(ABC):
     def server_address(self) -> interfaces.IAddress:
         """The address at this end, the same object for all connections of a port."""
 
+    @property
+    def description(self) -> bytes:
+        """What another node was told of a request with this head over this connection, or empty."""
+        return b""
+
+    def keep_description(self, description: bytes) -> None:  # noqa: B027
+        """Keep it for the next request over this connection, if that is possible."""
+
     @abstractmethod
     def body_size(self) -> int:
         """Return how many bytes the body has, or will have as far as the head tells."""

@@ -26,6 +26,7 @@ class Connection(Protocol):
 
     transport: Any
     peer_timeout: float | None  # that the options of its socket were set for
+    described: tuple[bytes, bytes] | None  # the head of a request, and its description
 
     @property
     def address(self) -> Any:
@@ -91,6 +92,16 @@ class DirectExchange(Exchange):
     def server_address(self) -> IAddress:
         """The address at this end, the same object for all connections of a port."""
         return own_address(self._connection.transport)
+
+    @property
+    def description(self) -> bytes:
+        """What another node was told of a request with this head over this connection, or empty."""
+        described = self._connection.described
+        return described[1] if described is not None and described[0] is self.head else b""
+
+    def keep_description(self, description: bytes) -> None:
+        """Keep it for the next request over this connection."""
+        self._connection.described = (self.head, description)
 
     def body_size(self) -> int:
         """Return how many bytes the body has."""

@@ -45,8 +45,8 @@ class Output:
     """The writing side of a connection; `pauseProducing` and so on tell the exchange under way."""
 
     __slots__ = (
-        *("_address", "_exchange", "_leaving", "_owner", "_registered", "peer_timeout"),
-        "transport",
+        *("_address", "_exchange", "_leaving", "_owner", "_registered", "described"),
+        *("peer_timeout", "transport"),
     )
 
     def __init__(self, owner: Owner, address: Any) -> None:
@@ -56,6 +56,7 @@ class Output:
         self._leaving: Progress | None = None  # of what was written, while the peer must take it
         self._registered = False  # whether this is the transport's producer
         self.peer_timeout: float | None = None  # that the options of the socket were set for
+        self.described: tuple[bytes, bytes] | None = None  # as of `direct.Connection`
         self.transport: Any | None = None
 
     @property

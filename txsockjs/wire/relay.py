@@ -65,9 +65,9 @@ class Described(NamedTuple):
 
     name: str
     session_id: str
-    method: str
+    method: bytes
     path: str
-    query: str
+    query: bytes
     headers: dict[str, str]
     is_http_1_0: bool
     is_secure: bool
@@ -77,10 +77,14 @@ class Described(NamedTuple):
 
 def describe(described: Described) -> bytes:
     """Return a request as JSON."""
-    return json.dumps(described._asdict(), separators=(",", ":")).encode()
+    table = described._asdict()
+    for name in _BYTES:
+        table[name] = table[name].decode("latin-1")
+    return json.dumps(table, separators=(",", ":")).encode()
 
 
-_KINDS = (str, str, str, str, str, dict, bool, bool, list, list)
+_KINDS = (str, str, bytes, str, bytes, dict, bool, bool, list, list)
+_BYTES = ("method", "query")
 
 
 # Requests for one URL over one connection differ in their bodies only.
@@ -88,8 +92,9 @@ _KINDS = (str, str, str, str, str, dict, bool, bool, list, list)
 def _read_description(data: bytes) -> Described:
     try:
         table = json.loads(data)
+        for name in _BYTES:
+            table[name] = table[name].encode("latin-1")
         values = [table[name] for name in Described._fields]
-        (table["method"] + table["query"]).encode("latin-1")
         fits = all(map(isinstance, values, _KINDS))
         fits = fits and all(isinstance(value, str) for value in table["headers"].values())
         *rest, peer, server = values

@@ -17,9 +17,9 @@ from ...support.fakes import make_session, settle
 DESCRIBED = wire.Described(
     name="xhr",
     session_id="abc",
-    method="POST",
+    method=b"POST",
     path="/000/abc/xhr",
-    query="",
+    query=b"",
     headers={},
     is_http_1_0=False,
     is_secure=False,

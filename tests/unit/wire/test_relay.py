@@ -14,7 +14,8 @@ from txsockjs.wire import relay
 from txsockjs.wire.relay import BadFrame, Described
 
 DESCRIBED = Described(
-    "xhr", "abc", "POST", "/000/abc/xhr", "a=b", {"x": "é"}, False, True, ("192.0.2.1", 1), ("", 0)
+    *("xhr", "abc", b"POST", "/000/abc/xhr", b"a=b", {"x": "é"}, False, True),
+    *(("192.0.2.1", 1), ("", 0)),
 )
 HEADERS = ((b"Content-Type", b"text/plain"), (b"X", b"\xe9"))
 
@@ -58,7 +59,7 @@ def test_what_has_no_head_or_another_version_is_no_frame(data: bytes) -> None:
 
 
 def changed(**fields: Any) -> bytes:
-    return json.dumps({**DESCRIBED._asdict(), **fields}).encode()
+    return json.dumps({**json.loads(relay.describe(DESCRIBED)), **fields}).encode()
 
 
 @pytest.mark.parametrize(
