@@ -18,8 +18,6 @@ import struct
 from collections import Counter, deque
 from typing import Any, Callable
 
-from ..wire.bundle import parts_of, split
-
 VERSION = 1
 #: How many bytes are under way, and how many a packet has at most if it has more than one message.
 WINDOW = 1024 * 1024
@@ -32,6 +30,7 @@ ACK_DELAY = 0.05
 _ACK_SIZE = WINDOW // 4
 
 _HEAD = struct.Struct("!BBIQQ")
+_LENGTH = struct.Struct("!I")
 # A flag: messages before the first one of a packet did not come.
 _MISSING = 1
 
@@ -137,7 +136,7 @@ class Link:
             size += len(message)
             if parts and size > PACKET:
                 break
-            parts += parts_of(message)
+            parts += (_LENGTH.pack(len(message)), message)
         self._post_head(first, parts)
         return first + len(parts) // 2
 
@@ -202,7 +201,7 @@ class Link:
         """Take a packet from the carrier."""
         try:
             version, flags, epoch, expected, first = _HEAD.unpack_from(packet)
-            messages = split(packet, _HEAD.size)
+            messages = _split(packet, _HEAD.size)
         except (struct.error, ValueError):
             self._counters["packets_invalid"] += 1
             return
@@ -248,3 +247,15 @@ class Link:
     def _ack(self) -> None:
         self._ack_call = None
         self._post_head(self._end, [])
+
+
+def _split(packet: bytes, place: int) -> list[bytes]:
+    messages = []
+    while place < len(packet):
+        (size,) = _LENGTH.unpack_from(packet, place)
+        place += _LENGTH.size
+        if size > len(packet) - place:
+            raise ValueError("a message is longer than its packet")
+        messages.append(packet[place : place + size])
+        place += size
+    return messages

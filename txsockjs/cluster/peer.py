@@ -20,7 +20,7 @@ from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..wire.bundle import parts_of, split
+from ..wire.bundle import bundle, read_bundle
 from ..wire.named import named, read_name
 from .streams import Stream
 
@@ -28,9 +28,9 @@ VERSION = 2
 # How many bytes are said at once; what is not urgent waits behind them.
 _MOST_AT_ONCE = 256 * 1024
 
-# How many parts a bundle has at most, two for each message: the receiver takes all of it before it
-# looks at the time. One of so many bytes is the last of its bundle, which must be all there first.
-_MOST_PARTS = 32
+# How many messages a bundle has at most: the receiver takes all of them before it looks at the
+# time. A message of more than so many bytes is the last one, as a bundle is read once it is whole.
+_MOST_MESSAGES = 16
 _LARGE = 4096
 
 # What a peer says: who it is; a bundle of messages to a port; a publication; that it subscribes, or
@@ -76,8 +76,8 @@ class Peer(Stream):
         self._owner = owner
         # Messages with their ports, and other strings with none.
         self._waiting: deque[tuple[str | None, bytes]] = deque()
-        self._port = ""
-        self._bundle: list[bytes] = []  # for that port, each message after its length
+        self._port: str | None = None  # of the bundle, if there is one
+        self._bundle: list[bytes] = []  # its messages
         self._slow = False
         self._size = 0  # of what was said in this iteration
 
@@ -94,7 +94,7 @@ class Peer(Stream):
         if self.node:
             if kind == MESSAGES:
                 port, start = read_name(string, 1)
-                messages = split(string, start)
+                messages = read_bundle(string, start)
                 self._owner.deliver(self.node, port, messages)
                 return len(messages)
             self._owner.took(self, kind, string[1:])
@@ -112,7 +112,7 @@ class Peer(Stream):
         """Send a kind and its bytes; unless it is ``urgent``, once the other end reads."""
         string = bytes((kind,)) + payload
         if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
-            self._add(None, string)
+            self._say(string)
         else:
             self._waiting.append((None, string))
 
@@ -123,26 +123,28 @@ class Peer(Stream):
         else:
             self._waiting.append((port, message))
 
-    def _add(self, port: str | None, data: bytes) -> None:
-        size = len(data)
-        self._size += size
-        bundle = self._bundle
-        if bundle and (port != self._port or len(bundle) >= _MOST_PARTS):
+    def _say(self, string: bytes) -> None:
+        self._end_bundle()
+        self._size += len(string)
+        self.sendString(string)
+
+    def _add(self, port: str, message: bytes) -> None:
+        """Add a message to the bundle, or to a new one."""
+        if port != self._port or len(self._bundle) >= _MOST_MESSAGES:
             self._end_bundle()
-            bundle = self._bundle
-        if port is None:
-            self.sendString(data)
-            return
-        if not bundle:
             self._port = port
             self.flush_soon()
-        bundle += parts_of(data)
+        self._bundle.append(message)
+        size = len(message)
+        self._size += size
         if size > _LARGE:
             self._end_bundle()
 
     def _end_bundle(self) -> None:
-        bundle, self._bundle = self._bundle, []
-        self.sendString(_A_BUNDLE + named(self._port, b"".join(bundle)))
+        messages, self._bundle = self._bundle, []
+        port, self._port = self._port, None
+        if port is not None:
+            self.sendString(_A_BUNDLE + named(port, bundle(messages)))
 
     def set_slow(self, slow: bool) -> None:
         """Hold back what is not urgent, or send it."""
@@ -151,21 +153,24 @@ class Peer(Stream):
 
     def flush(self) -> None:
         """Send what was said, and take some of what waits for the next time."""
-        if self._bundle:
-            self._end_bundle()
+        self._end_bundle()
         super().flush()
         self._size = 0
         self._release()
 
     def _release(self) -> None:
         while self._waiting and not self._slow and self._size <= _MOST_AT_ONCE:
-            self._add(*self._waiting.popleft())
+            port, data = self._waiting.popleft()
+            if port is None:
+                self._say(data)
+            else:
+                self._add(port, data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the bus."""
         super().connectionLost(reason)
         self._waiting.clear()
-        self._bundle = []
+        self._bundle, self._port = [], None
         self._owner.ended(self)
 
 

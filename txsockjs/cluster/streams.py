@@ -18,7 +18,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..actors.pace import Pace
-from ..wire.bundle import parts_of
 
 _log = Logger()
 
@@ -48,7 +47,7 @@ class Stream(Protocol):
 
     def sendString(self, string: bytes) -> None:
         """Say a string."""
-        self._unsent += parts_of(string)
+        self._unsent += (_LENGTH.pack(len(string)), string)
         self.flush_soon()
 
     def flush_soon(self) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from txsockjs.cluster.peer import HELLO, MESSAGES, PUBLICATION, SUBSCRIBE, Peer
-from txsockjs.wire.bundle import split
+from txsockjs.wire.bundle import bundle, read_bundle
 from txsockjs.wire.named import named, read_named
 
 
@@ -59,7 +59,7 @@ def greet(node: str = "b", version: int = 2) -> bytes:
 
 
 def message(data: bytes) -> bytes:
-    return string(bytes((MESSAGES,)) + named("port", string(data)))
+    return string(bytes((MESSAGES,)) + named("port", bundle([data])))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def bundles(peer: Peer) -> list[tuple[str, list[bytes]]]:
     for said in strings(peer.transport.value()):
         if said[0] == MESSAGES:
             port, rest = read_named(said, 1)
-            found.append((port, split(rest, 0)))
+            found.append((port, read_bundle(rest)))
         else:
             found.append(("", [said]))
     return found
@@ -149,8 +149,8 @@ def test_a_bundle_is_bounded(owner: Owner, peer: Peer) -> None:
 
 
 def test_a_bundle_counts_as_what_it_has(owner: Owner, peer: Peer) -> None:
-    bundle = string(bytes((MESSAGES,)) + named("port", string(b"x") * 16))
-    peer.dataReceived(greet() + bundle * 20)
+    said = string(bytes((MESSAGES,)) + named("port", bundle([b"x"] * 16)))
+    peer.dataReceived(greet() + said * 20)
     assert len(owner.heard) == 257
     owner.reactor.calls.pop().func()
     assert len(owner.heard) == 321

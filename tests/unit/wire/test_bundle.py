@@ -8,17 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txsockjs.wire.bundle import parts_of, split
+from txsockjs.wire.bundle import bundle, read_bundle
 
 
 @given(st.lists(st.binary()), st.binary())
 def test_strings_come_as_they_were_sent(strings: list[bytes], before: bytes) -> None:
-    bundle = before + b"".join([part for string in strings for part in parts_of(string)])
-    assert split(bundle, len(before)) == strings
+    assert read_bundle(before + bundle(strings), len(before)) == strings
 
 
-@pytest.mark.parametrize("cut", range(1, 8))
+@pytest.mark.parametrize("cut", range(1, 16))
 def test_one_that_is_cut_is_refused(cut: int) -> None:
-    bundle = b"".join(parts_of(b"abcd"))
     with pytest.raises((ValueError, struct.error)):
-        split(bundle[:-cut], 0)
+        read_bundle(bundle([b"abcd", b"e"])[:-cut])
+
+
+def test_one_that_has_more_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer or shorter"):
+        read_bundle(bundle([b"abcd"]) + b"x")
