@@ -86,7 +86,8 @@
     async function end_worker() {
       for (let attempt = 0; expecting; attempt++) {
         // While workers are being replaced already, the word is lost.
-        if (attempt % 100 === 0 && (attempt === 0 || ends === 'rolls')) sock.send('process');
+        const again = attempt % 100 === 0 && (attempt === 0 || ends === 'rolls');
+        if (again && sock.readyState === 1) sock.send('process');
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }

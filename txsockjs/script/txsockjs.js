@@ -353,6 +353,7 @@
     } else {
       // The answer that began it was lost on its way.
       if (letter === 'k' && NUMBERED.test(text)) return this._miss();
+      if ((letter === 'p' || letter === 'a' && this._token) && count(text) >= 0) return this._miss();
       if (letter === 's' || letter === 'f') return this._start(text);
       if (letter === 'c') {
         return this._continue(text.slice(0, comma), count(text.slice(comma + 1)));
