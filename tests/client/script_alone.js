@@ -649,6 +649,13 @@ const scenarios = {
     assert.deepEqual(page.sock.sent, ['rT0,0']);
   },
 
+  keeps_its_connection_when_it_may_not_come_back(page) {
+    page.begin({ maxAttempts: 0 });
+    page.watchers.online();
+    assert.equal(page.socks.length, 1);
+    assert.equal(page.events(), '');
+  },
+
   ends_where_the_server_does_not_speak_so(page) {
     for (const said of ['hello', '', 'm1', 'a0', '{"a": 1}']) {
       page.make({ resume: true });

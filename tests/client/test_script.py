@@ -49,6 +49,7 @@ ALONE = [
     "leaves_even_if_the_server_is_silent",
     "leaves_with_its_page",
     "replaces_its_connection_when_the_network_is_another",
+    "keeps_its_connection_when_it_may_not_come_back",
     "ends_where_the_server_does_not_speak_so",
 ]
 

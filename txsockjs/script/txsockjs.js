@@ -314,7 +314,7 @@
   methods._comeOnline = function () {
     if (this._timers.retry) {
       this._connect();
-    } else if (this._talks) {
+    } else if (this._talks && this._attempts < this._maxAttempts) {
       // The network is another one: what was connected over the old one may be dead.
       this._lost({ code: 1006, reason: 'The network was away' });
       this.reconnect();
