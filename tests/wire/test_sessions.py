@@ -178,8 +178,9 @@ def test_a_closed_session_is_forgotten_when_it_times_out(lab):
     session.send("close")
     assert session.poll() == b'c[3000,"Go away!"]\n'
     lab.expired("/brief")
+    assert lab.names(session) == ["open", "message", "close"]
     assert session.poll() == b"o\n"
-    assert lab.names(session) == ["open", "message", "close", "open"]
+    assert lab.names(session).count("open") == 2  # of several nodes, whichever has the new one
 
 
 # Without a receiver
