@@ -4,7 +4,8 @@
 // {transport: {scenario: what went wrong, or null}}.
 'use strict';
 
-const { launch } = require('./chromium.js');
+const { browsing } = require('./chromium.js');
+const { command } = require('./command.js');
 
 // Only for what hangs.
 const PATIENCE = 20000;
@@ -247,43 +248,34 @@ const scenarios = {
   },
 };
 
-async function main() {
-  const config = JSON.parse(process.argv[2]);
-  const browser = await launch(config.chromium);
+async function playAll(config, browser) {
   const results = {};
-  try {
-    for (const transport of config.transports) {
-      results[transport] = {};
-      const trouble = [];
-      const page = await (await browser.newContext()).newPage();
-      if (transport !== 'websocket') {
-        await page.addInitScript(() => { delete window.WebSocket; });
-      }
-      page.on('pageerror', (error) => trouble.push(String(error)));
-      page.on('console', (message) => {
-        // Answers that are refused are told there, too, and are looked for by the scenarios.
-        if (message.type() === 'error' && !/status of 40[014]/.test(message.text())) {
-          trouble.push(message.text());
-        }
-      });
-      await page.goto(config.admin);
-      for (const name of config.scenarios[transport]) {
-        try {
-          await scenarios[name]({ page, transport, config });
-          results[transport][name] = trouble.splice(0).join('; ') || null;
-        } catch (error) {
-          results[transport][name] = String(error.stack);
-        }
-      }
-      await page.context().close();
+  for (const transport of config.transports) {
+    results[transport] = {};
+    const trouble = [];
+    const page = await (await browser.newContext()).newPage();
+    if (transport !== 'websocket') {
+      await page.addInitScript(() => { delete window.WebSocket; });
     }
-  } finally {
-    await browser.close();
+    page.on('pageerror', (error) => trouble.push(String(error)));
+    page.on('console', (message) => {
+      // Answers that are refused are told there, too, and are looked for by the scenarios.
+      if (message.type() === 'error' && !/status of 40[014]/.test(message.text())) {
+        trouble.push(message.text());
+      }
+    });
+    await page.goto(config.admin);
+    for (const name of config.scenarios[transport]) {
+      try {
+        await scenarios[name]({ page, transport, config });
+        results[transport][name] = trouble.splice(0).join('; ') || null;
+      } catch (error) {
+        results[transport][name] = String(error.stack);
+      }
+    }
+    await page.context().close();
   }
-  process.stdout.write(JSON.stringify(results));
+  return results;
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playAll));

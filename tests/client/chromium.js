@@ -14,8 +14,16 @@ const SWITCHES = [
   '--disable-sync',
 ];
 
-exports.launch = (executablePath) =>
-  chromium.launch({ executablePath, headless: true, args: SWITCHES });
+// Give what does `play(config, browser)` and closes the browser, the program at `config.chromium`.
+exports.browsing = (play) => async (config) => {
+  const executablePath = config.chromium;
+  const browser = await chromium.launch({ executablePath, headless: true, args: SWITCHES });
+  try {
+    return await play(config, browser);
+  } finally {
+    await browser.close();
+  }
+};
 
 // A script that was asked for can't be taken back: when the server ends the last poll of a closed
 // jsonp connection, the client's callback for it is gone. Any page with this client has that.

@@ -3,7 +3,8 @@
 // {transport: {scenario: what went wrong, or null}}.
 'use strict';
 
-const { launch } = require('./chromium.js');
+const { browsing } = require('./chromium.js');
+const { command } = require('./command.js');
 const { PATIENCE, join, open, reads, say, seen } = require('./demo_page.js');
 
 const scenarios = {
@@ -122,35 +123,26 @@ const scenarios = {
   },
 };
 
-async function main() {
-  const config = JSON.parse(process.argv[2]);
-  const browser = await launch(config.chromium);
+async function playAll(config, browser) {
   const results = {};
-  try {
-    for (const transport of config.transports) {
-      results[transport] = {};
-      const trouble = [];
-      const people = [
-        await open(browser, config.url, transport, trouble),
-        await open(browser, config.url, transport, trouble),
-      ];
-      for (const name of config.scenarios[transport]) {
-        try {
-          await scenarios[name]({ people, transport, offered: config.offered });
-          results[transport][name] = trouble.splice(0).join('; ') || null;
-        } catch (error) {
-          results[transport][name] = String(error);
-        }
+  for (const transport of config.transports) {
+    results[transport] = {};
+    const trouble = [];
+    const people = [
+      await open(browser, config.url, transport, trouble),
+      await open(browser, config.url, transport, trouble),
+    ];
+    for (const name of config.scenarios[transport]) {
+      try {
+        await scenarios[name]({ people, transport, offered: config.offered });
+        results[transport][name] = trouble.splice(0).join('; ') || null;
+      } catch (error) {
+        results[transport][name] = String(error);
       }
-      for (const page of people) await page.context().close();
     }
-  } finally {
-    await browser.close();
+    for (const page of people) await page.context().close();
   }
-  process.stdout.write(JSON.stringify(results));
+  return results;
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playAll));

@@ -6,7 +6,8 @@
 
 const { spawn } = require('child_process');
 
-const { launch } = require('./chromium.js');
+const { browsing } = require('./chromium.js');
+const { command } = require('./command.js');
 const { join, open, say, seen } = require('./demo_page.js');
 
 // Start the server, at any port or at one; resolves to {url, end(signal)} once it listens.
@@ -75,26 +76,17 @@ async function chat(browser, transport, command, signal, trouble) {
   }
 }
 
-async function main() {
-  const { chromium, command, transports, scenarios } = JSON.parse(process.argv[2]);
-  const browser = await launch(chromium);
+async function playAll({ command: server, transports, scenarios }, browser) {
   const results = {};
-  try {
-    for (const transport of transports) {
-      results[transport] = {};
-      for (const signal of scenarios[transport]) {
-        const trouble = [];
-        const error = await chat(browser, transport, command, signal, trouble).catch(String);
-        results[transport][signal] = error || trouble.join('; ') || null;
-      }
+  for (const transport of transports) {
+    results[transport] = {};
+    for (const signal of scenarios[transport]) {
+      const trouble = [];
+      const error = await chat(browser, transport, server, signal, trouble).catch(String);
+      results[transport][signal] = error || trouble.join('; ') || null;
     }
-  } finally {
-    await browser.close();
   }
-  process.stdout.write(JSON.stringify(results));
+  return results;
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playAll));

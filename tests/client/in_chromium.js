@@ -4,7 +4,8 @@
 // {transport: {scenario: error}}.
 'use strict';
 
-const { launch, note } = require('./chromium.js');
+const { browsing, note } = require('./chromium.js');
+const { command } = require('./command.js');
 const { SERVED_BY } = require('./scenarios.js');
 
 const AT_A_TIME = 4;
@@ -59,26 +60,17 @@ async function playAll(browser, config, transport) {
   return results;
 }
 
-async function main() {
-  const config = JSON.parse(process.argv[2]);
-  const browser = await launch(config.chromium);
+async function playEach(config, browser) {
   const results = {};
-  try {
-    // A few at a time: all at once, a small machine is busy with starting them.
-    const left = [...config.transports];
-    await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
-      while (left.length) {
-        const transport = left.shift();
-        results[transport] = await playAll(browser, config, transport);
-      }
-    }));
-  } finally {
-    await browser.close();
-  }
-  process.stdout.write(JSON.stringify(results));
+  // A few at a time: all at once, a small machine is busy with starting them.
+  const left = [...config.transports];
+  await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
+    while (left.length) {
+      const transport = left.shift();
+      results[transport] = await playAll(browser, config, transport);
+    }
+  }));
+  return results;
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playEach));

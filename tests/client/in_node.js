@@ -23,10 +23,10 @@ net.connect = function (...parameters) {
 };
 
 const SockJS = require('sockjs-client');
+const { command } = require('./command.js');
 const { play, SERVED_BY } = require('./scenarios.js');
 
-async function main() {
-  const { test, extra, transports, scenarios } = JSON.parse(process.argv[2]);
+command(async ({ test, extra, transports, scenarios }) => {
   const results = {};
   // At the same time: the process then mostly waits for the slowest.
   await Promise.all(transports.map(async (transport) => {
@@ -37,10 +37,5 @@ async function main() {
       results[transport][name] = await play(environment, transport, name);
     }
   }));
-  process.stdout.write(JSON.stringify(results));
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
+  return results;
 });

@@ -5,43 +5,35 @@
 'use strict';
 
 const { breaking } = require('./breaking.js');
-const { launch, note } = require('./chromium.js');
+const { browsing, note } = require('./chromium.js');
+const { command } = require('./command.js');
 
-async function main() {
-  const { chromium, page: address, ports, pids, count, breaks, transports, scenarios } =
-    JSON.parse(process.argv[2]);
-  const browser = await launch(chromium);
+async function playAll(config, browser) {
+  const { page: address, ports, pids, count, breaks, transports, scenarios } = config;
   const results = {};
-  try {
-    for (const transport of transports) {
-      results[transport] = {};
-      for (const name of scenarios[transport]) {
-        const { url, ...calls } = await breaking({ ports, pids });
-        const context = await browser.newContext();
-        const page = await context.newPage();
-        const trouble = [];
-        note(page, trouble);
-        for (const [call, does] of Object.entries(calls)) await page.exposeFunction(call, does);
-        await page.goto(address);
-        const error = await page.evaluate(
-          ([url, count, breaks, calls, transport, name]) => {
-            const environment = { SockJS, ReconnectingSockJS, url, count, breaks };
-            for (const call of calls) environment[call] = window[call];
-            return window.reconnecting.play(environment, transport, name);
-          },
-          [url, count, breaks, Object.keys(calls), transport, name],
-        );
-        results[transport][name] = error || trouble.join('; ') || null;
-        await context.close();
-      }
+  for (const transport of transports) {
+    results[transport] = {};
+    for (const name of scenarios[transport]) {
+      const { url, ...calls } = await breaking({ ports, pids });
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const trouble = [];
+      note(page, trouble);
+      for (const [call, does] of Object.entries(calls)) await page.exposeFunction(call, does);
+      await page.goto(address);
+      const error = await page.evaluate(
+        ([url, count, breaks, calls, transport, name]) => {
+          const environment = { SockJS, ReconnectingSockJS, url, count, breaks };
+          for (const call of calls) environment[call] = window[call];
+          return window.reconnecting.play(environment, transport, name);
+        },
+        [url, count, breaks, Object.keys(calls), transport, name],
+      );
+      results[transport][name] = error || trouble.join('; ') || null;
+      await context.close();
     }
-  } finally {
-    await browser.close();
   }
-  process.stdout.write(JSON.stringify(results));
+  return results;
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playAll));

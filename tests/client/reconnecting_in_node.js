@@ -5,10 +5,10 @@
 
 const SockJS = require('sockjs-client');
 const { breaking } = require('./breaking.js');
+const { command } = require('./command.js');
 const { play } = require('./reconnecting.js');
 
-async function main() {
-  const { source, ports, pids, count, breaks, transports, scenarios } = JSON.parse(process.argv[2]);
+command(async ({ source, ports, pids, count, breaks, transports, scenarios }) => {
   const ReconnectingSockJS = require(source);
   const results = {};
   for (const transport of transports) {
@@ -19,10 +19,5 @@ async function main() {
       results[transport][name] = await play(environment, transport, name);
     }
   }
-  process.stdout.write(JSON.stringify(results));
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
+  return results;
 });

@@ -7,7 +7,8 @@ const path = require('path');
 
 const SockJS = require('sockjs-client');
 const { names, play } = require('./bridged.js');
-const { launch } = require('./chromium.js');
+const { browsing } = require('./chromium.js');
+const { command } = require('./command.js');
 
 // `begin()` resolves to what plays the scenarios of a transport.
 async function playAll({ urls, transports }, begin) {
@@ -23,30 +24,14 @@ async function playAll({ urls, transports }, begin) {
   return results;
 }
 
-async function main() {
-  const config = JSON.parse(process.argv[2]);
-  let results;
-  if (!config.chromium) {
-    results = await playAll(config, async () => (...what) => play(SockJS, ...what));
-  } else {
-    const browser = await launch(config.chromium);
-    try {
-      results = await playAll(config, async () => {
-        // A context of its own has its own connections; the browser opens six to a host in each.
-        const page = await (await browser.newContext()).newPage();
-        await page.goto(config.page);
-        await page.addScriptTag({ path: path.join(__dirname, 'bridged.js') });
-        return (...what) =>
-          page.evaluate((what) => window.bridged.play(window.SockJS, ...what), what);
-      });
-    } finally {
-      await browser.close();
-    }
-  }
-  process.stdout.write(JSON.stringify(results));
-}
+const inNode = (config) => playAll(config, async () => (...what) => play(SockJS, ...what));
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+const inChromium = browsing((config, browser) => playAll(config, async () => {
+  // A context of its own has its own connections; the browser opens six to a host in each.
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(config.page);
+  await page.addScriptTag({ path: path.join(__dirname, 'bridged.js') });
+  return (...what) => page.evaluate((what) => window.bridged.play(window.SockJS, ...what), what);
+}));
+
+command((config) => (config.chromium ? inChromium : inNode)(config));

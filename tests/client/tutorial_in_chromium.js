@@ -3,7 +3,8 @@
 // for the client script of the CDN). Fails if anything is not as the tutorial says.
 'use strict';
 
-const { launch } = require('./chromium.js');
+const { browsing } = require('./chromium.js');
+const { command } = require('./command.js');
 
 // Only for what hangs.
 const PATIENCE = 20000;
@@ -33,30 +34,21 @@ async function reads(page, ...lines) {
   );
 }
 
-async function main() {
-  const config = JSON.parse(process.argv[2]);
-  const browser = await launch(config.chromium);
-  try {
-    const ann = await enter(browser, config, 'a-long-random-string', 'tea');
-    await say(ann, '<b>hello</b>');
-    await reads(ann, 'Ann: <b>hello</b>');
-    const bob = await enter(browser, config, 'another-long-random-string', 'tea');
-    await reads(bob, 'Ann: <b>hello</b>');
-    await say(bob, 'hi');
-    for (const page of [ann, bob]) await reads(page, 'Ann: <b>hello</b>', 'Bob: hi');
-    const other = await enter(browser, config, 'a-long-random-string', 'coffee');
-    await say(other, 'nobody here');
-    await reads(other, 'Ann: nobody here');
-    const thief = await enter(browser, config, 'guessed', 'tea');
-    await reads(thief, 'closed: Unknown token');
-    await thief.locator('#door').waitFor({ timeout: PATIENCE });
-    await reads(ann, 'Ann: <b>hello</b>', 'Bob: hi');
-  } finally {
-    await browser.close();
-  }
+async function playAll(config, browser) {
+  const ann = await enter(browser, config, 'a-long-random-string', 'tea');
+  await say(ann, '<b>hello</b>');
+  await reads(ann, 'Ann: <b>hello</b>');
+  const bob = await enter(browser, config, 'another-long-random-string', 'tea');
+  await reads(bob, 'Ann: <b>hello</b>');
+  await say(bob, 'hi');
+  for (const page of [ann, bob]) await reads(page, 'Ann: <b>hello</b>', 'Bob: hi');
+  const other = await enter(browser, config, 'a-long-random-string', 'coffee');
+  await say(other, 'nobody here');
+  await reads(other, 'Ann: nobody here');
+  const thief = await enter(browser, config, 'guessed', 'tea');
+  await reads(thief, 'closed: Unknown token');
+  await thief.locator('#door').waitFor({ timeout: PATIENCE });
+  await reads(ann, 'Ann: <b>hello</b>', 'Bob: hi');
 }
 
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+command(browsing(playAll));
