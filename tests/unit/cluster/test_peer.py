@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,8 @@ from twisted.internet.testing import StringTransport
 from txsockjs.cluster.peer import HELLO, MESSAGES, PUBLICATION, SUBSCRIBE, Peer
 from txsockjs.wire.bundle import bundle, read_bundle
 from txsockjs.wire.named import named, read_named
+
+from .test_streams import string, strings
 
 
 class Owner:
@@ -38,19 +39,6 @@ class Owner:
 
     def ended(self, peer: Peer) -> None:
         self.heard.append("ended")
-
-
-def string(data: bytes) -> bytes:
-    return struct.pack("!I", len(data)) + data
-
-
-def strings(data: bytes) -> list[bytes]:
-    found = []
-    while data:
-        (size,) = struct.unpack_from("!I", data)
-        found.append(data[4 : 4 + size])
-        data = data[4 + size :]
-    return found
 
 
 def greet(node: str = "b", version: int = 2) -> bytes:
