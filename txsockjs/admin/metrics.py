@@ -4,18 +4,13 @@ Rules: all who are asked stand in the answer, those who were silent by the word 
 written in turns, each a bounded stretch.
 """
 
-# Twisted has no annotations for much of what is called here.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.task import deferLater
-
-from ..actors.pace import Pace
 from .asking import Asker
 from .request import Answer
+from .turns import in_turns
 
 # How many pieces are written in one turn, if they are small.
 _MOST_PIECES = 100
@@ -39,11 +34,5 @@ async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Answer:
     up = dict.fromkeys([*replies.silent, *replies.failed], False)
     up.update(dict.fromkeys(replies.answers, True))
     pieces, kind = expose(replies.answers, up, asker.label, accept)
-    written = []
-    pace = Pace(_MOST_PIECES)
-    for piece in pieces:
-        written.append(piece)
-        if not pace.may_go_on():
-            await deferLater(reactor, 0)
-            pace = Pace(_MOST_PIECES)
+    written = [piece async for piece in in_turns(pieces, reactor, _MOST_PIECES)]
     return Answer(200, b"".join(written), kind)

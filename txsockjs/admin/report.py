@@ -4,26 +4,21 @@ Rules: what can be read is read when somebody asks; going through the sessions t
 bounded stretch. An answer is JSON.
 """
 
-# Twisted has no annotations for much of what is called here.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.task import deferLater
-
 from twisted import __version__ as twisted_version
 
 from .. import __version__
-from ..actors.pace import Pace
 from ..cluster.bus import Bus
 from ..router import SockJSRouter
 from .histogram import Histogram
 from .lateness import Lateness
 from .process import process_usage
+from .turns import in_turns
 
 #: Upper bounds, in bytes as the limits of mailboxes and output count them.
 SIZES = (0, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
@@ -94,16 +89,12 @@ class Report:
     async def _mount(self, router: SockJSRouter) -> dict[str, Any]:
         stats = router.stats
         mailboxes, outputs = Histogram(SIZES), Histogram(SIZES)
-        pace = Pace(_STRETCH)
-        for session in router.sessions:
+        async for session in in_turns(router.sessions, self._reactor, _STRETCH):
             if session.transport and session.close_reason is None:
                 stats.add_up(session)
                 for_application, for_client = session.waiting
                 mailboxes.add(for_application)
                 outputs.add(for_client)
-            if not pace.may_go_on():
-                await deferLater(self._reactor, 0)
-                pace = Pace(_STRETCH)
         off = router.settings.disabled_transports
         return {
             "mount": router.prefix or "/",

@@ -4,20 +4,15 @@ Rules: going through the sessions takes turns, each a bounded stretch; what is k
 meanwhile is two pages. An answer is JSON.
 """
 
-# Twisted has no annotations for much of what is called here.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from twisted.internet.task import deferLater
-
-from ..actors.pace import Pace
 from ..router import SockJSRouter
 from .query import Order, Page, Part, Query, Row
+from .turns import in_turns
 
 # How many are looked at in one turn.
 _STRETCH = 500
@@ -30,14 +25,10 @@ async def merged(query: Query, parts: Mapping[str, Part], reactor: Any) -> dict[
     ends = [part.end for part in parts.values() if part.end is not None]
     end = min(ends, default=None)
     page = Page(query)
-    pace = Pace(_STRETCH)
-    for name, part in parts.items():
-        for row in part.rows:
-            if end is None or query.key(row) <= end:
-                page.add({"node": name, **row})
-            if not pace.may_go_on():
-                await deferLater(reactor, 0)
-                pace = Pace(_STRETCH)
+    rows = ((name, row) for name, part in parts.items() for row in part.rows)
+    async for name, row in in_turns(rows, reactor, _STRETCH):
+        if end is None or query.key(row) <= end:
+            page.add({"node": name, **row})
     return query.answer(page.rows(), bool(ends))
 
 
@@ -62,16 +53,11 @@ class Sessions:
         """Answer a `Query` by one page; raises `BadQuery`."""
         query = Query.of(arguments)
         page = Page(query)
-        pace = Pace(_STRETCH)
-        for router in self._routers:
-            if query.mount not in (None, _mount(router)):
-                continue
-            for session in router.sessions:
-                if _is_open(session):
-                    page.add(_row(router, session, self._epoch))
-                if not pace.may_go_on():
-                    await deferLater(self._reactor, 0)
-                    pace = Pace(_STRETCH)
+        routers = [each for each in self._routers if query.mount in (None, _mount(each))]
+        sessions = ((router, session) for router in routers for session in router.sessions)
+        async for router, session in in_turns(sessions, self._reactor, _STRETCH):
+            if _is_open(session):
+                page.add(_row(router, session, self._epoch))
         return query.answer(page.rows())
 
     def close(self, arguments: Mapping[str, object]) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""`in_turns`: going through many things without holding up everybody else."""
+
+# Twisted has no annotations for much of what is called here.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
+
+from twisted.internet.task import deferLater
+
+from ..actors.pace import Pace
+
+Thing = TypeVar("Thing")
+
+
+async def in_turns(things: Iterable[Thing], reactor: Any, most: int) -> AsyncIterator[Thing]:
+    """Yield things, at most so many in a turn; the others come in later iterations."""
+    pace = Pace(most)
+    for thing in things:
+        yield thing
+        if not pace.may_go_on():
+            await deferLater(reactor, 0)
+            pace = Pace(most)
