@@ -25,7 +25,7 @@ from ..client import ConnectionFailed, SessionClosed, SockJSClientProtocol
 from ..errors import BrokenJSON
 from ..settings import MIB
 from ..wire.proto import json_decode, json_encode
-from ..wire.text import encoded
+from ..wire.text import encoded, split_lines
 from .client_options import ClientOptions, shown
 
 WRONG, NOT_CONNECTED, LOST, TOO_FEW = 1, 2, 3, 4
@@ -190,11 +190,7 @@ class Input:
 
     def received(self, data: bytes) -> None:
         """Take what was read; nothing is the end."""
-        *lines, rest = data.split(b"\n")
-        if lines:
-            lines[0] = bytes(self._rest) + lines[0]
-            self._rest.clear()
-        self._rest += rest
+        lines = split_lines(self._rest, data)
         if len(self._rest) > _LONGEST_LINE:
             self._terminal.fail(f"a line of more than {_LONGEST_LINE} bytes")
             self._rest.clear()

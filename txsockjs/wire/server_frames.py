@@ -10,6 +10,7 @@ from typing import NamedTuple, Union
 
 from ..errors import BrokenJSON, SockJSError
 from .proto import CONNECT, DISCONNECT, HEARTBEAT, MESSAGE, json_decode, json_encode
+from .text import split_lines
 
 _ARRAY = "a"
 _KINDS = CONNECT + DISCONNECT + HEARTBEAT + MESSAGE + _ARRAY
@@ -99,11 +100,7 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the frames that these bytes complete; raise `BadFrame` if one is too large."""
-        *whole, rest = data.split(b"\n")
-        if whole:
-            whole[0] = bytes(self._kept) + whole[0]
-            self._kept.clear()
-        self._kept += rest
+        whole = split_lines(self._kept, data)
         if len(self._kept) > self._limit or any(len(line) > self._limit for line in whole):
             raise BadFrame(f"a frame of more than {self._limit} bytes", data)
         return self._frames(whole)

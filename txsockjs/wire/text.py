@@ -18,6 +18,19 @@ Data = Union[bytes, bytearray, memoryview]
 REPLACE = "replace"
 
 
+def split_lines(kept: bytearray, data: bytes) -> list[bytes]:
+    """Return the lines that ``data`` completes, without their ends.
+
+    The beginning of the first one is ``kept`` from before; that of the next one is kept there.
+    """
+    *lines, rest = data.split(b"\n")
+    if lines:
+        lines[0] = bytes(kept) + lines[0]
+        kept.clear()
+    kept += rest
+    return lines
+
+
 class NotText(ValueError):
     """Bytes are not UTF-8 and there is no other way to send them; ``data`` has them."""
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from txsockjs.wire.text import Decoder, NotText, check_data, encoded
+from txsockjs.wire.text import Decoder, NotText, check_data, encoded, split_lines
 
 SNOWMAN = "☃".encode()
+
+
+def test_lines_are_split_wherever_they_come_in_pieces() -> None:
+    text = b"one\n\ntwo\r\nthree"
+    for size in range(1, len(text) + 1):
+        kept = bytearray()
+        lines: list[bytes] = []
+        for start in range(0, len(text), size):
+            lines += split_lines(kept, text[start : start + size])
+        assert lines == [b"one", b"", b"two\r"]
+        assert kept == b"three"
 
 
 def test_a_character_that_is_split_is_kept_until_it_is_whole() -> None:
