@@ -11,12 +11,6 @@ from twisted.internet.interfaces import IAddress
 class ConnectionInfo:
     """An immutable snapshot of the request that opened a session.
 
-    ``ip`` is the client's address behind the trusted proxies; ``headers`` has lower-case names;
-    ``origin`` is None if the client sent none. ``port`` is the client's, 0 if a proxy is between;
-    ``server_address`` is where the request arrived, as Twisted's addresses. ``subprotocol`` is what
-    was agreed on for a raw websocket (RFC 6455 section 1.9), one of the setting ``subprotocols``,
-    or None.
-
     `arguments` and `cookies` are read when they are first asked for, the first hundred of each:
     from `query` and from the header ``cookie``, unless they were given. So a snapshot keeps what
     the request brought, of which there are 16 KiB and 100 headers at the most, and little more.
@@ -25,29 +19,17 @@ class ConnectionInfo:
     __slots__ = (
         "_arguments",
         "_cookies",
+        "_headers",
+        "_ip",
+        "_is_secure",
+        "_origin",
+        "_path",
+        "_port",
         "_query",
-        "headers",
-        "ip",
-        "is_secure",
-        "origin",
-        "path",
-        "port",
-        "server_address",
-        "subprotocol",
-        "transport",
+        "_server_address",
+        "_subprotocol",
+        "_transport",
     )
-    ip: str
-    headers: Mapping[str, str]
-    path: str
-    transport: str
-    origin: str | None
-    _arguments: Mapping[str, Sequence[str]] | None
-    _cookies: Mapping[str, str] | None
-    _query: bytes
-    is_secure: bool
-    port: int
-    server_address: IAddress | None
-    subprotocol: str | None
 
     def __init__(
         self,
@@ -64,27 +46,71 @@ class ConnectionInfo:
         query: bytes = b"",
         subprotocol: str | None = None,
     ) -> None:
-        set_value = object.__setattr__  # as this class has one that refuses
-        set_value(self, "ip", ip)
-        set_value(self, "headers", headers)
-        set_value(self, "path", path)
-        set_value(self, "transport", transport)
-        set_value(self, "origin", origin)
-        set_value(self, "is_secure", is_secure)
-        set_value(self, "port", port)
-        set_value(self, "server_address", server_address)
-        set_value(self, "subprotocol", subprotocol)
-        set_value(self, "_cookies", cookies)
-        set_value(self, "_arguments", arguments)
-        set_value(self, "_query", query)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a ConnectionInfo can't be changed")
+        self._ip = ip
+        self._cookies = cookies
+        self._arguments = arguments
+        self._headers = headers
+        self._path = path
+        self._transport = transport
+        self._origin = origin
+        self._is_secure = is_secure
+        self._port = port
+        self._server_address = server_address
+        self._query = query
+        self._subprotocol = subprotocol
 
     def __repr__(self) -> str:
         # A client chose it, and this may stand in logs.
-        path = self.path if self.path.isprintable() else ascii(self.path)
-        return f"<ConnectionInfo {self.ip} {self.transport} {path}>"
+        path = self._path if self._path.isprintable() else ascii(self._path)
+        return f"<ConnectionInfo {self._ip} {self._transport} {path}>"
+
+    @property
+    def ip(self) -> str:
+        """The client's address, behind the trusted proxies."""
+        return self._ip
+
+    @property
+    def port(self) -> int:
+        """The client's port; 0 if a proxy is between."""
+        return self._port
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client's side is TLS: here, or at a trusted proxy that says so."""
+        return self._is_secure
+
+    @property
+    def transport(self) -> str:
+        """The transport's name, such as ``xhr_streaming``."""
+        return self._transport
+
+    @property
+    def server_address(self) -> IAddress | None:
+        """Where the request arrived, as Twisted's addresses."""
+        return self._server_address
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, their names in lower case."""
+        return self._headers
+
+    @property
+    def origin(self) -> str | None:
+        """The origin of the page; None if the client sent none."""
+        return self._origin
+
+    @property
+    def path(self) -> str:
+        """The path as it came, without the query string."""
+        return self._path
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What was agreed on for a raw websocket (RFC 6455 section 1.9), or None.
+
+        One of the setting ``subprotocols``.
+        """
+        return self._subprotocol
 
     @property
     def query(self) -> str:
@@ -97,7 +123,7 @@ class ConnectionInfo:
         found = self._arguments
         if found is None:
             found = read_arguments(self._query)
-            object.__setattr__(self, "_arguments", found)
+            self._arguments = found
         return found
 
     @property
@@ -105,8 +131,8 @@ class ConnectionInfo:
         """The values by name; empty unless ``allowed_origins`` names the page's origin."""
         found = self._cookies
         if found is None:
-            found = read_cookies(self.headers.get("cookie", ""))
-            object.__setattr__(self, "_cookies", found)
+            found = read_cookies(self._headers.get("cookie", ""))
+            self._cookies = found
         return found
 
     def get_argument(self, name: str) -> str | None:
@@ -120,7 +146,7 @@ class ConnectionInfo:
 
     def get_header(self, name: str) -> str | None:
         """Return a header's value by its name in any case, or None."""
-        return self.headers.get(name.lower())
+        return self._headers.get(name.lower())
 
 
 # How many arguments, and how many cookies, are read: more than any application has, and a bound to
