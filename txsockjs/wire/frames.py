@@ -22,9 +22,6 @@ _LONGEST_REASON = 123
 # Reserved (RFC 6455 section 7.4.1): must not be sent in a close frame.
 _RESERVED_CODES = frozenset((1004, 1005, 1006, 1015))
 
-#: What stands before a text of fewer than 126 bytes, by its size.
-SHORT_TEXTS = [bytes((0x80 | TEXT, size)) for size in range(126)]
-
 
 def frame(opcode: int, payload: bytes) -> bytes:
     """Return a frame."""

@@ -154,7 +154,11 @@ def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | 
         start = 6
         if size < 6 or data[1] != size + 122:
             return None
-    elif data[1] < 0x80 + 126:  # a short one, with others behind it
+    elif size < 65544:
+        start = 8
+        if size < 134 or data[1] != 0xFE or (data[2] << 8 | data[3]) != size - 8:
+            return None
+    elif data[1] != 0xFF:
         return None
     else:
         length, start = _length(data, 0)

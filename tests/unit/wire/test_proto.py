@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from txsockjs.errors import BrokenJSON, PayloadExpected
 from txsockjs.wire import proto
+from txsockjs.wire.frames import TEXT, frame
 
 ESCAPED = [
     *range(0x20),
@@ -34,6 +35,27 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     elif proto._dumps is proto._standard_dumps:
         pytest.skip("orjson is not installed here")
     return str(request.param)
+
+
+@given(st.lists(text, min_size=1, max_size=3), st.integers(0, 140))
+def test_a_websocket_frame_carries_the_frame_of_messages(messages: list[str], more: int) -> None:
+    messages[-1] += "x" * more
+    expected = frame(TEXT, proto.messages_frame(messages))
+    assert proto.websocket_frame(messages) == expected
+    if len(messages) == 1:
+        shared = proto.Message(messages[0])
+        assert proto.websocket_frame([shared]) == expected
+        assert proto.websocket_frame([shared]) is proto.websocket_frame([shared])
+        number = proto.JSONMessage("7")
+        assert proto.websocket_frame([number]) == frame(TEXT, b"a[7]")
+        mixed = [number, shared]
+        assert proto.websocket_frame(mixed) == frame(TEXT, proto.messages_frame(mixed))
+
+
+@pytest.mark.parametrize("size", [119, 120, 121, 122, 123, 65529, 65530, 65531, 65532])
+def test_a_websocket_frame_has_the_shortest_form_of_its_length(size: int, library: str) -> None:
+    messages = ["x" * size]
+    assert proto.websocket_frame(messages) == frame(TEXT, proto.messages_frame(messages))
 
 
 @pytest.mark.parametrize("code", ESCAPED, ids=hex)

@@ -16,7 +16,13 @@ from txsockjs import SockJSConnection
 from txsockjs.transports.websocket import reader, receiver
 from txsockjs.wire.limits import Limits
 from txsockjs.wire.proto import decode_frame
-from txsockjs.wire.whole_frames import _unmask, _unmask_bytewise, read_messages, unmask
+from txsockjs.wire.whole_frames import (
+    _unmask,
+    _unmask_bytewise,
+    read_message,
+    read_messages,
+    unmask,
+)
 
 from ...support.memory import Lab
 from ...support.sites import Client, SiteLab, Wire, cut
@@ -63,6 +69,28 @@ def test_all_whole_messages_of_a_read_are_taken() -> None:
 def test_every_length_is_read(size: int) -> None:
     data = frame(b'"' + b"x" * size + b'"')
     assert read(data) == (["x" * size], len(data))
+
+
+def read_one(data: bytes) -> list[Any] | None:
+    return read_message(data, {TEXT: decode_frame}, 2 * LIMIT)
+
+
+@pytest.mark.parametrize("size", [2, 3, 125, 126, 127, 128, 65535, 65536, 65537, LIMIT])
+def test_a_read_that_is_one_frame_is_read_at_once(size: int) -> None:
+    data = frame(b'"' + b"x" * (size - 2) + b'"')
+    assert read_one(data) == ["x" * (size - 2)]
+    for other in (data[:-1], data + b"\x81", frame(b'"a"') + data, data + data):
+        assert read_one(other) is None
+
+
+@pytest.mark.parametrize("size", [0, 5, 124, 125, 126, 65535, 65536])
+@pytest.mark.parametrize("wide", [2, 8])
+def test_only_the_shortest_form_of_a_length_is_read(size: int, wide: int) -> None:
+    payload = b'"' + b"x" * (size - 2) + b'"' if size else b""
+    length = (size % 65536).to_bytes(wide, "big") if wide == 2 else size.to_bytes(wide, "big")
+    data = bytes((TEXT, 0x80 | (126 if wide == 2 else 127))) + length + b"\0\0\0\0" + payload
+    is_shortest = (126 <= size < 65536) if wide == 2 else size >= 65536
+    assert (read_one(data) is not None) is is_shortest
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Reason
 from ...actors.states import ATTACH
 from ...server.tcp import watch, write
-from ...wire.frames import SHORT_TEXTS, TEXT, frame
-from ...wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, messages_frame
+from ...wire.frames import TEXT, frame
+from ...wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, websocket_frame
 from ...wire.whole_frames import Decoders, read_message
 from . import states
 from .connection import WebSocketConnection
@@ -148,10 +148,7 @@ class WebSocketReceiver(WebSocketConnection):
     def deliver(self, messages: list[Any]) -> None:
         """Send one frame with these messages."""
         if self._state is OPEN:
-            payload = messages_frame(messages)
-            size = len(payload)
-            data = SHORT_TEXTS[size] + payload if size < 126 else frame(TEXT, payload)
-            write(self.transport, data, self)
+            write(self.transport, websocket_frame(messages), self)
 
     def heartbeat(self) -> None:
         """Send a heartbeat, and a ping that has to be answered."""
