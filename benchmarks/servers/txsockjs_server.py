@@ -3,6 +3,7 @@
 With the argument ``scraped`` its metrics are read once a second.
 """
 
+import gc
 import sys
 
 import reactors
@@ -15,6 +16,11 @@ from twisted.internet.defer import ensureDeferred  # noqa: E402
 
 from txsockjs import SockJSConnection, SockJSRouter  # noqa: E402
 from txsockjs.service import SockJSService  # noqa: E402
+
+try:
+    from txsockjs.cli.garbage import look_seldom  # as `twistd sockjs` does
+except ImportError:  # the code of an earlier revision
+    look_seldom = gc.collect
 
 
 class Echo(SockJSConnection):
@@ -60,5 +66,6 @@ if "scraped" in sys.argv:
         reactor.stop()  # which fails the row
 
     task.LoopingCall(lambda: ensureDeferred(scrape())).start(1.0).addErrback(failed)
+reactor.callWhenRunning(look_seldom)
 reactor.callWhenRunning(lambda: listening(service.ports.open_ports[0].getHost().port))
 reactor.run()

@@ -38,6 +38,13 @@ class Slow(App):
         from twisted.internet import reactor, task
 
         await task.deferLater(reactor, 0.02, print, "handled", message)
+
+
+class Garbage(App):
+    def on_open(self, info):
+        import gc
+
+        self.send(repr((*gc.get_threshold(), gc.get_freeze_count() > 0)))
 """
 
 
@@ -233,6 +240,16 @@ def test_it_serves_an_application_of_the_current_directory(tmp_path):
         assert post(session + "/xhr") == b'a["hello"]\n'
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(server.url + "/other")
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="others do not count references")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_seldom_looks_for_garbage(tmp_path, workers):
+    app = ("--app", "some_app.Garbage", "--prefix", "/app", "--workers", workers)
+    with serve(*app, "--disconnect-delay", "1", cwd=tmp_path) as server:
+        session = server.url + "/app/0/one"
+        assert post(session + "/xhr") == b"o\n"
+        assert post(session + "/xhr") == b'a["(5000, 5, 20, True)"]\n'
 
 
 def test_a_configuration_file_says_what_to_serve(tmp_path):

@@ -33,6 +33,7 @@ from ..server.ports import Endpoint
 from ..server.root import Page
 from ..service import SockJSService, fallback
 from ..settings import Settings
+from .garbage import look_seldom
 from .logs.access import AccessLog
 from .logs.process_log import PROCESS_LOG, is_in_foreground
 from .logs.start_line import log_start
@@ -68,6 +69,7 @@ class Process(SockJSService):
         if self.access_log is not None:
             self.access_log.open()
         super().startService()
+        self._reactor.callWhenRunning(look_seldom)  # all is imported by then
 
     def reopen_logs(self) -> None:
         """Go on with other files, where those that are open were moved, or could not be opened."""
