@@ -97,7 +97,7 @@ class Settings:
         128 * KIB, kinds.BYTES, "a streaming response ends after this many bytes"
     )
     response_lifetime: float = _setting(
-        600.0, kinds.SECONDS, "a streaming response ends after this time, in seconds"
+        600.0, kinds.SECONDS, "how long a streaming response lasts, in seconds"
     )
     disabled_transports: frozenset[str] = _setting(
         frozenset(), kinds.names(TRANSPORTS, CLIENT_NAMES), "transports that are not served"
@@ -120,7 +120,7 @@ class Settings:
         False, kinds.SWITCH, "all requests of a session must come from one address"
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        (), kinds.NETWORKS, "networks whose word on a client's address is believed"
+        (), kinds.NETWORKS, "networks of proxies that are trusted to tell a client's address"
     )
     subprotocols: tuple[str, ...] = _setting(
         (), kinds.TOKENS, "subprotocols of raw websockets, in order of preference"
@@ -129,13 +129,13 @@ class Settings:
         MIB, kinds.BYTES, "largest message a client may send, in bytes of UTF-8"
     )
     max_body_size: int = _setting(
-        4 * MIB, kinds.BYTES, "largest body, or websocket message, that brings messages, in bytes"
+        4 * MIB, kinds.BYTES, "largest request body or websocket message, in bytes"
     )
     mailbox_limit: int = _setting(
         MIB, kinds.BYTES, "bytes of messages that wait for the application before a client waits"
     )
     send_limit: int = _setting(
-        8 * MIB, kinds.BYTES, "bytes that wait for a slow client before it is closed"
+        8 * MIB, kinds.BYTES, "bytes that wait for a slow client before its session is closed"
     )
     max_sessions: int | None = _setting(
         None, kinds.optional(kinds.COUNT), "how many sessions may be open at once"
@@ -153,10 +153,10 @@ class Settings:
     message_rate: Rate | None = _setting(
         None,
         kinds.optional(kinds.RATE),
-        "how many messages a session may bring before its client waits, such as 10/s",
+        "how often a client may send a message before it has to wait, such as 10/s",
     )
     ping_timeout: float = _setting(
-        20.0, kinds.SECONDS, "a websocket that answers no ping for this long is dead, in seconds"
+        20.0, kinds.SECONDS, "how long a websocket may leave a ping unanswered, in seconds"
     )
     shutdown_code: int = _setting(
         1012, kinds.CLOSE_CODE, "the close code that clients get when the server stops"
@@ -165,18 +165,18 @@ class Settings:
         "Service restart", kinds.CLOSE_REASON, "the reason that clients get when the server stops"
     )
     idle_timeout: float = _setting(
-        75.0, kinds.SECONDS, "an HTTP connection on which nothing happens ends, in seconds"
+        75.0, kinds.SECONDS, "how long an HTTP connection may stay idle, in seconds"
     )
     request_timeout: float = _setting(
         60.0,
         kinds.SECONDS,
-        "how long a request may take to come, and an answer to be taken, in seconds",
+        "how long a request may take to arrive, and a response to be read, in seconds",
     )
     immediate_flush: bool = _setting(
         True, kinds.SWITCH, "send when a turn ends, not when the reactor's iteration ends"
     )
     disable_nagle: bool = _setting(
-        True, kinds.SWITCH, "does nothing: small packets always leave at once (TCP_NODELAY)"
+        True, kinds.SWITCH, "has no effect: small packets always leave at once (TCP_NODELAY)"
     )
 
     def __init__(self, **overrides: Unpack[SettingsKeywords]) -> None:
