@@ -1,8 +1,8 @@
 """txsockjs: the SockJS server for Twisted.
 
 Subclass `SockJSConnection`, give it to a `SockJSRouter`, and put the router's resource into a
-site; or let ``twistd sockjs`` do that. `SockJSRouter` is loaded when first used, because it
-installs a reactor and the rest does not.
+site, or let ``twistd sockjs`` do both. `SockJSRouter` is loaded when first used, because it
+installs a reactor and the rest of the package does not.
 """
 
 from __future__ import annotations

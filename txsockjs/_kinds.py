@@ -26,7 +26,7 @@ _ORIGIN = re.compile(
 # RFC 7230, section 3.2.6.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _URL = re.compile(r"[!-~]+")
-# Nobody means more than a thousand million.
+# Nine digits are enough for any rate.
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)")
 _PERIODS = {"s": 1, "min": 60, "h": 3600}
 
@@ -50,7 +50,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Rate:
-    """So many in so many ``seconds``; after a while without any, ``count`` may come at once."""
+    """``count`` per ``seconds``; after a pause, up to ``count`` may come at once."""
 
     count: int
     seconds: int
@@ -183,7 +183,7 @@ def _network(value: object) -> Network:
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return ipaddress.ip_network(value)
     try:
-        # Not strict: 10.0.0.1/8 says clearly enough which network is meant.
+        # Not strict: it is clear which network 10.0.0.1/8 means.
         return ipaddress.ip_network(value.strip(), strict=False)  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
         raise Unfit(value) from None

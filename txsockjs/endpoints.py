@@ -1,11 +1,11 @@
-r"""The endpoints ``sockjs:``.
+r"""The ``sockjs:`` endpoints.
 
-A server's wraps another: ``sockjs:tcp\:8080:prefix=/chat``. A client's has the URL of a server:
-``sockjs:https\://example.com/chat:transports=xhr_polling``.
+A server endpoint wraps another one: ``sockjs:tcp\:8080:prefix=/chat``. A client endpoint takes the
+URL of a server: ``sockjs:https\://example.com/chat:transports=xhr_polling``.
 
-Rules: the wrapped endpoint, or the URL, is the one positional part, its ``:`` and ``=`` escaped;
-every setting is a name after it; what is wrong is refused by name when the string is read. It
-imports no reactor, as twistd reads plugins before it chooses one.
+Rules: the wrapped endpoint, or the URL, is the only positional part, with ``:`` and ``=`` escaped;
+each setting follows it by name; a wrong part is refused by name when the string is read. This
+module imports no reactor, because twistd reads plugins before it chooses one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .protocols.options_1x import parsed
 
 @implementer(IStreamServerEndpoint)
 class SockJSServerEndpoint:
-    """Listen on another endpoint with the factory served over SockJS.
+    """Listen on another endpoint and serve the factory over SockJS.
 
     ``options`` are the keywords of `SockJSFactory`.
     """
@@ -44,7 +44,7 @@ class SockJSServerEndpoint:
         self._options = options
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen; the port is the wrapped endpoint's."""
+        """Listen; fires with the port of the wrapped endpoint."""
         return maybeDeferred(self._listen, protocolFactory)
 
     def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -56,11 +56,11 @@ class SockJSServerEndpoint:
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
 class SockJSEndpointParser:
-    """Read ``sockjs:`` strings."""
+    """Read the ``sockjs:`` strings of servers."""
 
     prefix = "sockjs"
 
-    # Positional, as a string may use any name: those of the two arguments, too.
+    # Positional-only, because a string may use any name, "self" and "reactor" included.
     def parseStreamServer(  # type: ignore[override]
         self, reactor: Any, /, *args: Any, **kwargs: Any
     ) -> SockJSServerEndpoint:
@@ -76,7 +76,7 @@ class SockJSEndpointParser:
 
 @implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
 class SockJSClientEndpointParser:
-    """Read ``sockjs:`` strings of clients."""
+    """Read the ``sockjs:`` strings of clients."""
 
     prefix = "sockjs"
 
@@ -84,7 +84,7 @@ class SockJSClientEndpointParser:
         self, reactor: Any, /, *args: str, **kwargs: str
     ) -> IStreamClientEndpoint:
         """Make the endpoint that a string describes."""
-        # Whoever reads the string of any other endpoint loads this module, too.
+        # Imported late: this module is loaded to read the strings of other endpoints, too.
         from .client.strings import endpoint_from  # noqa: PLC0415
 
         return endpoint_from(reactor, args, kwargs)

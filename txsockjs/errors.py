@@ -1,4 +1,4 @@
-"""Everything that can go wrong, and the words a client gets to see for it.
+"""The exceptions of this package, and the words that a client sees for them.
 
 ::
 
@@ -28,7 +28,7 @@ Header = tuple[bytes, bytes]
 
 
 class SockJSError(Exception):
-    """The root of all errors of this package."""
+    """The base class of all errors of this package."""
 
 
 class SettingsError(SockJSError, ValueError):
@@ -47,7 +47,7 @@ class WrongThread(SockJSError, RuntimeError):
 
 
 class Refused(SockJSError):
-    """Raise it in a callback to end the session with this code and reason, unlogged."""
+    """Raise this in a callback to end the session with a code and a reason, without logging."""
 
     def __init__(self, code: int = 3000, reason: str = "Go away!") -> None:
         super().__init__(code, reason)
@@ -58,10 +58,10 @@ class Refused(SockJSError):
 
 
 class RequestError(SockJSError):
-    """A request that can't be served; ``status`` and ``wording`` are its answer.
+    """A request can't be served; it is answered with ``status`` and ``wording``.
 
-    ``kind`` is the name under which statistics count it (`txsockjs.stats.REFUSALS`). ``setting`` is
-    the setting that refuses it, if that is for the log, and ``client`` whom.
+    ``kind`` is the name under which statistics count it (`txsockjs.stats.REFUSALS`). For the log,
+    ``setting`` may name the setting that refuses the request, and ``client`` the client.
     """
 
     status = 500
@@ -90,7 +90,7 @@ class BodyTooLarge(RequestError):
 
 
 class MessageTooLarge(RequestError):
-    """On a websocket it is the close code 1009."""
+    """A message is too large; on a websocket this is close code 1009."""
 
     status = 413
     kind = "size"
@@ -98,7 +98,7 @@ class MessageTooLarge(RequestError):
 
 
 class BatchTooLarge(RequestError):
-    """The messages cost too much together; on a websocket it is the close code 1009."""
+    """Messages sent together are too large; on a websocket this is close code 1009."""
 
     status = 413
     kind = "size"
@@ -106,7 +106,7 @@ class BatchTooLarge(RequestError):
 
 
 class BadRequestLine(RequestError):
-    """There is something in it that is not visible ASCII (RFC 9112 section 3)."""
+    """The request line has something other than visible ASCII in it (RFC 9112 section 3)."""
 
     status = 400
     wording = "Not a valid request line."
@@ -157,7 +157,7 @@ class BadHandshake(RequestError):
 
 
 class UnsupportedVersion(RequestError):
-    """RFC 6455 section 4.2.2: answer with the version that is spoken here."""
+    """The answer names the version that is spoken here (RFC 6455 section 4.2.2)."""
 
     status = 426
     kind = "handshake"
@@ -197,7 +197,7 @@ class Overloaded(RequestError):
 
 
 class _OverLimit:
-    """What the errors of a client over a limit of its own have, the ``setting`` (RFC 6585)."""
+    """An error of a client over a limit of its own, which is the ``setting`` (RFC 6585)."""
 
     status = 429
     setting: str
@@ -225,7 +225,7 @@ class TooManyOpens(_OverLimit, RequestError):
 
 
 class TooManySenders(RequestError):
-    """So many requests wait for room in one session that one more is not kept."""
+    """Too many requests wait for room in one session already."""
 
     status = 503
     kind = "senders"
@@ -239,12 +239,12 @@ class NotFound(RequestError):
 
 
 def retry_after(seconds: float) -> tuple[Header, ...]:
-    """Return the header that says in how many whole seconds, one at least, it is worth a try."""
+    """Return the header ``Retry-After``, in whole seconds, at least one."""
     return ((b"Retry-After", b"%d" % max(math.ceil(seconds), 1)),)
 
 
 def unsendable(message: object, wanted: str) -> TypeError:
-    """Return the error that says what can be sent, and how what was meant can be."""
+    """Return the error that says what can be sent, and how to send what was probably meant."""
     if isinstance(message, (dict, list, tuple)):
         return TypeError(
             f"a message must be {wanted}, not a {type(message).__name__}; "

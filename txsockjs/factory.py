@@ -1,9 +1,9 @@
 """Ordinary Twisted factories served over SockJS: `SockJSFactory`, `SockJSResource` and others.
 
-`SockJSFactory` and `SockJSMultiFactory` are factories themselves, a twisted.web site with the
-routers on it, and can be given to ``reactor.listenTCP`` or to an endpoint. The wrapped factories
-are started and stopped as if they were listened with; sessions outlive the port, as TCP connections
-do, and end with the reactor. `SockJSResource` is for programs that have a site of their own:
+`SockJSFactory` and `SockJSMultiFactory` are factories themselves: a twisted.web site with the
+routers on it, which you can pass to ``reactor.listenTCP`` or to an endpoint. The wrapped factories
+are started and stopped as if they listened themselves. Sessions outlive the port, as TCP
+connections do, and end with the reactor. `SockJSResource` is for programs that have their own site:
 ``root.putChild(b"chat", SockJSResource(factory))`` serves a factory under ``/chat``.
 """
 
@@ -35,19 +35,19 @@ Given = Union[None, Settings, Mapping[str, object]]
 
 
 class Keywords(SettingsKeywords, total=False):
-    """What type checkers know of the keywords of factories."""
+    """The keywords of factories, for type checkers."""
 
     fallback_encoding: str | None
 
 
-# How long the reactor waits, in seconds, for clients that come back for their close frame.
+# How many seconds the reactor waits for clients to come back for their close frame.
 SHUTDOWN_PATIENCE = 1.0
 
 
 class SockJSMultiFactory(SockJSSite):
-    """Serve several factories, each at a prefix of its own.
+    """Serve several factories, each at its own prefix.
 
-    ``routers`` are their routers, which have the sessions.
+    ``routers`` are their routers, which hold the sessions.
     """
 
     def __init__(self, *, reactor: Any = None) -> None:
@@ -84,7 +84,7 @@ class SockJSMultiFactory(SockJSSite):
         return router
 
     def startFactory(self) -> None:
-        """Start the wrapped factories: the first port listens."""
+        """Start the wrapped factories when the first port listens."""
         super().startFactory()
         if self._trigger is None:
             self._trigger = self._clock.addSystemEventTrigger("before", "shutdown", self._shut_down)
@@ -92,13 +92,13 @@ class SockJSMultiFactory(SockJSSite):
             factory.doStart()
 
     def stopFactory(self) -> None:
-        """Stop the wrapped factories: the last port is closed."""
+        """Stop the wrapped factories when the last port is closed."""
         for factory in self._factories:
             factory.doStop()
         super().stopFactory()
 
     def close(self, patience: float | None = None) -> Deferred[Any]:
-        """Refuse new sessions, close all there are, and fire when none is left.
+        """Refuse new sessions, close the others, and fire when none is left.
 
         Clients that do not come for their close frame are dropped after ``patience`` seconds.
         """
@@ -119,7 +119,7 @@ class SockJSMultiFactory(SockJSSite):
 class SockJSFactory(SockJSMultiFactory):
     """Serve one factory; ``prefix`` is its path, the root by default.
 
-    ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
+    ``options`` and the keywords are those of `SockJSResource`. ``router`` holds the sessions.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class SockJSFactory(SockJSMultiFactory):
 class RouterResource(Resource):
     """A router as a resource, and the factories that are served through it.
 
-    ``router`` has the sessions.
+    ``router`` holds the sessions.
     """
 
     isLeaf = True
@@ -155,7 +155,7 @@ class RouterResource(Resource):
         return self._resource.render(request)
 
     def forwards(self, path: Sequence[bytes], more: bool) -> Resource:
-        """Return the router's resource, whatever the path."""
+        """Return the router's resource, for any path."""
         return self._resource
 
     def behind(self) -> list[Resource]:
@@ -168,7 +168,8 @@ class RouterResource(Resource):
 
     def start(self, factory: ProtocolFactory) -> None:
         """Start ``factory`` as soon as the reactor runs, and stop it in `close`."""
-        # A resource is never told that it is served, and what a factory starts may need a reactor.
+        # A resource is never told when it is first served, and what a factory starts may need a
+        # running reactor.
         self.router.reactor.callWhenRunning(self._start, factory)
 
     def _start(self, factory: ProtocolFactory) -> None:
@@ -182,12 +183,12 @@ class RouterResource(Resource):
 
 
 class SockJSResource(RouterResource):
-    """Serve ``factory`` over SockJS, wherever in a tree of resources this is put.
+    """Serve ``factory`` over SockJS, wherever you put this resource in the tree.
 
-    ``options`` is a `Settings` or a mapping, also one of the options of txsockjs 1.x; single
-    settings are passed as keywords. ``fallback_encoding`` is the encoding of bytes that are not
-    UTF-8, or ``replace``; without it such bytes end a session, except on a raw websocket. The
-    factory is started when the reactor runs and stopped by `close`. ``router`` has the sessions.
+    ``options`` is a `Settings` or a mapping, which may have the options of txsockjs 1.x; pass
+    single settings as keywords. ``fallback_encoding`` is the encoding of bytes that are not UTF-8,
+    or ``replace``; without it such bytes end a session, except on a raw websocket. The factory is
+    started when the reactor runs and stopped by `close`. ``router`` holds the sessions.
     """
 
     def __init__(
@@ -213,7 +214,7 @@ def make_router(
 
 
 def merged_options(options: Given, keywords: Keywords) -> tuple[None | Settings, dict[str, Any]]:
-    """Merge a mapping, in which options of txsockjs 1.x are translated, into the keywords."""
+    """Merge a mapping into the keywords, after translating its options of txsockjs 1.x."""
     if isinstance(options, Mapping):
         return None, {**translated(options), **keywords}
     return options, {**keywords}

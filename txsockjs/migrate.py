@@ -1,7 +1,7 @@
-"""Replacements for what applications take from Tornado itself.
+"""Replacements for what applications use of Tornado itself.
 
-Rules: a handler written for ``tornado.websocket`` runs unchanged but for its base class and its
-imports. ``docs/migrating.md`` lists what has no counterpart here.
+Rules: a handler written for ``tornado.websocket`` runs once its base class and imports are changed.
+``docs/migrating.md`` lists what has no counterpart here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _log = Logger()
 
 _REQUIRED: Any = object()
 
-# What a request lacks is the client's mistake (RFC 6455 section 7.4.1: policy violation).
+# A missing argument is the client's mistake (RFC 6455 section 7.4.1: policy violation).
 _MISSING = 1008
 
 
 class Request:
-    """The part of Tornado's request that a session has: address, cookies, arguments of the query.
+    """The part of Tornado's request that a session has: address, cookies, query arguments.
 
-    ``arguments`` are lists by name, as in Tornado, but of ``str``; cookies are plain values.
+    ``arguments`` are lists by name, as in Tornado, but of ``str``. Cookies are plain values.
     """
 
     __slots__ = ("arguments", "cookies", "headers", "path", "remote_ip")
@@ -45,7 +45,7 @@ class Request:
 class WebsocketHandler(SockJSConnection):
     """A base class for handlers written as Tornado's ``WebSocketHandler``.
 
-    ``request`` is there from `open` on.
+    ``request`` is set before `open` is called.
     """
 
     request: Request
@@ -66,7 +66,7 @@ class WebsocketHandler(SockJSConnection):
         self.send(message, binary)
 
     def get_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
-        """Return the last value of an argument of the query, or ``default``.
+        """Return the last value of a query argument, or ``default``.
 
         Raises `Refused` if it is missing and there is no default.
         """
@@ -78,7 +78,7 @@ class WebsocketHandler(SockJSConnection):
         return default
 
     def get_arguments(self, name: str, strip: bool = True) -> list[str]:
-        """Return all values of an argument of the query."""
+        """Return all values of a query argument."""
         values = self.request.arguments.get(name, ())
         return [value.strip() for value in values] if strip else list(values)
 
@@ -88,16 +88,15 @@ class WebsocketHandler(SockJSConnection):
 
     @property
     def close_code(self) -> int | None:
-        """The code of the end, or None while there is none; its text is in `close_reason`."""
+        """The close code, or None while the session is open; its text is in `close_reason`."""
         return None if self.close_reason is None else self.close_reason[0]
 
 
 class PeriodicCallback:
-    """Call ``callback`` every ``callback_time`` milliseconds, as Tornado's class of that name.
+    """Call ``callback`` every ``callback_time`` milliseconds, like Tornado's class of that name.
 
-    ``reactor`` is the global one unless given. What ``callback`` raises, or its awaitable, is
-    logged, and the next call comes as if nothing had happened. For new code there is Twisted's
-    ``LoopingCall``.
+    ``reactor`` defaults to the global one. An exception of ``callback``, or of its awaitable, is
+    logged, and the next call comes as usual. In new code, use Twisted's ``LoopingCall``.
     """
 
     def __init__(
@@ -115,11 +114,11 @@ class PeriodicCallback:
         self._timer.start()
 
     def stop(self) -> None:
-        """Stop; harmless if it is not running."""
+        """Stop; does nothing if it is not running."""
         self._timer.stop()
 
     def is_running(self) -> bool:
-        """Return whether it is started."""
+        """Return whether it was started."""
         return self._timer.running
 
     def _call(self) -> None:

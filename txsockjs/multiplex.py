@@ -1,7 +1,7 @@
 """`MultiplexConnection`: many services over one connection, for clients of websocket-multiplex.
 
-The framing is ``sub,name``, ``msg,name,payload`` and ``uns,name``, the name as JavaScript's
-``escape`` writes it. Other messages are ignored, as by other servers of this framing.
+The framing is ``sub,name``, ``msg,name,payload`` and ``uns,name``, with the name as JavaScript's
+``escape`` writes it. Other messages are ignored, as other servers of this framing do.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -37,7 +37,8 @@ class Services:
 
     def __init__(self, channels: Mapping[str, type[SockJSConnection]]) -> None:
         self._services: dict[str, Service] = {}
-        # By the id of their router. A server keeps its router alive, and sessions their server.
+        # By the id of their router. Servers keep their router alive, and sessions keep their
+        # server.
         self._servers: WeakValueDictionary[int, ChannelServer] = WeakValueDictionary()
         for name, connection in channels.items():
             self.add(name, connection)
@@ -57,7 +58,7 @@ class Services:
         self._services[wire_name(name)] = Service(name, connection)
 
     def get(self, name: str) -> Service | None:
-        """Return the service that a client means by ``name``."""
+        """Return the service of this name, as a client writes it."""
         return self._services.get(name)
 
     @property
@@ -66,7 +67,7 @@ class Services:
         return list(dict.fromkeys(each.connection for each in self._services.values()))
 
     def server_for(self, router: Any) -> ChannelServer:
-        """Return the server of the channels that a router's sessions carry."""
+        """Return the server of the channels carried by a router's sessions."""
         server = self._servers.get(id(router))
         if server is None:
             server = self._servers[id(router)] = ChannelServer(router)
@@ -75,11 +76,11 @@ class Services:
 
 @implementer(IPushProducer)
 class MultiplexConnection(SockJSConnection):
-    """A connection that carries the channels which its client subscribes to.
+    """A connection that carries the channels its client subscribes to.
 
-    A subclass names them in ``channels``: a `SockJSConnection` class for each name, of which an
-    instance is made for each subscription. It may override ``on_open``, to admit or refuse the
-    whole connection.
+    A subclass names them in ``channels``, which maps each name to a `SockJSConnection` class; each
+    subscription makes an instance. It may override ``on_open`` to admit or refuse the whole
+    connection.
     """
 
     channels: Mapping[str, type[SockJSConnection]] = {}
@@ -106,7 +107,7 @@ class MultiplexConnection(SockJSConnection):
 
     @classmethod
     async def on_start(cls, router: Any) -> None:
-        """Start the classes of all channels; stop those that were, if one fails."""
+        """Start the classes of all channels; if one fails, stop those already started."""
         started: list[type[SockJSConnection]] = []
         try:
             for connection in cls._services.connections:
@@ -119,7 +120,7 @@ class MultiplexConnection(SockJSConnection):
 
     @classmethod
     async def on_stop(cls, router: Any) -> None:
-        """Stop the classes of all channels, the last first."""
+        """Stop the classes of all channels, in reverse order."""
         for connection in reversed(cls._services.connections):
             await finished(connection.on_stop, router)
 
@@ -128,8 +129,8 @@ class MultiplexConnection(SockJSConnection):
     def on_message(self, message: str | bytes) -> Deferred[None] | None:
         """Pass a message on to the channel that it names.
 
-        The client's next one waits only if that channel's mailbox is over its limit, or if it
-        subscribes to a channel that it left before and that is not done.
+        The client's next message waits only if that channel's mailbox is over its limit, or if the
+        client subscribes again to a channel that it left and that is not done yet.
         """
         if not isinstance(message, str):
             return None
@@ -147,7 +148,7 @@ class MultiplexConnection(SockJSConnection):
         return None
 
     def on_close(self) -> None:
-        """End all channels, for the reason for which the connection ended."""
+        """End all channels with the reason for which the connection ended."""
         channels, self._subscribed = self._subscribed, {}
         for channel in channels.values():
             channel.session.lost(channel, self.close_reason)
@@ -155,7 +156,7 @@ class MultiplexConnection(SockJSConnection):
     def _subscribe(self, name: str) -> Deferred[None] | None:
         service = self._services.get(name)
         if service is None:
-            # The client would wait for ever otherwise: the framing has no other refusal.
+            # Otherwise the client would wait for ever: the framing has no other refusal.
             self.send(f"uns,{name}")
             return None
         leaving = self._leaving.pop(name, None)
@@ -202,9 +203,9 @@ class MultiplexConnection(SockJSConnection):
 
 
 class SockJSMultiplexResource(RouterResource):
-    """A resource whose clients subscribe to the services that were added to it.
+    """A resource whose clients subscribe to the services added to it.
 
-    ``options`` and the keywords are those of `SockJSResource`. ``router`` has the sessions.
+    ``options`` and the keywords are those of `SockJSResource`. ``router`` holds the sessions.
     """
 
     def __init__(
@@ -221,7 +222,7 @@ class SockJSMultiplexResource(RouterResource):
         self._services.add(name, connection)
 
     def addFactory(self, name: str, factory: ProtocolFactory) -> None:
-        """Serve an ordinary Twisted factory: each subscription is a connection to it.
+        """Serve an ordinary Twisted factory; each subscription is a connection to it.
 
         The factory is started when the reactor runs and stopped by `close`.
         """

@@ -1,7 +1,7 @@
-"""`ResumableConnection`: a connection that survives the loss of what carries it.
+"""`ResumableConnection`: a connection that survives the loss of the session that carries it.
 
-Rules: a client that does not announce itself is served as by any `SockJSConnection`. What is said
-is specified in ``docs/resume.md``.
+Rules: a client that does not announce itself is served as by any `SockJSConnection`.
+``docs/resume.md`` specifies the protocol.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from .wire import resumption as wire
 
 __all__ = ["ResumableConnection"]
 
-#: The argument of the query by which a client announces itself, and its value.
+#: The query argument with which a client announces itself, and its value.
 ARGUMENT, VERSION = "resume", "1"
 
 
 class ResumableConnection(SockJSConnection):
-    """A connection whose client may lose its connection, come back, and miss nothing.
+    """A connection whose client can lose its network, come back, and miss nothing.
 
-    The object waits ``resume_for`` seconds for its client; what is sent meanwhile is kept, within
-    ``send_limit``. `on_close` comes once, when it is really over. While it is suspended it counts
-    in ``max_sessions`` and stays in its rooms.
+    The object waits ``resume_for`` seconds for its client to come back; messages sent meanwhile are
+    kept, within ``send_limit``. `on_close` is called once, when it is really over. While suspended,
+    it counts towards ``max_sessions`` and stays in its rooms.
     """
 
     #: How long a client may be away, in seconds.
@@ -56,7 +56,7 @@ class ResumableConnection(SockJSConnection):
             ) from None
 
     def __new__(cls, session: SessionForConnection) -> Any:
-        """Make a connection; for a client that announced itself, what carries it."""
+        """Make a connection, or a `Carrier` for a client that announced itself."""
         is_carried = isinstance(session, ResumableSession) or getattr(session, "channel", None)
         if not is_carried and announced(session.info):
             return Carrier(session, cls)
@@ -65,14 +65,14 @@ class ResumableConnection(SockJSConnection):
     # -- callbacks
 
     def on_suspend(self) -> object:
-        """Handle that the client is away; it may come back."""
+        """Handle the loss of the client; it may come back."""
 
     def on_resume(self, info: ConnectionInfo) -> object:
-        """Handle that it came back, over another connection that ``info`` describes."""
+        """Handle the return of the client, over a new connection that ``info`` describes."""
 
     def _resumed(self) -> object:
-        # What it is called with is looked up late, so that what waits does not hold the requests of
-        # a client that comes back again and again.
+        # `info` is looked up late, so that queued calls do not hold the requests of a client that
+        # comes back again and again.
         return self.on_resume(self.info)
 
     @classmethod
@@ -92,15 +92,15 @@ class Carrier(SockJSConnection):
     def __init__(self, session: SessionForConnection, carried: type[ResumableConnection]) -> None:
         super().__init__(session)
         self._carried = carried
-        carrier: Any = session  # all of it
+        carrier: Any = session  # the whole session, not only what a connection sees
         self._carrier = carrier
         self._server = carried.server_of(session.server)
         self._receiver: ResumedReceiver | None = None
-        self._far: Far | None = None  # if what it carries is on another node
+        self._far: Far | None = None  # if the session it carries is on another node
         self._deadline: Deadline | None = None
 
     def on_open(self, info: ConnectionInfo) -> None:
-        """Give the client a moment to say what it wants."""
+        """Give the client some time to say what it wants."""
         server = self.session.server
         seconds = server.settings.request_timeout
         self._deadline = Deadline(server.reactor, seconds, self._give_up)
@@ -112,7 +112,7 @@ class Carrier(SockJSConnection):
             return None
         receiver = self._receiver
         if receiver is not None and message[:1] == wire.MESSAGE:
-            # As nearly all are: on the shortest way.
+            # Nearly all messages are of this kind, so this is the shortest way.
             room: Deferred[None] | None = receiver.session.take_message(receiver, message[1:])
             return room
         try:
@@ -130,7 +130,7 @@ class Carrier(SockJSConnection):
         """Suspend what is carried; end it if the server stops."""
         self._stop_waiting()
         cause = self._carrier.cause
-        # Somebody closed the session of the connection, such as an operator, and meant this one.
+        # Somebody, such as an operator, closed the carrying session and meant this one.
         reason = self._carrier.close_reason if cause == "application" else None
         far, self._far = self._far, None
         if far is not None:
@@ -166,7 +166,7 @@ class Carrier(SockJSConnection):
             raise wire.BadEnvelope("it neither begins nor resumes")
 
     def absent(self) -> None:
-        """Begin anew: what was to be resumed is not there."""
+        """Begin a new session, because the one to resume is gone."""
         self._far = None
         if not self.is_closed:
             self.session.server.scheduler.turn(self._start, wire.FRESH)
@@ -204,5 +204,5 @@ class Carrier(SockJSConnection):
 
 
 def announced(info: ConnectionInfo | None) -> bool:
-    """Return whether a client speaks the envelope."""
+    """Return whether a client announced that it can resume."""
     return info is not None and info.get_argument(ARGUMENT) == VERSION

@@ -1,6 +1,6 @@
-"""`SockJSRouter`: one endpoint: its URLs, and what its sessions share.
+"""`SockJSRouter`: the SockJS URLs under one prefix, and what their sessions share.
 
-Rules: two routers share nothing; time and the thread come from the reactor that it is given.
+Rules: two routers share nothing; a router takes time and thread from its reactor.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-# How many sessions end in one turn because their time is over, or get their timer.
+# How many sessions one turn expires, or gives their timer.
 _MOST_AT_ONCE = 512
 
 
 class SockJSRouter:
-    """One SockJS endpoint: a connection class, its settings, and its sessions.
+    """Serve a connection class under a prefix, with its settings and its sessions.
 
-    ``prefix`` is a literal path such as ``/chat``, under which `resource` and `apply_routes` put
-    the endpoint. Settings come as a `Settings` or a mapping, single ones as keywords; wrong ones
-    raise `SettingsError`. ``reactor`` is the global one unless given. ``bus`` connects it with the
-    routers at the same prefix of other nodes; a `SockJSService` starts and stops it.
+    ``prefix`` is a literal path such as ``/chat``, where `resource` and `apply_routes` put it. Pass
+    settings as a `Settings` or a mapping, single ones as keywords; wrong ones raise
+    `SettingsError`. ``reactor`` defaults to the global one. ``bus`` connects this router with the
+    routers at the same prefix on other nodes; a `SockJSService` starts and stops the bus.
     """
 
     session_class: type[Session] = Session
@@ -74,7 +74,7 @@ class SockJSRouter:
         **overrides: Unpack[SettingsKeywords],
     ) -> None:
         if reactor is None:
-            # Klein has installed one by now, if the program had not.
+            # Importing Klein installs one, unless the program has already.
             from twisted.internet import reactor  # noqa: PLC0415
         check_class(connection)
         self.prefix = check_prefix(prefix)
@@ -90,7 +90,7 @@ class SockJSRouter:
         self._end = Closing(self, self._stop, self.suspended)
         self.enter = self._end.enter
         self.leave = self._end.leave
-        # Looked up anew each time: the program may choose monotonic time after this.
+        # Looked up on each call: the program may choose monotonic time later.
         clock = lambda: reactor.seconds()  # noqa: E731, PLW0108
         self.sessions = SessionContainer(clock, self._emptied, self._forget)
         self.closing = False
@@ -98,8 +98,8 @@ class SockJSRouter:
         self._drain: Drain | None = None
         self.refusals = RefusalLog(self, self.settings, clock, self._run)
         self.refused_origins: set[str | None] = set()
-        #: Called with each opened session when it is over: its ``cause``, ``close_reason``,
-        #: ``info`` and counts of messages are there.
+        #: Called with each opened session when it is over, with its ``cause``, ``close_reason``,
+        #: ``info`` and message counts set.
         self.end_observers: list[Callable[[BaseSession], object]] = []
         self.client_limits: ClientLimits | None = None
         if self.settings.limits_clients:
@@ -124,21 +124,21 @@ class SockJSRouter:
     # -- composition
 
     def resource(self) -> KleinResource:
-        """Return a resource that serves ``prefix`` and what is under it, wherever it is put."""
+        """Return a resource that serves ``prefix`` and everything under it, wherever you put it."""
         return routes.Root(self)
 
     def apply_routes(self, app: Klein) -> Klein:
-        """Add this endpoint's URLs to a Klein application, and return it."""
+        """Add this router's URLs to a Klein application, and return the application."""
         for url in self.urls:
             if self.prefix or url.pattern:  # without a prefix, "" and "/" are the same path
                 routes.add(app, self.prefix, url)
         return app
 
     def join_bus(self, bus: Bus) -> None:
-        """Connect with the routers at the same prefix of the other nodes of a bus.
+        """Connect with the routers at the same prefix on the other nodes of a bus.
 
-        Raises `SettingsError` if this router is on another bus, or another one at its prefix is on
-        this one.
+        Raises `SettingsError` if this router is on another bus already, or if this bus already has
+        a router at its prefix.
         """
         if self.bus is not None:
             raise SettingsError(f"{self!r} is on a bus already")
@@ -156,29 +156,29 @@ class SockJSRouter:
         return self._connection
 
     def get_session(self, session_id: str) -> BaseSession | None:
-        """Return the session of this id, or None.
+        """Return the session with this id, or None.
 
-        Sessions of polling and streaming transports have the id in their URL; a websocket's has
-        one of its own, found at ``connection.session.session_id``.
+        Sessions of polling and streaming transports have their id in the URL. A websocket's session
+        has a generated id, at ``connection.session.session_id``.
         """
         return self.sessions.get(session_id)
 
     def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
-        """Send one message to many connections; it is encoded once."""
+        """Send one message to many connections, encoding it once."""
         broadcast(self.scheduler, clients, message)
 
     def room(self, name: str, channel: str = "") -> Room:
-        """Return a room, for whoever has something to say there or wants to know who is in it.
+        """Return a room, to send to its members or to ask who they are.
 
-        ``channel`` is the name of a multiplexed channel: each has rooms of its own. Raises
-        `TypeError` or `ValueError` for what is no name.
+        ``channel`` is the name of a multiplexed channel; each channel has its own rooms. Raises
+        `TypeError` or `ValueError` if ``name`` can't be the name of a room.
         """
         return self.rooms.room(name, wire_name(channel))
 
     # -- sessions
 
     def ended(self, session: BaseSession) -> None:
-        """Count the end of an opened session, and tell whoever observes ends."""
+        """Count the end of an opened session, and call the observers of ends."""
         self.stats.session_ended(session)
         for observe in self.end_observers:
             try:
@@ -187,10 +187,10 @@ class SockJSRouter:
                 _log.failure("an observer of ends failed at {session!r}", session=session)
 
     def admit(self, exchange: Exchange) -> None:
-        """Raise a `RequestError` if there may be no new session for this request.
+        """Raise a `RequestError` if this request may not open a new session.
 
-        That is `Overloaded` if there may be none for anybody. Those that are suspended do not count
-        here: this may be a client of one.
+        That is `Overloaded` if nobody may open one. Suspended sessions do not count here: this may
+        be the client of one, coming back.
         """
         limit = self.settings.max_sessions
         if self.leaving:
@@ -216,11 +216,11 @@ class SockJSRouter:
         self.sessions.add(session)
         if self.client_limits is not None:
             self.client_limits.opened(session.session_id, info.ip)
-        if not self._sweep.running:  # asked here, too, as each new session comes here
+        if not self._sweep.running:  # checked here too, to spare each new session the call
             self._run()
 
     def _run(self) -> None:
-        """Do what is done from time to time, as long as there is anything to do."""
+        """Do the periodic work, and stop when there is nothing left to do."""
         if not self._sweep.running:
             self.stats.start()
             self._sweep.start(self.settings.session_check_interval)
@@ -256,15 +256,15 @@ class SockJSRouter:
     # -- the beginning and the end
 
     async def start(self) -> None:
-        """Call the connection class's ``on_start``; raises what that raises.
+        """Call the connection class's ``on_start``, and raise what it raises.
 
-        A `SockJSService` calls this, and `stop`; a program that serves a router otherwise may.
+        A `SockJSService` calls this and `stop`; without one, call them yourself.
         """
         await finished(self._connection.on_start, self)
         self.started = True
 
     async def stop(self) -> None:
-        """Call the connection class's ``on_stop``, if its ``on_start`` was done."""
+        """Call the connection class's ``on_stop``, if its ``on_start`` has finished."""
         if self.started:
             self.started = False
             await finished(self._connection.on_stop, self)
@@ -272,9 +272,9 @@ class SockJSRouter:
     def drain(
         self, seconds: float, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]
     ) -> Deferred[None]:
-        """Refuse new sessions, and end all there are, evenly over ``seconds``; fire after the last.
+        """Refuse new sessions, and end the others evenly over ``seconds``; fire after the last.
 
-        Meanwhile those that are left are served. `close` is still to be called.
+        The sessions that are left are served meanwhile. Call `close` afterwards.
         """
         self.leaving = True
         if self._drain is None:
@@ -285,12 +285,12 @@ class SockJSRouter:
     def close(
         self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: float | None = None
     ) -> Deferred[None]:
-        """Refuse new sessions, close all there are, and fire when none is left.
+        """Refuse new sessions, close the others, and fire when none is left.
 
-        Each session gets its close frame; each application goes on with what its client had
-        sent, and gets its ``on_close``. After ``patience`` seconds (default: ``disconnect_delay``
-        and ``ping_timeout`` together) what is left is dropped, counted and logged, callbacks that
-        still await are cancelled, and ``on_close`` comes at once.
+        Each session gets its close frame. Each application still handles what its client has sent,
+        then gets its ``on_close``. After ``patience`` seconds (default: ``disconnect_delay`` plus
+        ``ping_timeout``) what is left is dropped, counted and logged, callbacks that still await
+        are cancelled, and ``on_close`` is called at once.
         """
         if patience is None:
             patience = self.settings.disconnect_delay + self.settings.ping_timeout

@@ -1,9 +1,9 @@
 """`SockJSService`: routers on one Site, listening on endpoints, as part of an `Application`.
 
-Rules: ports are opened in `privilegedStartService`, so that ports below 1024 work and one that is
-in use ends the start. Stopping is orderly: new sessions are refused; every session gets its close
-frame and ``on_close``; then ports are closed and the connections that are left dropped. Each step
-has a bounded time.
+Rules: ports are opened in `privilegedStartService`, so that ports below 1024 work and a port in use
+stops the program from starting. Stopping is orderly: new sessions are refused; every session gets
+its close frame and ``on_close``; then the ports are closed and the remaining connections dropped.
+Each step has a time limit.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, Union, cast
 
 from twisted.application.service import Service
-from twisted.internet import reactor as global_reactor  # which Klein installs in any case
+from twisted.internet import reactor as global_reactor  # Klein installs it in any case
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -39,12 +39,12 @@ from .site import SockJSSite
 __all__ = ["SockJSService"]
 
 _T = TypeVar("_T")
-# Of a DeferredList: whether each succeeded, and its result or Failure.
+# The result of a DeferredList: whether each succeeded, and its result or Failure.
 _Results = list[tuple[bool, Any]]
 
 Static = Union[None, str, "os.PathLike[str]", IResource]
 
-# How long connections may take, in seconds, to send their last bytes once all sessions are over.
+# How many seconds connections have to send their last bytes once all sessions are over.
 DROP_DELAY = 2.0
 POLL_INTERVAL = 0.05
 
@@ -52,13 +52,13 @@ POLL_INTERVAL = 0.05
 class SockJSService(Service):
     """Serve routers, each at its own prefix, on one or more endpoints.
 
-    ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these; ``static``
-    is a directory or a resource for the paths that no router has; ``stop_timeout`` is how many
-    seconds sessions get to end. Before, they are ended evenly over ``drain`` seconds. ``admin`` is
-    the endpoint of an `AdminResource`, ``admin_token`` and ``admin_names`` are its token and names.
-    ``bus`` is for those routers that have none yet; the buses of all are started and stopped with
-    the service. ``ports.open_ports`` are
-    the ports that listen, ``ports.urls`` and ``admin_ports.urls`` where.
+    ``endpoint`` is an endpoint string, an `IStreamServerEndpoint` or a list of these. ``static`` is
+    a directory or a resource for the paths that no router has. When the service stops, sessions are
+    first ended evenly over ``drain`` seconds; the others then get ``stop_timeout`` seconds to end.
+    ``admin`` is the endpoint of an `AdminResource`, ``admin_token`` and ``admin_names`` are its
+    token and names. ``bus`` is for the routers that have none yet; the buses of all routers are
+    started and stopped with the service. ``ports.open_ports`` are the listening ports;
+    ``ports.urls`` and ``admin_ports.urls`` are their URLs.
     """
 
     _log = Logger()
@@ -111,9 +111,9 @@ class SockJSService(Service):
         self._state = Readiness(False, "starting")
         self._stopped: Deferred[None] | None = None
         self._hurried = False
-        self._timer: Deadline | None = None  # of what is waited for
+        self._timer: Deadline | None = None  # for the current step of stopping
         self._starting: Deferred[None] | None = None
-        #: Fires once connections are accepted; fails if an ``on_start`` does.
+        #: Fires once connections are accepted; fails if an ``on_start`` fails.
         self.started: Deferred[None] = Deferred()
 
     def privilegedStartService(self) -> None:
@@ -122,7 +122,7 @@ class SockJSService(Service):
         self._bound = True
         self.ports.open(self.site)
         self._admin.open()
-        # Who connects meanwhile waits in the system's queue.
+        # Clients that connect meanwhile wait in the system's queue.
         self.ports.pause()
 
     def startService(self) -> None:
@@ -139,7 +139,7 @@ class SockJSService(Service):
 
     async def _start(self) -> None:
         for bus in self.buses:
-            # Nobody waits: without its bus a node serves those who are its own.
+            # Nothing waits for this: without its bus, a node serves its own sessions.
             bus.start().addErrback(lambda failure: self._log.failure("a bus failed", failure))
         for router in self.routers:
             await router.start()
@@ -153,18 +153,18 @@ class SockJSService(Service):
     def _start_failed(self, failure: Failure) -> None:
         if self.running:
             self.not_started(failure)
-            self.started.addErrback(lambda _: None)  # it was told, whoever else listens
+            self.started.addErrback(lambda _: None)  # it was logged, even if nobody listens
             self.started.errback(failure)
         elif not failure.check(CancelledError):
             self._log.failure("an on_start failed while the service was stopped", failure)
 
     def not_started(self, failure: Failure) -> None:
-        """React to an ``on_start`` that failed: nothing is served."""
+        """Handle an ``on_start`` that failed: nothing is served."""
         self._log.failure("a service can't start, and serves nobody", failure)
         self._state = Readiness(False, "on_start failed")
 
     def readiness(self) -> Readiness:
-        """Return whether requests may be sent here, and why in a line."""
+        """Return whether requests may be sent here, with the reason in one line."""
         if not self._state.ready:
             return self._state
         for bus in self.buses:
@@ -175,7 +175,7 @@ class SockJSService(Service):
         return Readiness(True, "ready, but the cluster's broker can't be reached now")
 
     def stopService(self) -> Deferred[None]:
-        """End all sessions in order; fires when no connection is left."""
+        """End all sessions in an orderly way; fires when no connection is left."""
         super().stopService()
         if self._stopped is None:
             self._state = Readiness(False, "stopping")
@@ -183,11 +183,11 @@ class SockJSService(Service):
         return self._stopped
 
     def hurry(self) -> None:
-        """Stop at once: whatever `stopService` waits for gets no more time."""
+        """Stop at once: `stopService` waits for nothing more."""
         self._hurried = True
         self._stop_timeout = 0.0
         self.stopService()
-        self._close_routers()  # which ends a drain, and drops what does not end by itself
+        self._close_routers()  # ends a drain, and drops what does not end by itself
         if self._timer is not None and self._timer.active():
             self._timer.reset(0.0)
 
@@ -203,8 +203,8 @@ class SockJSService(Service):
             await DeferredList(
                 [router.drain(self._drain, *router.settings.shutdown) for router in self.routers]
             )
-        # The ports stay open meanwhile: between two polls a client has no connection, and it has to
-        # poll once more to get its close frame. The routers refuse new sessions.
+        # The ports stay open meanwhile: between two polls a client has no connection, and must poll
+        # once more to get its close frame. The routers refuse new sessions.
         await self._bounded(self._close_routers())
         if self._starting is not None:
             self._starting.cancel()
@@ -212,12 +212,12 @@ class SockJSService(Service):
         await self._bounded([Deferred.fromCoroutine(router.stop()) for router in self.routers])
         await self._bounded(self.ports.close())
         if self.site.connections():
-            # The requests of those who were accepted last are not read yet.
+            # The requests on the connections accepted last have not been read yet.
             await deferLater(self._reactor, POLL_INTERVAL)
             relays = [router.relay for router in self.routers if router.relay is not None]
             await self._bounded([relay.leave() for relay in relays])
         for transport in self.site.connections():
-            transport.unregisterProducer()  # TLS would wait for the channel, which is its producer
+            transport.unregisterProducer()  # TLS would wait for its producer, the channel
             transport.loseConnection()
         polls = round(
             DROP_DELAY / POLL_INTERVAL
@@ -231,7 +231,7 @@ class SockJSService(Service):
         self.answers.stop()
 
     async def _bounded(self, ending: list[Deferred[Any]]) -> None:
-        """Wait until all of these fired, for ``stop_timeout`` at most."""
+        """Wait until all of these have fired, for at most ``stop_timeout``."""
         waiting: Deferred[_Results] = Deferred()
 
         def give_up() -> None:
@@ -251,7 +251,7 @@ class SockJSService(Service):
 
 
 def checked_drain(value: object) -> float:
-    """Return how many seconds a drain takes; raise `SettingsError` for what is no such time."""
+    """Return how many seconds a drain takes; raise `SettingsError` for anything else."""
     try:
         return 0.0 if value == 0 else cast(float, SECONDS.check(value))
     except Unfit as unfit:
@@ -264,7 +264,7 @@ def _listed(value: _T | Iterable[_T]) -> list[_T]:
 
 
 def fallback(static: Static) -> IResource | None:
-    """Return the resource of static files; raise `SettingsError` if there is no such directory."""
+    """Return the resource of static files; raise `SettingsError` if the directory is missing."""
     if static is None or IResource.providedBy(static):
         return static
     if not os.path.isdir(static):

@@ -1,9 +1,9 @@
-"""All settings of an endpoint, in one frozen table.
+"""All settings of a router, in one frozen table.
 
-Each field holds its default, its kind (what is accepted) and its help line, so that defaults,
-errors, command-line options and documentation come from one place. A `Settings` is checked when
-it is made and never changes after that; `dataclasses.replace` makes a checked copy. Unknown names
-and wrong values raise `SettingsError`.
+Each field holds its default, its kind (which values are accepted) and its help line, so that
+defaults, errors, command-line options and documentation come from one place. A `Settings` is
+checked when it is made and never changes after that; `dataclasses.replace` makes a checked copy.
+Unknown names and wrong values raise `SettingsError`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .wire.limits import Limits
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
-    from typing_extensions import Unpack  # which every type checker brings
+    from typing_extensions import Unpack  # every type checker comes with it
 
     _Field = dataclasses.Field[Any]  # each setting has a type of its own
     _Networks = Union[str, Network, IPv4Address, IPv6Address]
 
 KIB, MIB = 1024, 1024 * 1024
 
-# Names that sockjs-tornado has, and what they are here. None is translated: a host that may open
+# Names of sockjs-tornado, and what they are called here. None is translated: a host that may open
 # websockets is not the same as an origin that may use every transport.
 _FORMER = {
     "websocket_allow_origin": "allowed_origins, a list of origins such as https://example.com",
@@ -45,7 +45,7 @@ def _setting(default: object, kind: Kind, help: str) -> Any:
 
 
 class SettingsKeywords(TypedDict, total=False):
-    """What each setting may be given as, for type checkers; `Settings` has it in its final form."""
+    """The types that settings accept, for type checkers; `Settings` holds their final form."""
 
     heartbeat_delay: float
     disconnect_delay: float
@@ -53,7 +53,7 @@ class SettingsKeywords(TypedDict, total=False):
     response_limit: int
     response_lifetime: float
     disabled_transports: str | Iterable[str]
-    # A `ConnectionInfo`, which stands above this module: `Any`.
+    # `Any` is a `ConnectionInfo`, which this module can't import: it stands above.
     jsessionid: bool | Callable[[Any], str | None]
     sockjs_url: str
     base_url: str | Callable[[Any], str] | None
@@ -80,7 +80,7 @@ class SettingsKeywords(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, init=False)
 class Settings:
-    """The checked settings of one endpoint; times in seconds, sizes in bytes."""
+    """The checked settings of one router; times in seconds, sizes in bytes."""
 
     heartbeat_delay: float = _setting(
         25.0, kinds.SECONDS, "longest silence on an attached receiver, in seconds"
@@ -186,7 +186,7 @@ class Settings:
                 raise unknown(name)
         for name, field in table.items():
             value = overrides.get(name, field.default)
-            # The one place where a frozen instance is filled.
+            # The only place that sets the fields of a frozen instance.
             object.__setattr__(self, name, _checked(field, value))
         if self.max_body_size < self.max_message_size:
             raise SettingsError(
@@ -203,27 +203,27 @@ class Settings:
 
     @cached_property
     def peer_timeout(self) -> float:
-        """How long a peer may acknowledge nothing, in seconds, before it is dead."""
+        """How many seconds a peer may acknowledge nothing before it is taken for dead."""
         return self.heartbeat_delay + self.ping_timeout
 
     @cached_property
     def shutdown(self) -> tuple[int, str]:
-        """What clients are told when the server stops: a close code and a reason."""
+        """The close code and reason that clients get when the server stops."""
         return self.shutdown_code, self.shutdown_reason
 
     @cached_property
     def limits_clients(self) -> bool:
-        """Whether there are limits to the sessions of one client."""
+        """Whether the sessions of one client are limited."""
         return self.max_sessions_per_ip is not None or self.open_rate_per_ip is not None
 
     @cached_property
     def without_rate(self) -> Settings:
-        """The same without a limit to the rate of messages."""
+        """A copy without a limit to the rate of messages."""
         return self if self.message_rate is None else dataclasses.replace(self, message_rate=None)
 
     @cached_property
     def limits(self) -> Limits:
-        """The limits of what one body, or one websocket message, may bring."""
+        """The limits for one body or one websocket message."""
         return Limits(self.max_message_size, self.max_body_size)
 
     @classmethod
@@ -232,7 +232,7 @@ class Settings:
         base: Settings | Mapping[str, object] | None,
         overrides: Mapping[str, object],
     ) -> Settings:
-        """Return ``base`` with ``overrides`` in place of its own values."""
+        """Return ``base`` with the values of ``overrides`` in place of its own."""
         if isinstance(base, Settings):
             return dataclasses.replace(base, **_named(overrides))
         if base is None or isinstance(base, Mapping):
@@ -241,7 +241,7 @@ class Settings:
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:
-        """Read the value of one setting from a command line or an endpoint string."""
+        """Read a setting's value from the text of a command line or an endpoint string."""
         field = _table().get(name)
         if field is None:
             raise unknown(name)

@@ -1,7 +1,7 @@
-"""`SockJSSite`: a `twisted.web` Site that serves sessions fast, and knows its connections.
+"""`SockJSSite`: a `twisted.web` Site that serves sessions fast, and tracks its connections.
 
-Rules: whatever stands before a router in the tree of resources sees every request for it; what
-must be seen by `twisted.web` is. A connection ends when its time is over (`server.timeouts`).
+Rules: whatever wraps a router in the tree of resources sees every request for it, and so does
+`twisted.web` where it must. A connection ends when its time is over (`server.timeouts`).
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -37,13 +37,13 @@ from .settings import Settings
 
 _log = Logger()
 
-# Why connections end that took too long.
+# Why connections were ended for taking too long.
 _TOO_LONG = {
     "idle": "a connection that was idle for too long",
     "request": "a request that took too long",
     "answer": "an answer that was not taken in time",
 }
-# How many of them are ended in one turn.
+# How many of them one turn ends.
 _MOST_ENDS = 256
 
 _NO_PAGES: Mapping[str, Page] = {}
@@ -52,7 +52,7 @@ _MOST_PATHS = 64
 
 
 class _Remembered(dict[str, Mapping[str, Page]]):
-    """The pages at the paths of routers, each looked up once; a mapping, so that a hit is quick."""
+    """The pages at the paths of routers, each looked up once; a dict, so that a hit is quick."""
 
     def __init__(self, look_up: Callable[[str], Mapping[str, Page]]) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class _Remembered(dict[str, Mapping[str, Page]]):
 
     def __missing__(self, path: str) -> Mapping[str, Page]:
         pages = self._look_up(path)
-        if pages:  # else it is left to twisted.web, and may lead to a router later
+        if pages:  # otherwise twisted.web serves the path, which may lead to a router later
             if len(self) >= _MOST_PATHS:  # a tree may lead to a router on any number of paths
                 self.clear()
             self[path] = pages
@@ -68,13 +68,13 @@ class _Remembered(dict[str, Mapping[str, Page]]):
 
 
 def _connected(transport: Any) -> bool:
-    while isinstance(transport, ProtocolWrapper):  # most of which never say that they ended
+    while isinstance(transport, ProtocolWrapper):  # most of these never say that they ended
         transport = transport.transport
     return bool(transport.connected)
 
 
 def _on_the_wall_clock(formatter: Callable[[str, Any], str | None]) -> Any:
-    """Call ``formatter`` with the time of day, which the reactor's need not be."""
+    """Call ``formatter`` with the time of day, not the reactor's time."""
     return lambda timestamp, request: formatter(datetimeToLogString(), request)
 
 
@@ -95,29 +95,29 @@ class Routed(Protocol):
 
 
 class SockJSSite(Site):
-    """A Site that serves the sessions of routers fast, bounds bodies, and ends who takes too long.
+    """A Site that serves sessions fast, bounds bodies, and ends connections that take too long.
 
-    ``routers`` are those whose resources are somewhere in the tree under ``resource``. Requests for
-    their sessions are served without most of `twisted.web`, several times as fast, where the names
-    in a path alone lead to a router's resource: what is wrapped around it, such as an
-    `HTTPAuthSessionWrapper`, still sees all requests. The tree is asked when a path first brings a
-    session's request, and what it leads to is remembered: after changing resources that were
-    served, call `set_routers` again. An access log, a ``requestFactory`` or a guard takes
-    `twisted.web`; the log says so at the start.
+    ``routers`` are routers whose resources are somewhere in the tree under ``resource``. Requests
+    for their sessions bypass most of `twisted.web`, which makes them several times as fast. This
+    works where the names in a path alone lead to a router's resource; a wrapper around it, such as
+    an `HTTPAuthSessionWrapper`, still sees all requests. The tree is searched when a path first
+    brings a session's request, and the result is remembered: after changing resources that were
+    served, call `set_routers` again. With an access log, a ``requestFactory`` or a guard,
+    `twisted.web` serves all requests; the log says so at the start.
 
     ``max_body_size`` is in bytes, by default the largest of the routers'. Further arguments are
     those of `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of
     `SockJSRequest`. Requests are logged only if there is a ``logPath``.
 
     ``timeOut`` (the argument ``timeout``) and ``request_timeout`` are the longest ``idle_timeout``
-    and ``request_timeout`` of the routers, in seconds, or the default ones without routers; None
-    is for ever. ``ended`` counts the connections that ended for one of these: for ``"idle"``, for
-    a ``"request"`` that did not come, and for an ``"answer"`` that was not taken. ``refused``
-    counts the requests that were too large, before any router saw them.
+    and ``request_timeout`` of the routers, in seconds, or their defaults without routers; None
+    means no limit. ``ended`` counts the connections ended by these: ``"idle"`` ones, those whose
+    ``"request"`` did not come, and those whose ``"answer"`` was not taken. ``refused`` counts the
+    requests that were too large, before any router saw them.
     """
 
     requestFactory = SockJSRequest
-    noisy = False  # the ports say where they listen
+    noisy = False  # the ports log where they listen
 
     def __init__(
         self,
@@ -147,9 +147,9 @@ class SockJSSite(Site):
         return [transport for transport in known if transport is not None and _connected(transport)]
 
     def log(self, request: Any) -> None:
-        """Write a request to the access log, if there is one of its own.
+        """Write a request to the site's own access log, if it has one.
 
-        Clients that poll make a request for each message: too much for the program's log.
+        Clients that poll make a request for each message, which is too much for the program's log.
         """
         if self.logPath is not None:
             super().log(request)
@@ -157,7 +157,7 @@ class SockJSSite(Site):
     def set_routers(self, routers: Iterable[Routed]) -> None:
         """Serve the sessions of these routers, and no others, without most of `twisted.web`.
 
-        The tree of resources is asked anew where they are.
+        The tree of resources is searched for them again.
         """
         self._routers = list(routers)
         for router in self._routers:
@@ -167,7 +167,7 @@ class SockJSSite(Site):
         self.request_timeout = max(settings.request_timeout for settings in known)
         if not self._keeps_time_out:
             self.timeOut = max(settings.idle_timeout for settings in known)
-        # A body is read before it is known whose it is; each router checks its own limit later.
+        # A body is read before its router is known; each router checks its own limit later.
         largest = max(settings.max_body_size for settings in known)
         self.max_body_size = largest if self._body_limit is None else self._body_limit
         self.pages: Mapping[str, Mapping[str, Page]] = _Remembered(self._look_up)
@@ -182,7 +182,7 @@ class SockJSSite(Site):
         return pages
 
     def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
-        """Return what a router has at a path, as it was sent; None if no router is known there."""
+        """Return a router's resource at a path, as it was sent; None if no router is known there."""
         if not self._goes_by_tree:
             return None
         found = follow(self.resource, tuple(map(unquote_to_bytes, path[1:].split(b"/"))))
@@ -193,7 +193,7 @@ class SockJSSite(Site):
 
     @property
     def _detour(self) -> str | None:
-        """What of this site must see every request, if there is something."""
+        """The part of this site that must see every request, if there is one."""
         if self.logPath is not None:
             return "an access log (logPath)"
         if self.requestFactory is not SockJSRequest:
@@ -205,7 +205,7 @@ class SockJSSite(Site):
         return getattr(self.getResourceFor, "__func__", None) is Site.getResourceFor
 
     def startFactory(self) -> None:
-        """Say in the log what makes this site slower than it could be."""
+        """Log what makes this site slower than it could be."""
         super().startFactory()
         detour = self._detour
         if detour is not None and self._routers:
@@ -240,7 +240,7 @@ class SockJSSite(Site):
         return self.web_protocol(addr)
 
     def enter(self, connection: Front | Channel) -> None:
-        """Note a new connection, and ask it from time to time whether its time is over."""
+        """Note a new connection, and check from time to time whether its time is over."""
         self._transports.add(weakref.ref(connection.transport, self._transports.discard))
         self._open.add(connection)
         if not self._sweep.running:
@@ -249,7 +249,7 @@ class SockJSSite(Site):
                 self._sweep.start(shortest / 4)
 
     def leave(self, connection: Front | Channel) -> None:
-        """Forget a connection that ended, or that has another protocol now."""
+        """Forget a connection that ended or has another protocol now."""
         self._open.discard(connection)
         if not self.numPorts:
             self._rest()

@@ -1,8 +1,8 @@
-"""Counters of what happens: fed by calls, read by ``dump()``.
+"""Counters: each event is a call, ``dump()`` reads them.
 
-Rules: feeding is an addition and nothing more; averages move once a second, by one `LoopingCall`
-that the router starts. A session counts its own messages; they are added up here when it ends, and
-before somebody reads.
+Rules: counting is one addition and nothing more; averages move once a second, in one `LoopingCall`
+that the router starts. A session counts its own messages; they are added up here when it ends and
+before the counters are read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TRANSPORTS = (
     "htmlfile",
 )
 
-# What sockjs-client calls those of them that it has another name for.
+# The names of sockjs-client, where they differ.
 CLIENT_NAMES = {"xhr-streaming": "xhr_streaming", "xhr-polling": "xhr", "jsonp-polling": "jsonp"}
 
-#: What is refused, by the name under which it is counted.
+#: The names under which refusals are counted.
 REFUSALS = (
     "origin",  # a page of another origin
     "address",  # a request of a session from another address
@@ -40,13 +40,13 @@ REFUSALS = (
     "content",  # a body or a message that is not what it must be
     "slow",  # a websocket message that takes too long to come
     "callback",  # a callback that is missing, or no name
-    "handshake",  # an upgrade that is none
+    "handshake",  # a malformed upgrade
     "method",  # a method that the URL does not have
 )
 
-#: Why an opened session ended, by the name under which it is counted.
+#: The names under which the ends of opened sessions are counted, by their cause.
 CAUSES = (
-    "client",  # it closed its websocket in order
+    "client",  # the client closed its websocket properly
     "application",  # the application closed it, or dropped it
     "lost",  # the connection broke, or an HTTP client went away from a response
     "timeout",  # no further request came, or a websocket's ping was not answered
@@ -54,12 +54,12 @@ CAUSES = (
     "error",  # a callback failed, or the client broke the protocol
     "refused",  # the application did not want it: on_open returned False, or raised Refused
     "shutdown",  # the server stops
-    "node_gone",  # the node that its client was connected to is gone, or another one took it over
+    "node_gone",  # the node that its client was connected to is gone, or another node took it over
 )
 
 
 class MovingAverage:
-    """The average of what was added per `flush`, over the last ``period`` flushes."""
+    """The average added per `flush`, over the last ``period`` flushes."""
 
     def __init__(self, period: int = 10) -> None:
         self.period = period
@@ -68,11 +68,11 @@ class MovingAverage:
         self._window: deque[int] = deque(maxlen=period)
 
     def add(self, n: int) -> None:
-        """Add ``n`` to what the next flush will count."""
+        """Add ``n`` to the count of the next flush."""
         self.accumulator += n
 
     def flush(self) -> None:
-        """Move the accumulator into the window and compute the average anew."""
+        """Move the accumulator into the window and compute the average again."""
         self._window.append(self.accumulator)
         self.accumulator = 0
         self.last_average = sum(self._window) / len(self._window)
@@ -81,8 +81,8 @@ class MovingAverage:
 class Traffic:
     """Totals of the sessions of one transport, which only grow.
 
-    ``frames_out`` counts what was handed to receivers at once: an ``a[...]`` frame each, on raw
-    websockets a frame for each message. Bytes are characters of text, and bytes of binary messages.
+    ``frames_out`` counts the batches handed to receivers: each is one ``a[...]`` frame, or on raw
+    websockets a frame per message. Bytes are characters of text, and bytes of binary messages.
     """
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Traffic:
         return self.opened - sum(self.ended.values())
 
     def add(self, traffic: Sequence[int]) -> None:
-        """Add messages in and out, frames out, and bytes in and out."""
+        """Add counts of messages in and out, frames out, and bytes in and out."""
         messages_in, messages_out, frames_out, bytes_in, bytes_out = traffic
         self.messages_in += messages_in
         self.messages_out += messages_out
@@ -116,7 +116,7 @@ class Traffic:
         self.bytes_out += bytes_out
 
     def dump(self) -> dict[str, Any]:
-        """Return all by name, as JSON."""
+        """Return all counters by name, ready for JSON."""
         return {
             "open": self.open,
             "opened": self.opened,
@@ -130,7 +130,7 @@ class Traffic:
 
 
 class Counted(Protocol):
-    """What is counted of a session."""
+    """What statistics read from a session."""
 
     @property
     def transport(self) -> str: ...
@@ -142,12 +142,12 @@ class Counted(Protocol):
     def messages_out(self) -> int: ...
 
     def take_traffic(self) -> Sequence[int]:
-        """Return what came and went since the last call, as `Traffic.add` takes it."""
+        """Return the traffic since the last call, as `Traffic.add` takes it."""
         ...
 
 
 class StatsCollector:
-    """What a router counts; ``dump()`` is a snapshot for humans and monitors.
+    """The counters of a router; ``dump()`` is a snapshot for humans and monitors.
 
     ``reactor`` is any `IReactorTime`. Nothing is scheduled before `start` is called.
     """
@@ -172,12 +172,12 @@ class StatsCollector:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing happened for so long that all averages are zero."""
+        """Whether nothing has happened for so long that all averages are zero."""
         averages = (self.connections_ps, self.packets_sent_ps, self.packets_rcv_ps)
         return not any(a.accumulator or a.last_average for a in averages)
 
     def start(self) -> None:
-        """Let the averages move, once a second."""
+        """Start the averages, which move once a second."""
         if not self._loop.running:
             self._loop.start(1.0, now=False).addErrback(
                 lambda failure: Logger().failure("statistics stopped", failure)
@@ -194,7 +194,7 @@ class StatsCollector:
         self.packets_rcv_ps.flush()
 
     def session_opened(self, transport: str) -> None:
-        """Count a session that opened over this transport."""
+        """Count a session opened over this transport."""
         self.sessions_active += 1
         traffic = self.transports.get(transport)
         if traffic is None:  # an application's own
@@ -210,7 +210,7 @@ class StatsCollector:
             traffic.add(session.take_traffic())
 
     def add_up(self, session: Counted) -> None:
-        """Add what an open session did since it was last added up to its transport's totals."""
+        """Add an open session's traffic since the last call to the totals of its transport."""
         self.transports[session.transport].add(session.take_traffic())
 
     def connection_opened(self) -> None:
@@ -229,9 +229,9 @@ class StatsCollector:
     def dump(self) -> dict[str, float]:
         """Return all counters by name; those that end in ``_ps`` are per second.
 
-        ``messages_dropped`` are messages that reached neither client nor application because
-        their session had ended, ``slow_consumers`` the sessions closed because their client did
-        not read, and ``refused_<kind>`` what was refused.
+        ``messages_dropped`` counts messages that reached neither client nor application because
+        their session had ended, ``slow_consumers`` sessions closed because their client did not
+        read, and ``refused_<kind>`` refusals.
         """
         counters: dict[str, float] = {"sessions_active": self.sessions_active}
         counters.update((f"transp_{name}", each.opened) for name, each in self.transports.items())

@@ -12,7 +12,7 @@ __all__ = ["broadcast"]
 
 
 def broadcast(data: str | Data, transports: Iterable[Any]) -> None:
-    """Write the same data to many transports; text is encoded once for all of them."""
+    """Write the same data to many transports, encoding text once."""
     if isinstance(data, str):
         data = encoded(data)
     else:

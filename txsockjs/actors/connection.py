@@ -23,7 +23,7 @@ from .rooms import Room
 
 
 class _Names:
-    # No property, as an application may have something of its own under this name.
+    # Not a property: an application may use this name for an attribute of its own.
     """The names of the rooms that a connection is in."""
 
     def __get__(self, connection: SockJSConnection | None, owner: object) -> Any:
@@ -34,13 +34,13 @@ class _Names:
 
 
 class SockJSConnection:
-    """One client's connection, to be subclassed by an application.
+    """One client's connection; an application subclasses it.
 
     A new instance is made for each session, in the reactor's thread. Callbacks may be plain,
-    ``async def`` or return a Deferred; the next one waits until the one before is done. All run in
+    ``async def`` or return a Deferred; each one waits until the one before is done. All run in
     one `contextvars.Context`, the connection's own; a coroutine is an asyncio Task where an asyncio
-    loop runs. State of one's own is best made in `on_open`; an ``__init__`` must take the session
-    and pass it on.
+    loop runs. Set up your own state in `on_open`; if you define ``__init__``, take the session and
+    pass it on.
     """
 
     #: Whether to end the session with 1013, instead of calling `on_gap`.
@@ -54,21 +54,21 @@ class SockJSConnection:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self.session!r}>"
 
-    # -- the server's: of the class, as there is no connection yet, or none any more
+    # -- called on the class: there is no connection yet, or none any more
 
     @classmethod
     def on_start(cls, router: Any) -> object:
         """Prepare what all connections of a router share, such as a pool or a subscription.
 
-        Plain, ``async def``, or returning a Deferred: the service listens once it is done, and does
-        not start if it raises.
+        May be plain, ``async def`` or return a Deferred. The service listens once it is done, and
+        does not start if it raises.
         """
 
     @classmethod
     def on_stop(cls, router: Any) -> object:
-        """Undo what `on_start` did; the last ``on_close`` is done by then."""
+        """Undo what `on_start` did; every ``on_close`` is done by then."""
 
-    # -- callbacks: what they return may be awaitable, else it is looked at by on_open and on_error
+    # -- callbacks: may return an awaitable; other results matter for on_open and on_error only
 
     def on_open(self, info: ConnectionInfo) -> object:
         """Handle the new connection.
@@ -76,56 +76,56 @@ class SockJSConnection:
         Return False, or raise `errors.Refused`, to reject it.
         """
 
-    # `Any`, so that a subclass may write ``message: str``, as most of them only get text.
+    # `Any`, so that a subclass may write ``message: str``: most get only text.
     def on_message(self, message: Any) -> object:
-        """Handle a message: ``str``, or ``bytes`` from a binary frame of a raw websocket."""
+        """Handle a message: ``str``, or ``bytes`` for a binary frame of a raw websocket."""
 
     def on_close(self) -> object:
-        """Handle the end, whatever caused it; ``close_reason`` tells."""
+        """Handle the end of the session; ``close_reason`` tells why it ended."""
 
     def on_event(self, event: Any) -> object:
-        """Handle what `post` delivered."""
+        """Handle an event that `post` delivered."""
 
     def on_error(self, failure: Failure) -> object:
-        """Decide about an exception that a callback let out.
+        """Handle an exception raised by a callback.
 
-        Return True if it is dealt with and the session should go on. Otherwise it is logged,
-        and the session ends with 1011.
+        Return True if the session should go on. Otherwise the exception is logged, and the session
+        ends with 1011.
         """
 
     def on_gap(self, room: str) -> object:
-        """Handle that messages of other nodes may be missing in a room of this connection."""
+        """Handle a gap: a room of this connection may have missed messages from other nodes."""
 
     def on_presence(self, room: str, joined: list[Any], left: list[Any]) -> object:
-        """Handle that others, or this one, joined or left a room of this connection.
+        """Handle a change of members in a room of this connection, itself included.
 
-        ``joined`` and ``left`` are what they gave as their presence. All members of a process get
-        the same lists.
+        ``joined`` and ``left`` are the presences of those who joined and left. All members in a
+        process get the same lists.
         """
 
-    # -- what to do with it
+    # -- for the application to call
 
-    @cached_property  # which can be set, as it may be meant to be: self.info = info
+    @cached_property  # so that an application may set it: self.info = info
     def info(self) -> ConnectionInfo:
         """The request that opened the session."""
-        return cast(ConnectionInfo, self.session.info)  # there before the connection is
+        return cast(ConnectionInfo, self.session.info)  # set before the connection is made
 
     @property
     def is_closed(self) -> bool:
-        """Whether the session ended or is about to; `send` does nothing then."""
+        """Whether the session has ended or is ending; `send` does nothing then."""
         return self.session.is_closed
 
     @property
     def close_reason(self) -> tuple[int, str] | None:
-        """The code and reason of the end, or None while the session is open."""
+        """The close code and reason, or None while the session is open."""
         return self.session.close_reason
 
     def send(self, message: str | bytes, binary: bool = False) -> None:
         """Send a message: ``str``, or ``bytes`` on a raw websocket.
 
-        ``binary`` sends text as bytes. All that a callback sends goes out together when it is done.
-        After the end, a message is dropped silently and counted. Raises `TypeError` for anything
-        else and `WrongThread` outside the reactor's thread.
+        ``binary`` sends text as bytes. Everything a callback sends goes out together when it is
+        done. After the end, messages are counted and dropped silently. Raises `TypeError` for other
+        types and `WrongThread` outside the reactor's thread.
         """
         if binary and isinstance(message, str):
             message = message.encode("utf-8", "replace")
@@ -136,46 +136,46 @@ class SockJSConnection:
         self.session.broadcast(clients, message)
 
     def close(self, code: int = 3000, reason: str = "Go away!") -> None:
-        """End the session: what was sent goes out, then the close frame, then `on_close`.
+        """End the session: send what is queued, then the close frame, then call `on_close`.
 
-        Does nothing if it ended already. ``on_close`` is never called from inside this call.
+        Does nothing if the session has ended. ``on_close`` is never called inside this call.
         """
         self.session.close(code, reason)
 
     def post(self, event: object) -> None:
         """Deliver any object to `on_event`, in order with the messages.
 
-        This is how other parts of the program talk to a connection.
+        Other parts of a program use this to talk to a connection.
         """
         self.session.post(event)
 
     # -- rooms
 
     def join(self, name: str, presence: object = None) -> Deferred[None]:
-        """Become a member of a room until `leave`, or until the session ends.
+        """Join a room, until `leave` or the end of the session.
 
-        A room is there while it has members; its name is text of at most 200 bytes. ``presence`` is
-        what the others are told of this member: what JSON has, at most 4 KiB; joining again changes
-        it. The Deferred fires when messages of all nodes come here: at once if there is one only.
-        Raises `TypeError` or `ValueError` for another name or presence. Does nothing once the
-        session ended.
+        A room exists while it has members; its name is text of at most 200 bytes. ``presence`` is
+        what other members learn about this one: any JSON value of at most 4 KiB; join again to
+        change it. The Deferred fires when messages from all nodes arrive here, which is at once on
+        a single node. Raises `TypeError` or `ValueError` for an invalid name or presence. Does
+        nothing once the session has ended.
         """
         watched = type(self).on_presence is not SockJSConnection.on_presence
         session = cast(Member, self.session)
         return self.session.server.rooms.join(session, name, presence, watched)
 
     def leave(self, name: str) -> None:
-        """Be a member of a room no more; nothing happens if this is none."""
+        """Leave a room; does nothing if this connection is not a member."""
         self.session.server.rooms.leave(cast(Member, self.session), name)
 
     def room(self, name: str) -> Room:
-        """Return a room, to say something to all its members; this need not be one."""
+        """Return a room, to send to all its members; this connection need not be one of them."""
         return self.session.server.rooms.room(name, cast(Member, self.session).channel)
 
     def register_producer(self, producer: Any, streaming: bool) -> None:
         """Pause ``producer`` while the client reads more slowly than it produces.
 
-        ``streaming`` is as in Twisted's ``IConsumer.registerProducer``.
+        ``streaming`` is that of Twisted's ``IConsumer.registerProducer``.
         """
         self.session.register_producer(producer, streaming)
 
@@ -184,7 +184,7 @@ class SockJSConnection:
         self.session.unregister_producer()
 
 
-# What is called in every connection, and with what.
+# The callbacks of every connection, with their arguments.
 _CALLS = {
     "__init__": "session",
     "on_open": "info",
@@ -198,7 +198,7 @@ _CALLS = {
 def check_class(connection: object) -> None:
     """Raise `SettingsError` unless this is a class whose callbacks can be called.
 
-    Otherwise the first client would be the first to notice.
+    Without this check, the mistake would only show when the first client connects.
     """
     if not isinstance(connection, type):
         raise SettingsError(f"a connection must be a class, not {connection!r}")
@@ -208,11 +208,11 @@ def check_class(connection: object) -> None:
 
 
 def check_callbacks(connection: type, callbacks: Mapping[str, str]) -> None:
-    """Raise `SettingsError` unless each callback of a class takes the arguments named."""
+    """Raise `SettingsError` unless each callback of a class takes its arguments."""
     for name, arguments in callbacks.items():
         wanted = ["self", *arguments.split()]
         if isinstance(inspect.getattr_static(connection, name, None), FunctionType):
-            # Not of what a decorator wraps: it may add arguments.
+            # Don't look below decorators: they may add arguments.
             signature = inspect.signature(getattr(connection, name), follow_wrapped=False)
             try:
                 signature.bind(*wanted)

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import IAddress
 class ConnectionInfo:
     """An immutable snapshot of the request that opened a session.
 
-    `arguments` and `cookies` are read when they are first asked for, the first hundred of each:
-    from `query` and from the header ``cookie``, unless they were given. So a snapshot keeps what
-    the request brought, of which there are 16 KiB and 100 headers at the most, and little more.
+    `arguments` and `cookies` are read on first use, the first hundred of each, from `query` and
+    from the header ``cookie``, unless they were given. So a snapshot keeps little more than the
+    request itself, which has at most 16 KiB and 100 headers.
     """
 
     __slots__ = (
@@ -60,23 +60,23 @@ class ConnectionInfo:
         self._subprotocol = subprotocol
 
     def __repr__(self) -> str:
-        # A client chose it, and this may stand in logs.
+        # The client chose the path, and this text may be logged.
         path = self._path if self._path.isprintable() else ascii(self._path)
         return f"<ConnectionInfo {self._ip} {self._transport} {path}>"
 
     @property
     def ip(self) -> str:
-        """The client's address, behind the trusted proxies."""
+        """The client's IP address; behind trusted proxies, the one that they report."""
         return self._ip
 
     @property
     def port(self) -> int:
-        """The client's port; 0 if a proxy is between."""
+        """The client's port; 0 behind a proxy."""
         return self._port
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client's side is TLS: here, or at a trusted proxy that says so."""
+        """Whether the client uses TLS, to this server or to a trusted proxy that says so."""
         return self._is_secure
 
     @property
@@ -86,12 +86,12 @@ class ConnectionInfo:
 
     @property
     def server_address(self) -> IAddress | None:
-        """Where the request arrived, as Twisted's addresses."""
+        """The address where the request arrived."""
         return self._server_address
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers, their names in lower case."""
+        """The headers by name, in lower case."""
         return self._headers
 
     @property
@@ -101,25 +101,25 @@ class ConnectionInfo:
 
     @property
     def path(self) -> str:
-        """The path as it came, without the query string."""
+        """The path as it was sent, without the query string."""
         return self._path
 
     @property
     def subprotocol(self) -> str | None:
-        """What was agreed on for a raw websocket (RFC 6455 section 1.9), or None.
+        """The subprotocol agreed on for a raw websocket (RFC 6455 section 1.9), or None.
 
-        One of the setting ``subprotocols``.
+        It is one of the setting ``subprotocols``.
         """
         return self._subprotocol
 
     @property
     def query(self) -> str:
-        """The query string as it came, without its question mark."""
+        """The query string as it was sent, without its question mark."""
         return self._query.decode("ascii", "replace")
 
     @property
     def arguments(self) -> Mapping[str, Sequence[str]]:
-        """The values of each name in the query string."""
+        """The arguments of the query string: a list of values for each name."""
         found = self._arguments
         if found is None:
             found = read_arguments(self._query)
@@ -128,7 +128,7 @@ class ConnectionInfo:
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """The values by name; empty unless ``allowed_origins`` names the page's origin."""
+        """The cookies by name; empty unless ``allowed_origins`` names the page's origin."""
         found = self._cookies
         if found is None:
             found = read_cookies(self._headers.get("cookie", ""))
@@ -136,7 +136,7 @@ class ConnectionInfo:
         return found
 
     def get_argument(self, name: str) -> str | None:
-        """Return the first value of an argument of the query string, or None."""
+        """Return the first value of a query argument, or None."""
         values = self.arguments.get(name)
         return values[0] if values else None
 
@@ -145,25 +145,25 @@ class ConnectionInfo:
         return self.cookies.get(name)
 
     def get_header(self, name: str) -> str | None:
-        """Return a header's value by its name in any case, or None."""
+        """Return a header's value, or None; the name may be in any case."""
         return self._headers.get(name.lower())
 
 
-# How many arguments, and how many cookies, are read: more than any application has, and a bound to
+# How many arguments, and how many cookies, are read: more than any application uses, and a bound on
 # what a client can make of 16 KiB.
 _MOST = 100
 
 
 def read_arguments(query: bytes) -> dict[str, list[str]]:
-    """Return the values of each name in a query string."""
+    """Return the arguments of a query string: a list of values for each name."""
     first = b"&".join(query.split(b"&", _MOST)[:_MOST])
     return parse_qs(first.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def read_cookies(header: str) -> dict[str, str]:
-    """Return the cookies of a header: each value as it came, less the quotes around it.
+    """Return the cookies of a header, with the quotes around values removed.
 
-    A malformed one (RFC 6265 section 5.4 lets clients send anything) costs none of the others.
+    A malformed cookie (RFC 6265 section 5.4 lets clients send anything) does not affect the others.
     """
     found: dict[str, str] = {}
     for pair in header.split(";", _MOST)[:_MOST]:

@@ -1,6 +1,6 @@
-"""`Rooms`: the rooms of a router in this process; `Room`, one of them, on all nodes.
+"""`Rooms`: the rooms of a router in this process; `Room`: one of them, on all nodes.
 
-Rules: a room is kept while it has members, and a session that is in none costs nothing. `Nodes` are
+Rules: a room is kept while it has members; a session that is in no room costs nothing. `Nodes` are
 the same rooms in other processes, if there are any.
 """
 
@@ -19,13 +19,13 @@ from ..wire.publication import CLOSE, POST, PRESENCE, SEND, Key
 from .members import Member, Members
 from .scheduler import Scheduler
 
-# In bytes of UTF-8; of a presence, as JSON.
+# Both in bytes of UTF-8; a presence is measured as JSON.
 LONGEST_NAME = 200
 LARGEST_PRESENCE = 4096
 
 
 class HasSession(Protocol):
-    """A connection, as far as rooms look at it."""
+    """A connection, as rooms see it."""
 
     @property
     def session(self) -> Any:
@@ -37,28 +37,28 @@ class Nodes(Protocol):
     """The rooms of this name on other nodes."""
 
     def entered(self, key: Key, watched: bool) -> Deferred[None]:
-        """Listen to a room, as it has a member here; fire when it is listened to."""
+        """Listen to a room, which now has a member here; fire when messages arrive."""
         ...
 
     def emptied(self, key: Key) -> None:
-        """Do not listen to a room any more: it has no member here."""
+        """Stop listening to a room, which no longer has members here."""
 
     def say(self, key: Key, kind: str, value: Any) -> None:
-        """Say something to the members of other nodes: a kind of `publication`, and its value."""
+        """Tell the members on other nodes a value of a kind of `publication`."""
 
     def members(self, key: Key) -> Deferred[list[Any]]:
-        """Fire with the presences of the members of other nodes."""
+        """Fire with the presences of the members on other nodes."""
         ...
 
     def count(self, key: Key) -> Deferred[int]:
-        """Fire with the number of members of other nodes."""
+        """Fire with the number of members on other nodes."""
         ...
 
 
 class Room:
-    """A room of a router, on all its nodes; there need not be anybody in it.
+    """A room of a router, on all its nodes; it may be empty.
 
-    It may be used at any time and by anybody, member or not, in the reactor's thread.
+    Any code in the reactor's thread may use it, at any time, member or not.
     """
 
     __slots__ = ("_key", "_rooms")
@@ -76,9 +76,9 @@ class Room:
         return self._key[1]
 
     def send(self, message: str, exclude: HasSession | None = None) -> None:
-        """Send text to every member, encoding it once, but not to the connection ``exclude``.
+        """Send text to every member except the connection ``exclude``, encoding it once.
 
-        Raises `TypeError` for anything else, bytes included.
+        Raises `TypeError` for other types, bytes included.
         """
         if not isinstance(message, str):
             raise unsendable(message, "str in a room")
@@ -86,32 +86,32 @@ class Room:
         self._rooms.say(self._key, SEND, Message(message), excluded)
 
     def post(self, event: object) -> None:
-        """Deliver an event to ``on_event`` of every member: what JSON has, as JSON has it.
+        """Deliver an event, any JSON value, to ``on_event`` of every member.
 
-        All members of a process get the same object. Raises `TypeError` or `ValueError` for what
-        JSON does not have.
+        The value arrives as JSON decodes it; all members in a process get the same object. Raises
+        `TypeError` or `ValueError` for values that JSON can't encode.
         """
         self._rooms.say(self._key, POST, json.loads(as_json("an event", event)))
 
     def close(self, code: int = 3000, reason: str = "Go away!") -> None:
-        """End the sessions of all members. Raises what their ``close`` raises."""
+        """End the sessions of all members; raises what their ``close`` raises."""
         check_reason(code, reason)
         self._rooms.say(self._key, CLOSE, [int(code), reason])
 
     def members(self) -> Deferred[list[Any]]:
-        """Fire with the presence of each member, None for those who gave none.
+        """Fire with a list of the members' presences; None for a member without one.
 
         A node that does not answer within half a second is left out.
         """
         return self._rooms.ask_members(self._key)
 
     def count(self) -> Deferred[int]:
-        """Fire with the number of members, counted as in `members`."""
+        """Fire with the number of members; nodes are left out as in `members`."""
         return self._rooms.ask_count(self._key)
 
 
 class Rooms:
-    """The rooms of a router. ``joined`` has the sessions that are in any, and their names."""
+    """The rooms of a router; ``joined`` maps each session in a room to its rooms' names."""
 
     __slots__ = ("_rooms", "joined", "nodes", "scheduler")
 
@@ -122,7 +122,7 @@ class Rooms:
         self._rooms: dict[Key, Members] = {}
 
     def room(self, name: str, channel: str = "") -> Room:
-        """Return a room by its name. Raises `TypeError` or `ValueError` for what is no name."""
+        """Return a room by its name; raises `TypeError` or `ValueError` for an invalid name."""
         return Room(self, (channel, check_name(name)))
 
     # -- members come and go
@@ -130,7 +130,7 @@ class Rooms:
     def join(self, member: Member, name: str, presence: object, watched: bool) -> Deferred[None]:
         """Make a session a member, or change its presence; fires when it hears all nodes.
 
-        ``watched`` is whether its connection wants to be told who comes and goes.
+        ``watched`` is whether its connection wants to know who joins and leaves.
         """
         self.scheduler.check_thread()
         key = (member.channel, check_name(name))
@@ -147,7 +147,7 @@ class Rooms:
         return succeed(None) if self.nodes is None else self.nodes.entered(key, room.watched)
 
     def leave(self, member: Member, name: str) -> None:
-        """Make a session a member no more; nothing happens if it is none."""
+        """Remove a session from a room; does nothing if it is not a member."""
         self.scheduler.check_thread()
         names = self.joined.get(member, {})
         if check_name(name) in names:
@@ -157,7 +157,7 @@ class Rooms:
             self._remove(member, (member.channel, name))
 
     def forget(self, member: Member) -> None:
-        """Make a session that ended a member of nothing."""
+        """Remove a session that ended from all rooms."""
         for name in self.joined.pop(member, ()):
             self._remove(member, (member.channel, name))
 
@@ -182,7 +182,7 @@ class Rooms:
     # -- what is said
 
     def say(self, key: Key, kind: str, value: Any, excluded: Member | None = None) -> None:
-        """Say one thing to the members of a room, here and on other nodes."""
+        """Tell the members of a room something, here and on other nodes."""
         self.scheduler.turn(self._say, key, kind, value, excluded)
 
     def _say(self, key: Key, kind: str, value: Any, excluded: Member | None) -> None:
@@ -193,7 +193,7 @@ class Rooms:
             self.nodes.say(key, kind, value)
 
     def hear(self, key: Key, kind: str, value: Any) -> None:
-        """Tell the members here what was said on another node: what a `publication` holds."""
+        """Tell the members here the content of a `publication` from another node."""
         room = self._rooms.get(key)
         if room is not None:
             self.scheduler.turn(_hear, room, kind, value)
