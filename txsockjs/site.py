@@ -182,7 +182,7 @@ class SockJSSite(Site):
         return pages
 
     def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
-        """Return a router's resource at a path, as it was sent; None if no router is known there."""
+        """Return the resource at a path as it was sent; None if no router is known there."""
         if not self._goes_by_tree:
             return None
         found = follow(self.resource, tuple(map(unquote_to_bytes, path[1:].split(b"/"))))

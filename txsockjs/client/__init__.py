@@ -1,7 +1,7 @@
-"""A client: Twisted protocols connected to a SockJS server, over whichever transport gets through.
+"""A client: connects Twisted protocols to a SockJS server, over the first transport that works.
 
-`SockJSClientEndpoint` is an `IStreamClientEndpoint`; each write of its protocol is one message. The
-protocol of applications that want text is a `SockJSClientProtocol`.
+`SockJSClientEndpoint` is an `IStreamClientEndpoint`; each write of its protocol is one message.
+Applications that want text use a `SockJSClientProtocol`.
 """
 
 from .endpoint import SockJSClientEndpoint

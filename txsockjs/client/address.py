@@ -1,6 +1,7 @@
-"""`Address`: where a SockJS server is.
+"""`Address`: the URL of a SockJS server.
 
-Rules: what goes into requests was checked here, so that no header and no line of one can be forged.
+Rules: everything that goes into requests is checked here, so that nobody can forge a header or a
+line.
 """
 
 from __future__ import annotations
@@ -16,32 +17,32 @@ from twisted.web.client import URI
 from ..errors import SettingsError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-# What is left as it is in a query: all that is visible but the beginning of a fragment.
+# Kept as it is in a query: all visible ASCII except the "#" of a fragment.
 _OF_QUERIES = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 _PORTS = {"http": 80, "https": 443}
-# Those of a websocket's handshake, and those of the message's length, are made here.
+# These headers are set by the client itself: the websocket handshake's and the length's.
 _OURS = {"connection", "upgrade", "host", "content-length", "transfer-encoding", "cookie"}
 
 
 @dataclass(frozen=True)
 class Address:
-    """A URL without its query (``base``), and the query."""
+    """A URL, as its query and the rest (``base``)."""
 
     base: str
     query: str = ""
 
     @classmethod
     def of_websocket(cls, text: str) -> Address:
-        """Read a ``ws:`` or ``wss:`` URL; raise `SettingsError` if it is none."""
+        """Parse a ``ws:`` or ``wss:`` URL; raise `SettingsError` if it is not one."""
         if not re.match(r"(?i)wss?:", text):
             raise SettingsError(f"a URL must be ws://HOST/PATH or wss://..., not {text!r}")
         return cls.parse(f"http{text[2:]}", ends_in_slash=True)
 
     @classmethod
     def parse(cls, text: str, ends_in_slash: bool = False) -> Address:
-        """Read an ``http:`` or ``https:`` URL; raise `SettingsError` if it is none.
+        """Parse an ``http:`` or ``https:`` URL; raise `SettingsError` if it is not one.
 
-        ``ends_in_slash`` is whether its last slash counts, as it does in a page's.
+        ``ends_in_slash`` is whether a trailing slash matters, as it does in a page's URL.
         """
         try:
             url = _uri(URL.from_text(text))
@@ -63,54 +64,54 @@ class Address:
 
     @property
     def host(self) -> str:
-        """Its host as it stands in a URL."""
+        """The host, as it is written in a URL."""
         host = self.uri().host.decode("ascii")
         return f"[{host}]" if ":" in host else host
 
     @property
     def origin(self) -> str:
-        """Its scheme, host and port."""
+        """The scheme, host and port."""
         uri = self.uri()
         return f"{uri.scheme.decode('ascii')}://{self.host}:{uri.port}"
 
     @property
     def has_usual_port(self) -> bool:
-        """Whether its port is that of its scheme."""
+        """Whether the port is the default of the scheme."""
         uri = self.uri()
         return bool(uri.port == _PORTS[uri.scheme.decode("ascii")])
 
     @property
     def is_secure(self) -> bool:
-        """Whether it is reached over TLS."""
+        """Whether it uses TLS."""
         return self.base.startswith("https:")
 
     def at(self, *names: str) -> str:
-        """Return the URL of a path below it, with its query."""
+        """Return the URL of a path below this one, with the query."""
         url = "/".join((self.base, *names))
         return f"{url}?{self.query}" if self.query else url
 
     def below(self, *names: str) -> Address:
-        """Return the address of a path below it."""
+        """Return the address of a path below this one."""
         return replace(self, base="/".join((self.base, *names)))
 
     def asking(self, query: str) -> Address:
-        """Return it with one more query after its own."""
+        """Return this address with ``query`` added to its own."""
         return replace(self, query="&".join(filter(None, (self.query, quote(query, _OF_QUERIES)))))
 
     def joined(self, link: str) -> Address:
-        """Return where a ``base_url`` leads, relative or not, with the query of this one."""
+        """Return the address of a ``base_url``, relative or not, with the query of this one."""
         url = URL.from_text(self.base + "/").click(link)
         return replace(Address.parse(url.to_text()), query=self.query)
 
     def uri(self) -> URI:
-        """Return it as Twisted's endpoints want it."""
+        """Return the URL in the form that Twisted's agents use."""
         uri: URI = URI.fromBytes(self.at().encode("ascii"))
         return uri
 
 
 def _uri(url: URL) -> URL:
-    """Return a URL that has ASCII only."""
-    # hyperlink takes the host for a name, which an IPv6 address is not.
+    """Return the URL in ASCII."""
+    # hyperlink would treat the IPv6 address as a name.
     if ":" in url.host:
         return url.replace(host="x").to_uri().replace(host=url.host)
     return url.replace(scheme=url.scheme.lower()).to_uri()

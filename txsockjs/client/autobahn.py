@@ -1,6 +1,6 @@
-"""Autobahn's protocol of a websocket's client, and what it is told.
+"""Autobahn's client protocol for a websocket, and its listener.
 
-Rules: its timers are off, because its clock is global.
+Rules: Autobahn's timers are off, because its clock is global.
 """
 
 # Autobahn has few annotations.
@@ -18,7 +18,7 @@ from txaio.tx import make_logger
 from ..wire.frames import is_close_code
 from .address import Address
 
-# What Autobahn knows of the registry of close codes ends before these.
+# Registered close codes that Autobahn does not know.
 _NEWER_CODES = frozenset((1012, 1013, 1014))
 _NORMAL = 1000
 # The most that is read of the answer to a handshake, in bytes.
@@ -26,7 +26,7 @@ _LONGEST_HEAD = 64 * 1024
 
 
 class Told(Protocol):
-    """Who is told what happens."""
+    """The listener of a protocol."""
 
     subprotocol: str | None
     is_full: bool
@@ -41,7 +41,7 @@ class Told(Protocol):
         """Take a message."""
 
     def heard(self) -> None:
-        """Note that something came."""
+        """Note that something arrived."""
 
     def closed(self, code: int, reason: str) -> None:
         """Take the server's close frame, which Autobahn answers."""
@@ -80,7 +80,7 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
             version=18,  # RFC 6455
             maxFramePayloadSize=limit,
             maxMessagePayloadSize=limit,
-            failByDrop=True,  # a server that breaks the rules is not waited for
+            failByDrop=True,  # don't wait for a server that breaks the rules
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
             serverConnectionDropTimeout=0,
@@ -96,9 +96,9 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
 
 
 class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
-    """Autobahn's protocol, told on."""
+    """Autobahn's protocol, which passes everything on."""
 
-    # It warns of each connection that fails; who is told decides what that is worth.
+    # Autobahn warns about each failed connection; here the listener decides what to log.
     log = make_logger("error")
 
     def __init__(self, socket: Told, request: ConnectingRequest) -> None:
@@ -121,12 +121,12 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
                 return
         try:
             super().dataReceived(data)
-        except UnicodeDecodeError:  # of the head; messages are checked
+        except UnicodeDecodeError:  # in the head; messages are checked elsewhere
             self.failHandshake("an answer that is not UTF-8")
 
     def sendData(self, data: bytes, *more: Any, **options: Any) -> None:
         if self.state == self.STATE_CONNECTING and self.factory.has_usual_port:
-            # As browsers have it: there are servers that compare Host with Origin.
+            # As browsers write it: some servers compare Host with Origin.
             host, port = self._request.host, self._request.port
             data = data.replace(
                 f"\r\nHost: {host}:{port}\r\n".encode(), f"\r\nHost: {host}\r\n".encode(), 1
@@ -147,7 +147,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
         self._message = bytearray()
 
     def onMessageFrameData(self, payload: bytes) -> None:
-        # Fragments may be small, or empty, and so cost more as objects than they bring.
+        # Fragments may be small or empty, so each costs more memory than its bytes.
         if not self.failedByMe:
             self._message += payload
 
@@ -157,7 +157,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
         super().onMessageEnd()
 
     def onPing(self, payload: bytes) -> None:
-        # Pongs for a server that does not read would pile up.
+        # Otherwise pongs would pile up for a server that does not read.
         if not self._socket.is_full:
             super().onPing(payload)
 

@@ -1,7 +1,8 @@
-"""`Connections`: what HTTP requests go over, so that it ends with the session.
+"""`Connections`: the connections of a session's HTTP requests, which end with the session.
 
-Rules: an end is said, and the server has `CLOSE_TIMEOUT` to agree; one that is gone, or that goes
-on sending, would keep a connection over TLS for ever. Heads are bounded, which Twisted's are not.
+Rules: the server is told of the end, and has `CLOSE_TIMEOUT` to agree; otherwise a server that is
+gone, or keeps sending, would keep a TLS connection open for ever. Response heads are bounded, which
+Twisted does not do.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -24,13 +25,13 @@ from ..actors.deadlines import Deadline
 
 # In seconds.
 CLOSE_TIMEOUT = 5.0
-# In bytes; what comes together with its end is not counted.
+# In bytes; what arrives together with the end of the head is not counted.
 _LONGEST_HEAD = 64 * 1024
 
 
 @implementer(IAgentEndpointFactory)
 class Connections:
-    """Makes connections as ``endpoints`` does, and knows which are open."""
+    """Makes connections through ``endpoints``, and knows which are open."""
 
     def __init__(self, reactor: Any, endpoints: IAgentEndpointFactory) -> None:
         self.reactor = reactor
@@ -43,7 +44,7 @@ class Connections:
         return endpoint
 
     def end(self, at_once: bool) -> None:
-        """End all that are open; ``at_once`` is whether the server is not told."""
+        """End all open connections; ``at_once`` drops them without telling the server."""
         for connection in list(self.open):
             if at_once:
                 connection.abortConnection()
@@ -68,22 +69,22 @@ class _Connection(ProtocolWrapper):
     """One connection."""
 
     _patience: Deadline | None = None
-    # How much of a head has come; None in a body.
+    # How many bytes of a head have arrived; None in a body.
     _head: int | None = 0
 
     def write(self, data: bytes) -> None:
-        """Send a part of a request, which is answered by a head."""
+        """Send a part of a request; the answer begins with a head."""
         self._head = 0
         super().write(data)
 
     def pauseProducing(self) -> None:
-        """Read nothing: until somebody takes the body, at the end of a head."""
+        """Stop reading, as at the end of a head, until somebody takes the body."""
         self._head = None
         transport: Any = self.transport
         transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass on what came, unless it is more than any head has."""
+        """Pass on the data, unless it is more than any head may have."""
         if self._head is not None:
             if self._head > _LONGEST_HEAD:
                 self.abortConnection()
@@ -92,14 +93,14 @@ class _Connection(ProtocolWrapper):
         super().dataReceived(data)
 
     def end(self, reactor: Any) -> None:
-        """Say the end, and wait for it."""
+        """End the connection, and wait for the server's end."""
         if self._patience is None:
             self._patience = Deadline(reactor, CLOSE_TIMEOUT, self.abortConnection)
-            self.resumeProducing()  # the server's word is read
+            self.resumeProducing()  # to read the server's end
             self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Wait no more."""
+        """Stop waiting."""
         if self._patience is not None:
             self._patience.cancel()
         super().connectionLost(reason)
@@ -112,6 +113,6 @@ class _Factory(WrappingFactory):
 
 def _unwrapped(connection: _Connection) -> Any:
     protocol = connection.wrappedProtocol
-    if protocol is None:  # some endpoints wait between the connection and this
+    if protocol is None:  # some endpoints build the protocol some time after they connect
         raise ConnectionLost()
     return protocol

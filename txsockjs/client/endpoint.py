@@ -28,13 +28,13 @@ from .transport import ClientTransport
 class SockJSClientEndpoint:
     """A SockJS server at a URL such as ``https://example.com/chat``.
 
-    ``transports`` are tried in this order. ``headers`` and ``cookies`` are sent with each request.
-    ``endpoints`` makes connections in place of Twisted's own for a host, for TLS with certificates
-    of your own (`Endpoints`) or over a UNIX socket. ``agent`` makes HTTP requests, such as through
-    a proxy; a websocket can't go through it, and so is left out unless ``endpoints`` is given, too.
-    The rest is described by `Options`, ``fallback_encoding`` by `Decoder`.
+    ``transports`` are tried in order. ``headers`` and ``cookies`` are sent with each request.
+    ``endpoints`` replaces Twisted's own connections to a host, for TLS with your own certificates
+    (`Endpoints`) or a UNIX socket. ``agent`` makes the HTTP requests, for example through a proxy.
+    A websocket can't use it, and so is left out unless you give ``endpoints``, too. `Options`
+    describes the rest, and `Decoder` describes ``fallback_encoding``.
 
-    Raises `SettingsError` for what is wrong.
+    Raises `SettingsError` for wrong arguments.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class SockJSClientEndpoint:
         return f"<{type(self).__name__} {self.opening.address}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect a protocol; the Deferred fails with `ConnectionFailed` if that can't be."""
+        """Connect a protocol; fails with `ConnectionFailed` if no transport gets through."""
 
         def cancel(connected: Deferred[IProtocol]) -> None:
-            # First: what is under way may fail with an error of its own.
+            # Before cancelling the attempt, which may fail with an error of its own.
             connected.errback(CancelledError())
             connecting.cancel()
 

@@ -1,4 +1,4 @@
-"""`Endpoints`: where connections for a URL are made, when nobody says otherwise."""
+"""`Endpoints`: the default way to make connections for a URL."""
 
 # Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
@@ -18,7 +18,7 @@ from ..errors import SettingsError
 
 
 def check_tls() -> None:
-    """Raise `SettingsError` if there is no TLS here."""
+    """Raise `SettingsError` if TLS is not installed."""
     if importlib.util.find_spec("OpenSSL") is None:
         raise SettingsError("https: and wss: need TLS: pip install 'twisted[tls]'")
 
@@ -27,7 +27,7 @@ def check_tls() -> None:
 class Endpoints:
     """Endpoints for the host of a URL, over TLS for ``https:``.
 
-    ``tls`` says which certificates are trusted; without it those that the platform trusts.
+    ``tls`` says which certificates to trust; by default, those that the platform trusts.
     """
 
     def __init__(self, reactor: Any, tls: IPolicyForHTTPS | None = None) -> None:
@@ -40,7 +40,7 @@ class Endpoints:
         if uri.scheme != b"https":
             return endpoint
         if self._tls is None:
-            # Not before: it reads the platform's certificates, and needs pyOpenSSL.
+            # Made late: it reads the platform's certificates, and needs pyOpenSSL.
             self._tls = BrowserLikePolicyForHTTPS()
         wrapped: IStreamClientEndpoint = wrapClientTLS(
             self._tls.creatorForNetloc(uri.host, uri.port), endpoint

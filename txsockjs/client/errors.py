@@ -1,6 +1,6 @@
 """Why a client has no connection, or has lost it.
 
-Rules: each is an error of Twisted's, too, so that code that knows TCP understands it.
+Rules: each is also one of Twisted's errors, so that code written for TCP understands it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ABNORMAL = 1006
 
 
 class ConnectionFailed(SockJSError, ConnectError):
-    """No transport reached the server; ``attempts`` are those tried, each with the reason."""
+    """No transport reached the server; ``attempts`` has those tried, each with the reason."""
 
     def __init__(self, url: str, attempts: Sequence[tuple[str, str]]) -> None:
         tried = "; ".join(f"{name}: {why}" for name, why in attempts)
@@ -33,7 +33,7 @@ class ConnectionFailed(SockJSError, ConnectError):
 
 
 class SessionClosed(SockJSError, ConnectionDone):
-    """One of the two ends closed the session; ``code`` and ``reason`` are what was said."""
+    """Client or server closed the session; ``code`` and ``reason`` are those of the close."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -45,7 +45,7 @@ class SessionClosed(SockJSError, ConnectionDone):
 
 
 class SessionLost(SockJSError, ConnectionLost):
-    """The session broke off; ``reason`` says why, ``code`` is 1006 unless the server gave one."""
+    """The session was lost; ``reason`` says why, ``code`` is 1006 unless the server gave one."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -57,12 +57,12 @@ class SessionLost(SockJSError, ConnectionLost):
 
 
 def ended(code: int, reason: str) -> SessionClosed | SessionLost:
-    """Return the error for an end that the server gave a code for."""
+    """Return the error for an end with a code from the server."""
     return SessionClosed(code, reason) if is_clean(code) else SessionLost(code, reason)
 
 
 def explained(failure: Failure) -> str:
-    """Return the words for what went wrong below: the first cause that an HTTP client names."""
+    """Describe what went wrong below: the first cause that an HTTP client names."""
     reasons: Any = getattr(failure.value, "reasons", None)
     if reasons and isinstance(reasons[0], Failure):
         return explained(reasons[0])

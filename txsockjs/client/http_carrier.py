@@ -1,9 +1,9 @@
-"""`HTTPCarrier`: a session carried by HTTP requests, one that receives and one that sends.
+"""`HTTPCarrier`: carries a session by HTTP requests, one to receive and one to send.
 
-Rules: a poll is a stream that ends after one frame; whenever one has ended the next is asked for.
-Servers forget a client that asks for none, mostly after 5 s, so that reading goes on for a while
-when the application has paused. One ``xhr_send`` is under way at a time, and brings all that was
-queued meanwhile, so that messages stay in order.
+Rules: a poll is a stream that ends after one frame; when one ends, the next is requested. Most
+servers forget a client after 5 s without a request, so reading goes on for a while when the
+application has paused. Only one ``xhr_send`` is under way at a time, so that messages stay in
+order; the next one brings everything queued meanwhile.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .plain_agent import drop
 from .requests import Answer, Reading, Requests
 from .session import Session
 
-# Characters of messages in one request: fewer than any server refuses, if one message alone is not
-# larger.
+# How many characters of messages one request has: fewer than any server refuses, unless a single
+# message is larger.
 _BATCH = 128 * 1024
-# How long a server may keep a sender waiting, in seconds, as its application is behind.
+# How many seconds a server may keep a sender waiting while its application is behind.
 SEND_TIMEOUT = 300.0
-# How many characters are kept for an application that has paused before nothing more is read.
+# How many characters are kept for a paused application before reading stops.
 _HELD = 1024 * 1024
 # How many responses without a frame may follow each other.
 _EMPTY = 2
@@ -35,7 +35,7 @@ _EMPTY = 2
 
 @dataclass(frozen=True)
 class Kind:
-    """How a transport receives: its URL, its method, and how frames stand in a body."""
+    """How a transport receives: its URL, its method, and the format of frames in a body."""
 
     name: str
     method: str
@@ -68,13 +68,13 @@ class HTTPCarrier:
 
     @property
     def is_sending(self) -> bool:
-        """Whether an ``xhr_send`` is not answered yet."""
+        """Whether an ``xhr_send`` is still unanswered."""
         return self._sending is not None
 
     # -- receiving
 
     def start(self) -> None:
-        """Ask for the next response."""
+        """Request the next response."""
         kind = self._kind
         self._has_frames = False
         self._splitter = kind.splitter(self._session.options.frame_limit)
@@ -85,7 +85,7 @@ class HTTPCarrier:
         receiving.addCallbacks(self._answered, self._failed, callbackArgs=(kind.name,))
 
     def pause(self) -> None:
-        """Read on until enough waits."""
+        """Pause, but read on until enough is waiting."""
         self._paused = True
 
     def resume(self) -> None:
@@ -101,7 +101,7 @@ class HTTPCarrier:
         if response.code == 200:
             self._session.heard()
             self._reading = reading = Reading(self)
-            response.deliverBody(reading)  # which may end it at once
+            response.deliverBody(reading)  # may end it at once
         else:
             drop(response)
             self._session.carrier_lost(f"{name} was answered with {response.code}")
@@ -153,7 +153,7 @@ class HTTPCarrier:
             return
         body = json_encode(messages).encode("utf-8")
         address = self._session.address.below("xhr_send")
-        # The whole answer is read: a server that never ends one must not have many of them open.
+        # The whole answer is read first: a server that never ends one must not keep many open.
         self._sending = sending = self._requests.ask("POST", address, body, SEND_TIMEOUT)
         sending.addCallbacks(self._sent, self._not_sent)
 
@@ -173,7 +173,7 @@ class HTTPCarrier:
     # -- the end
 
     def close(self, code: int, reason: str) -> None:
-        """End the response: that is how the server learns it, and there is no code."""
+        """End the response: the server learns of the close by that, without a code."""
         self._session.carrier_lost("closed")
 
     def leave(self, at_once: bool) -> None:

@@ -1,7 +1,7 @@
-"""`Incoming`: what came, on its way to whoever is told.
+"""`Incoming`: received messages on their way to the receiver.
 
-Rules: messages in order, then the end, once; nothing while it is paused, and the end never inside a
-call of the application.
+Rules: messages are delivered in order, then the end, once; nothing is delivered while paused, and
+the end never inside a call of the application.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _log = Logger()
 
 
 class Receiver(Protocol):
-    """Who is told what came."""
+    """The object that gets the messages and the end."""
 
     def received(self, message: str | bytes) -> object:
         """Take a message."""
@@ -28,16 +28,16 @@ class Receiver(Protocol):
 
 
 class Incoming:
-    """What waits for a receiver.
+    """Messages that wait for a receiver.
 
-    ``told`` is called when nothing does, ``failed`` with what the receiver has raised.
+    ``told`` is called when none is left, ``failed`` with an exception raised by the receiver.
     """
 
     def __init__(
         self, reactor: Any, told: Callable[[], object], failed: Callable[[Exception], object]
     ) -> None:
         self.is_paused = False
-        #: What waits, in characters, with what each message costs beside.
+        #: How many characters wait, plus a fixed cost per message.
         self.size = 0
         self._reactor = reactor
         self._told = told
@@ -49,12 +49,12 @@ class Incoming:
         self._wake: Any | None = None
 
     def begin(self, receiver: Receiver) -> None:
-        """Tell ``receiver`` all, from the reactor's next iteration on."""
+        """Deliver everything to ``receiver``, from the reactor's next iteration on."""
         self._receiver = receiver
         self.look_later()
 
     def put(self, messages: Iterable[str] | Iterable[bytes]) -> None:
-        """Tell these, now if nothing waits before them."""
+        """Deliver these messages, now if nothing waits before them."""
         for message in messages:
             self._messages.append(message)
             self.size += len(message) + MESSAGE_COST
@@ -62,17 +62,17 @@ class Incoming:
             self._tell()
 
     def forget(self) -> None:
-        """Tell none of the messages that wait."""
+        """Drop the messages that wait."""
         self._messages.clear()
         self.size = 0
 
     def finish(self, end: Exception) -> None:
-        """Tell the end, after the messages."""
+        """Deliver the end, after the messages."""
         self._end = end
         self.look_later()
 
     def look_later(self) -> None:
-        """Tell what waits in the reactor's next iteration."""
+        """Deliver what waits in the reactor's next iteration."""
         if self._wake is None:
             self._wake = self._reactor.callLater(0, self._look)
 

@@ -1,8 +1,8 @@
-"""`Opening`: finds the transport that gets through, as sockjs-client does.
+"""`Opening`: finds a transport that gets through, as sockjs-client does.
 
-Rules: ``info`` is asked first; the round trip of that sets the time that each transport has, and a
-server that says so is spared a websocket. The transports are tried one after the other. A server
-that refuses the client is not asked again.
+Rules: ``info`` is requested first. Its round trip sets how long each transport may take, and if it
+says that the server has no websockets, none is tried. Transports are tried one after the other. A
+server that refuses the client is not asked again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ INFO_TIMEOUT = 8.0
 
 
 class NoInfo(SockJSError):
-    """``info`` was not answered as a SockJS server does."""
+    """``info`` was not answered as a SockJS server would."""
 
 
 @dataclass(frozen=True)
 class Info:
-    """What a server says about itself, where its sessions are, and the round trip in seconds."""
+    """A server's ``info``, the address of its sessions, and the round trip in seconds."""
 
     websocket: bool
     address: Address
@@ -43,7 +43,7 @@ class Info:
 
     @property
     def timeout(self) -> float:
-        """How long a transport has at least: two round trips, as sockjs-client counts them."""
+        """The least time a transport gets: two round trips, as sockjs-client counts them."""
         trip = self.round_trip
         return 2 * (4 * trip if trip > 0.1 else 0.3 + trip)
 
@@ -61,7 +61,7 @@ class Opening:
     agent: IAgent | None = None
 
     def requests(self) -> Requests:
-        """Make what sends the requests of one session."""
+        """Make the object that sends the requests of one session."""
         headers, cookies = dict(self.headers), dict(self.cookies)
         return Requests(self.reactor, self.endpoints, self.address, headers, cookies, self.agent)
 
@@ -88,7 +88,7 @@ class Opening:
         raise ConnectionFailed(str(self.address), attempts)
 
     async def info(self, requests: Requests) -> Info:
-        """Ask the server about itself; raise `NoInfo` if that is no SockJS server."""
+        """Request ``info``; raise `NoInfo` if this is not a SockJS server."""
         began = self.reactor.seconds()
         try:
             answer = await requests.ask("GET", self.address.below("info"), None, INFO_TIMEOUT)
@@ -118,14 +118,14 @@ class Opening:
         return Info(value.get("websocket") is not False, address, round_trip)
 
     async def attempt(self, name: str, info: Info, requests: Requests) -> Session:
-        """Open a session over one transport; raise `NotOpened` if that can't be."""
+        """Open a session over one transport; raise `NotOpened` if that fails."""
         if name == WEBSOCKET and not info.websocket:
             raise NotOpened("the server says that it has none")
         session = Session(self.reactor, self.options, name, _named(info.address))
         timeout = max(self.options.timeout, info.timeout)
         await session.connect(self._carrier(name)(session, requests), timeout)
         if name == WEBSOCKET:
-            requests.close()  # the connection that info came over is kept for nothing
+            requests.close()  # nobody needs the connection of info any more
         return session
 
     def _carrier(self, name: str) -> Callable[[Session, Requests], Carrier]:
@@ -145,5 +145,5 @@ class Opening:
 
 
 def _named(address: Address) -> Address:
-    """Return the address of a new session: a server's number, for load balancers, and a name."""
+    """Return the address of a new session: a server number, for load balancers, and an id."""
     return address.below(f"{secrets.randbelow(1000):03}", secrets.token_hex(16))

@@ -1,4 +1,4 @@
-"""`Options`: how a client connects, checked when it is made."""
+"""`Options`: how a client connects, checked when they are made."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRANSPORTS = (WEBSOCKET, XHR_STREAMING, EVENTSOURCE, XHR_POLLING)
 class Options:
     """Times in seconds, sizes in bytes.
 
-    ``timeout`` is the least time that a transport has to open; on slow networks it has twice the
-    round trip's time-out, as in sockjs-client. ``heartbeat_timeout`` is how long a server may be
-    silent before it is taken for lost; None is for ever. ``send_limit`` is how much may wait to be
-    sent, ``frame_limit`` the largest frame that is read.
+    ``timeout`` is the least time a transport has to open; on slow networks it gets twice the round
+    trip's time-out, as in sockjs-client. A server silent for ``heartbeat_timeout`` is taken for
+    lost; None means never. ``send_limit`` is how much may wait to be sent, ``frame_limit`` the
+    largest frame that is read.
     """
 
     transports: tuple[str, ...] = TRANSPORTS
@@ -43,9 +43,9 @@ class Options:
 
 
 def checked_transports(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Return names of transports, in order; raise `SettingsError` for one that is unknown.
+    """Return the names of transports, in order; raise `SettingsError` for an unknown one.
 
-    ``xhr`` and names with hyphens, as sockjs-client and the URLs have them, are known, too.
+    ``xhr`` is accepted, too, and so are names with hyphens, as in sockjs-client and in the URLs.
     """
     if isinstance(names, str):
         names = names.split(",")

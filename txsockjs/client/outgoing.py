@@ -1,7 +1,7 @@
 """`Outgoing`: messages on their way to the server, and the producer that makes them.
 
-Rules: the producer is paused while more than `HIGH` characters wait; what comes all the same is
-kept up to a limit.
+Rules: the producer is paused while more than `HIGH` characters wait; whatever is sent in spite of
+that is kept up to a limit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from ..wire.limits import MESSAGE_COST
 from ..wire.text import Data
 
-# In characters (bytes, of binary messages).
+# In characters, or bytes of binary messages.
 HIGH = 64 * 1024
 
 
@@ -34,7 +34,7 @@ class Outgoing:
 
     @property
     def producer_waits(self) -> bool:
-        """Whether a producer is registered that has more to write."""
+        """Whether a registered producer has more to write."""
         return self._producer is not None and (self._pulls or self._paused)
 
     def add(self, message: str | Data) -> bool:
@@ -52,7 +52,7 @@ class Outgoing:
         return True
 
     def take(self, most: int) -> list[str | bytes]:
-        """Take messages of about ``most`` characters, one at least; ask for more when empty."""
+        """Take messages of about ``most`` characters, at least one; ask for more when empty."""
         taken: list[str | bytes] = []
         size = 0
         while self._messages and (not taken or size + len(self._messages[0]) <= most):
@@ -65,7 +65,7 @@ class Outgoing:
         return taken
 
     def clear(self) -> None:
-        """Forget everything; the producer is told to stop."""
+        """Forget everything, and stop the producer."""
         self._messages.clear()
         self._size = 0
         producer, self._producer = self._producer, None
@@ -76,7 +76,7 @@ class Outgoing:
     # -- the producer
 
     def register(self, producer: Any, streaming: bool) -> None:
-        """Pause and resume a producer; one that is not ``streaming`` is asked for each write."""
+        """Pause and resume a producer; one that is not ``streaming`` is asked before each write."""
         if self._producer is not None:
             raise RuntimeError(f"{self._producer!r} is registered already")
         self._producer = producer
@@ -92,7 +92,7 @@ class Outgoing:
         self._stop_asking()
 
     def _ask_later(self) -> None:
-        # Not now: a producer that writes inside this call would be asked again inside its own.
+        # Not now: a producer that writes inside this call would be asked again inside its write.
         if self._asking is None and self._producer is not None and (self._pulls or self._paused):
             self._asking = self._reactor.callLater(0, self._ask)
 

@@ -1,7 +1,7 @@
-"""`PlainAgent`: makes requests whose answers are safe to hand on.
+"""`PlainAgent`: makes requests whose answers are safe to pass on.
 
-Rules: nothing is decompressed, as a few bytes would become gigabytes; of the cookies that a server
-sets a bounded number is taken.
+Rules: nothing is decompressed, because a few bytes could become gigabytes; the number of cookies
+taken from a server is bounded.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from zope.interface import implementer
 
 from ..errors import SockJSError
 
-# As many as RFC 6265 (section 6.1) has a client keep.
+# As many as RFC 6265 (section 6.1) asks a client to keep.
 _MOST_COOKIES = 50
 
 
 class CompressedAnswer(SockJSError):
-    """An answer is compressed, although the request said that none may be."""
+    """An answer is compressed although the request forbade it."""
 
 
 @implementer(IAgent)
 class PlainAgent:
-    """Makes requests by ``agent``; ``jar`` is where cookies are kept."""
+    """Makes requests with ``agent``; ``jar`` keeps the cookies."""
 
     def __init__(self, agent: IAgent, jar: CookieJar) -> None:
         self._agent = agent
@@ -42,7 +42,7 @@ class PlainAgent:
     ) -> Deferred[IResponse]:
         """Make a request."""
         headers = Headers() if headers is None else headers.copy()
-        # Also as whatever compresses a stream holds its frames back.
+        # Compressing a stream would also hold its frames back.
         headers.setRawHeaders("Accept-Encoding", ["identity"])
         answer: Deferred[IResponse] = self._agent.request(method, uri, headers, bodyProducer)
         return answer.addCallback(self._checked)
@@ -56,7 +56,7 @@ class PlainAgent:
         cookies = headers.getRawHeaders(b"set-cookie", [])
         headers.removeHeader(b"set-cookie")
         for cookie in cookies[: max(0, _MOST_COOKIES - len(self._jar))]:
-            if cookie.isascii():  # no others can be sent back
+            if cookie.isascii():  # others could not be sent back
                 headers.addRawHeader(b"set-cookie", cookie)
         return response
 

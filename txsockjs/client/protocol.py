@@ -1,4 +1,4 @@
-"""`SockJSClientProtocol`: a protocol of messages, which are text."""
+"""`SockJSClientProtocol`: a protocol whose messages are text."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class SockJSClientProtocol(Protocol):
     transport: Any
 
     def on_message(self, message: str) -> object:
-        """Take a message."""
+        """Handle a message."""
 
     def send(self, message: str) -> None:
         """Send a message."""
         self.transport.send(message)
 
     def close(self) -> None:
-        """Close once all that was sent is taken by the server."""
+        """Close once the server has taken everything that was sent."""
         self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        """Take a message as bytes: a wrapper around the protocol has asked for these."""
+        """Handle a message as bytes, for a wrapper around this protocol."""
         self.on_message(data.decode("utf-8", "replace"))

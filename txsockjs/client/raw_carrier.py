@@ -1,7 +1,7 @@
-"""`RawCarrier`: a session that is a websocket and no more, as of any websocket server.
+"""`RawCarrier`: a session over a plain websocket, with any websocket server.
 
-Rules: text and binary messages go both ways as they are. There are no heartbeats, so the server is
-pinged.
+Rules: text and binary messages pass unchanged, both ways. There are no heartbeats, so the client
+pings the server.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -23,12 +23,12 @@ from .options import WEBSOCKET, Options
 from .session import Session, State
 from .websocket_carrier import SocketCarrier
 
-# In seconds; well below what proxies and sessions take for silence.
+# In seconds; well below the time-outs of proxies and sessions.
 _PING_INTERVAL = 25.0
 
 
 class RawCarrier(SocketCarrier):
-    """Carries one session; a server must choose one of the ``subprotocols`` if there are any."""
+    """Carries one session; the server must choose one of the ``subprotocols`` if there are any."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class RawCarrier(SocketCarrier):
     # -- told by the websocket
 
     def upgraded(self) -> None:
-        """Be open."""
+        """Open the session."""
         if self._subprotocols and self._socket.subprotocol is None:
             self._session.carrier_lost(f"it speaks none of {', '.join(self._subprotocols)}")
             return
@@ -72,7 +72,7 @@ class RawCarrier(SocketCarrier):
         self._session.messages([payload] if binary else [payload.decode("utf-8")])
 
     def heard(self) -> None:
-        """Note that the server is there."""
+        """Note that the server is alive."""
         if self._session.state is not State.CONNECTING:
             self._session.heard()
 
@@ -97,7 +97,7 @@ class RawOpening:
     subprotocols: Sequence[str] = ()
 
     async def session(self) -> Session:
-        """Return an open session; raise `NotOpened` if that can't be."""
+        """Return an open session; raise `NotOpened` if that fails."""
         session = Session(self.reactor, self.options, WEBSOCKET, self.address)
         endpoint = self.endpoints.endpointForURI(self.address.uri())
         carrier = RawCarrier(session, endpoint, self.headers, self.subprotocols)

@@ -1,7 +1,7 @@
-"""`Requests`: the HTTP requests of one session, by treq.
+"""`Requests`: the HTTP requests of one session, made with treq.
 
-Rules: redirects are not followed, as a POST would become a GET on its way; cookies that the server
-sets are sent back, also with the websocket's handshake.
+Rules: redirects are not followed, because a POST would become a GET; cookies set by the server are
+sent back, also with the websocket's handshake.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .plain_agent import PlainAgent, drop
 try:
     from treq.client import HTTPClient
     from treq.cookies import scoped_cookie
-except ImportError:  # without the extra
+except ImportError:  # the extra is not installed
     HTTPClient = None  # type: ignore[assignment,misc]
 
-# How long, in seconds, an unused connection is kept for the next request. Servers end theirs after
-# 5 s (Node) or more; a request that meets such an end is lost.
+# How many seconds an unused connection is kept for the next request. Servers end idle connections
+# after 5 s (Node) or more; a request sent just then is lost.
 _KEPT_FOR = 3
-# The largest answer that is read as a whole, in bytes.
+# The largest answer read as a whole, in bytes.
 _LARGEST = 64 * 1024
 
 
@@ -47,13 +47,13 @@ def check_installed() -> None:
 
 
 class Body(Protocol):
-    """Who reads the body of a response."""
+    """The reader of a response's body."""
 
     def received(self, data: bytes) -> None:
         """Take a piece."""
 
     def finished(self, why: str | None) -> None:
-        """Take its end; ``why`` says why it broke off, None if it did not."""
+        """Take the end; ``why`` says why the body is incomplete, or is None."""
 
 
 class NoAnswer(SockJSError):
@@ -61,7 +61,7 @@ class NoAnswer(SockJSError):
 
 
 class Answer(NamedTuple):
-    """A whole answer; that of a refusal has no body. ``location`` is where a redirect leads."""
+    """A whole answer; a refusal's has no body. ``location`` is the target of a redirect."""
 
     code: int
     body: bytes
@@ -69,7 +69,7 @@ class Answer(NamedTuple):
 
     @property
     def is_taken(self) -> bool:
-        """Whether the server has taken what was sent."""
+        """Whether the server has accepted the request's messages."""
         return self.code in (200, 204)
 
 
@@ -91,7 +91,7 @@ class Requests:
         self._connections = Connections(reactor, endpoints)
         self._pool = HTTPConnectionPool(reactor)
         self._pool.cachedConnectionTimeout = _KEPT_FOR
-        # Nothing is sent twice without being asked to.
+        # Nothing may be sent twice.
         self._pool.retryAutomatically = False
         if agent is None:
             agent = Agent.usingEndpointFactory(reactor, self._connections, self._pool)
@@ -104,7 +104,7 @@ class Requests:
     def request(
         self, method: str, address: Address, body: bytes | None = None, accept: str | None = None
     ) -> Deferred[Any]:
-        """Make a request; the Deferred fires with the response when its headers are here."""
+        """Make a request; fires with the response once its headers have arrived."""
         headers: Any = self.headers_for(address)
         if body is not None:
             headers["Content-Type"] = "text/plain;charset=UTF-8"  # as sockjs-client: no preflight
@@ -123,7 +123,7 @@ class Requests:
     def ask(
         self, method: str, address: Address, body: bytes | None, seconds: float
     ) -> Deferred[Answer]:
-        """Make a request and read the answer; the Deferred fails if that takes longer."""
+        """Make a request and read the answer; fails if that takes longer than the time-out."""
         asking: Deferred[Answer] = Deferred.fromCoroutine(self._ask(method, address, body))
         patience: Any = Patience(self._reactor)
         return asking.addTimeout(seconds, patience, _late)
@@ -138,23 +138,23 @@ class Requests:
         return answer
 
     def headers_for(self, address: Address) -> dict[str, str]:
-        """Return the client's headers; credentials are for the server that they were given for."""
+        """Return the client's headers; credentials go only to the server they were given for."""
         if address.origin == self._origin:
             return dict(self._headers)
         return {k: v for k, v in self._headers.items() if k.lower() != "authorization"}
 
     def cookie(self, address: Address) -> str | None:
-        """Return the header ``Cookie`` that a request to this address would have."""
+        """Return the ``Cookie`` header for a request to this address."""
         request = urllib.request.Request(address.at())
         self._jar.add_cookie_header(request)
         cookie: str | None = request.get_header("Cookie")
         return cookie
 
     def close(self, at_once: bool = False) -> None:
-        """End all connections; ``at_once`` is whether the server is not told."""
+        """End all connections; ``at_once`` drops them without telling the server."""
         self._connections.end(at_once)
         self._pool.closeCachedConnections()
-        # The pool is given one whose response ends in this very call, and has a timer for it.
+        # A response that ends in this call returns its connection to the pool, with a timer.
         self._reactor.callLater(0, self._pool.closeCachedConnections)
 
 
@@ -163,7 +163,7 @@ def _late(_: object, seconds: float) -> Answer:
 
 
 def collect(response: Any, limit: int) -> Deferred[bytes]:
-    """Read the body of a response, of at most ``limit`` bytes."""
+    """Read the body of a response, up to ``limit`` bytes."""
     collected = _Collected(limit)
     response.deliverBody(collected.reading)
     return collected.done
@@ -171,7 +171,7 @@ def collect(response: Any, limit: int) -> Deferred[bytes]:
 
 @implementer(IBodyProducer)
 class _Whole:
-    """A request's body, written at once: treq's own needs the global reactor."""
+    """The body of a request, written at once: treq's own class needs the global reactor."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -192,14 +192,14 @@ class _Whole:
 
 
 class _Ready(URL):
-    """A URL that has ASCII only, which treq must not convert: it can't with an IPv6 address."""
+    """A URL in ASCII, which treq must not convert: it fails on an IPv6 address."""
 
     def to_uri(self) -> URL:
         return self
 
 
 class Reading(TwistedProtocol):
-    """The reading of a response's body, which can be paused."""
+    """Reads the body of a response; can be paused."""
 
     transport: Any = None
 
@@ -212,7 +212,7 @@ class Reading(TwistedProtocol):
             self._body.received(data)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Pass on the end; that of HTTP/1.0 is the end of its connection."""
+        """Pass on the end; in HTTP/1.0 that is the end of the connection."""
         body, self._body = self._body, None
         self.transport = None
         if body is not None:
@@ -220,7 +220,7 @@ class Reading(TwistedProtocol):
             body.finished(None if whole else explained(reason))
 
     def leave(self) -> None:
-        """Read nothing more; end the connection."""
+        """Stop reading, and end the connection."""
         self._body = None
         if self.transport is not None:
             self.transport.loseConnection()

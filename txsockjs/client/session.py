@@ -1,9 +1,8 @@
-"""`Session`: a client's session, whatever carries it.
+"""`Session`: a client's session, over any carrier.
 
-Rules: a carrier tells what came and takes what is to be sent; the receiver is told messages and the
-end, in order, and nothing while it is paused. The end comes once, and never inside a call of the
-application. A server that says nothing for ``heartbeat_timeout`` is lost, unless it is not listened
-to.
+Rules: a carrier brings what arrives and takes what is to be sent; the receiver gets messages and
+the end, in order, and nothing while paused. The end comes once, and never inside a call of the
+application. A server silent for ``heartbeat_timeout`` is lost, unless the session is not reading.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from .options import Options
 from .outgoing import Outgoing
 from .silence import Silence
 
-# How long the server has, in seconds, to take what was sent before a close.
+# How many seconds the server has to take what was sent before a close.
 CLOSE_TIMEOUT = 30.0
 
 NORMAL = (1000, "Normal closure")
 
 
 class State(enum.Enum):
-    """How far a session is."""
+    """The state of a session."""
 
     CONNECTING = "connecting"
     OPEN = "open"
-    # The application has closed: nothing is received any more, what was sent still leaves.
+    # The application has closed: nothing more is received, but queued messages are still sent.
     CLOSING = "closing"
-    # All of it has left, and the carrier was told to close.
+    # Everything was sent, and the carrier was told to close.
     LEAVING = "leaving"
     OVER = "over"
 
@@ -46,7 +45,7 @@ class State(enum.Enum):
 class NotOpened(SockJSError):
     """A transport did not open.
 
-    ``final`` is whether the server has refused the client, ``late`` whether the time was over.
+    ``final`` is whether the server refused the client, ``late`` whether it ran out of time.
     """
 
     def __init__(self, why: str, final: bool = False, late: bool = False) -> None:
@@ -56,11 +55,11 @@ class NotOpened(SockJSError):
 
 
 class Carrier(Protocol):
-    """What a session is carried by. It tells nothing any more after `leave`."""
+    """Carries a session. It calls the session no more after `leave`."""
 
     @property
     def is_sending(self) -> bool:
-        """Whether the server has not yet taken what was sent."""
+        """Whether the server has still to take what was sent."""
 
     def start(self) -> None:
         """Connect."""
@@ -69,20 +68,20 @@ class Carrier(Protocol):
         """Send what is queued, now or when the server takes more."""
 
     def pause(self) -> None:
-        """Read nothing."""
+        """Stop reading."""
 
     def resume(self) -> None:
         """Read on."""
 
     def close(self, code: int, reason: str) -> None:
-        """Tell the server that the client closes, and then the session that it is lost."""
+        """Tell the server that the client closes, then the session that the carrier is lost."""
 
     def leave(self, at_once: bool) -> None:
-        """End the connections; ``at_once`` is whether they are dropped."""
+        """End the connections; ``at_once`` drops them."""
 
 
 class Session:
-    """One session at ``address``; ``transport`` is the name of what carries it."""
+    """One session at ``address``; ``transport`` is the name of the transport that carries it."""
 
     def __init__(self, reactor: Any, options: Options, transport: str, address: Address) -> None:
         self.reactor = reactor
@@ -106,7 +105,7 @@ class Session:
     # -- its beginning
 
     def connect(self, carrier: Carrier, timeout: float) -> Deferred[None]:
-        """Connect; the Deferred fires when it is open, or fails with `NotOpened`."""
+        """Connect; fires when the session is open, or fails with `NotOpened`."""
         self._carrier = carrier
         late = NotOpened(f"it did not open within {timeout:.3g} s", late=True)
         self._patience = Deadline(self.reactor, timeout, lambda: self._refuse(late))
@@ -114,7 +113,7 @@ class Session:
         return self.opened
 
     def begin(self, receiver: Receiver) -> None:
-        """Tell ``receiver`` all that comes, from the reactor's next iteration on."""
+        """Deliver everything to ``receiver``, from the reactor's next iteration on."""
         self.incoming.begin(receiver)
 
     # -- the application
@@ -127,7 +126,7 @@ class Session:
     def send(self, message: str | Data) -> None:
         """Send a message; it is dropped if the session is closed.
 
-        The session is lost if more than ``send_limit`` waits.
+        If more than ``send_limit`` waits, the session is lost.
         """
         if not self.is_open:
             return
@@ -137,11 +136,11 @@ class Session:
             self.fail("More waits to be sent than send_limit")
 
     def fail(self, why: str) -> None:
-        """End it for what the application did."""
+        """End the session because of an error of the application."""
         self._lose(SessionLost(ABNORMAL, why))
 
     def close(self, code: int = NORMAL[0], reason: str = NORMAL[1]) -> None:
-        """Close once all that was sent is taken; nothing more is received."""
+        """Close once everything sent was taken; nothing more is received."""
         if self.is_open:
             self.state = State.CLOSING
             self._reason = (code, reason)
@@ -176,7 +175,7 @@ class Session:
     # -- told by the carrier
 
     def heard(self) -> None:
-        """Note that the server is there."""
+        """Note that the server is alive."""
         is_begun = self.state is not State.CONNECTING
         if is_begun and self._end is None and not self.incoming.is_paused:
             self._silence.heard()
@@ -205,7 +204,7 @@ class Session:
             self.messages(frame.messages)
 
     def open(self) -> None:
-        """Be open."""
+        """Note that the session is open."""
         self.state = State.OPEN
         self._wait_no_more()
         self.heard()
@@ -224,7 +223,7 @@ class Session:
             self._lose(ended(code, reason), at_once=False)
 
     def carrier_lost(self, why: str) -> None:
-        """Take the end of the carrier, or of what can be done with it."""
+        """Handle the loss of the carrier, or an error that makes it useless."""
         if self.state is State.CONNECTING:
             self._refuse(NotOpened(why))
         else:
@@ -233,7 +232,7 @@ class Session:
             self._lose(end, at_once=not done)
 
     def sent(self) -> None:
-        """Note that the server has taken what was sent, or that the producer is done."""
+        """Note that the server took what was sent, or that the producer is done."""
         if self.state is State.CLOSING:
             self.incoming.look_later()
 
@@ -259,7 +258,7 @@ class Session:
         self.opened.errback(why)
 
     def _give_up(self, _: object) -> None:
-        """Cancel: nobody waits for it any more."""
+        """Give up: nobody waits for the connection any more."""
         self.state = State.OVER
         self._end = ConnectionAborted()
         self._leave(at_once=True)

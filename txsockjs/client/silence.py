@@ -1,4 +1,4 @@
-"""`Silence`: notices that a server, which sends heartbeats, says nothing."""
+"""`Silence`: notices when a server that sends heartbeats is silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..actors.deadlines import Deadline
 
 
 class Silence:
-    """Call ``over`` once nothing was heard for ``seconds``; None is for ever."""
+    """Call ``over`` once nothing was heard for ``seconds``; None means never."""
 
     def __init__(self, reactor: Any, seconds: float | None, over: Callable[[], object]) -> None:
         self._reactor = reactor
@@ -24,7 +24,7 @@ class Silence:
             self._deadline = Deadline(self._reactor, self._seconds, self._fall)
 
     def stop(self) -> None:
-        """Do not listen until the next `heard`."""
+        """Stop counting until the next `heard`."""
         if self._deadline is not None:
             deadline, self._deadline = self._deadline, None
             deadline.cancel()

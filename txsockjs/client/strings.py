@@ -1,4 +1,4 @@
-"""The options of a client's endpoint string, ``sockjs:URL:name=value``."""
+"""Parses a client's endpoint string, ``sockjs:URL:name=value``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .options import checked_transports
 def endpoint_from(
     reactor: Any, args: Sequence[str], kwargs: Mapping[str, str]
 ) -> SockJSClientEndpoint:
-    """Make the endpoint that the parts of a string describe; raise `SettingsError` if none."""
+    """Make the endpoint that the parts of a string describe; raise `SettingsError` if wrong."""
     options: dict[str, Any] = {"headers": {}, "cookies": {}}
     for name, text in kwargs.items():
         group, _, rest = name.partition("-")
@@ -27,7 +27,7 @@ def endpoint_from(
                 f"sockjs: has no option {name!r}; a client's has {', '.join(_OPTIONS)}, "
                 "header-NAME and cookie-NAME, and = in a URL must be escaped: \\="
             )
-    # A URL whose colons are not escaped is clear, too.
+    # Unescaped colons in the URL are accepted: they are not ambiguous.
     return SockJSClientEndpoint(reactor, ":".join(args), **options)
 
 

@@ -1,7 +1,7 @@
 """`ClientTransport`: a client's session as the transport of its protocol.
 
-Rules: each write is one message, decoded as `Decoder` says. Bytes that are not UTF-8 end the
-session, unless there is a fallback encoding.
+Rules: each write is one message, decoded by a `Decoder`. Bytes that are not UTF-8 end the session,
+unless there is a fallback encoding.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .session import NORMAL, Session
 
 @implementer(ITransport, IConsumer, IPushProducer)
 class ClientTransport(TCPOptions):
-    """What a protocol has as its ``transport``; ``name`` is the SockJS transport below it.
+    """The ``transport`` of a protocol; ``name`` is the SockJS transport below it.
 
     ``over`` is called after the protocol's ``connectionLost``.
     """
@@ -45,7 +45,7 @@ class ClientTransport(TCPOptions):
         return f"<{type(self).__name__} {self._session!r}>"
 
     def connect(self, protocol: Any) -> None:
-        """Connect the protocol; one that has an ``on_message`` is given text."""
+        """Connect the protocol; one with an ``on_message`` gets text."""
         self._protocol = protocol
         self._on_message = getattr(protocol, "on_message", None)
         protocol.makeConnection(self)
@@ -53,7 +53,7 @@ class ClientTransport(TCPOptions):
 
     @property
     def name(self) -> str:
-        """The SockJS transport that got through, such as ``xhr_streaming``."""
+        """The name of the SockJS transport, such as ``xhr_streaming``."""
         return self._session.transport
 
     @property
@@ -87,9 +87,10 @@ class ClientTransport(TCPOptions):
         self.write(b"".join(data))
 
     def loseConnection(self, code: int = NORMAL[0], reason: str = NORMAL[1]) -> None:
-        """Close once all that was written is sent; nothing more is received.
+        """Close once everything written was sent; nothing more is received.
 
-        A producer is waited for as with TCP. A websocket's server is told ``code`` and ``reason``.
+        Waits for a producer, as TCP does. Over a websocket, the server gets ``code`` and
+        ``reason``.
         """
         if not self.disconnecting:
             self.disconnecting = True
@@ -104,31 +105,31 @@ class ClientTransport(TCPOptions):
         self._session.abort()
 
     def getPeer(self) -> IAddress:
-        """Return the server's address, the host as its URL names it."""
+        """Return the server's address, with the host as it is in the URL."""
         return self._address
 
     def getHost(self) -> IAddress:
-        """Return the server's address: a session may have several connections, or none just now."""
+        """Return the server's address: a session may have several connections, or none."""
         return self._address
 
     # -- IConsumer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pause and resume ``producer`` as the server reads; pull producers are asked for more."""
+        """Pause and resume ``producer`` as the server reads; ask a pull producer for more."""
         if self._session.is_open:
             self._session.outgoing.register(producer, streaming)
         else:
             producer.stopProducing()
 
     def unregisterProducer(self) -> None:
-        """Forget the producer, and close if that only waited for it."""
+        """Forget the producer, and close if only it delayed the close."""
         self._session.outgoing.unregister()
         self._session.sent()
 
-    # -- IPushProducer: how the protocol pauses the server
+    # -- IPushProducer: lets the protocol pause the server
 
     def pauseProducing(self) -> None:
-        """Receive nothing until `resumeProducing`; then the server has to wait."""
+        """Receive nothing until `resumeProducing`; the server has to wait."""
         self._session.pause()
 
     def resumeProducing(self) -> None:

@@ -1,6 +1,6 @@
-"""`WebSocket`: one websocket to a server, by Autobahn.
+"""`WebSocket`: one websocket to a server, over Autobahn.
 
-Rules: it ends in bounded time once it is closed; nothing is told after `leave`.
+Rules: once closed, it ends in bounded time; the listener hears nothing after `leave`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .address import Address
 from .autobahn import ClientFactory
 from .errors import explained
 
-# How long a server has, in seconds, to answer a close frame and to end the connection.
+# How many seconds a server has to answer a close frame and end the connection.
 CLOSE_TIMEOUT = 5.0
 
 _NORMAL = 1000
 
 
 class Listener(Protocol):
-    """Who is told what happens to a websocket."""
+    """The listener of a websocket."""
 
     def upgraded(self) -> None:
         """Note that the handshake is done."""
@@ -35,10 +35,10 @@ class Listener(Protocol):
         """Take a message."""
 
     def heard(self) -> None:
-        """Note that the peer is there."""
+        """Note that the peer is alive."""
 
     def lost(self, reason: tuple[int, str] | None, why: str) -> None:
-        """Take the end; ``reason`` is what the server's close frame said, None if none came."""
+        """Handle the end; ``reason`` is the server's close frame, None if there was none."""
 
 
 @implementer(IPushProducer)
@@ -76,11 +76,11 @@ class WebSocket:
         self._protocol.sendMessage(payload, binary)
 
     def ping(self) -> None:
-        """Ask the peer whether it is there."""
+        """Send a ping."""
         self._protocol.sendPing()
 
     def pause(self) -> None:
-        """Read nothing."""
+        """Stop reading."""
         if self._protocol is not None:
             self._protocol.transport.pauseProducing()
 
@@ -90,17 +90,17 @@ class WebSocket:
             self._protocol.transport.resumeProducing()
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame, and wait for the peer's and the end for `CLOSE_TIMEOUT` at most."""
+        """Send a close frame, and wait up to `CLOSE_TIMEOUT` for the peer's and for the end."""
         if self._protocol is None or self._patience is not None:
             return
         self.resume()
         self._patience = Deadline(self._reactor, CLOSE_TIMEOUT, self._drop)
         self._protocol.transport.unregisterProducer()
-        # Its sendClose lets programs send the private codes only; a gateway passes on others.
+        # Autobahn's sendClose allows only the private codes; a gateway passes on others, too.
         self._protocol.sendCloseFrame(sendable_code(code), close_reason(reason))
 
     def leave(self, at_once: bool) -> None:
-        """End it without telling the listener; ``at_once`` is whether nothing is waited for."""
+        """End it without telling the listener; ``at_once`` is whether to wait for nothing."""
         self._listener = None
         if self._connecting is not None:
             self._connecting.cancel()
@@ -110,7 +110,7 @@ class WebSocket:
             self.close(_NORMAL, "")
 
     def when_drained(self, call: Any) -> None:
-        """Call this whenever the connection takes more again."""
+        """Call ``call`` whenever the connection takes more again."""
         self._drained = call
 
     # -- told by the protocol
@@ -127,12 +127,12 @@ class WebSocket:
             self._listener.took(payload, binary)
 
     def heard(self) -> None:
-        """Note that something came."""
+        """Note that something arrived."""
         if self._listener is not None:
             self._listener.heard()
 
     def closed(self, code: int, reason: str) -> None:
-        """Take the server's close frame: nothing more is told, and its connection soon ends."""
+        """Handle the server's close frame: nothing more follows, and the connection soon ends."""
         if self._patience is None:
             self._patience = Deadline(self._reactor, CLOSE_TIMEOUT, self._drop)
         self._tell_end((code, reason), "")
@@ -144,7 +144,7 @@ class WebSocket:
             self._patience.cancel()
         self._tell_end(None, why)
 
-    # -- IPushProducer: whether the connection takes more
+    # -- IPushProducer: tells whether the connection takes more
 
     def pauseProducing(self) -> None:
         """Wait."""
@@ -157,13 +157,13 @@ class WebSocket:
             self._drained()
 
     def stopProducing(self) -> None:
-        """Do nothing: the end is told."""
+        """Do nothing: `ended` follows."""
 
     # -- inside
 
     def _connected(self, protocol: Any) -> None:
         self._connecting = None
-        # Some endpoints wait between the connection and this, and it may be over by now.
+        # Some endpoints call this some time after they connect; it may be over by now.
         if self._listener is None:
             protocol.transport.abortConnection()
 

@@ -1,6 +1,6 @@
 """`WebSocketCarrier`: a session carried by a websocket.
 
-Rules: each message is a frame of its own; one that the connection does not take waits in the
+Rules: each message is a frame of its own; while the connection takes no more, messages wait in the
 session's queue.
 """
 
@@ -18,7 +18,7 @@ from .websocket import WebSocket
 
 
 class SocketCarrier:
-    """Carries one session by a websocket to ``address``; a subclass hears what it brings."""
+    """Carries one session over a websocket to ``address``; a subclass handles its frames."""
 
     is_sending = False
 
@@ -88,7 +88,7 @@ class WebSocketCarrier(SocketCarrier):
             self._session.frame(payload)
 
     def heard(self) -> None:
-        """Note that the server is there."""
+        """Note that the server is alive."""
         if self._upgraded:
             self._session.heard()
 
@@ -97,8 +97,8 @@ class WebSocketCarrier(SocketCarrier):
         if reason is None:
             self._session.carrier_lost(why)
         elif self._session.state is State.CONNECTING:
-            # A proxy's word, or that of a server which serves others over other transports.
+            # From a proxy, or from a server that serves this client over other transports only.
             self._session.carrier_lost(f"closed with {reason[0]} {reason[1]}".rstrip())
         else:
-            # The session's own close frame has not come: that would have ended it.
+            # Without the session's own close frame, which would have ended it already.
             self._session.closed(*reason)

@@ -1,8 +1,8 @@
 """Test an application without sockets and without waiting: clients in memory, time on a `Clock`.
 
-`connect` gives a client of any transport to a router whose reactor is a
-`twisted.internet.task.Clock`. All of the server runs as it does behind a socket, HTTP and
-websocket framing included. `Connection` is the same one level below, byte by byte.
+`connect` returns a client, of any transport, of a router whose reactor is a
+`twisted.internet.task.Clock`. The whole server runs as it does behind a socket, HTTP and websocket
+framing included. `Connection` is one level below: it sends and receives bytes.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def connect(
 ) -> Client:
     """Connect a client to ``router``, whose reactor must be a `Clock`.
 
-    ``transport`` is one of `TRANSPORTS`, or the name that sockjs-client has for it.
-    ``query`` (such as ``token=abc``) and ``headers`` are sent with each request; ``session_id`` is
-    a new one unless given. The client speaks to a `SockJSSite` that knows the router, as under
-    ``twistd sockjs``; if ``plain`` is true, to a site of twisted.web with the router's resource.
-    Raises `BadAnswer` if the server refuses the client. The first one calls `start`.
+    ``transport`` is one of `TRANSPORTS`, or sockjs-client's name for it. ``query`` (such as
+    ``token=abc``) and ``headers`` are sent with each request. ``session_id`` defaults to a new one.
+    The client speaks to a `SockJSSite` that knows the router, as under ``twistd sockjs``, or, if
+    ``plain`` is true, to a plain twisted.web site with the router's resource. Raises `BadAnswer` if
+    the server refuses the client. The first client calls `start`.
     """
     transport = CLIENT_NAMES.get(transport, transport)
     if transport not in TRANSPORTS:
@@ -71,9 +71,9 @@ def connect(
 
 
 def start(router: SockJSRouter) -> None:
-    """Call ``on_start``, as a service does, and advance the router's clock until that is done.
+    """Call ``on_start``, as a service does, and advance the router's clock until it is done.
 
-    Raises what it raises, and `AssertionError` if it is not done within a minute.
+    Raises what ``on_start`` raises, and `AssertionError` if it is not done within a minute.
     """
     _run(router, router.start(), "an on_start")
 
@@ -81,7 +81,7 @@ def start(router: SockJSRouter) -> None:
 def settle(router: SockJSRouter) -> None:
     """Close the router, advance its clock, and raise `AssertionError` if anything is left.
 
-    That is: sessions, connections whose ``on_close`` is not done, and delayed calls on the clock,
+    Sessions may be left, connections whose ``on_close`` is not done, or delayed calls on the clock,
     the application's own included. A client that has stopped reading keeps its session. ``on_stop``
     is called if ``on_start`` was.
     """

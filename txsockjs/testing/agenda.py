@@ -1,6 +1,6 @@
-"""`Agenda`: what a client in memory has to do, and does when the server has returned.
+"""`Agenda`: the actions of a client in memory, run once the server has returned.
 
-Rules: nothing is done inside a call of the server, or while something else is being done.
+Rules: no action runs inside a call of the server or inside another action.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Action = Callable[[], object]
 
 
 class Agenda:
-    """Actions in order; they are done when `do` is called, or in the clock's next iteration."""
+    """Actions in order; they run when `do` is called, or in the clock's next iteration."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class Agenda:
         self._problem: Exception | None = None
 
     def do(self, action: Action | None = None) -> None:
-        """Do all that is on it, and this; raise the error that `fail` was given meanwhile."""
+        """Run all queued actions, then this one; raise the error passed to `fail` meanwhile."""
         if action is not None:
             self._actions.append(action)
         self._run()
@@ -34,7 +34,7 @@ class Agenda:
             raise problem
 
     def later(self, action: Action) -> None:
-        """Do this soon."""
+        """Run this soon."""
         self._actions.append(action)
         if not self._acting and self._wake is None:
             self._wake = self._clock.callLater(0, self._awake)
@@ -44,7 +44,7 @@ class Agenda:
         self._problem = problem
 
     def clear(self) -> None:
-        """Do nothing more."""
+        """Forget all actions."""
         self._actions.clear()
         self._stop_waiting()
 
@@ -70,21 +70,21 @@ class Agenda:
 
 
 class Unread:
-    """What came for a client; it is read at once, or kept while ``reading`` is false."""
+    """Data for a client; it is read at once, or kept while ``reading`` is false."""
 
     def __init__(self) -> None:
         self.reading = True
         self._kept: list[Action] = []
 
     def read(self, action: Action) -> None:
-        """Do what reads it, or keep that."""
+        """Run the action that reads, or keep it."""
         if self.reading:
             action()
         else:
             self._kept.append(action)
 
     def read_on(self) -> None:
-        """Read from now on, what was kept first."""
+        """Read what was kept, and everything from now on."""
         self.reading = True
         kept, self._kept = self._kept, []
         for action in kept:

@@ -1,7 +1,7 @@
-"""`Client`: what a test does and sees, whatever the transport below it.
+"""`Client`: what a test does and sees, over any transport.
 
-Rules: a client reacts (polls again, answers a ping) when the test next looks at it or acts, or in
-the clock's next iteration; never inside the server's call.
+Rules: a client reacts (polls again, answers a ping) when the test next reads from it or acts, or in
+the clock's next iteration; never inside a call of the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Message = Union[str, bytes]
 
 
 class BadAnswer(SockJSError):
-    """A request was answered with an error; ``status`` and ``body`` are what came."""
+    """A request was answered with an error; ``status`` and ``body`` are the answer's."""
 
     def __init__(self, path: str, status: int, body: bytes) -> None:
         super().__init__(f"{path} was answered with {status} {body.decode('utf-8', 'replace')}")
@@ -40,7 +40,7 @@ def advance(clock: Clock, seconds: float) -> None:
         due = [call.getTime() for call in clock.getDelayedCalls() if call.getTime() <= end]
         if not due:
             break
-        # At least a moment, or a program that always has something due would stop the time.
+        # At least a moment: otherwise a program that always has something due would stop time.
         clock.advance(max(min(due) - clock.seconds(), 0.001))
     clock.advance(max(end - clock.seconds(), 0))
 
@@ -86,19 +86,19 @@ class Client:
 
     @property
     def messages(self) -> list[Message]:
-        """All messages that came, in order."""
+        """All messages received, in order."""
         self._agenda.do()
         return self._messages
 
     @property
     def heartbeats(self) -> int:
-        """How many heartbeats came."""
+        """How many heartbeats were received."""
         self._agenda.do()
         return self._heartbeats
 
     @property
     def close_reason(self) -> tuple[int, str] | None:
-        """The code and reason with which the server closed, None if it did not."""
+        """The code and reason with which the server closed, or None if it has not."""
         self._agenda.do()
         return self._close_reason
 
@@ -110,11 +110,11 @@ class Client:
 
     @property
     def is_held(self) -> bool:
-        """Whether what the client sent waits for the server to take it."""
+        """Whether messages of the client wait for the server to take them."""
         raise NotImplementedError
 
     def take(self) -> list[Message]:
-        """Return the messages that came since the last call."""
+        """Return the messages received since the last call."""
         new = self.messages[self._taken :]
         self._taken += len(new)
         return new
@@ -152,20 +152,20 @@ class Client:
     def half_open(self) -> None:
         """Vanish: nothing arrives any more, in either direction.
 
-        The server notices by its ping, or when the kernel would tell it.
+        The server notices through its ping, or when the kernel would tell it.
         """
         self._cut()
         for connection in self._connections():
             connection.transport.half_open(self.router.settings.peer_timeout)
 
     def stop_reading(self) -> None:
-        """Leave what the server sends in the network, so that it has to wait."""
+        """Stop reading, so that the server has to wait."""
         self._unread.reading = False
         for connection in self._connections():
             connection.transport.slow = True
 
     def read_on(self) -> None:
-        """Read again, what has arrived meanwhile first."""
+        """Read again, beginning with what has arrived meanwhile."""
         self._unread.read_on()
         for connection in self._connections():
             connection.transport.drain()
@@ -190,7 +190,7 @@ class Client:
         raise NotImplementedError
 
     def _connect(self, reader: Callable[[bytes], object], lost: Callable[[], object]) -> Connection:
-        """Open a connection; the callbacks hear of it when the client reads."""
+        """Open a connection; the callbacks are called when the client reads."""
         connection = Connection(self._site, self._clock, self._ip)
         transport = connection.transport
         transport.slow = not self._unread.reading
@@ -221,14 +221,14 @@ class Client:
         self._over = True
 
     def _cut(self) -> None:
-        """Do nothing more."""
+        """Stop everything."""
         self._end()
         self._agenda.clear()
         self._unread.clear()
 
 
 def with_queries(path: str, *queries: str) -> str:
-    """Return a path with those of the queries that are not empty."""
+    """Return a path with the queries that are not empty."""
     query = "&".join(filter(None, queries))
     return f"{path}?{query}" if query else path
 

@@ -1,7 +1,7 @@
-"""The clients of the HTTP transports: they poll, or read a stream, and post what they send.
+"""The clients of the HTTP transports: they poll or read a stream, and post their messages.
 
-Rules: a transport differs from the others by a `Framing`; as in a browser, a response that ends is
-followed by the next request, and one post waits for the one before.
+Rules: transports differ only by their `Framing`. As in a browser, the next request follows a
+response that ends, and a post waits for the one before.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _call(body: str) -> tuple[list[str], int]:
 
 
 class Framing(NamedTuple):
-    """How a transport is spoken: ``frames`` reads a body and tells how much of it was whole."""
+    """A transport's format: ``frames`` reads a body and returns how much of it was complete."""
 
     method: str
     query: str
@@ -63,7 +63,7 @@ FRAMINGS = {
 
 
 class Response:
-    """A response as it comes: ``body`` holds what was not taken of it yet."""
+    """A response as it arrives; ``body`` holds what was not taken yet."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -74,7 +74,7 @@ class Response:
         self._left = 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes."""
+        """Add bytes."""
         self._raw += data
         if not self.status:
             if b"\r\n\r\n" not in self._raw:
@@ -149,7 +149,8 @@ class HTTPClient(Client):
         connection.request(framing.method, path, b"", **self._headers)
 
     def _read_frames(self, response: Response) -> None:
-        # Bytes outside of ASCII are parts of strings only, so the frames' limits are in plain view.
+        # Bytes outside ASCII occur only inside strings, so the ends of frames can be found without
+        # decoding.
         text = response.body.decode("latin-1")
         frames, end = self._framing.frames(text)
         response.body = response.body[end:]

@@ -1,7 +1,7 @@
 """`Connection`: a client's end of one HTTP connection to a site or a resource, in memory.
 
-What is sent to it can be read whole (``received``) or as it comes (``take``, ``reader``).
-`Transport` is the server's end; faults of the network are simulated there.
+What the server sends can be read whole (``received``) or as it arrives (``take``, ``reader``).
+`Transport` is the server's end, which also simulates network faults.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -29,8 +29,8 @@ def _nothing(*arguments: object) -> None:
 class Transport(StringTransportWithDisconnection):
     """A transport whose peer may read slowly, vanish, or be aborted by the server.
 
-    ``reader`` is told what is written, ``lost`` that the server ended the connection, and
-    ``resumed`` that it reads again.
+    ``reader`` is called with what the server writes, ``lost`` when it ends the connection, and
+    ``resumed`` when it reads again.
     """
 
     aborted = False
@@ -62,7 +62,7 @@ class Transport(StringTransportWithDisconnection):
         self.reader(data)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send these together."""
+        """Send all of these together."""
         self.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -101,9 +101,9 @@ class Transport(StringTransportWithDisconnection):
             self.producer.resumeProducing()
 
     def half_open(self, patience: float) -> None:
-        """Make the peer vanish, without an end of the connection.
+        """Make the peer vanish without ending the connection.
 
-        What is written gets lost from now on, and ``patience`` seconds after the first of it the
+        From now on everything written is lost. ``patience`` seconds after the first write the
         connection ends, as the kernel ends one whose peer acknowledges nothing.
         """
         self._patience = patience
@@ -124,9 +124,9 @@ class Transport(StringTransportWithDisconnection):
 
 
 class Connection:
-    """One connection of a client, at the address ``peer``, to a site or to a resource.
+    """A connection from a client at the address ``peer`` to a site or a resource.
 
-    A resource is served by a plain site of `twisted.web`, without time-outs.
+    A resource is served by a plain `twisted.web` site, without time-outs.
     """
 
     def __init__(self, served: Site | IResource, clock: Clock, peer: str = "192.0.2.1") -> None:
@@ -143,7 +143,7 @@ class Connection:
 
     @property
     def received(self) -> bytes:
-        """All that the server sent."""
+        """Everything the server has sent."""
         return bytes(self.transport.value())
 
     @property
@@ -153,17 +153,17 @@ class Connection:
 
     @property
     def status(self) -> int:
-        """The status of the first response; 0 if none came."""
+        """The status of the first response; 0 if there is none yet."""
         return int(self.received[9:12] or 0)
 
     @property
     def body(self) -> bytes:
-        """The body of the only response, its chunks joined."""
+        """The body of the only response, with its chunks joined."""
         head, _, body = self.received.partition(b"\r\n\r\n")
         return b"".join(chunks(body)) if b"chunked" in head.lower() else body
 
     def take(self) -> bytes:
-        """Return what came since the last call."""
+        """Return the bytes received since the last call."""
         new = self.received[self._read :]
         self._read += len(new)
         return new
@@ -177,7 +177,7 @@ class Connection:
         self.transport.end(reason or ConnectionDone())
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Connection:
-        """Send a request; underscores in the names of headers stand for hyphens."""
+        """Send a request; underscores in header names stand for hyphens."""
         lines = [f"{method} {path} HTTP/1.1", "Host: server.example"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         if body:
@@ -186,7 +186,7 @@ class Connection:
         return self
 
     def upgrade(self, path: str, **headers: str) -> Connection:
-        """Ask for a websocket."""
+        """Send the request for a websocket."""
         wanted = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
@@ -196,7 +196,7 @@ class Connection:
         return self.request("GET", path, b"", **{**wanted, **headers})
 
     def say(self, payload: bytes, opcode: int = 1) -> None:
-        """Send a websocket frame; its mask is zero, so that the payload can be seen in it."""
+        """Send a websocket frame; its mask is zero, so that the payload stays readable."""
         size = len(payload)
         if size < 126:
             length = bytes((0x80 | size,))

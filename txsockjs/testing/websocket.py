@@ -1,7 +1,7 @@
 """The clients of the websocket transports.
 
-Rules: a ping is answered and a close frame too, when the client next acts; what the server does
-not read waits.
+Rules: pings and close frames are answered when the client next acts; what the server does not read
+waits.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class WebSocketClient(Client):
             pass
 
     def _connected(self) -> None:
-        """Note that it is a websocket now."""
+        """Note that the handshake is done."""
 
     def _read_frame(self) -> bool:
         raw = self._raw

@@ -1,8 +1,8 @@
-"""`BaseSession`: a session that an application makes and subclasses, as multiplexers do.
+"""`BaseSession`: a session that an application subclasses and makes itself, as multiplexers do.
 
-Rules: it calls its connection where it is called itself, as a multiplexer calls ``conn.on_message``
-in the same way; only ``on_close`` waits until the running turn has nothing else to do. A callback
-that fails ends this session, not the one that carries it.
+Rules: it calls its connection directly, inside the call that it gets, as multiplexers call
+``conn.on_message``; only ``on_close`` waits for the end of the running turn. A callback that fails
+ends this session, not the one that carries it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _log = Logger()
 
 
 class BaseSession:
-    """A session without a transport, to be subclassed: ``send_message`` says where messages go.
+    """A session without a transport; subclasses override ``send_message`` to send messages.
 
-    ``conn`` is a connection class, of which an instance is made at once; ``server`` is the router
-    of the connection that this session is carried by. Its connection has no producers: for channels
-    that have, and whose callbacks take turns, there is `txsockjs.multiplex`.
+    ``conn`` is a connection class, which is instantiated at once; ``server`` is the router of the
+    connection that carries this session. Its connection has no producers. For channels with
+    producers, whose callbacks run in turns, use `txsockjs.multiplex`.
     """
 
     conn: Any
@@ -48,7 +48,7 @@ class BaseSession:
         self.stats = server.stats
         self.close_reason = None
         self.handler: Any = None
-        # What the first handler says of the request that brought it.
+        # Taken from the first handler's request.
         self.conn_info = self.info = None
         self._opened = False
         self._context = copy_context()
@@ -62,7 +62,7 @@ class BaseSession:
     # -- handlers
 
     def set_handler(self, handler: Any) -> bool:
-        """Take a handler, a `BaseTransportMixin`; raise `RuntimeError` if there is one already."""
+        """Set the handler, a `BaseTransportMixin`; raise `RuntimeError` if there is one already."""
         if self.handler is not None:
             raise RuntimeError(f"{self!r} has a handler already")
         self.handler = handler
@@ -71,13 +71,13 @@ class BaseSession:
         return True
 
     def verify_state(self) -> None:
-        """Open the session, which calls ``on_open`` now, unless that was done before."""
+        """Open the session unless it is open; this calls ``on_open`` now."""
         if not self._opened and not self.is_closed:
             self._opened = True
             self._supervise(self._call_on_open)
 
     def remove_handler(self, handler: Any) -> None:
-        """Forget the handler; raise `RuntimeError` if it is another one."""
+        """Forget the handler; raise `RuntimeError` if another one is set."""
         if self.handler is not handler:
             raise RuntimeError(f"{handler!r} is not the handler of {self!r}")
         self.handler = None
@@ -85,11 +85,11 @@ class BaseSession:
     # -- messages
 
     def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
-        """Send a message; to be overridden."""
+        """Send a message; subclasses override this."""
         raise NotImplementedError(f"{type(self).__name__} must override send_message")
 
     def send_jsonified(self, msg: Any, stats: bool = True) -> None:
-        """Send a message that comes as JSON."""
+        """Send a message that is already JSON."""
         self.send_message(json_decode(msg), stats)
 
     def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
@@ -105,7 +105,7 @@ class BaseSession:
     # -- the end
 
     def close(self, code: int = GO_AWAY[0], message: str = GO_AWAY[1]) -> None:
-        """End the session: the handler is told now, ``on_close`` is called later in this turn."""
+        """End the session: tell the handler now, and call ``on_close`` later in this turn."""
         if self.is_closed:
             return
         self.close_reason = (code, message)
@@ -116,14 +116,14 @@ class BaseSession:
             self.handler.session_closed()
 
     def delayed_close(self) -> None:
-        """Close when what is going on now is done."""
+        """Close once the running turn is done."""
         self.server.scheduler.tell_later(self.close)
 
     def get_close_reason(self) -> Reason:
-        """Return the code and the reason of the end, those of a plain `close` before it."""
+        """Return the close code and reason; before the end, those of `close` by default."""
         return self.close_reason or GO_AWAY
 
-    # -- the calls
+    # -- calls to the connection
 
     def _call_on_open(self) -> Any:
         return unless_false(self.conn.on_open(self.conn_info), self.close)
@@ -132,7 +132,7 @@ class BaseSession:
         return self._supervise(self.conn.on_close)
 
     def _supervise(self, call: Callable[[], Any]) -> Deferred[Any] | None:
-        """Make a call whose failure ends this session alone, not the one that carries it."""
+        """Make a call whose failure ends this session, but not the one that carries it."""
         try:
             awaited = to_deferred(call(), self.server.scheduler.turn, self._context)
         except BaseException:  # noqa: BLE001
@@ -144,14 +144,14 @@ class BaseSession:
         if isinstance(failure.value, Refused):
             self.close(failure.value.code, failure.value.reason)
         elif self.is_closed and failure.check(CancelledError, asyncio.CancelledError):
-            pass  # it was given up
+            pass  # given up
         elif self.conn.on_error(failure) is not True:
             _log.failure("an application failed, which ends {session!r}", failure, session=self)
             self.close(*INTERNAL_ERROR)
 
 
 class LastCall:
-    """An ``on_close`` that a router, when it closes, waits for."""
+    """An ``on_close`` that a closing router waits for."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -159,7 +159,7 @@ class LastCall:
         server.enter(self)
 
     def make(self, call: Callable[[], Deferred[Any] | None]) -> None:
-        """Make the call, and let the router know when it is done."""
+        """Make the call, and tell the router when it is done."""
         self._awaited = call()
         if self._awaited is None:
             self._server.leave(self)
@@ -167,10 +167,10 @@ class LastCall:
             self._awaited.addBoth(lambda _: self._server.leave(self))
 
     def stay(self) -> None:
-        """Go on, as there is no time limit."""
+        """Do nothing: there is no time limit."""
 
     def give_up(self) -> int:
-        """Cancel what is awaited; no messages are dropped by that."""
+        """Cancel the call; this drops no messages."""
         if self._awaited is not None:
             self._awaited.cancel()
         return 0

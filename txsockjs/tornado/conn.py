@@ -21,15 +21,16 @@ _log = Logger()
 
 
 class SockJSConnection(connection.SockJSConnection):
-    """`txsockjs.SockJSConnection`, which sends whatever sockjs-tornado's does.
+    """A `txsockjs.SockJSConnection` that sends everything sockjs-tornado's does.
 
-    `txsockjs.SockJSRouter` can serve it, too; its ``session`` lacks sockjs-tornado's methods then.
+    `txsockjs.SockJSRouter` can serve it, too, but then its ``session`` lacks the methods of
+    sockjs-tornado.
     """
 
     @classmethod
     def make_router(cls, prefix: str, settings: Settings, reactor: Any) -> Any:
-        """Make the router with which ``twistd sockjs`` serves this class."""
-        # Not before: it installs a reactor.
+        """Make the router for ``twistd sockjs`` to serve this class with."""
+        # Imported late: it installs a reactor.
         from .router import SockJSRouter  # noqa: PLC0415
 
         return SockJSRouter(cls, prefix, settings, reactor)
@@ -41,7 +42,7 @@ class SockJSConnection(connection.SockJSConnection):
         """
 
     def on_error(self, failure: Failure) -> Any:
-        """Take an ``HTTPError`` for a rejection; everything else is a failure."""
+        """Treat an ``HTTPError`` as a rejection, and everything else as a failure."""
         if not is_http_error(failure.value):
             return False
         _log.info(
@@ -51,9 +52,9 @@ class SockJSConnection(connection.SockJSConnection):
         return True
 
     def send(self, message: Any, binary: bool = False) -> None:
-        """Send a message: text, or anything that has a JSON encoding, which the client gets parsed.
+        """Send a message: text, or anything JSON can encode, which the client gets parsed.
 
-        ``binary`` sends it as bytes on a raw websocket, and changes nothing elsewhere.
+        ``binary`` sends it as bytes on a raw websocket, and has no effect elsewhere.
         """
         session = self.session
         if not isinstance(session, BaseSession):
@@ -63,7 +64,7 @@ class SockJSConnection(connection.SockJSConnection):
         elif binary:
             session.send_message(message, binary=True)
         else:
-            # A subclass of BaseSession need not know of binary messages.
+            # A subclass of BaseSession may not support binary messages.
             session.send_message(message)
 
     def broadcast(self, clients: Iterable[Client], message: Any) -> None:
@@ -75,10 +76,10 @@ class SockJSConnection(connection.SockJSConnection):
 
 
 def is_http_error(error: object) -> bool:
-    """Return whether this is Tornado's ``HTTPError`` or a class of one's own like it.
+    """Return whether this is Tornado's ``HTTPError``, or a similar class of the application.
 
-    By its name, as Tornado is not imported here, and by ``status_code``, as clients of HTTP have
-    exceptions of that name too.
+    It is recognized by its name, because Tornado is not imported here, and by its ``status_code``,
+    because HTTP clients have exceptions of that name too.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     return "HTTPError" in names and hasattr(error, "status_code")

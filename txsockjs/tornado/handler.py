@@ -1,4 +1,4 @@
-"""`HandlerReceiver`: a handler in the sense of sockjs-tornado as the receiver of a session."""
+"""`HandlerReceiver`: a handler of sockjs-tornado as the receiver of a session."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..wire.proto import CONNECT, HEARTBEAT, disconnect, messages_frame
 
 
 class HandlerReceiver:
-    """Gives each frame to ``handler.send_pack``; the handler's ``active`` tells if it takes more.
+    """Passes each frame to ``handler.send_pack`` while the handler is ``active``.
 
-    A handler without ``active`` always does.
+    A handler without this attribute always is.
     """
 
     def __init__(self, handler: Any) -> None:
@@ -38,12 +38,12 @@ class HandlerReceiver:
         self._send(HEARTBEAT)
 
     def closed(self, reason: Reason) -> None:
-        """Send the close frame, and let the handler know."""
+        """Send the close frame, and tell the handler."""
         self.handler.send_pack(disconnect(*reason))
         self.abort()
 
     def abort(self) -> None:
-        """Let the handler know of the end."""
+        """Tell the handler that the session has ended."""
         self.ready = False
         self.handler.session_closed()
 

@@ -1,7 +1,7 @@
-"""What sockjs-tornado takes as a message, turned into what a session of `txsockjs.actors` takes.
+"""Converts the messages of sockjs-tornado to those that a session of `txsockjs.actors` takes.
 
-Rules: text stays text, and so do bytes unless ``binary`` is set on a raw websocket; everything else
-is sent as its JSON, which the client finds parsed (and as text on a raw websocket).
+Rules: text is sent as text, and so are bytes unless ``binary`` is set on a raw websocket.
+Everything else is sent as JSON, which the client gets parsed (on a raw websocket, as text).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _RAW = "rawwebsocket"
 
 
 def outgoing(message: Any, transport: str, binary: bool = False) -> Sendable:
-    """Return what to give to ``send`` of a session that has this transport."""
+    """Return the message to pass to ``send`` of a session with this transport."""
     if isinstance(message, JSONMessage):
         return message.json if transport == _RAW else message
     if isinstance(message, str):
@@ -29,7 +29,7 @@ def outgoing(message: Any, transport: str, binary: bool = False) -> Sendable:
 
 
 def shared(message: Any) -> str:
-    """Return a message that is encoded once, however many connections it is sent to."""
+    """Return a message encoded once, for any number of connections."""
     if isinstance(message, Message):
         return message
     if isinstance(message, (bytes, bytearray, memoryview)):

@@ -1,6 +1,6 @@
 """`sockjs.tornado.migrate`: handlers written for ``tornado.websocket``.
 
-Tornado's own timer is here besides, as `PeriodicCallback`.
+Also has Tornado's own timer, `PeriodicCallback`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["PeriodicCallback", "WebsocketHandler"]
 class WebsocketHandler(migrate.WebsocketHandler, SockJSConnection):
     """A base class for handlers written as Tornado's ``WebSocketHandler``.
 
-    ``request`` is there from `open` on.
+    ``request`` is set before `open` is called.
     """
 
     def write_message(self, msg: Any, binary: bool = False) -> None:

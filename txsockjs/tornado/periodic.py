@@ -1,4 +1,4 @@
-"""`sockjs.tornado.periodic`: calls at intervals that can be put off."""
+"""`sockjs.tornado.periodic`: periodic calls that can be put off."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _log = Logger()
 
 
 class Callback:
-    """Call ``callback`` every ``callback_time`` milliseconds, counted anew from each `delay`.
+    """Call ``callback`` every ``callback_time`` milliseconds, counted from the last `delay`.
 
-    ``io_loop`` may be a reactor, and else is the global one. What ``callback`` raises is logged,
-    and the next call comes as if nothing had happened.
+    ``io_loop`` may be a reactor; otherwise the global one is used. An exception of ``callback`` is
+    logged, and the next call comes as usual.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Callback:
         self._timer: Any = None
 
     def calculate_next_run(self) -> float:
-        """Return when ``callback_time`` from now is, in seconds on the reactor's clock."""
+        """Return the time ``callback_time`` from now, in seconds on the reactor's clock."""
         now: float = self._reactor.seconds()
         return now + self.callback_time / 1000
 
@@ -41,8 +41,8 @@ class Callback:
         """Start, if it is not running.
 
         ``timeout`` is when the first call comes, as for Tornado's ``add_timeout``: a time in
-        seconds on the reactor's clock, or a `timedelta` from now; without it, after one
-        ``callback_time``.
+        seconds on the reactor's clock, or a `timedelta` from now. It defaults to one
+        ``callback_time`` from now.
         """
         if self._timer is not None:
             return
@@ -55,14 +55,14 @@ class Callback:
         self._wait()
 
     def stop(self) -> None:
-        """Stop; harmless if it is not running."""
+        """Stop; does nothing if it is not running."""
         if self._timer is not None:
             timer, self._timer = self._timer, None
             timer.cancel()
 
     def delay(self) -> None:
         """Put the next call off to one ``callback_time`` from now."""
-        # The timer stays as it is and looks at this time when it fires.
+        # The timer is left alone; when it fires, it checks this time.
         self._next_run = self.calculate_next_run()
 
     def _wait(self) -> None:

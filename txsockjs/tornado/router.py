@@ -1,4 +1,4 @@
-"""`sockjs.tornado.router`: the router, whose sessions have the methods of sockjs-tornado's."""
+"""`sockjs.tornado.router`: a router whose sessions have the methods of sockjs-tornado."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .session import Session, SocketSession
 
 __all__ = ["SockJSRouter"]
 
-# The defaults of sockjs-tornado that are not those of `txsockjs.Settings`: the cookie that load
-# balancers go by is set, and a session is bound to its address.
+# Where sockjs-tornado's defaults differ from those of `txsockjs.Settings`: the cookie for load
+# balancers is set, and a session is bound to its address.
 DEFAULTS: Mapping[str, Any] = {"jsessionid": True, "verify_ip": True}
 
 
 class SockJSRouter(router.SockJSRouter):
-    """`txsockjs.SockJSRouter`, made as sockjs-tornado's is.
+    """A `txsockjs.SockJSRouter` with the arguments of sockjs-tornado's.
 
     ``user_settings`` are merged with the defaults of sockjs-tornado; unknown ones raise
-    `SettingsError`. ``io_loop`` may be a reactor; a loop of Tornado's is not used, the global
-    reactor is. Further keywords are single settings, and ``reactor``.
+    `SettingsError`. ``io_loop`` may be a reactor; instead of a Tornado loop, the global reactor is
+    used. Further keywords are single settings, and ``reactor``.
     """
 
     session_class = Session
@@ -46,19 +46,19 @@ class SockJSRouter(router.SockJSRouter):
         super().__init__(connection, prefix, user_settings, reactor_of(reactor), **overrides)
 
     def apply_routes(self, routes: Any) -> Any:
-        """Add the URLs to a list, or to a Klein application, and return it."""
+        """Add the URLs to a list or to a Klein application, and return it."""
         if isinstance(routes, list):
             routes.extend(self.urls)
             return routes
         return super().apply_routes(routes)
 
     def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
-        """Send one message to many connections; it is encoded once."""
+        """Send one message to many connections, encoding it once."""
         broadcast(self.scheduler, clients, msg)
 
 
 def _translated(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without the origins that may open websockets, if those are all."""
+    """Return the settings without the origins that may open websockets, if that is every origin."""
     found = dict(settings)
     if found.get("websocket_allow_origin") == "*":
         del found["websocket_allow_origin"]

@@ -1,6 +1,6 @@
-"""`sockjs.tornado.session`: sessions, those of clients and those that applications make.
+"""`sockjs.tornado.session`: the sessions of clients, and those that applications make.
 
-Rules: a `Session` is a client's, an actor of `txsockjs.actors`, and has only its names from here.
+Rules: a `Session` is a client's, an actor of `txsockjs.actors`; only its names come from here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["BaseSession", "ConnectionInfo", "Session"]
 
 
 class _Client(actors.BaseSession):
-    """The names of sockjs-tornado for what a client's session does."""
+    """A client's session under the names of sockjs-tornado."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class _Client(actors.BaseSession):
 
     @property
     def conn_info(self) -> ConnectionInfo | None:
-        """The request that opened the session; None before."""
+        """The request that opened the session; None before it opens."""
         return self.info
 
     @property
@@ -54,10 +54,10 @@ class _Client(actors.BaseSession):
     # -- handlers
 
     def set_handler(self, handler: Any, start_heartbeat: bool = True) -> bool:
-        """Attach a handler, which has ``send_pack`` besides what a `BaseTransportMixin` has.
+        """Attach a handler: a `BaseTransportMixin` with a ``send_pack``.
 
-        A new session waits for `verify_state`. Return False if another handler is attached, or the
-        session is over: the handler is told so.
+        A new session waits for `verify_state`. Returns False, after telling the handler, if another
+        handler is attached or the session is over.
         """
         self.server.scheduler.check_thread()
         receiver = HandlerReceiver(handler)
@@ -103,14 +103,14 @@ class _Client(actors.BaseSession):
     # -- messages
 
     def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
-        """Send a message: text, or anything that has a JSON encoding.
+        """Send a message: text, or anything JSON can encode.
 
-        ``binary`` sends bytes on a raw websocket. ``stats`` changes nothing: all is counted.
+        ``binary`` sends bytes on a raw websocket. ``stats`` has no effect: everything is counted.
         """
         self.send(outgoing(msg, self.transport, binary))
 
     def send_jsonified(self, msg: Any, stats: bool = True) -> None:
-        """Send a message that comes as JSON; raise `txsockjs.errors.BrokenJSON` if it is none."""
+        """Send a message that is already JSON; raise `txsockjs.errors.BrokenJSON` if it is not."""
         self.send_message(json_decode(msg), stats)
 
     def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
@@ -118,36 +118,36 @@ class _Client(actors.BaseSession):
         broadcast(self.server.scheduler, clients, msg)
 
     def on_messages(self, msg_list: Iterable[Any]) -> None:
-        """Hand messages of the client over to the application."""
+        """Pass messages of the client to the application."""
         if isinstance(msg_list, (str, bytes)):
             raise TypeError(f"messages must come in a list, not as {msg_list!r}")
         self.tell(RECEIVED, list(msg_list))
 
     def flush(self) -> None:
-        """Send what is queued now, if a handler takes it, and not when the turn ends."""
+        """Send what is queued now, if a handler takes it, rather than when the turn ends."""
         self.server.scheduler.turn(self._flush)
 
     # -- the end
 
     def delayed_close(self) -> None:
-        """Close when what is going on now is done."""
+        """Close once the running turn is done."""
         self.server.scheduler.tell_later(self.close)
 
     def get_close_reason(self) -> Reason:
-        """Return the code and the reason of the end, those of a plain ``close`` before it."""
+        """Return the close code and reason; before the end, those of ``close`` by default."""
         return self.close_reason or GO_AWAY
 
     # -- heartbeats
 
     def start_heartbeat(self) -> None:
-        """Start heartbeats, the next one ``heartbeat_delay`` from now, if the session is open."""
+        """Start heartbeats if the session is open; the next comes after ``heartbeat_delay``."""
         self.server.scheduler.check_thread()
         if self._heartbeat is not None:
             self._heartbeat.start()
             self._heartbeat.delay()
 
     def stop_heartbeat(self) -> None:
-        """Send no heartbeats, and on websockets no pings, until `start_heartbeat`."""
+        """Stop heartbeats, and pings on websockets, until `start_heartbeat`."""
         self.server.scheduler.check_thread()
         if self._heartbeat is not None:
             self._heartbeat.stop()
@@ -160,11 +160,11 @@ class _Client(actors.BaseSession):
 
 
 class Session(_Client, actors.Session, SessionMixin, BaseSession):
-    """The session of a client that reaches it by its id: one that outlives its handlers."""
+    """The session of a client that reaches it by its id; it outlives its handlers."""
 
     def _detach_handler(self, receiver: HandlerReceiver) -> None:
         self.tell(FULL, receiver)
 
 
 class SocketSession(_Client, BaseSession):
-    """The session of a websocket, which ends with it."""
+    """The session of a websocket; it ends with the websocket."""

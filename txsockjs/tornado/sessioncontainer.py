@@ -11,9 +11,9 @@ __all__ = ["SessionContainer", "SessionMixin"]
 
 
 class SessionMixin:
-    """What a `SessionContainer` needs to know of a session; to be subclassed.
+    """The part of a session that a `SessionContainer` needs, to be subclassed.
 
-    ``expiry`` is in seconds, None for never; ``clock`` returns the present time in seconds. A
+    ``expiry`` is in seconds; None means never. ``clock`` returns the present time in seconds. A
     session without an id gets one that can't be guessed.
     """
 
@@ -30,17 +30,17 @@ class SessionMixin:
 
     @property
     def expiry_date(self) -> float | None:
-        """When it expires, on its clock."""
+        """When the session expires, on its clock."""
         return None if self.expiry is None else self.promoted + self.expiry
 
     def is_alive(self) -> bool:
-        """Return whether it is not expired yet."""
+        """Return whether the session has not expired yet."""
         date = self.expiry_date
         return date is None or date > self.clock()
 
     def promote(self) -> None:
-        """Let its expiry count from now."""
+        """Restart the time until it expires."""
         self.promoted = self.clock()
 
     def on_delete(self, forced: bool) -> None:
-        """React to the removal: ``forced`` if it was removed, else it expired."""
+        """Handle the removal: ``forced`` if somebody removed it, otherwise it expired."""

@@ -12,9 +12,9 @@ __all__ = ["MovingAverage", "StatsCollector"]
 
 
 class StatsCollector(stats.StatsCollector):
-    """`txsockjs.stats.StatsCollector`; ``io_loop`` may be a reactor, and else is the global one.
+    """`txsockjs.stats.StatsCollector`; ``io_loop`` may be a reactor, or the global one is used.
 
-    The averages of one that you make yourself move from ``start()`` to ``stop()``.
+    If you make one yourself, its averages move from ``start()`` to ``stop()``.
     """
 
     def __init__(self, io_loop: Any = None) -> None:

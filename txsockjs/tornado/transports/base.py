@@ -1,4 +1,4 @@
-"""`sockjs.tornado.transports.base`: what a session asks of a handler."""
+"""`sockjs.tornado.transports.base`: what a session needs from a handler."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ __all__ = ["BaseTransportMixin"]
 
 
 class BaseTransportMixin:
-    """What brings and carries a session, to be subclassed; ``name`` is the name of the transport.
+    """The base class of handlers, which carry a session; ``name`` is the name of the transport.
 
-    A handler given to a `Session` has ``send_pack(pack, binary=False)`` besides, which takes
-    frames, and may have ``active``, which is false while it takes none.
+    The handler of a `Session` also has ``send_pack(pack, binary=False)``, which takes frames, and
+    may have ``active``, which is false while it takes none.
     """
 
     name = "unnamed"
     request: Any
 
     def get_conn_info(self) -> ConnectionInfo:
-        """Return what ``self.request`` tells of the client, as Tornado's requests do."""
+        """Return the client's details from ``self.request``, which is like Tornado's requests."""
         request = self.request
         return ConnectionInfo(
             request.remote_ip, request.cookies, request.arguments, request.headers, request.path
         )
 
     def session_closed(self) -> None:
-        """React to the end of the session."""
+        """Handle the end of the session."""
