@@ -127,6 +127,8 @@ class Starter:
                 return True
             del self.waiting[callback]
             callback.start_late()
+        if not self.waiting:
+            self.waiting = OrderedDict()  # PyPy's still refers to some of those that were deleted
         return False
 
 
