@@ -1,1 +1,1 @@
-"""Actors: sessions and what runs them."""
+"""Actors: sessions, and the code that runs them."""

@@ -1,8 +1,8 @@
 """`Application`: one session's connection object, its mailbox and its supervision.
 
-Rules: every callback goes through the mailbox, which it is; ``on_close`` is called if ``on_open``
-was, once, and nothing refers to the connection after it; a callback's exception ends its own
-session and no other.
+Rules: it is a mailbox, and every callback goes through it. If ``on_open`` was called, ``on_close``
+is called once, and nothing refers to the connection afterwards. An exception in a callback ends its
+own session and no other.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Owner(Protocol):
     def is_closed(self) -> bool: ...
 
     def end(self, reason: Reason, cause: str) -> None:
-        """End for a reason that the application gave; ``cause`` is one of `stats.CAUSES`."""
+        """End for a reason given by the application; ``cause`` is one of `stats.CAUSES`."""
 
 
 class _Nobody:
-    """The owner of an application that is done."""
+    """The owner of a finished application."""
 
     is_closed = True
 
@@ -66,7 +66,7 @@ class Application(Mailbox):
 
     @property
     def name(self) -> str:
-        """The name of the connection's class, for people."""
+        """The name of the connection's class, for logs."""
         return self._class.__name__
 
     def open(self, info: ConnectionInfo) -> None:
@@ -74,9 +74,9 @@ class Application(Mailbox):
         self.put(self._on_open, info)
 
     def receive(self, messages: list[Any]) -> bool:
-        """Call ``on_message`` for each message; return whether the client has to wait for a rate.
+        """Call ``on_message`` for each message; return whether the client must wait for its rate.
 
-        Whether it has to for the mailbox, its ``size`` tells.
+        The mailbox's ``size`` tells whether the client must wait for room.
         """
         connection = self.connection
         taken = 0
@@ -92,11 +92,11 @@ class Application(Mailbox):
             self._server.stats.messages_dropped += 1
 
     def end(self, drop: bool) -> None:
-        """Call ``on_close`` soon, after what waits or (``drop``) in its place.
+        """Call ``on_close`` soon, after what waits or, with ``drop``, instead of it.
 
-        A callback that still awaits is cancelled after ``disconnect_delay``, and what waits behind
-        it dropped, so that ``on_close`` is always called. While the router closes, it decides when
-        that happens.
+        After ``disconnect_delay``, a callback that still awaits is cancelled and what waits behind
+        it is dropped, so that ``on_close`` is always called. While the router is closing, it
+        decides when this happens.
         """
         self._server.stats.messages_dropped += self.shut(drop)
         self._server.enter(self)
@@ -110,19 +110,19 @@ class Application(Mailbox):
             self._grace = Deadline(self._server.reactor, delay, self._time_out)
 
     def stay(self) -> None:
-        """Go on until the router, which is closing, gives it up."""
+        """Go on until the closing router gives it up."""
         if self._grace is not None:
             grace, self._grace = self._grace, None
             grace.cancel()
 
     def done(self) -> None:
-        """Break the cycle with the session, and let the router stop: the last callback is done."""
-        if not self._given_up:  # then its callback may fail yet, and the log has to say whose it is
-            self._owner = _NOBODY  # as the session refers to this one, too
+        """Let the router stop, as the last callback is done; break the cycle with the session."""
+        if not self._given_up:  # otherwise its callback may still fail, and the log must name it
+            self._owner = _NOBODY  # the session refers to this object, too
         self._server.leave(self)
 
     def give_up(self) -> int:
-        """Cancel the callback that still awaits, drop what waits behind it, and count that."""
+        """Cancel the callback that still awaits; drop and count what waits behind it."""
         self._given_up = True
         dropped = super().give_up()
         self._server.stats.messages_dropped += dropped
@@ -136,8 +136,8 @@ class Application(Mailbox):
     def cancelled(self, awaited: Deferred[Any]) -> None:
         """Abandon the callback; under asyncio only after ``disconnect_delay``.
 
-        A cancelled Task ends in a later iteration of the loop, or not at all. If the router is
-        closing, it has waited for that already.
+        A cancelled Task ends in a later iteration of the loop, or not at all. A closing router has
+        waited for it already.
         """
         if is_asyncio() and not self._server.closing:
             delay = self._server.settings.disconnect_delay
@@ -145,10 +145,10 @@ class Application(Mailbox):
         else:
             self.abandon(awaited)
 
-    # -- the calls, made by the mailbox
+    # -- calls made by the mailbox
 
     def _on_open(self, info: ConnectionInfo) -> Any:
-        session: Any = self._owner  # all of it, of which little is needed here
+        session: Any = self._owner  # the whole session, for its connection
         self.connection = self._class(session)
         self._opened = True
         result = self.connection.on_open(info)

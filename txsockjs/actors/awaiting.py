@@ -1,8 +1,8 @@
-"""What a callback returned, awaited in the turns and in the context of its connection.
+"""Awaits the result of a callback, in turns and in the context of its connection.
 
-Rules: a coroutine runs at once, and goes on in turns: each stretch between two awaits is one.
-Where an asyncio loop runs, as it does under Twisted's asyncio reactor, a coroutine is an asyncio
-Task, and may await what asyncio has; Deferreds it may await anywhere.
+Rules: a coroutine starts at once, and each stretch between two awaits is a turn. Where an asyncio
+loop runs, as it does under Twisted's asyncio reactor, a coroutine is an asyncio Task and may await
+asyncio's awaitables; it may await Deferreds anywhere.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ _NOTHING = object()
 def to_deferred(result: object, turn: Turn, context: Context) -> Deferred[Any] | None:
     """Return a Deferred that fires when ``result`` is done; None if there is nothing to wait for.
 
-    A coroutine runs to its first await within the turn that is running. What it raises there is
-    raised.
+    A coroutine runs to its first await within the current turn; an exception up to there is raised.
     """
     if isinstance(result, Deferred):
         return result
@@ -52,7 +51,7 @@ def to_deferred(result: object, turn: Turn, context: Context) -> Deferred[Any] |
 
 
 async def finished(call: Callable[[Any], object], router: Any) -> None:
-    """Call a class method of an application with its router, and wait until that is done."""
+    """Call an application's class method with its router, and wait until it is done."""
     scheduler = router.scheduler
     awaited = to_deferred(call(router), scheduler.turn, scheduler.context)
     if awaited is not None:
@@ -62,8 +61,7 @@ async def finished(call: Callable[[Any], object], router: Any) -> None:
 def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T:
     """Return ``call(*arguments)``, called in ``context``.
 
-    A context can't be entered twice: if that happened already, further up in the stack, a copy of
-    it is entered.
+    A context can't be entered twice: if it was entered further up in the stack, this enters a copy.
     """
     try:
         context.run(_do_nothing)
@@ -73,7 +71,7 @@ def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T
 
 
 def unless_false(answer: Any, refuse: Callable[[], object]) -> Any:
-    """Call ``refuse`` if ``answer``, or what it is awaited for, is False; return what to await."""
+    """Call ``refuse`` if ``answer``, or its awaited result, is False; return what to await."""
     if answer is None:
         return None
 
@@ -102,7 +100,7 @@ def _do_nothing() -> None:
 
 
 def _check(result: object) -> None:
-    """Raise what a coroutine returned if that is a Failure, which a Deferred would fail with."""
+    """Raise a Failure that a coroutine returned, as a Deferred would fail with it."""
     if isinstance(result, Failure):
         result.raiseException()
 
@@ -114,8 +112,8 @@ async def _awaiting(result: Awaitable[Any]) -> Any:
 class _Stretches(Coroutine[Any, Any, Any]):
     """Drive ``coroutine``; each stretch between two awaits runs as one turn, in ``context``.
 
-    This is driven in turn by a Deferred, or by a Task of ``loop``. ``awaited`` is what the
-    coroutine awaits if its first stretch is over.
+    A Deferred, or a Task of ``loop``, drives this object. ``awaited`` is what the coroutine awaits
+    if its first stretch has run already.
     """
 
     __slots__ = ("_awaited", "_context", "_coroutine", "_loop", "_over", "_turn")
@@ -164,13 +162,13 @@ class _Stretches(Coroutine[Any, Any, Any]):
         if self._over:
             raise StopIteration
         awaited, self._awaited = self._awaited, _NOTHING
-        if asyncio.isfuture(awaited):  # a Task that is cancelled before it could wait for it
+        if asyncio.isfuture(awaited):  # the Task was cancelled before it could wait for it
             awaited.cancel()
         error = error if value is None else value
         return self._awaitable(self._go_on(self._coroutine.throw, error))
 
     def close(self) -> None:
-        """End it where it is."""
+        """Close the coroutine."""
         self._coroutine.close()
 
     def _go_on(self, go_on: Callable[[Any], Any], value: Any) -> Any:
@@ -179,7 +177,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
         try:
             return self._turn(in_context, self._context, go_on, value)
         except (KeyboardInterrupt, SystemExit):
-            # A Task would let these end the loop, and the reactor with it: return them instead.
+            # A Task would let these end the loop and the reactor, so they are returned instead.
             raise StopIteration(Failure()) from None
 
     def _awaitable(self, awaited: Any) -> Any:
@@ -195,7 +193,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
 def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Future[None]:
     """Return a future that is done when ``deferred`` is.
 
-    The result stays with ``deferred``, where the coroutine that awaits it looks for it.
+    The result stays in ``deferred``, where the awaiting coroutine takes it.
     """
     future: asyncio.Future[None] = loop.create_future()
 
@@ -215,7 +213,7 @@ def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Futu
 
 
 def _as_task(stretches: _Stretches, loop: AbstractEventLoop) -> Deferred[Any] | None:
-    """Run the first stretch of a coroutine now, and the others by an asyncio Task."""
+    """Run the first stretch of a coroutine now, and the others in an asyncio Task."""
     if sys.version_info >= (3, 12):
         task = asyncio.Task(stretches, loop=loop, eager_start=True)
         if not task.done():
@@ -223,7 +221,7 @@ def _as_task(stretches: _Stretches, loop: AbstractEventLoop) -> Deferred[Any] | 
         _check(task.result())
         return None
     task = asyncio.Task(stretches, loop=loop)
-    # What a Task does around each stretch (the chapter "Extending" of asyncio's documentation).
+    # As a Task does around each stretch (see "Extending" in asyncio's documentation).
     around = asyncio.current_task(loop)
     if around is not None:
         asyncio.tasks._leave_task(loop, around)

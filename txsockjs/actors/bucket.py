@@ -1,22 +1,22 @@
 """`Bucket`: a token bucket, which bounds how often something happens.
 
-Rules: it is full at first, and never holds more than its rate's count; so however long nothing
-came, or the program stood still, no more than that comes at once. What is taken beyond what is
-there is owed, and paid back first.
+Rules: it starts full and never holds more than its rate's count, so no more than that can come at
+once, even after a long pause or a stall. Tokens taken beyond its content are owed, and paid back
+first.
 """
 
 from __future__ import annotations
 
 from .._kinds import Rate
 
-# Of a token: tokens come in fractions, and those of a second do not add up to it exactly.
+# A fraction of a token: the fractions that come in a second do not add up exactly.
 _EPSILON = 1e-6
 
 
 class Bucket:
-    """The tokens of one client, filled again at ``rate``; ``now`` is in seconds.
+    """The tokens of one client, refilled at ``rate``; ``now`` is in seconds.
 
-    A clock that is set back brings no tokens and takes none; one that jumps ahead fills it.
+    A clock set back adds no tokens and removes none; one that jumps ahead fills the bucket.
     """
 
     __slots__ = ("_rate", "_seen", "_tokens")
@@ -27,12 +27,12 @@ class Bucket:
         self._seen = now
 
     def take(self, now: float, count: int = 1) -> None:
-        """Take ``count`` tokens, whether they are there or not."""
+        """Take ``count`` tokens, even if there are fewer."""
         self._fill(now)
         self._tokens -= count
 
     def wait(self, now: float) -> float:
-        """Return in how many seconds there is a token, 0 if there is one."""
+        """Return in how many seconds there will be a token; 0 if there is one."""
         self._fill(now)
         missing = 1 - self._tokens
         if missing <= _EPSILON:
@@ -40,7 +40,7 @@ class Bucket:
         return missing * self._rate.seconds / self._rate.count
 
     def is_full(self, now: float) -> bool:
-        """Return whether it is as if it was new."""
+        """Return whether the bucket is full, like a new one."""
         self._fill(now)
         return self._tokens >= self._rate.count - _EPSILON
 

@@ -1,7 +1,7 @@
-"""`Closing`: the orderly end of all the sessions of a router.
+"""`Closing`: the orderly end of all sessions of a router.
 
-Rules: each application goes on with what its client had sent, and gets its ``on_close``; what is
-not done in time is dropped, counted, and logged once for the router.
+Rules: each application still handles what its client has sent, and gets its ``on_close``. What is
+not handled in time is dropped, counted, and logged once for the router.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .states import LEAVE
 
 _log = Logger()
 
-# How many sessions are told in one turn.
+# How many sessions one turn tells.
 _MOST_AT_ONCE = 512
 
 
 class Closing:
-    """Which applications a router waits for when it closes, and who waits for the router.
+    """The applications that a closing router waits for, and the Deferreds of its callers.
 
-    ``closed`` is called when, after `close`, neither sessions nor applications are left;
-    ``suspended`` are sessions without a connection here, which the router does not know by an id.
+    ``closed`` is called when, after `close`, no sessions and applications are left. ``suspended``
+    are sessions without a connection here, which the router does not have by id.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Closing:
             self._router.reactor.callLater(0, self._tell, rest, reason)
 
     def give_up(self) -> None:
-        """Drop what is left: connections, what awaits and what waits behind it."""
+        """Drop what is left: connections, awaiting callbacks, and what waits behind them."""
         stats = self._router.stats
         before = stats.messages_dropped
         for session in [*self._router.sessions, *self._suspended]:
             session.abort()
         given_up: set[Ending] = set()
-        # Again, as an on_close may be the end of others: a multiplexed connection's is.
+        # In a loop, because an on_close may end others, as a multiplexed connection's does.
         while left := self._ending - given_up:
             for application in left:
                 given_up.add(application)
@@ -90,7 +90,7 @@ class Closing:
         self.check()
 
     def check(self) -> None:
-        """Tell those who wait if nothing is left."""
+        """Fire the Deferreds of `close` if nothing is left."""
         if self._waiting and not (self._router.sessions or self._suspended or self._ending):
             self._closed()
             waiting, self._waiting = self._waiting, []

@@ -1,9 +1,9 @@
 """`Deadline`, `Sweep`: time-outs that a stall of the program does not trigger.
 
 Rules: timers run before sockets are read, so after a stall (a callback that blocked, a stopped
-process, a suspended machine) what came in time may still be unread. A deadline or a sweep that runs
-more than `STALL` seconds late is therefore put off, once, by `GRACE` seconds. Every time-out that
-ends a session or a connection is one of these; timers that only send need not be.
+process, a suspended machine) data that arrived in time may still be unread. A deadline or a sweep
+that runs more than `STALL` seconds late is therefore put off, once, by `GRACE` seconds. Every
+time-out that ends a session or a connection is one of these; timers that only send need not be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GRACE = 1.0
 class Deadline:
     """Call ``over``, once, ``seconds`` from now, unless it is cancelled before.
 
-    It has what Twisted's time-outs need of an `IDelayedCall`.
+    Has the part of `IDelayedCall` that Twisted's time-outs use.
     """
 
     __slots__ = ("_call", "_over", "_put_off", "_reactor")
@@ -34,7 +34,7 @@ class Deadline:
         return self._call is not None and bool(self._call.active())
 
     def cancel(self) -> None:
-        """Forget it; harmless if it is over."""
+        """Cancel it; does nothing if it is over."""
         if self.active():
             self._call.cancel()
         self._call = None
@@ -54,7 +54,7 @@ class Deadline:
 
 
 class Patience:
-    """A clock for Twisted's own time-outs: ``callLater`` makes deadlines."""
+    """A clock for Twisted's own time-outs, whose ``callLater`` makes deadlines."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -68,8 +68,9 @@ class Sweep:
     """Call ``sweep(until)`` periodically, to end what was due by then.
 
     ``until`` is the present, on the reactor's clock. In a late sweep it is the time of the previous
-    one, as nothing may have been read since; the next sweep follows after `GRACE` seconds. If
-    ``sweep`` returns true, it was more than a turn may have, and goes on in the next iteration.
+    one, because nothing may have been read since; the next sweep follows after `GRACE` seconds. If
+    ``sweep`` returns true, it had more to do than fits into a turn, and goes on in the next
+    iteration.
     """
 
     __slots__ = ("_call", "_interval", "_last", "_reactor", "_sweep")
@@ -94,7 +95,7 @@ class Sweep:
             self._call = self._reactor.callLater(interval, self._run)
 
     def stop(self) -> None:
-        """Leave no timer behind; harmless if it is not running."""
+        """Stop, leaving no timer behind; does nothing if it is not running."""
         if self._call is not None:
             call, self._call = self._call, None
             call.cancel()
@@ -104,7 +105,7 @@ class Sweep:
         late = _is_late(self._reactor, self._call)
         until = self._last if late else now
         self._last = now
-        # Before the call: one that fails must not be the last.
+        # Before the call, so that a failure does not end the sweeps.
         self._call = self._reactor.callLater(GRACE if late else self._interval, self._run)
         if self._sweep(until) and self._call is not None and not late:
             self._call.reset(0)

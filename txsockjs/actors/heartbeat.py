@@ -1,6 +1,6 @@
-"""`Callback`: a `LoopingCall` whose next run can be put off at no cost; `Starter` starts many.
+"""`Callback`: a `LoopingCall` whose next run can be put off cheaply; `Starter` starts many.
 
-Rules: one timer, one job, one owner that stops it; putting it off stores a time and touches no
+Rules: one timer, one job, one owner that stops it. Putting it off stores a time and touches no
 timer, because it happens with every receiver that attaches. `Seldom` has no timer: it limits how
 often something is logged.
 """
@@ -23,9 +23,9 @@ _AT_ONCE = 1e-6
 
 
 class Callback:
-    """Call ``callback`` whenever ``callback_time`` seconds went by without a `delay`.
+    """Call ``callback`` whenever ``callback_time`` seconds have passed without a `delay`.
 
-    With a ``starter`` no timer is made for one that is stopped within its patience.
+    With a ``starter``, no timer is made if this is stopped within the starter's patience.
     """
 
     __slots__ = ("_callback", "_last", "_loop", "_reactor", "_starter", "callback_time")
@@ -55,7 +55,7 @@ class Callback:
         """Start; the first run is ``timeout`` (default ``callback_time``) seconds from now."""
         if self.running:
             return
-        self._loop = None  # of one that failed
+        self._loop = None  # one that failed
         first = self.callback_time if timeout is None else timeout
         now = self._reactor.seconds()
         self._last = now + first - self.callback_time
@@ -65,7 +65,7 @@ class Callback:
             self._starter.waiting[self] = now
 
     def start_late(self) -> None:
-        """Make the timer that `start` put off; run now if that is due."""
+        """Make the timer that `start` put off; run now if a run is due."""
         self._start_timer(now=self._left(self._reactor.seconds()) == _AT_ONCE)
 
     def _start_timer(self, now: bool) -> None:
@@ -74,7 +74,7 @@ class Callback:
         loop.start(self._left(self._reactor.seconds()), now=now).addErrback(_failed)
 
     def stop(self) -> None:
-        """Stop; harmless if it is not running."""
+        """Stop; does nothing if it is not running."""
         loop, self._loop = self._loop, None
         if loop is not None:
             if loop.running:
@@ -83,11 +83,11 @@ class Callback:
             self._starter.waiting.pop(self, None)
 
     def delay(self) -> None:
-        """Count ``callback_time`` from now, instead of from the last run."""
+        """Count ``callback_time`` from now instead of from the last run."""
         self._last = self._reactor.seconds()
 
     def _left(self, now: float) -> float:
-        # A float's rounding must not turn a due run into a wait of nothing.
+        # Rounding must not turn a due run into a wait of zero.
         return max(self._last + self.callback_time - now, _AT_ONCE)
 
     def _tick(self) -> None:
@@ -96,7 +96,7 @@ class Callback:
         if self._left(now) == _AT_ONCE:
             self._last = now
             self._callback()
-        # LoopingCall counts its next run from these two.
+        # LoopingCall computes its next run from these two.
         loop.starttime = now
         loop.interval = self._left(now)
 
@@ -104,8 +104,8 @@ class Callback:
 class Starter:
     """Starts callbacks late: most clients of a busy server leave before they need a timer.
 
-    Its owner calls `sweep` every ``interval`` seconds while any are ``waiting``. They do that for
-    ``patience`` seconds, so that they have their timer ``longest`` seconds after their start.
+    Its owner calls `sweep` every ``interval`` seconds while any are ``waiting``. A callback waits
+    for ``patience`` seconds, so it has its timer at most ``longest`` seconds after its start.
     """
 
     __slots__ = ("_patience", "longest", "waiting")
@@ -113,12 +113,12 @@ class Starter:
     def __init__(self, interval: float, patience: float = 0.0) -> None:
         self._patience = patience
         self.longest = interval + patience
-        #: When each was started, the first one first, which a plain dict is slow to find where many
-        #: were deleted before it.
+        #: When each was started, in order. Not a plain dict, which finds its first key slowly after
+        #: many deletions.
         self.waiting: OrderedDict[Callback, float] = OrderedDict()
 
     def sweep(self, until: float, pace: Pace) -> bool:
-        """Start the timers of those that have waited by then; return whether some are left."""
+        """Start the timers of those that have waited long enough; return whether some are left."""
         while self.waiting:
             callback = next(iter(self.waiting))
             if self.waiting[callback] + self._patience > until:
@@ -137,9 +137,9 @@ def _failed(failure: Failure) -> None:
 
 
 class Seldom:
-    """Call ``tell(count)`` at most once a second, with how often it happened since the last call.
+    """Call ``tell(count)`` at most once a second, with the number of events since the last call.
 
-    The first time is reported at once. Call `flush` now and then, or the last ones are not.
+    The first event is reported at once. Call `flush` now and then, so that the last ones are, too.
     """
 
     INTERVAL = 1.0  # seconds
@@ -153,14 +153,14 @@ class Seldom:
         self._told: float | None = None
 
     def happened(self) -> None:
-        """Count it, and report it unless something was reported within the last second."""
+        """Count an event, and report it unless one was reported within the last second."""
         self._count += 1
         self.flush()
 
     def flush(self, last: bool = False) -> None:
-        """Report what was not reported yet, if a second is over or this is the ``last`` time."""
+        """Report the events not reported yet, after a second or if this is the ``last`` time."""
         now = self._clock()
-        # A clock that was set back must not silence it.
+        # A clock set back must not silence it.
         is_time = self._told is None or abs(now - self._told) >= self.INTERVAL
         if self._count and (last or is_time):
             count, self._count, self._told = self._count, 0, now

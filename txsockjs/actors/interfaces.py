@@ -1,7 +1,7 @@
-"""What sessions, receivers and routers know of each other: reasons and interfaces.
+"""The interfaces between sessions, receivers and routers, and the reasons of ends.
 
 Rules: names only, no behaviour. A session tells its receiver what happened (opened, messages,
-heartbeat, closed) and never a frame; a receiver and the router tell a session events of `states`.
+heartbeat, closed), and never a frame; a receiver and the router tell a session events of `states`.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ TIMED_OUT: Reason = (1006, "Session timed out")
 class Receiver(Protocol):
     """The end of a transport at which a session's output arrives.
 
-    It tells its session FULL, DRAINED and GONE. Nobody else writes its ``ready``.
+    It tells its session FULL, DRAINED and GONE. Only the receiver writes its ``ready``.
     """
 
     @property
     def transport_name(self) -> str:
-        """The transport that its session is counted under."""
+        """The transport under which its session is counted."""
         ...
 
     @property
     def ready(self) -> bool:
-        """False while it is full, or its peer reads more slowly than it is written to."""
+        """False while it is full, or while its peer reads more slowly than the session writes."""
         ...
 
     def connection_info(self) -> ConnectionInfo:
-        """Describe the request that brought it."""
+        """Describe the request of this receiver."""
         ...
 
     def opened(self) -> None:
@@ -57,7 +57,7 @@ class Receiver(Protocol):
         """Send these messages to the client, in order."""
 
     def heartbeat(self) -> None:
-        """Send a heartbeat, so that the connection is not silent for too long."""
+        """Send a heartbeat, to keep the connection from being silent for too long."""
 
     def closed(self, reason: Reason) -> None:
         """Tell the client that the session is over, and end."""
@@ -67,13 +67,13 @@ class Receiver(Protocol):
 
 
 class Ending(Protocol):
-    """An application whose session is over and whose last callback is not."""
+    """An application whose session is over and whose last callback is not done."""
 
     def stay(self) -> None:
         """Go on until it is given up."""
 
     def give_up(self) -> int:
-        """Cancel what awaits and drop what waits, but for ``on_close``; return how many."""
+        """Cancel what awaits and drop what waits, except ``on_close``; return how many."""
         ...
 
 
@@ -98,7 +98,7 @@ class Server(Protocol):
     def closing(self) -> bool: ...
 
     def ended(self, session: Any) -> None:
-        """Note that an opened session is over, its traffic and its cause known."""
+        """Note that an opened session is over, with its traffic and its cause known."""
 
     def enter(self, application: Ending) -> None:
         """Wait for this application when closing."""
@@ -108,7 +108,7 @@ class Server(Protocol):
 
 
 class SessionForConnection(Protocol):
-    """What a connection, and so an application, sees of its session.
+    """The part of a session that a connection, and so an application, sees.
 
     ``session_id`` can't be guessed; ``transport`` is the name of the transport that opened the
     session, such as ``xhr_streaming``; ``server`` is the router.
@@ -130,13 +130,13 @@ class SessionForConnection(Protocol):
     def close_reason(self) -> Reason | None: ...
 
     def check_sendable(self, message: object) -> None:
-        """Raise `TypeError` that says what can be sent here."""
+        """Raise a `TypeError` that says what can be sent here, unless ``message`` can."""
 
     def send(self, message: Sendable) -> None:
         """Queue a message for the client; it goes out when the turn ends."""
 
     def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
-        """Send one message to many connections; it is encoded once."""
+        """Send one message to many connections, encoding it once."""
 
     def close(self, code: int = ..., message: str = ...) -> None:
         """Send what is queued, then the close frame, and end."""
@@ -147,8 +147,8 @@ class SessionForConnection(Protocol):
     def post(self, event: object) -> None:
         """Deliver an object to the application, in order with the messages."""
 
-    # `Any`, as classes that implement Twisted's IPullProducer or IPushProducer are recognized
-    # only by checkers that know zope.interface.
+    # `Any`, because only type checkers that know zope.interface recognize the classes that
+    # implement Twisted's IPullProducer or IPushProducer.
     def register_producer(
         self, producer: Any, streaming: bool, resumed: Callable[[], object] | None = ...
     ) -> None:
@@ -156,7 +156,7 @@ class SessionForConnection(Protocol):
 
     @property
     def producer_waits(self) -> bool:
-        """Whether there is a producer, and it waits for the client to read."""
+        """Whether a producer waits for the client to read."""
         ...
 
     def unregister_producer(self) -> None:
@@ -164,7 +164,7 @@ class SessionForConnection(Protocol):
 
 
 class Client(Protocol):
-    """A connection, as one of those that a message is sent to."""
+    """A connection that messages can be sent to."""
 
     @property
     def session(self) -> SessionForConnection:

@@ -1,7 +1,7 @@
-"""`Life`: the loop that walks the table of states, and the actions that the table names.
+"""`Life`: the loop that walks the table of states, and the actions named in the table.
 
-Rules: the state changes in `handle` and nowhere else, before the action runs; events are handled in
-turns of the scheduler. A subclass overrides a ``do_`` method to act differently at an event.
+Rules: the state changes only in `handle`, before the action runs; events are handled in turns of
+the scheduler. A subclass overrides a ``do_`` method to act differently at an event.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .outbox import Outbox
 from .states import ATTACH, CLOSE, CLOSING, EXPIRE, GONE, NEW, TABLE, Event, State
 from .throttle import ThrottledApplication
 
-# By event: what is done, and the state from then on.
+# For each event: the action, and the next state.
 _Row = list[tuple[Callable[..., object], State]]
 
 
@@ -30,8 +30,8 @@ class Life(Outbox):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # The methods are found once for each class, and a session keeps the row of its state, so
-        # that an event costs no look-up by a name or by an enum.
+        # The methods are looked up once for each class, and a session keeps the row of its state,
+        # so that an event costs no look-up by name or by enum.
         cls._rows = {
             state: [(getattr(cls, f"do_{row[event][0]}"), row[event][1]) for event in Event]
             for state, row in TABLE.items()
@@ -48,9 +48,9 @@ class Life(Outbox):
         self._heartbeat: Callback | None = None  # while it is open
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Change the state and act as the table says, in the turn that is running."""
+        """Change the state and act as the table says, in the current turn."""
         if event <= GONE and arguments[0] is not self._receiver:
-            return  # said by a receiver after it was detached
+            return  # from a receiver that was detached
         act, state = self._row[event]
         if state is not self.state:
             self.state = state
@@ -58,7 +58,7 @@ class Life(Outbox):
         act(self, *arguments)
 
     def end(self, reason: Reason, cause: str = "application") -> None:
-        """Close for this reason, and drop what the application has not handled yet.
+        """Close with this reason, and drop what the application has not handled yet.
 
         ``cause`` is one of `stats.CAUSES`.
         """
@@ -72,7 +72,7 @@ class Life(Outbox):
         raise NotImplementedError
 
     def receiver_ended(self) -> None:
-        """React to the end of a receiver, or to the session's end without one."""
+        """Handle the end of a receiver, or the session's end without one."""
         raise NotImplementedError
 
     # -- receivers come and go
@@ -100,8 +100,8 @@ class Life(Outbox):
     def do_attach_late(self, receiver: Receiver) -> None:
         """Attach a receiver that takes what is left to send, and the close frame."""
         # A receiver that comes in the same turn as the close must not get 2010 (protocol section
-        # 7): flush first, which ends the attached one. If that is too slow, it stays attached, and
-        # what is queued belongs to it.
+        # 7). So flush first, which ends the attached one. If that one is slow, it stays attached,
+        # and the queued messages belong to it.
         self._flush()
         if self.state is CLOSING:
             self.do_attach(receiver)
@@ -109,7 +109,7 @@ class Life(Outbox):
             self.handle(ATTACH, receiver)
 
     def do_take_back(self, receiver: Receiver, messages: list[Any]) -> None:
-        """Detach the receiver, and queue again what it did not bring to the client."""
+        """Detach the receiver, and queue the messages again that the client did not get."""
         self._pending[:0] = messages
         self._pending_size += sum([len(message) + MESSAGE_COST for message in messages])
         self.do_detach(receiver)
@@ -120,7 +120,7 @@ class Life(Outbox):
         self.receiver_ended()
 
     def do_lose(self, receiver: Receiver, reason: Reason, cause: str = "lost") -> None:
-        """End because the peer vanished; what it sent before is still handled."""
+        """End because the peer vanished; messages it sent before are still handled."""
         self._receiver = None
         if self._pending:
             self._drop_pending()
@@ -131,18 +131,18 @@ class Life(Outbox):
         receiver.closed(self.close_reason or GO_AWAY)
 
     def do_tell_again(self, receiver: Receiver) -> None:
-        """Send the close frame to a receiver that came after the end."""
+        """Send the close frame to a receiver that comes after the end."""
         receiver.closed(self.close_reason or GO_AWAY)
         self.receiver_ended()
 
     def do_flush(self, receiver: Receiver) -> None:
-        """Send what waited for the receiver to become ready."""
+        """Send the messages that waited for the receiver to become ready."""
         self._changed()
 
     # -- messages and events come
 
     def do_receive(self, messages: list[Any]) -> bool:
-        """Pass the client's messages to the application; return what `Application.receive` does."""
+        """Pass the client's messages to the application; return as `Application.receive` does."""
         if self.counted:
             count = len(messages)
             self.server.stats.packets_rcv_ps.accumulator += count
@@ -155,7 +155,7 @@ class Life(Outbox):
         self._application.post(event)
 
     def do_drop(self, lost: Any) -> None:
-        """Drop messages, or an event, and count them."""
+        """Drop messages or an event, and count them."""
         self.server.stats.messages_dropped += len(lost) if isinstance(lost, list) else 1
 
     # -- the end
@@ -165,7 +165,7 @@ class Life(Outbox):
         self._finish(reason, cause, drop=True)
 
     def do_leave(self, reason: Reason) -> None:
-        """End because the server stops; what the client sent is still handled until it does."""
+        """End because the server stops; messages the client sent are handled until it does."""
         self._finish(reason, "shutdown", drop=False)
 
     def do_hurry(self, reason: Reason) -> None:
@@ -207,7 +207,7 @@ class Life(Outbox):
         if self._production is not None:
             self._stop_production()
         if self.server.rooms.joined:
-            member: Any = self  # a subclass has the rest of it
+            member: Any = self  # subclasses have the rest of a `Member`
             self.server.rooms.forget(member)
         self._application.end(drop)
         if self._receiver is None:

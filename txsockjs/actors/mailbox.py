@@ -1,7 +1,7 @@
-"""`Mailbox`: the calls to one application object, made one after the other.
+"""`Mailbox`: makes the calls to one application object, one after the other.
 
-Rules: the application gets one message at a time: while its callback awaits, its further messages
-wait too, and nothing else does.
+Rules: the application gets one message at a time. While its callback awaits, its further messages
+wait, and nothing else does.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .waiting import ANYTHING, DROPPING, NOTHING, OVER, WaitingRoom
 
 _Call = tuple[Callable[[Any], Any], Any, int]
 
-# One mailbox that is full of small messages must not hold up the others: after so many calls, or
-# the time of a turn, they go on.
+# One mailbox full of small messages must not hold up the others: after so many calls, or the time
+# of a turn, the others go on.
 _CALLS_PER_STEP = 1024
-# So many calls are made before the time is looked at: most batches are smaller.
+# How many calls are made before the first look at the clock: most batches are smaller.
 _FIRST_LOOK = 4
 
 
 class Activity(enum.Enum):
-    """What a mailbox does.
+    """What a mailbox is doing.
 
     ========  ===============================================================  ========
     state     what happens                                                     leads to
@@ -53,15 +53,15 @@ class Activity(enum.Enum):
     YIELDED = "yielded"
 
 
-# Looked up once: an enum's members are slow to find before Python 3.12.
+# Looked up once: access to enum members is slow before Python 3.12.
 IDLE, RUNNING, AWAITING, YIELDED = Activity
 
-# What `Mailbox._call_each` returns when the time of a turn is over.
+# Returned by `Mailbox._call_each` when the time of a turn is over.
 _LATER = object()
 
 
 class _Batch:
-    """Messages that came together and wait together: one entry of a mailbox, however many."""
+    """Messages that came and wait together: one entry in a mailbox, for any number."""
 
     __slots__ = ("cost", "size", "waiting")
 
@@ -74,7 +74,7 @@ class _Batch:
 class Mailbox(WaitingRoom, ABC):
     """Calls to one application object, one at a time, in order, in one `contextvars.Context`.
 
-    Above ``limit`` bytes senders have to wait.
+    Above ``limit`` bytes, senders have to wait.
     """
 
     __slots__ = ("_awaited", "_calls", "_context", "activity")
@@ -83,31 +83,31 @@ class Mailbox(WaitingRoom, ABC):
         super().__init__(scheduler, limit)
         self._context: Context = scheduler.context.copy()
         self.activity = IDLE
-        self._awaited: Deferred[Any] | None = None  # what it awaits, or will when a call is over
-        # Made when first needed: most mailboxes of most servers never hold anything.
+        self._awaited: Deferred[Any] | None = None  # awaited now, or once the present call returns
+        # Made when first needed: most mailboxes never hold anything.
         self._calls: deque[_Call] | None = None
 
     @abstractmethod
     def failed(self, failure: Failure) -> None:
-        """React to the failure of a call."""
+        """Handle the failure of a call."""
 
     @abstractmethod
     def done(self) -> None:
-        """React to the end of the last call."""
+        """Handle the end of the last call."""
 
     @abstractmethod
     def cancelled(self, awaited: Deferred[Any]) -> None:
-        """React to a call that is cancelled and not over: `abandon` it, now or later."""
+        """Handle a call that was cancelled and is not over: `abandon` it, now or later."""
 
     def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
-        """Call ``call(argument)`` now or after all before it; return False if `shut` forbids it."""
+        """Call ``call(argument)``, now or after the others; return False if `shut` forbids it."""
         if self._intake is not ANYTHING:
             return False
         self._take(call, argument, size)
         return True
 
     def shut(self, drop: bool) -> int:
-        """Take nothing more; ``drop`` what waits, and return how many that were."""
+        """Take nothing more; with ``drop``, drop what waits and return how many that were."""
         self._intake = DROPPING if drop else NOTHING
         if self._waiters:
             self.look()
@@ -122,7 +122,7 @@ class Mailbox(WaitingRoom, ABC):
             self._append_all(call, arguments, cost)
             return taken
         self.activity = RUNNING
-        if taken == 1:  # as `_invoke`, without a call: most come one by one
+        if taken == 1:  # same as `_invoke`, inlined: most messages come one by one
             try:
                 result = self._context.run(call, arguments[0])
                 if result is not None:
@@ -138,11 +138,11 @@ class Mailbox(WaitingRoom, ABC):
         return taken
 
     def _invoke_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
-        """`put_all` more than one, while nothing else is called; what a turn can't do waits."""
+        """`put_all` more than one while nothing is running; what does not fit into a turn waits."""
         each = iter(arguments)
         result = None
         try:
-            # The context is entered once for all of them, which saves 20 ns for each.
+            # Entering the context once for all of them saves 20 ns for each.
             result = self._context.run(self._call_each, call, each)
             if result is not None and result is not _LATER:
                 self._await(result)
@@ -158,8 +158,8 @@ class Mailbox(WaitingRoom, ABC):
         return len(arguments)
 
     def _call_each(self, call: Callable[[Any], Any], each: Iterator[Any]) -> Any:
-        """Call until a call returns something, which is returned, or until the turn is over."""
-        # By hand, as enumerate() and a call of next_look() would cost a small batch a tenth more.
+        """Call until a call returns something, and return it, or until the turn is over."""
+        # Written out: enumerate() and a call of next_look() would cost a small batch a tenth more.
         done, look, began = 0, _FIRST_LOOK, pace.clock()
         for argument in each:
             result = call(argument)
@@ -176,14 +176,14 @@ class Mailbox(WaitingRoom, ABC):
         return None
 
     def close(self, call: Callable[[Any], Any]) -> None:
-        """Make ``call(None)`` the last one, after what still waits; then `done` is called."""
+        """Make ``call(None)`` the last call, after what still waits; then `done` is called."""
         self._intake = OVER
         self._take(call, None, 0)
 
     def give_up(self) -> int:
         """Cancel the callback that still awaits and drop all but the last; return how many.
 
-        Nothing happens if the last one has begun.
+        Does nothing if the last one has begun.
         """
         over = self._intake is OVER
         if self.activity not in (AWAITING, YIELDED) or (over and not self._calls):
@@ -193,7 +193,7 @@ class Mailbox(WaitingRoom, ABC):
         if last is not None:
             self._append(*last)
         awaited = self._awaited
-        if awaited is None:  # it goes on in the next iteration, or now
+        if awaited is None:  # it goes on in the next iteration, or is running now
             self._scheduler.tell(self._go_on)
         else:
             awaited.cancel()
@@ -205,7 +205,7 @@ class Mailbox(WaitingRoom, ABC):
         """Stop waiting for a call that ignores its cancellation."""
         self._fired(None, awaited)
 
-    # -- what waits in it
+    # -- the calls that wait
 
     def _drop(self) -> int:
         waiting = [argument for _, argument, _ in self._calls or ()]
@@ -237,7 +237,7 @@ class Mailbox(WaitingRoom, ABC):
         done, look, began = 0, 1, 0.0
         while self._calls and self.activity is RUNNING:
             if done == look:
-                began = began or pace.clock()  # most have nothing more to do after one call
+                began = began or pace.clock()  # most mailboxes are empty after one call
                 look = pace.next_look(done, _CALLS_PER_STEP, began)
                 if not look:
                     self._yield()
@@ -259,11 +259,11 @@ class Mailbox(WaitingRoom, ABC):
         if self.activity is RUNNING:
             self.activity = IDLE
             if self._intake is OVER:
-                self._context = self._scheduler.context  # the own one may refer to this
+                self._context = self._scheduler.context  # this object's own context may refer to it
                 self.done()
 
     def _yield(self) -> None:
-        """Go on in the reactor's next iteration, after other connections had their turn."""
+        """Go on in the reactor's next iteration, after the turns of other connections."""
         self.activity = YIELDED
         self._scheduler.tell_next(self._go_on)
 
@@ -278,7 +278,8 @@ class Mailbox(WaitingRoom, ABC):
             if result is not None:
                 self._await(result)
         except BaseException:  # noqa: BLE001
-            # SystemExit and its like too, as in Deferreds, or the mailbox would stay RUNNING.
+            # SystemExit and its like, too, as in Deferreds; otherwise the mailbox would stay
+            # RUNNING.
             self.failed(Failure())
 
     def _await(self, result: Any) -> None:
@@ -287,7 +288,7 @@ class Mailbox(WaitingRoom, ABC):
             self._awaited = awaited
             awaited.addErrback(self.failed)
             awaited.addCallback(self._fired, awaited)
-            if self._awaited is not None:  # it may have fired by now
+            if self._awaited is not None:  # it may have fired already
                 self.activity = AWAITING
 
     def _fired(self, result: object, awaited: Deferred[Any]) -> None:

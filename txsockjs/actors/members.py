@@ -1,9 +1,9 @@
-"""`Members`: the members of one room in one process, and how they are told what is said there.
+"""`Members`: the members of one room in one process, and the delivery of what is said there.
 
-Rules: messages and events are heard in the turn in which they were sent; what is neither, an end, a
-gap, who came and went, concerns everybody at once and is told in rounds, over as many turns as that
-takes. A round begins when the one before it is done, so that each member is told in order; what
-waits for that, and is of the same kind, becomes one round.
+Rules: messages and events are delivered in the turn in which they were sent. Everything else (an
+end, a gap, a change of members) concerns all members at once, and is delivered in rounds, over as
+many turns as that takes. A round begins when the one before it is done, so that each member is told
+in order; waiting rounds of the same kind are joined.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from .states import POSTED, Event
 
 _log = Logger()
 
-#: What a session is closed with that must not miss messages, and did.
+#: Closes a session that must not miss messages, and did.
 MISSED = (1013, "Messages were missed")
 
-# So many members are told in a turn, if that does not take too long.
+# How many members one turn tells, if that does not take too long.
 _MOST = 256
-# What is told beside the kinds of publications.
+# A kind of its own, besides those of publications.
 _GAP = "gap"
 
-#: The value of a ``presence``: who joined and who left.
+#: The value of a ``presence``: the presences that joined and left.
 Change = dict[str, list[Any]]
 
 
 class Member(Protocol):
-    """What rooms need of a session."""
+    """The part of a session that rooms need."""
 
     @property
     def channel(self) -> str:
-        """The multiplexed channel that it is of, as clients write its name, or nothing."""
+        """The name of its multiplexed channel, as clients write it, or an empty string."""
         ...
 
     @property
@@ -51,17 +51,17 @@ class Member(Protocol):
         """Queue a message for the client."""
 
     def close(self, code: int = ..., message: str = ...) -> None:
-        """End."""
+        """End the session."""
 
     def post(self, event: object) -> None:
         """Put an event into the mailbox."""
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Handle an event in the turn that is running."""
+        """Handle an event in the current turn."""
 
 
 class Notice:
-    """A call of another callback than ``on_event``, made through the mailbox as an event is."""
+    """A call of a callback other than ``on_event``, made through the mailbox like an event."""
 
     __slots__ = ("_arguments", "_callback")
 
@@ -70,14 +70,14 @@ class Notice:
         self._arguments = arguments
 
     def call(self, connection: Any) -> Any:
-        """Call it."""
+        """Call the callback."""
         return getattr(connection, self._callback)(*self._arguments)
 
 
 class Members:
-    """The members of the room ``name``; ``presences`` has them with their presences, as JSON.
+    """The members of the room ``name``; ``presences`` maps each to its presence, as JSON.
 
-    ``watched`` is whether they want to be told who comes and goes.
+    ``watched`` is whether they want to know who joins and leaves.
     """
 
     __slots__ = ("_joined", "_left", "_rounds", "_scheduler", "name", "presences", "watched")
@@ -87,17 +87,17 @@ class Members:
         self.name = name
         self.presences: dict[Member, str] = {}
         self.watched = watched
-        # What of that changed in this turn.
+        # The changes of this turn.
         self._joined: dict[Member, str] = {}
         self._left: list[str] = []
-        # What each of them is still to be told: kinds and values, the first of them under way.
+        # The rounds still to do, as kinds and values; the first is under way.
         self._rounds: deque[tuple[str, Any]] = deque()
 
-    # -- they come and go
+    # -- members join and leave
 
     @property
     def changing(self) -> bool:
-        """Whether somebody came or went in this turn."""
+        """Whether somebody joined or left in this turn."""
         return bool(self._joined or self._left)
 
     def put(self, member: Member, presence: str) -> None:
@@ -116,36 +116,36 @@ class Members:
             self._left.append(presence)
 
     def change(self) -> Change:
-        """Return who came and who went since the last call: the value of a ``presence``."""
+        """Return who joined and left since the last call: the value of a ``presence``."""
         joined, self._joined = self._joined.values(), {}
         left, self._left = self._left, []
         return {"joined": list(map(json.loads, joined)), "left": list(map(json.loads, left))}
 
-    # -- they are told
+    # -- members are told
 
     def tell(self, kind: str, value: Any, excluded: Member | None = None) -> None:
-        """Tell them one thing of a kind of `publication`: a text, an event, a reason, a change."""
+        """Tell the members a value of a kind of `publication`: a text, an event and so on."""
         if kind == SEND:
-            for member in list(self.presences):  # one that does not read ends, and leaves
+            for member in list(self.presences):  # a copy: one that does not read ends, and leaves
                 if member is not excluded:
                     member.send(value)
         elif kind == POST:
             for member in list(self.presences):
                 member.post(value)
         elif kind == CLOSE:
-            chosen = set(self.presences)  # and none that comes after this was said
+            chosen = set(self.presences)  # not those that join after this was said
             self._begin(kind, (chosen, value))
         elif kind == PRESENCE:
             self._begin(kind, value)
 
     def tell_gap(self) -> None:
-        """Tell them that they may have missed something."""
+        """Tell the members that they may have missed something."""
         self._begin(_GAP, None)
 
-    # -- one after the other, over turns
+    # -- rounds, one after the other, over turns
 
     def _begin(self, kind: str, value: Any) -> None:
-        """Begin a round when those before it are done, for those who are there by then."""
+        """Begin a round once those before it are done, for the members at that time."""
         if len(self._rounds) > 1 and self._rounds[-1][0] == kind and kind != CLOSE:
             if kind == PRESENCE:
                 self._rounds[-1] = (kind, _joined(self._rounds[-1][1], value))
@@ -192,12 +192,12 @@ def _call(call: Callable[[], None]) -> None:
     try:
         call()
     except BaseException:  # noqa: BLE001
-        # A class may have made anything of its attributes, and must not end the round.
+        # A class may have overridden any attribute, and must not end the round.
         _log.failure("a member of a room could not be told")
 
 
 def _joined(first: Change, second: Change) -> Change:
-    """Join two changes to one; who came and went left, as somebody may have been asked between."""
+    """Join two changes; whoever joined and left counts as left: it may have been seen between."""
     joined, left = list(first["joined"]), list(first["left"])
     for each in second["left"]:
         if each in joined:

@@ -1,8 +1,8 @@
-"""`Outbox`: what a session sends, and the receiver that takes it to the client.
+"""`Outbox`: the messages that a session sends, and the receiver that takes them to the client.
 
-Rules: whatever is sent in a turn goes out together when the turn ends; a receiver that is not ready
-is given nothing; a client that does not read is counted against ``send_limit``, and a registered
-producer is paused before.
+Rules: everything sent in a turn goes out together when the turn ends. A receiver that is not ready
+gets nothing. What a client does not read counts towards ``send_limit``, and a registered producer
+is paused before that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-# A turn that sends more than this is flushed while it runs, and a producer is paused above it.
+# A turn that sends more than this is flushed while it runs; above it, a producer is paused.
 _FLUSH_MARK = 64 * 1024
 _NO_TRAFFIC = (0, 0, 0, 0, 0)
 
@@ -42,8 +42,8 @@ _NO_TRAFFIC = (0, 0, 0, 0, 0)
 class Outbox:
     """The output side of a session."""
 
-    #: Whether its messages are counted in the router's statistics. Not a method to override, as it
-    #: is asked for each flush.
+    #: Whether its messages are counted in the router's statistics. Not a method, because it is read
+    #: at each flush.
     counted: ClassVar[bool] = True
 
     __slots__ = (
@@ -73,26 +73,26 @@ class Outbox:
         self._pending_size = 0
         self._dirty = False  # whether a flush is under way
         self._production: Production | None = None
-        self.cause = ""  # of its end, one of `stats.CAUSES`
+        self.cause = ""  # of the end, one of `stats.CAUSES`
         self.messages_in = self.messages_out = self.frames_out = 0
-        self.bytes_in = self._size_out = 0  # the latter with what each message costs
-        self._taken: Sequence[int] = _NO_TRAFFIC  # by the statistics
+        self.bytes_in = self._size_out = 0  # _size_out includes the fixed cost of each message
+        self._taken: Sequence[int] = _NO_TRAFFIC  # already added to the statistics
 
     @property
     def is_closed(self) -> bool:
-        """Whether the end has come, or is coming."""
+        """Whether the session has ended or is ending."""
         return self.close_reason is not None
 
-    # -- what a session adds
+    # -- implemented by subclasses
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Handle an event of the session."""
+        """Handle an event."""
         raise NotImplementedError
 
     # -- sending
 
     def do_open_again(self, receiver: Receiver) -> None:
-        """Tell the client that the session is open, which it has not heard."""
+        """Tell the client, which has not heard it, that the session is open."""
         self._receiver = receiver
         receiver.opened()
         self._changed()
@@ -118,7 +118,7 @@ class Outbox:
             scheduler.flush(self._flush)
 
     def send_all(self, messages: list[str]) -> None:
-        """Queue messages in the turn that is running: plain texts, or each a `Message`."""
+        """Queue messages in the current turn: all plain text, or all `Message` objects."""
         if self.close_reason is not None:
             self.server.stats.messages_dropped += len(messages)
             return
@@ -129,7 +129,7 @@ class Outbox:
         self._changed()
 
     def check_sendable(self, message: object) -> None:
-        """Raise `TypeError` that says what can be sent here."""
+        """Raise a `TypeError` that says what can be sent here, unless ``message`` can."""
         if isinstance(message, str):
             return
         if not isinstance(message, bytes):
@@ -138,7 +138,7 @@ class Outbox:
             raise TypeError("bytes can be sent on a raw websocket only; send str here")
 
     def broadcast(self, clients: Iterable[Client], message: Sendable) -> None:
-        """Send one message to many connections; it is encoded once."""
+        """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, message)
 
     # -- producing
@@ -160,7 +160,7 @@ class Outbox:
 
     @property
     def producer_waits(self) -> bool:
-        """Whether there is a producer, and it waits for the client to read."""
+        """Whether a producer waits for the client to read."""
         return self._production is not None and self._production.is_waiting
 
     def unregister_producer(self) -> None:
@@ -184,7 +184,7 @@ class Outbox:
             if self.counted:
                 count = len(messages)
                 self.server.stats.packets_sent_ps.accumulator += count
-                if self.close_reason is None:  # else it was counted, too
+                if self.close_reason is None:  # otherwise it was counted already
                     self.messages_out += count
                     self.frames_out += 1
                     self._size_out += self._pending_size
@@ -200,18 +200,18 @@ class Outbox:
             self.handle(SENT, receiver)
 
     def _count_pending(self) -> None:
-        """Count what goes out yet: whoever hears of the end is to know of it."""
+        """Count what is still to go out, before anybody hears of the end."""
         self.messages_out += len(self._pending)
         self.frames_out += 1
         self._size_out += self._pending_size
 
     @property
     def bytes_out(self) -> int:
-        """How many characters of text, or bytes, were sent."""
+        """How many characters of text, or bytes of binary messages, were sent."""
         return self._size_out - self.messages_out * MESSAGE_COST
 
     def take_traffic(self) -> Sequence[int]:
-        """Return what came and went since the last call, as `stats.Traffic.add` takes it."""
+        """Return the traffic since the last call, as `stats.Traffic.add` takes it."""
         before = self._taken
         self._taken = now = (
             self.messages_in,
@@ -223,7 +223,7 @@ class Outbox:
         return [total - taken for total, taken in zip(now, before)]
 
     def _relieve(self) -> None:
-        """Make room in the output; if the client does not read, hold the producer or end."""
+        """Make room in the output; if the client does not read, pause the producer or end."""
         if self._receiver is not None and self._receiver.ready:
             self._flush()
         elif self._pending_size > self.server.settings.send_limit and len(self._pending) > 1:
@@ -251,7 +251,7 @@ class Outbox:
         try:
             self._production.pause_or_resume(room)
         except BaseException:  # noqa: BLE001
-            # Whoever sends may be another session: the failure is this one's.
+            # The sender may be another session, but the failure belongs to this one.
             _log.failure("a producer failed, which ends {session!r}", session=self)
             self._production = None
             self.handle(CLOSE, INTERNAL_ERROR, "error")
@@ -278,6 +278,6 @@ def _send_to_all(sessions: list[SessionForConnection], message: Sendable) -> Non
 
 
 def _plain(message: Sendable) -> Sendable:
-    """Return a plain copy: the methods of a subclass could fail in a flush."""
-    # Not str.__str__, which PyPy looks up in the subclass.
+    """Return a plain copy, because methods of a subclass could fail in a flush."""
+    # Not str.__str__: PyPy looks it up in the subclass.
     return "".join((message,)) if isinstance(message, str) else bytes(memoryview(message))

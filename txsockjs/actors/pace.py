@@ -1,23 +1,23 @@
-"""`Pace`: how much one connection may do before the others have their turn.
+"""`Pace`: how much one connection may do before the turns of others.
 
-Rules: a turn is bounded in things done and in time; what is left over waits as the bytes it came
-in, its connection is not read meanwhile, and it goes on in the reactor's next iteration.
+Rules: a turn is bounded in number and in time. The rest waits undecoded for the reactor's next
+iteration, and its connection is not read meanwhile.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
 
-#: How long a turn may be, in seconds: what eight such connections take together is not felt.
+#: How long a turn may be, in seconds: even eight such connections together are not noticeable.
 LONGEST = 0.002
 
 clock = perf_counter
 
 
 class Pace:
-    """One turn of one connection, which begins when it is made.
+    """One turn of one connection; it begins when this is made.
 
-    ``most`` is how many things may be done in it; it is at least one, however long that takes.
+    ``most`` is how many things may be done in it; one always may, however long it takes.
     """
 
     __slots__ = ("_left", "_until")
@@ -35,9 +35,9 @@ class Pace:
 def next_look(done: int, most: int, since: float) -> int:
     """Return after how many things to look at the clock again, or 0 if the turn is over.
 
-    The turn began at ``since``, ``done`` of ``most`` things were done in it. Looking at the clock
-    costs 40 ns, as much as some of these things, so the number is multiplied by four while that
-    many will not take the whole turn.
+    The turn began at ``since``, and ``done`` of ``most`` things were done in it. A look at the
+    clock costs 40 ns, as much as some of these things, so the number is multiplied by four as long
+    as that many will not take the whole turn.
     """
     spent = clock() - since
     if spent >= LONGEST or done >= most:

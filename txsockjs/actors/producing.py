@@ -1,6 +1,6 @@
 """`Production`: a producer that a session pauses and resumes as its client reads.
 
-Rules: what a producer raises is for the session to handle.
+Rules: the session handles the exceptions of its producer.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import Any, Callable
 
 
 class Production:
-    """A producer in the sense of Twisted's ``IConsumer.registerProducer``.
+    """A producer, as registered with Twisted's ``IConsumer.registerProducer``.
 
-    A push producer is told of changes only; a pull producer is asked once each time there is room.
+    A push producer is told of changes only; a pull producer is asked each time there is room.
     """
 
     __slots__ = ("_paused", "_producer", "_resumed", "_streaming")
@@ -47,5 +47,5 @@ class Production:
             self._resumed()
 
     def stop(self) -> None:
-        """Stop the producer: its consumer is gone."""
+        """Stop the producer, because its consumer is gone."""
         self._producer.stopProducing()

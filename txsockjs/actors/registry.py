@@ -1,8 +1,8 @@
 """`SessionContainer`: sessions by id, with a sliding expiry.
 
-Rules: a session has one entry in the heap, whatever happens to it. Promoting a session stores a
-time and touches no heap and no timer, because each poll does it; the sweep puts an entry whose time
-has moved back where it belongs.
+Rules: a session always has exactly one entry in the heap. Promoting a session stores a time and
+touches no heap and no timer, because each poll does it; the sweep moves an entry whose time has
+changed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Clock = Callable[[], float]
 
 
 class SessionContainer:
-    """Sessions by id, the expired ones found by a heap.
+    """Sessions by id; a heap finds the expired ones.
 
-    Calls ``removed`` with the id of each that goes, and ``emptied`` after the last one.
+    Calls ``removed`` with the id of each removed session, and ``emptied`` after the last one.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class SessionContainer:
         self._push(session)
 
     def get(self, session_id: str) -> Any | None:
-        """Return the session of this id, or None."""
+        """Return the session with this id, or None."""
         return self._sessions.get(session_id)
 
     def remove(self, session_id: str) -> None:
-        """Remove a session and call its ``on_delete(True)``; nothing happens if there is none."""
+        """Remove a session and call its ``on_delete(True)``; does nothing if there is none."""
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.on_delete(True)
             self._tell(session_id)
 
     def expire(self, current_time: float | None = None, pace: Pace | None = None) -> bool:
-        """Remove the sessions whose time has come and call their ``on_delete(False)``.
+        """Remove the expired sessions and call their ``on_delete(False)``.
 
-        Return whether some are left, for which the ``pace`` was too short.
+        Return whether some are left, because the ``pace`` allowed no more.
         """
         now = self._clock() if current_time is None else current_time
         while self._heap and self._heap[0][0] <= now:
@@ -93,6 +93,6 @@ class SessionContainer:
             return
         date = session.expiry_date
         if date is None:
-            # A receiver is attached, so that it can't expire now: look again after its usual time.
+            # It can't expire while a receiver is attached: look again after its usual time.
             date = (self._clock() if now is None else now) + session.expiry
         heapq.heappush(self._heap, (date, next(self._sequence), session))

@@ -1,8 +1,8 @@
-"""`Scheduler`: the run queue that the actors of one router share.
+"""`Scheduler`: the run queue shared by the actors of one router.
 
-Rules: nothing runs inside something else; what happens meanwhile queues and keeps its order. A
-turn starts with the first `tell`, runs until nothing is left and then flushes what it changed,
-all in the caller's stack.
+Rules: nothing runs inside something else; steps told meanwhile are queued in order. A turn starts
+with the first `tell`, runs until the queue is empty and then flushes what it changed, all in the
+caller's stack.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Step = tuple[Callable[..., None], tuple[Any, ...]]
 # Actors that keep telling each other must not starve the reactor: after so many steps the turn
 # is flushed and goes on in the reactor's next iteration.
 _STEPS_PER_TURN = 2048
-# Nor must one that has more to send whenever it is flushed.
+# The same goes for an actor that has more to send after each flush.
 _FLUSHES_PER_TURN = 256
 
 
@@ -34,7 +34,7 @@ class Scheduler:
     """The run queue shared by the actors of one router, in one thread.
 
     ``thread`` is the identity of that thread, or None before the first turn. ``context`` is the
-    program's; each connection's own begins as a copy of it, and not of the one in which its session
+    program's; each connection's context is a copy of it, and not of the one in which its session
     happens to open.
     """
 
@@ -62,7 +62,7 @@ class Scheduler:
         self.thread: int | None = None
 
     def check_thread(self) -> None:
-        """Raise `WrongThread` outside of the thread in which the first turn ran."""
+        """Raise `WrongThread` outside the thread in which the first turn ran."""
         if self.thread != get_ident():
             if self.thread is not None:
                 raise WrongThread(
@@ -72,7 +72,7 @@ class Scheduler:
             self.thread = get_ident()
 
     def begin(self) -> bool:
-        """Begin a turn, which `end` must end, if none is running and nothing waits for one."""
+        """Begin a turn, to be ended by `end`, if none is running and nothing waits for one."""
         if self.thread != get_ident():
             self.check_thread()
         if self._running or self._steps:
@@ -81,17 +81,17 @@ class Scheduler:
         return True
 
     def end(self) -> None:
-        """Run the steps that were told since `begin`, flush, and end the turn."""
+        """Run the steps told since `begin`, flush, and end the turn."""
         try:
             if self._flushes and self._immediate and not self._steps:
-                self._flush()  # nothing else happens in most turns
+                self._flush()  # most turns have nothing else to do
         finally:
             self._running = False
         if self._steps or self._flushes:
             self._run(self._immediate)
 
     def tell(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Run ``step`` after all that was told before: now, if no turn is running."""
+        """Run ``step`` after the steps told before it: now, if no turn is running."""
         if self.begin():
             try:
                 step(*arguments)
@@ -119,7 +119,7 @@ class Scheduler:
         self._wake_up()
 
     def tell_each(self, act: Callable[[_T], object], things: Iterator[_T], most: int) -> None:
-        """Call ``act`` for each of ``things``, at most so many of them in one turn.
+        """Call ``act`` for each of ``things``, at most ``most`` of them in one turn.
 
         The rest follow in the reactor's next iterations; a turn is also bounded in time.
         """
@@ -134,7 +134,7 @@ class Scheduler:
                 return
 
     def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
-        """Return ``call(*arguments)``, called in the running turn or in one of its own."""
+        """Return ``call(*arguments)``, called in the current turn or in its own."""
         self.check_thread()
         if self._running:
             return call(*arguments)
@@ -193,7 +193,7 @@ class Scheduler:
 
 
 def _report(step: Callable[..., None]) -> None:
-    # An application's exceptions end in its mailbox. What comes here is a defect of a producer, of
-    # a transport or of this package, and must not take the other sessions with it. That goes for
-    # SystemExit and KeyboardInterrupt, too: the reactor handles SIGINT, so the code raised them.
+    # An application's exceptions end in its mailbox. An exception here is a defect of a producer, a
+    # transport or this package, and must not end the other sessions. That includes SystemExit and
+    # KeyboardInterrupt: the reactor handles SIGINT, so it was the code that raised them.
     _log.failure("a step of {step} failed", step=step)

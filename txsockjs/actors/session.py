@@ -1,8 +1,8 @@
 """Sessions: the actors between transports and applications.
 
-Rules: whatever a session is told happens in its scheduler's turns; the application is reached
-through its mailbox only, the client through the receiver only. What each event does in each state
-is in `states` and `life`, what is sent in `outbox`; here is what others call.
+Rules: a session handles events in the turns of its scheduler; it reaches the application only
+through the mailbox, and the client only through the receiver. `states` and `life` say what each
+event does in each state, `outbox` sends messages; this module has the methods that others call.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from .states import (
 class BaseSession(Life):
     """A session that lives as long as its one receiver: a websocket's.
 
-    ``expiry`` is in seconds, None for never. A session without an id gets one that can't be
+    ``expiry`` is in seconds; None means never. A session without an id gets one that can't be
     guessed. ``began`` is when it was made, on the reactor's clock.
     """
 
     __slots__ = ("began", "expiry", "promoted")
-    channel = ""  # a session of a multiplexed channel has one
+    channel = ""  # set for a session of a multiplexed channel
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class BaseSession(Life):
     def __repr__(self) -> str:
         address = self.info.ip if self.info else "?"
         attached = "detached" if self._receiver is None else "attached"
-        # A client chose it, and this stands in logs.
+        # The client chose the id, and this text is logged.
         name = self.session_id if self.session_id.isprintable() else ascii(self.session_id)
         return (
             f"<{type(self).__name__} {name} {self.transport or '?'} "
@@ -62,18 +62,18 @@ class BaseSession(Life):
             f"{len(self._pending)} messages to send, {self._application.size} bytes to handle>"
         )
 
-    # -- what the application may do, through its connection
+    # -- for the application, through its connection
 
     @property
     def connection(self) -> SockJSConnection | None:
-        """The application's object; None before the session opens and after ``on_close``."""
+        """The application's connection; None before the session opens and after ``on_close``."""
         return self._application.connection
 
     def close(self, code: int = GO_AWAY[0], message: str = GO_AWAY[1]) -> None:
-        """End the session: what is queued, the close frame, then ``on_close``.
+        """End the session: send what is queued, then the close frame, then call ``on_close``.
 
-        Raises `ValueError` for a code that no client would be told (RFC 6455 section 7.4), and
-        `TypeError` for a message that is no ``str``.
+        Raises `ValueError` for a code that can't be sent to a client (RFC 6455 section 7.4), and
+        `TypeError` for a message that is not a ``str``.
         """
         check_reason(code, message)
         self.end((code, message))
@@ -87,22 +87,22 @@ class BaseSession(Life):
         self.server.scheduler.check_thread()
         self.handle(ABORT)
 
-    # -- what router and transports may do
+    # -- for the router and transports
 
     @property
     def is_open(self) -> bool:
-        """Whether the client may send."""
+        """Whether the client may send messages."""
         return self.state is OPEN
 
     def tell(self, event: Event, *arguments: Any) -> None:
-        """Handle ``event`` after all that was told before: now, if no turn is running."""
+        """Handle ``event`` after everything told before it: now, if no turn is running."""
         self.server.scheduler.tell(self.handle, event, *arguments)
 
     def receive(self, messages: list[Any]) -> bool:
         """Handle the client's messages as ``tell(RECEIVED)`` would; return whether it may go on.
 
-        If not, some wait, or it is over its rate: ask `room`. Most find no turn running, and take a
-        shorter way here.
+        If not, messages are waiting, or the client is over its rate: ask `room`. When no turn is
+        running, which is most often the case, this takes a shorter way.
         """
         over = False
         if self.state is not OPEN or not self.server.scheduler.begin():
@@ -117,9 +117,10 @@ class BaseSession(Life):
     def bring(self, read: Callable[[], list[Any]], size: int) -> Deferred[None] | None:
         """Pass the messages that ``read()`` returns to the application, once there is room.
 
-        Return None if they were taken and there is room for more, else a Deferred that fires then:
-        a waiter of ``size`` bytes. Cancel it to stop waiting. Raises, or fails with, what ``read``
-        raises, `NotFound` if the session is over, and `TooManySenders` if too many wait already.
+        Return None if they were taken and there is room for more. Otherwise, return a Deferred that
+        fires when that is the case: it is a waiter of ``size`` bytes, and cancelling it stops the
+        wait. Raises, or fails with, the exceptions of ``read``, `NotFound` if the session is over,
+        and `TooManySenders` if too many wait already.
         """
         most = self.server.settings.max_body_size
         return self._application.bring(partial(self._bring, read), size, most)
@@ -137,33 +138,33 @@ class BaseSession(Life):
         return self._application.room()
 
     def on_delete(self, forced: bool) -> None:
-        """React to the removal from the container; if not ``forced``, its time was over."""
+        """Handle the removal from the container; if not ``forced``, the session expired."""
         if not forced:
             self.tell(EXPIRE)
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """What waits for the application, and what for the client, in bytes as limits count."""
+        """How many bytes, as limits count them, wait for the application and for the client."""
         return self._application.size, self._pending_size
 
     # -- its time
 
     def clock(self) -> float:
-        """Return the present time in seconds."""
+        """Return the current time in seconds."""
         return self.server.reactor.seconds()
 
     @property
     def expiry_date(self) -> float | None:
-        """When it expires, on the reactor's clock; None for never."""
+        """When the session expires, on the reactor's clock; None means never."""
         return None if self.expiry is None else self.promoted + self.expiry
 
     def promote(self) -> None:
-        """Restart the time until its expiry."""
+        """Restart the time until the session expires."""
         self.promoted = self.server.reactor.seconds()
 
     @property
     def heartbeat_delay(self) -> float:
-        """How many seconds there are between two heartbeats."""
+        """The seconds between two heartbeats."""
         return self.server.settings.heartbeat_delay
 
     def begin(self) -> None:
@@ -183,24 +184,24 @@ class BaseSession(Life):
             self._receiver.heartbeat()
 
     def receiver_ended(self) -> None:
-        """Expire once the session is over: no other receiver can come."""
+        """Expire if the session is over: no other receiver can come."""
         if self.close_reason is not None and self._receiver is None:
             self.handle(EXPIRE)
 
 
 class Session(BaseSession):
-    """A session that is reached by its id and outlives its receivers: an HTTP transport's."""
+    """The session of an HTTP transport: reached by its id, it outlives its receivers."""
 
     __slots__ = ()
 
     @property
     def expiry_date(self) -> float | None:
-        """When it expires, on the reactor's clock: not while a receiver is attached."""
+        """When the session expires, on the reactor's clock; never while a receiver is attached."""
         return None if self._receiver is not None else super().expiry_date
 
     @property
     def heartbeat_delay(self) -> float:
-        """The setting, or less: it is by a heartbeat that a response ends after its lifetime."""
+        """The setting, or less, because a heartbeat ends a response after its lifetime."""
         settings = self.server.settings
         return min(settings.heartbeat_delay, settings.response_lifetime)
 
@@ -221,5 +222,5 @@ class Session(BaseSession):
             self.promote()
 
     def receiver_ended(self) -> None:
-        """Wait for the next receiver for ``disconnect_delay``, open or over."""
+        """Wait ``disconnect_delay`` for the next receiver, whether open or over."""
         self.promote()

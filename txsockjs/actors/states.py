@@ -1,7 +1,7 @@
 """The states of a session, its events, and the table of what each event does in each state.
 
-Rules: a literal that imports nothing of this package. `life` walks it, a test walks it, and
-`docs/architecture.md` prints it.
+Rules: the table is a literal, and this module imports nothing of the package. `life` and a test
+walk the table, and `docs/architecture.md` prints it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import enum
 class State(enum.Enum):
     """Where a session is in its life (protocol section 7)."""
 
-    NEW = "new"  # no receiver came yet
+    NEW = "new"  # no receiver has come yet
     OPEN = "open"
     UNTOLD = "untold"  # open, but the open frame did not reach the client
     CLOSING = "closing"  # over; what is queued and the close frame are still to be sent
-    LINGERING = "lingering"  # over; the client was told or is gone, a late receiver is told again
+    LINGERING = "lingering"  # over; the client was told or is gone; a late receiver is told again
     CLOSED = "closed"  # removed from the container
 
-    # There is one object for each, and the hash of an enum is slow.
+    # Each member is a single object, and an enum's own hash is slow.
     __hash__ = object.__hash__
 
 
@@ -27,26 +27,26 @@ class Event(enum.IntEnum):
     """What happens to a session, with its arguments."""
 
     # Told by a receiver; ignored if it is not the attached one.
-    FULL = 0  # (receiver): it ended its response, as planned
+    FULL = 0  # (receiver): it ended its response as planned
     DRAINED = 1  # (receiver): it is ready again
     RETURNED = 2  # (receiver, messages): its peer vanished before it took these
-    UNOPENED = 3  # (receiver, messages): likewise, and not even the open frame
+    UNOPENED = 3  # (receiver, messages): the same, and it did not even take the open frame
     GONE = 4  # (receiver, reason, cause or "lost"): its peer vanished
     # Told by a new receiver, by the output, and by the timers.
     ATTACH = 5  # (receiver): a receiver came
-    SENT = 6  # (receiver): all that was sent before the end went out
+    SENT = 6  # (receiver): everything sent before the end went out
     BEAT = 7  # (): nothing was sent for heartbeat_delay
     EXPIRE = 8  # (): no receiver came for disconnect_delay, or none can come any more
     # For the application.
-    RECEIVED = 9  # (messages): the client sent
-    POSTED = 10  # (event): another part of the program sent
+    RECEIVED = 9  # (messages): from the client
+    POSTED = 10  # (event): from another part of the program
     # The end.
-    CLOSE = 11  # (reason, cause or "application"): by the application, or because it failed
+    CLOSE = 11  # (reason, cause or "application"): the application ends it, or failed
     LEAVE = 12  # (reason): because the server stops
     ABORT = 13  # (): drop the connection, without waiting for anything
 
 
-# Looked up once: an enum's members are slow to find before Python 3.12.
+# Looked up once: access to enum members is slow before Python 3.12.
 NEW, OPEN, UNTOLD, CLOSING, LINGERING, CLOSED = State
 FULL, DRAINED, RETURNED, UNOPENED, GONE, ATTACH, SENT, BEAT, EXPIRE = list(Event)[:9]
 RECEIVED, POSTED, CLOSE, LEAVE, ABORT = list(Event)[9:]

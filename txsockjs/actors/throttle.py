@@ -1,7 +1,7 @@
-"""`ThrottledApplication`: one whose client is held back when it sends faster than it may.
+"""`ThrottledApplication`: holds its client back when it sends faster than it may.
 
-Rules: a client that is over its rate waits as it does for a full mailbox, and nothing is dropped;
-what comes together is taken together, and the time that it is worth is waited for after it.
+Rules: a client over its rate waits as for a full mailbox, and nothing is dropped. Messages that
+arrive together are taken together, and the client waits for their time afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .bucket import Bucket
 from .connection import SockJSConnection
 from .interfaces import Server
 
-# The shortest wait in seconds: whoever is over a high rate waits for some messages at once.
+# The shortest wait, in seconds: a client over a high rate waits once for several messages.
 _SHORTEST = 0.1
 
 
@@ -30,20 +30,20 @@ class ThrottledApplication(Application):
         self._timer: Any | None = None  # while somebody may wait for it
 
     def receive(self, messages: list[Any]) -> bool:
-        """Call ``on_message`` for each message; return whether the client has to wait."""
+        """Call ``on_message`` for each message; return whether the client must wait."""
         self._bucket.take(self._server.reactor.seconds(), len(messages))
         super().receive(messages)
         return self._wait() > 0
 
     def has_room(self, mark: int) -> bool:
-        """Return whether a sender need not wait; if it is for the rate, look again in time."""
+        """Return whether there is room; if the rate is exceeded, check again in time."""
         wait = self._wait()
         if wait and self._timer is None:
             self._timer = self._server.reactor.callLater(max(wait, _SHORTEST), self._look_again)
         return not wait and super().has_room(mark)
 
     def shut(self, drop: bool) -> int:
-        """Take nothing more; nobody waits then."""
+        """Take nothing more; nobody has to wait after that."""
         if self._timer is not None:
             timer, self._timer = self._timer, None
             timer.cancel()

@@ -1,7 +1,7 @@
-"""`WaitingRoom`: who waits in front of a mailbox, with what it brings.
+"""`WaitingRoom`: the senders that wait in front of a mailbox, with their messages.
 
-Rules: waiters are served in order, each after what the one before it brought was taken; what they
-hold is bounded in number and in bytes.
+Rules: waiters are served in order, each after the messages of the one before it were taken; their
+number and their bytes are bounded.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ MOST_WAITING = 32
 
 
 class Intake(enum.Enum):
-    """What a mailbox still takes; each leads to those below it only."""
+    """What a mailbox still takes; changes only go down this list."""
 
     ANYTHING = "anything"
-    NOTHING = "nothing"  # but the last call
-    DROPPING = "dropping"  # likewise, and what was taken before is dropped
+    NOTHING = "nothing"  # except the last call
+    DROPPING = "dropping"  # the same, and what was taken before is dropped
     OVER = "over"  # the last call was taken
 
 
-# Looked up once: an enum's members are slow to find before Python 3.12.
+# Looked up once: access to enum members is slow before Python 3.12.
 ANYTHING, NOTHING, DROPPING, OVER = Intake
 
 
 class _Waiter(Deferred[Any]):
-    """A sender that waits, holding ``size`` bytes."""
+    """A waiting sender, which holds ``size`` bytes."""
 
     def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
         super().__init__(canceller)
@@ -43,7 +43,7 @@ class _Waiter(Deferred[Any]):
 class WaitingRoom:
     """The part of a mailbox that makes senders wait.
 
-    ``size`` is how many bytes were taken and not handled yet; above ``limit`` senders wait.
+    ``size`` is how many bytes were taken and not handled yet; above ``limit``, senders wait.
     """
 
     __slots__ = ("_intake", "_limit", "_scheduler", "_waiters", "size")
@@ -52,22 +52,22 @@ class WaitingRoom:
         self._scheduler = scheduler
         self._limit = limit
         self._intake = ANYTHING
-        # Made when first needed: most mailboxes of most servers never keep anybody waiting.
+        # Made when first needed: most mailboxes never make anybody wait.
         self._waiters: deque[_Waiter] | None = None
         self.size = 0
 
     def has_room(self, mark: int) -> bool:
-        """Return whether a sender need not wait: there are no more than ``mark`` bytes.
+        """Return whether there is room: no more than ``mark`` bytes.
 
-        A subclass with another reason to wait overrides this, and calls `look` when it ends.
+        A subclass with another reason to wait overrides this, and calls `look` when that ends.
         """
         return self.size <= mark
 
     def room(self) -> Deferred[None] | None:
         """Return None if there is room, else a Deferred that fires when there is again.
 
-        It is for a sender whose messages were taken, and is served before those that still wait
-        with theirs. Cancel it to stop waiting.
+        It is for a sender whose messages were taken, and is served before senders whose messages
+        still wait. Cancel it to stop waiting.
         """
         if self._intake is not ANYTHING or self.has_room(self._limit):
             return None
@@ -80,10 +80,10 @@ class WaitingRoom:
     ) -> Deferred[None] | None:
         """Call ``bring()`` in a turn of its own, now or once there is room, and return its result.
 
-        If it has to wait, a Deferred is returned that fires with that result; cancel it to stop
-        waiting. Waiters are served in order, each after what the one before it brought was taken.
-        A waiter holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait already, or if
-        they would hold more than ``most`` bytes together.
+        If it has to wait, a Deferred is returned that fires with the result; cancel it to stop
+        waiting. Waiters are served in order, each after the messages of the one before it were
+        taken. A waiter holds ``size`` bytes. Raises `TooManySenders` if `MOST_WAITING` wait
+        already, or if they would hold more than ``most`` bytes together.
         """
         scheduler = self._scheduler
         free = self._intake is not ANYTHING or (not self._waiters and self.has_room(self._limit))
@@ -99,7 +99,7 @@ class WaitingRoom:
         waiter = _Waiter(self._forget, size)
         waiter.addCallback(lambda _: bring())
         waiters.append(waiter)
-        self.look()  # another turn may be all that it waits for
+        self.look()  # it may only wait for another turn
         return waiter
 
     def _queue(self) -> deque[_Waiter]:
@@ -114,12 +114,12 @@ class WaitingRoom:
     def look(self) -> None:
         """Serve the first waiter, if there is room for it."""
         if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
-            # By a step, as this may be one of many calls under way.
+            # In a step of its own, because this may be called in the middle of others.
             self._scheduler.tell(self._release)
 
     def _release(self) -> None:
         if self._waiters and (self._intake is not ANYTHING or self.has_room(self._limit // 2)):
             waiter = self._waiters.popleft()
             if self._waiters:
-                self._scheduler.tell(self._release)  # after what this one brings
+                self._scheduler.tell(self._release)  # after the messages of this one
             waiter.callback(None)
