@@ -184,7 +184,7 @@ def test_the_reasons_are_those_of_the_code():
 def test_what_a_protocol_can_call_is_on_its_transport():
     names = {
         name
-        for row in cells(EXISTING, "it calls | and gets")
+        for row in cells(EXISTING, "the protocol calls | what happens")
         for name in re.findall(r"`(\w+)", row[0])
     }
     assert len(names) >= 13
