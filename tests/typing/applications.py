@@ -13,6 +13,7 @@ from txsockjs import ConnectionInfo, Refused, Settings, SockJSConnection, SockJS
 from txsockjs.factory import SockJSFactory
 from txsockjs.multiplex import MultiplexConnection
 from txsockjs.service import SockJSService
+from txsockjs.tornado import SockJSRouter as TornadoRouter
 
 if TYPE_CHECKING:
     from typing_extensions import reveal_type
@@ -58,6 +59,8 @@ def look(connection: SockJSConnection, chat: Chat) -> None:
     reveal_type(connection.info)  # is ConnectionInfo
     reveal_type(chat.info.headers)  # is Mapping[str, str]
     reveal_type(connection.is_closed)  # is bool
+    reveal_type(connection.rooms)  # is tuple[str, ...]
+    reveal_type(chat.rooms)  # is tuple[str, ...]
 
 
 router = SockJSRouter(Chat, "/chat", heartbeat_delay=20, trusted_proxies="10.0.0.0/8")
@@ -69,3 +72,4 @@ reveal_type(router.get_connection_class())  # is type[SockJSConnection]
 reveal_type(Settings(allowed_origins=["https://example.com"], max_sessions=None))  # is Settings
 reveal_type(SockJSFactory(Factory(), fallback_encoding="latin-1").router)  # is SockJSRouter
 reveal_type(SockJSService("tcp:8080", [router]).routers)  # is list[SockJSRouter]
+reveal_type(TornadoRouter(Chat, "/old", jsessionid=False).settings)  # is Settings

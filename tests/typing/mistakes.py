@@ -8,6 +8,7 @@ import txsockjs
 from txsockjs import Settings, SockJSConnection, SockJSRouter
 from txsockjs.factory import SockJSFactory, SockJSMultiFactory, SockJSResource
 from txsockjs.multiplex import SockJSMultiplexResource
+from txsockjs.tornado import SockJSRouter as TornadoRouter
 
 
 class Chat(SockJSConnection):
@@ -16,10 +17,12 @@ class Chat(SockJSConnection):
         self.close("bye")  # is an error
         self.session.nothing()  # is an error
         self.info.address  # is an error  # noqa: B018
+        self.rooms.add("here")  # is an error
 
 
 SockJSRouter(Chat, heartbeat_delai=1)  # is an error
 SockJSRouter(Chat, heartbeat_delay="1")  # is an error
+TornadoRouter(Chat, heartbeat_delai=1)  # is an error
 SockJSRouter(Chat())  # is an error
 SockJSRouter(Factory)  # is an error
 SockJSRouter(Chat).setings  # is an error  # noqa: B018

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import FunctionType, MethodType
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -26,7 +26,14 @@ class _Names:
     # Not a property: an application may use this name for an attribute of its own.
     """The names of the rooms that a connection is in."""
 
-    def __get__(self, connection: SockJSConnection | None, owner: object) -> Any:
+    @overload
+    def __get__(self, connection: None, owner: object) -> _Names: ...
+    @overload
+    def __get__(self, connection: SockJSConnection, owner: object) -> tuple[str, ...]: ...
+
+    def __get__(
+        self, connection: SockJSConnection | None, owner: object
+    ) -> _Names | tuple[str, ...]:
         if connection is None:
             return self
         session = cast(Member, connection.session)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import router
 from ..actors.connection import SockJSConnection
 from ..actors.interfaces import Client
-from ..settings import Settings
+from ..settings import Settings, SettingsKeywords
 from .basesession import broadcast
 from .loop import reactor_of
 from .session import Session, SocketSession
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["SockJSRouter"]
 
@@ -38,7 +41,7 @@ class SockJSRouter(router.SockJSRouter):
         user_settings: None | Settings | Mapping[str, Any] = None,
         io_loop: Any = None,
         reactor: Any = None,
-        **overrides: Any,
+        **overrides: Unpack[SettingsKeywords],
     ) -> None:
         if not isinstance(user_settings, Settings):
             user_settings = {**DEFAULTS, **_translated(user_settings or {})}
