@@ -100,6 +100,18 @@ def test_fragments_of_changes_are_of_a_known_kind() -> None:
     assert kinds == set(re.findall(r"^\| `(\w+)` \|", text("changes/README.md"), re.MULTILINE))
 
 
+def test_what_is_to_be_released_has_one_section() -> None:
+    begun = re.search(r"^## .*, not yet released$", text("CHANGELOG.md"), re.MULTILINE)
+    fragments = {path.name for path in (HERE / "changes").iterdir()} - {"README.md"}
+    assert begun is None or not fragments
+
+
+def test_pages_agree_about_the_systems() -> None:
+    said = "tested on Linux, and should run on macOS, where CI runs the unit tests."
+    for page in ("README.md", "docs/index.md"):
+        assert said in " ".join(text(page).split()), page
+
+
 def test_fragments_become_a_section_of_the_changelog(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "CHANGELOG.md"):
         (tmp_path / name).write_text(text(name), encoding="utf-8")
