@@ -1,1 +1,1 @@
-"""HTTP: what is said about a request, whatever brings it."""
+"""HTTP: requests and answers, whatever brings them."""

@@ -1,4 +1,4 @@
-"""Where a request comes from: the client's address, behind trusted proxies."""
+"""The address of a request's client, also behind trusted proxies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 @lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
-    """Read an address as proxies write it: with a port, in brackets, in quotes; else None."""
+    """Parse an address as proxies write it, with a port, brackets or quotes; None if invalid."""
     text = text.strip().strip('"').strip()
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -36,13 +36,13 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(maxsize=1024)
 def normal_address(text: str) -> str:
-    """Write an address in its normal form; leave what is none."""
+    """Return an address in its normal form; return other text unchanged."""
     address = parse_address(text)
     return text if address is None else str(address)
 
 
 def client_address(exchange: Exchange, settings: Settings) -> str:
-    """Return the client's address: the nearest one that no trusted proxy vouched for."""
+    """Return the client's address: the nearest one that is not a trusted proxy's."""
     trusted = settings.trusted_proxies
     if not trusted:
         return normal_address(exchange.peer)
@@ -56,14 +56,14 @@ def client_address(exchange: Exchange, settings: Settings) -> str:
         if chain
     ]
     found = {_walk(peer, chain, settings) for chain in chains}
-    # Two headers that disagree: a proxy sets one of them and the client could have sent the
-    # other, and nothing tells which.
+    # If two headers disagree, a proxy set one and the client may have sent the other, and nothing
+    # tells which.
     address = found.pop() if len(found) == 1 else peer
     return str(address) if address is not None else exchange.peer
 
 
 def is_trusted(address: Address | None, settings: Settings) -> bool:
-    """Return whether an address is a trusted proxy's; a UNIX socket's peer (None) is."""
+    """Return whether this is a trusted proxy's address; a UNIX socket's peer (None) is."""
     if address is None:
         return bool(settings.trusted_proxies)
     return any(
@@ -102,7 +102,7 @@ def _forwarded(header: str | None) -> list[str]:
 
 
 def is_secure(exchange: Exchange, settings: Settings) -> bool:
-    """Return whether the client's side is TLS: here, or at a trusted proxy that says so."""
+    """Return whether the client uses TLS, to this server or to a trusted proxy that says so."""
     if exchange.is_secure:
         return True
     if not is_trusted(parse_address(exchange.peer), settings):

@@ -1,7 +1,7 @@
 """`ClientLimits`: how many sessions one client may have, and how often it may open one.
 
-Rules: a client is an IPv4 address or an IPv6 network of 64 bits, as trusted proxies tell; a session
-counts from when it is made until it is over; what is kept is bounded, whoever comes.
+Rules: a client is an IPv4 address or an IPv6 network of 64 bits, as trusted proxies report it. A
+session counts from when it is made until it is over. Memory is bounded, no matter who connects.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ..settings import Settings
 from .addresses import client_address, parse_address
 from .exchange import Exchange
 
-#: How many clients are remembered that opened a session not long ago.
+#: How many clients that opened a session recently are remembered.
 MOST_CLIENTS = 65_536
-# How many of them are looked at in one sweep: a few ms.
+# How many of them one sweep checks: a few ms.
 _SWEEP = 4096
 
 
 class ClientLimits:
-    """What the clients of one router have; ``clock`` is in seconds."""
+    """The counts of one router's clients; ``clock`` is in seconds."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
         self._sessions = _Count()
-        self._away = _Count()  # those without a connection here, which are none of the others
-        # Of each client that opened one within the time that fills a bucket, and perhaps of some
-        # more; the one that did so last is the last. A plain dict looks for its first key past all
-        # those that were deleted before it: 0.2 s in one sweep of a full table.
+        self._away = _Count()  # sessions without a connection here, not counted in the others
+        # The bucket of each client that opened a session within the time that fills it, and perhaps
+        # of some more, in the order of their last session. A plain dict finds its first key slowly
+        # after many deletions: 0.2 s in one sweep of a full table.
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def check(self, exchange: Exchange) -> None:
@@ -42,7 +42,7 @@ class ClientLimits:
         client = self._client(client_address(exchange, settings))
         most = settings.max_sessions_per_ip
         if most is not None and self._sessions.get(client, 0) >= most:
-            # By then, those that it left without a word are over.
+            # By then, the sessions that it left without closing are over.
             raise TooManySessions(client, settings.disconnect_delay)
         bucket = self._buckets.get(client)
         if bucket is not None:
@@ -63,14 +63,15 @@ class ClientLimits:
             bucket = self._buckets.pop(client, None) or Bucket(rate, now)
             bucket.take(now)
             if len(self._buckets) >= MOST_CLIENTS:
-                # Whoever has so many addresses gains nothing by being forgotten at one of them.
+                # A client with so many addresses gains nothing if one of them is forgotten.
                 self._buckets.popitem(last=False)
             self._buckets[client] = bucket
 
     def check_away(self, ip: str) -> None:
-        """Raise `TooManySessions` if a client has too many, together with those that are away.
+        """Raise `TooManySessions` if a client has too many sessions, those away included.
 
-        They are not in the way of connections, or none could come back to them.
+        Sessions that are away do not block connections: otherwise no client could come back to
+        them.
         """
         most = self._settings.max_sessions_per_ip
         client = self._client(ip)
@@ -84,12 +85,12 @@ class ClientLimits:
             self._away.note(session_id, client)
 
     def ended(self, session_id: str) -> None:
-        """Count the end of a session, or that it is not away any more; harmless a second time."""
+        """Count the end of a session, or of its being away; does nothing a second time."""
         self._sessions.forget(session_id)
         self._away.forget(session_id)
 
     def sweep(self) -> None:
-        """Forget clients that might open as many sessions as those of which nothing is known."""
+        """Forget the clients that may open as many sessions as an unknown one."""
         now = self._clock()
         for _ in range(min(_SWEEP, len(self._buckets))):
             client = next(iter(self._buckets))
@@ -98,10 +99,11 @@ class ClientLimits:
             del self._buckets[client]
 
     def _client(self, ip: str) -> str:
-        """Return whose address it is; empty if that is nobody's who is counted.
+        """Return the client of an address, or an empty string if that is not counted.
 
-        The peer of a UNIX socket has none. If proxies are trusted, it is one: clients whose address
-        it does not tell, or of whom two headers tell different ones, count as one.
+        The peer of a UNIX socket has no address. If proxies are trusted, that peer is a proxy: all
+        clients whose address it does not report, or reports differently in two headers, count as
+        one.
         """
         if not ip:
             return "unknown" if self._settings.trusted_proxies else ""
@@ -109,7 +111,7 @@ class ClientLimits:
 
 
 class _Count(dict[str, int]):
-    """How many sessions each client has that has any; ``clients`` has whose each is, by its id."""
+    """How many sessions each client has; ``clients`` maps each session's id to its client."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +124,7 @@ class _Count(dict[str, int]):
         self[client] = self.get(client, 0) + 1
 
     def forget(self, session_id: str) -> None:
-        """Count a session no more; harmless if it was not counted."""
+        """Stop counting a session; does nothing if it was not counted."""
         client = self.clients.pop(session_id, None)
         if client is not None:
             left = self[client] - 1
@@ -137,5 +139,5 @@ def _network(ip: str) -> str:
     address = parse_address(ip)
     if address is None or isinstance(address, ipaddress.IPv4Address):
         return ip if address is None else str(address)
-    # A provider gives each customer 64 bits at least, of which it uses what it likes.
+    # A provider gives each customer a network of at least 64 bits, to use as it likes.
     return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

@@ -1,8 +1,8 @@
 """`Exchange`: all that transports see of an HTTP request and its response.
 
-Rules: nothing is written after the end, however the end came; a response ends when its bytes have
+Rules: nothing is written after the end, whatever caused it; a response ends when its bytes have
 left, not when they were queued. `server.web` has the exchange over a request of twisted.web,
-`server.direct` the one over a request that was read from the connection's bytes.
+`server.direct` the one over a request read from the connection's bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Callback = Callable[[], None]
 class Head:
     """The status and the headers of a response; ``lines`` are the headers as they are sent.
 
-    It has neither length nor date, so that one is made for many responses.
+    It has no length and no date, so that one head serves many responses.
     """
 
     __slots__ = ("headers", "lines", "status")
@@ -34,11 +34,11 @@ class Head:
         self.lines = b"".join([b"%b: %b\r\n" % header for header in self.headers])
 
     def plus(self, *headers: Header) -> Head:
-        """Return a head that has these headers, too."""
+        """Return a head with these headers added."""
         return Head(self.status, self.headers + headers)
 
 
-#: The words of a status line: Twisted's, and what it does not know (RFC 9110, RFC 6585).
+#: The reasons of status lines: Twisted's, and those that it lacks (RFC 9110, RFC 6585).
 REASONS: dict[int, bytes] = {
     **RESPONSES,
     421: b"Misdirected Request",
@@ -52,9 +52,9 @@ REASONS: dict[int, bytes] = {
 class Exchange(ABC):
     """One request and its response.
 
-    ``ready`` is false while the peer reads more slowly than it is written to; ``ended`` is true
-    after the end of the response, or of the connection. ``is_relayed`` is whether the request came
-    to another node.
+    ``ready`` is false while the peer reads more slowly than is written; ``ended`` is true after the
+    end of the response or of the connection. ``is_relayed`` is whether the request arrived at
+    another node.
     """
 
     is_relayed = False
@@ -64,7 +64,7 @@ class Exchange(ABC):
     def __init__(self) -> None:
         self.ready = True
         self.ended = False
-        self.named: bool | None = None  # whether allowed_origins names its page, once that is asked
+        self.named: bool | None = None  # whether allowed_origins names its page; None until checked
         self._ending = False
         self._last: Callback | None = None
         self._lost: Callback | None = None
@@ -77,13 +77,13 @@ class Exchange(ABC):
     path: str  # as it was sent, without the query string
     query: bytes  # without its question mark
     headers: Mapping[str, str]  # names in lower case; values of one name are joined by commas
-    head: bytes = b""  # what all this was read from, if that is known
+    head: bytes = b""  # the bytes that all this was read from, if known
     is_http_1_0: bool  # or older
 
     @property
     @abstractmethod
     def is_secure(self) -> bool:
-        """Whether it came over TLS to this process."""
+        """Whether it came to this process over TLS."""
 
     @property
     @abstractmethod
@@ -102,34 +102,34 @@ class Exchange(ABC):
 
     @property
     def description(self) -> bytes:
-        """What another node was told of a request with this head over this connection, or empty."""
+        """The description sent to another node for this head and connection, or empty."""
         return b""
 
     def keep_description(self, description: bytes) -> None:  # noqa: B027
-        """Keep it for the next request over this connection, if that is possible."""
+        """Keep the description for the next request on this connection, if possible."""
 
     @abstractmethod
     def body_size(self) -> int:
-        """Return how many bytes the body has, or will have as far as the head tells."""
+        """Return the size of the body in bytes, or the one that the head announces."""
 
     @abstractmethod
     def take_body(self) -> bytes:
-        """Return the whole body, and let go of it."""
+        """Return the whole body, and free it here."""
 
     # -- the response
 
     def watch(self, lost: Callback, drained: Callback | None = None) -> None:
-        """Call ``lost`` if the peer vanishes before the end, ``drained`` when ready again."""
+        """Call ``lost`` if the peer vanishes before the end, and ``drained`` when ready again."""
         self._lost = lost
         self._drained = drained
 
     def when_ended(self, call: Callback) -> None:
-        """Call ``call`` at the end, however it comes."""
+        """Call ``call`` at the end, whatever causes it."""
         self._when_ended = call
 
     @abstractmethod
     def set_peer_timeout(self, seconds: float) -> None:
-        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
+        """Let the kernel drop the connection if the peer acknowledges nothing for ``seconds``."""
 
     @abstractmethod
     def start(self, head: Head) -> None:
@@ -150,7 +150,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
-        """Make the whole response at once: with its length, and `end`."""
+        """Send the whole response at once, with its length, and end it."""
 
     @abstractmethod
     def close_connection(self) -> None:
@@ -162,7 +162,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def take_over(self, protocol: interfaces.IProtocol, peer_timeout: float) -> None:
-        """Hand the connection over to ``protocol``; nothing more is heard of this exchange.
+        """Hand the connection over to ``protocol``; this exchange calls nobody afterwards.
 
         ``peer_timeout`` is as in `set_peer_timeout`. Raises `UpgradeRequired` if the connection is
         shared with other requests (HTTP/2).
@@ -194,7 +194,7 @@ class Exchange(ABC):
         if call is not None:
             call()
 
-    # -- IPushProducer: the connection's word on whether its peer reads
+    # -- IPushProducer: the connection tells whether its peer reads
 
     def pauseProducing(self) -> None:
         self.ready = False

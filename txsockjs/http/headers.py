@@ -1,7 +1,6 @@
 """Headers of answers: caching, CORS, the JSESSIONID cookie.
 
-Rules: pure functions from a request and settings to lists of headers (protocol section 2). Called
-by the static answers and the transports.
+Rules: pure functions from a request and settings to lists of headers (protocol section 2).
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ YEAR = 31536000
 NEVER_CACHED: Headers = [
     (b"Cache-Control", b"no-store, no-cache, no-transform, must-revalidate, max-age=0")
 ]
-#: For answers that a proxy would hold back until they are complete.
+#: For answers that a proxy would otherwise hold back until they are complete.
 UNBUFFERED: Header = (b"X-Accel-Buffering", b"no")
 
 
-# What a header may not have in it. Tabs may be, but nothing that comes back has them.
+# Not allowed in a header. Tabs would be, but no echoed value has them.
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f]+")
-# RFC 6265 section 4.1.1: what an echoed value may be made of.
+# RFC 6265 section 4.1.1: the characters of an echoed value.
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+\Z")
 
-# Of how many origins the heads are kept, and how long one may be: a name has 253 characters.
+# For how many origins heads are kept, and the longest origin: a name has up to 253 characters.
 _MOST_ORIGINS = 64
 _LONGEST_ORIGIN = 280
 
@@ -59,7 +58,7 @@ def cached_for_a_year() -> Headers:
 
 
 def shared_with(origin: str | None) -> Headers:
-    """Return the headers that let a page of this origin read an answer, or any page if None."""
+    """Return the headers that let a page of this origin (None: any page) read an answer."""
     if not origin or not _may_come_back(origin):
         return [(b"Access-Control-Allow-Origin", b"*"), (b"Vary", b"Origin")]
     return [
@@ -70,7 +69,7 @@ def shared_with(origin: str | None) -> Headers:
 
 
 def _may_come_back(value: str) -> bool:
-    """Return whether a header's value is visible ASCII and spaces, as all that browsers send is."""
+    """Return whether a header's value is visible ASCII and spaces, like all that browsers send."""
     return value.isascii() and value.isprintable()
 
 
@@ -87,7 +86,7 @@ def _requested(exchange: Exchange) -> Headers:
 
 
 def preflight(exchange: Exchange, method: bytes) -> Headers:
-    """Return the headers of the answer to OPTIONS for a URL that takes ``method``."""
+    """Return the headers of the answer to OPTIONS, for a URL that takes ``method``."""
     return [
         (b"Access-Control-Allow-Methods", b"OPTIONS, " + method),
         (b"Access-Control-Max-Age", b"%d" % YEAR),
@@ -109,15 +108,15 @@ def session_cookie(exchange: Exchange, settings: Settings) -> Headers:
     else:
         brought = read_cookies(exchange.headers.get("cookie", "")).get("JSESSIONID", "")
         value = f"JSESSIONID={brought if _COOKIE_VALUE.match(brought) else 'dummy'}; path=/"
-    # Made by an application, perhaps of what a client sent: it must not begin another header.
+    # Applications make this value, perhaps of a client's data: it must not begin another header.
     return [(b"Set-Cookie", _CONTROL.sub(" ", value).encode("latin-1", "replace"))]
 
 
 class Heads:
-    """The heads of answers that carry a session: one for each origin, made when it first asks.
+    """The heads of answers that carry a session: one for each origin, made on its first request.
 
-    Polls are answered as often as anything; their headers differ by the origin, and by nothing
-    else unless the session cookie is on.
+    Polls are among the most frequent answers. Their headers differ only by the origin, unless the
+    session cookie is on.
     """
 
     __slots__ = ("_headers", "_made", "_status")
@@ -128,7 +127,7 @@ class Heads:
         self._made: dict[str | None, Head] = {}
 
     def of(self, exchange: Exchange, settings: Settings) -> Head:
-        """Return the head of the answer to a request, with the session cookie if that is on."""
+        """Return the head of the answer to a request, with the session cookie if it is on."""
         headers = exchange.headers
         origin = headers.get("origin")
         head = self._made.get(origin) or self._make(origin)
@@ -139,7 +138,7 @@ class Heads:
     def _make(self, origin: str | None) -> Head:
         head = Head(self._status, [*self._headers, *shared_with(origin)])
         if len(origin or "") <= _LONGEST_ORIGIN:
-            if len(self._made) >= _MOST_ORIGINS:  # as anybody can make up more
+            if len(self._made) >= _MOST_ORIGINS:  # anybody can make up more
                 self._made.clear()
             self._made[origin] = head
         return head

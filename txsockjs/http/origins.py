@@ -1,4 +1,4 @@
-"""Who may ask: the origin of a page, and whether it is admitted."""
+"""The origin of the page that makes a request, and whether it is admitted."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from ..errors import OriginRefused
 from ..settings import Settings
 from .exchange import Exchange
 
-# A name or an address. It comes back in a header of the iframe page, where much else has a meaning.
+# A name or an address. It is echoed in a header of the iframe page, where other characters have a
+# meaning.
 _HOST = re.compile(r"[a-z0-9._:-]{1,255}\Z")
 
 
 def page_origin(exchange: Exchange) -> str | None:
-    """Return the origin of the page that made the request, or None if nothing tells it.
+    """Return the origin of the page that made the request, or None if it is unknown.
 
-    Scripts and iframes are loaded without an Origin header: there, it is the Referer's.
+    Scripts and iframes are loaded without an Origin header: for them, it is the Referer's origin.
     """
     return exchange.headers.get("origin") or referer_origin(exchange)
 
 
 def referer_origin(exchange: Exchange) -> str | None:
-    """Return the origin in the Referer, "null" if that is none that a page can have."""
+    """Return the origin of the Referer, or "null" if no page can have that origin."""
     referer = exchange.headers.get("referer")
     if not referer:
         return None
@@ -45,7 +46,7 @@ def is_named(origin: str | None, settings: Settings) -> bool:
         return False
     if callable(allowed):
         answer: object = allowed(origin)
-        if inspect.isawaitable(answer):  # which is true, whatever it will say
+        if inspect.isawaitable(answer):  # an awaitable is true, whatever its result
             raise TypeError(f"allowed_origins must answer at once, not by {answer!r}")
         return bool(answer)
     return _normal(origin) in allowed
@@ -54,8 +55,8 @@ def is_named(origin: str | None, settings: Settings) -> bool:
 def check_origin(exchange: Exchange, settings: Settings) -> None:
     """Raise `OriginRefused` unless the request's page may use this server.
 
-    A request that no page made (no Origin, no Referer, and no browser's word that another site
-    caused it) is let in: it brings no cookies to the application.
+    A request that no page made (no Origin, no Referer, and no sign from the browser that another
+    site caused it) is admitted: the application does not get its cookies.
     """
     if settings.allowed_origins == "*":
         return
@@ -69,7 +70,7 @@ def check_origin(exchange: Exchange, settings: Settings) -> None:
 
 
 def is_page_named(exchange: Exchange, settings: Settings) -> bool:
-    """Return whether ``allowed_origins`` names the request's page; a function is asked once."""
+    """Return whether ``allowed_origins`` names the request's page; calls a function only once."""
     if exchange.named is None:
         exchange.named = is_named(page_origin(exchange), settings)
     return exchange.named

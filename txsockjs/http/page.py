@@ -1,8 +1,8 @@
-"""`Page`: one URL: its methods, its gate, and errors as answers.
+"""`Page`: one URL, with its methods, its gate, and the answers to errors.
 
-Rules: path, then method, then origin, then the handler, which repeats its check first; a
-`RequestError` raised on the way is answered here and nowhere else. A page is made once for each URL
-of a router, and knows nothing of a single request.
+Rules: check the path, then the method, then the origin, then call the handler, which repeats its
+own check first. A `RequestError` raised on the way is answered here and nowhere else. A page is
+made once for each URL of a router, and keeps nothing of a single request.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .refusals import RefusalLog
 
 _log = Logger()
 
-#: Handles an exchange; more arguments are those of the URL, such as the session's id. If it returns
-#: a Deferred, that may fail with what is to be answered.
+#: Handles an exchange; further arguments come from the URL, such as the session's id. If it returns
+#: a Deferred, that may fail with the error to answer.
 Handler = Callable[..., "Deferred[None] | None"]
 
 _NO_CHECKS: Mapping[bytes, Callable[..., object]] = {}
 
 _INTERNAL_ERROR = Head(500, [TEXT, *NEVER_CACHED])
 
-# How many refused origins are logged; anybody can make up more.
+# How many refused origins are logged: anybody can make up more.
 _MOST_ORIGINS = 100
 
 
@@ -40,12 +40,12 @@ class Host(Server, Protocol):
 
     @property
     def refused_origins(self) -> set[str | None]:
-        """The origins that were refused, and logged."""
+        """The refused origins that were logged."""
         ...
 
     @property
     def refusals(self) -> RefusalLog:
-        """The log of what settings refuse."""
+        """The log of refusals by settings."""
         ...
 
     @property
@@ -57,9 +57,9 @@ class Host(Server, Protocol):
 class Page:
     """One URL; ``methods`` maps a method to its handler.
 
-    ``gated`` URLs are for admitted origins only; those that carry a session are counted as
-    connections, and their answers bring the session cookie. ``checks`` has for a method what its
-    handler does before it looks at the body: raise a `RequestError`, or nothing that can be seen.
+    ``gated`` URLs are for admitted origins only; those that carry a session count as connections,
+    and their answers bring the session cookie. ``checks`` maps a method to the check that its
+    handler makes before it reads the body: it may raise a `RequestError`, and has no side effects.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Page:
             self._server.stats.connection_opened()
             exchange.when_ended(self._server.stats.connection_closed)
         if self._server.leaving and not exchange.is_relayed:
-            exchange.close_connection()  # the next one finds a server that stays
+            exchange.close_connection()  # the next connection finds a server that stays
         try:
             if self._gated:
                 check_origin(exchange, self._server.settings)
@@ -100,14 +100,14 @@ class Page:
                 later.addErrback(self.failed_later, exchange)
 
     def failed_later(self, failure: Failure, exchange: Exchange) -> None:
-        """Answer a request with an error that came while it was served, unless it is over."""
-        if not exchange.ended:  # else its peer vanished, which is what cancelled it
+        """Answer a request with an error raised while it was served, unless it has ended."""
+        if not exchange.ended:  # otherwise the peer vanished, which cancelled the handler
             self._failed(failure, exchange)
 
     def _failed(self, failure: Failure, exchange: Exchange) -> None:
-        """Answer a request with its error; whatever else was raised ends this request only.
+        """Answer a request with its error; any other exception ends only this request.
 
-        That is of a function that the settings name, or of the application.
+        Others come from a function in the settings or from the application.
         """
         error = failure.value
         if isinstance(error, RequestError):
@@ -125,9 +125,9 @@ class Page:
         exchange.answer(_INTERNAL_ERROR, b"Internal error")
 
     def refuses(self, exchange: Exchange, *arguments: str) -> bool:
-        """Return whether `serve` would refuse a request whatever its body, which is not here yet.
+        """Return whether `serve` would refuse a request with any body, before the body arrives.
 
-        Nobody is told and nothing is counted.
+        Has no side effects, and counts nothing.
         """
         if exchange.method not in self._methods:
             return True
@@ -138,11 +138,11 @@ class Page:
             if check is not None:
                 check(exchange, *arguments)
         except BaseException:  # noqa: BLE001
-            return True  # for which `serve` finds the words
+            return True  # `serve` will find the words
         return False
 
     def _note_origin(self, origin: str | None) -> None:
-        # Once for each, and not for more than a mistaken setting would show in.
+        # Once for each, and only as many as it takes to show a mistaken setting.
         known = self._server.refused_origins
         if origin not in known and len(known) < _MOST_ORIGINS:
             known.add(origin)
@@ -153,7 +153,7 @@ class Page:
             )
 
     def refuse(self, exchange: Exchange, error: RequestError) -> None:
-        """Answer a request with what is wrong about it; count it, and log it now and then."""
+        """Answer a request with its error; count it, and log it now and then."""
         self._server.stats.refused(error.kind)
         self._server.refusals.note(error)
         headers = [TEXT, *NEVER_CACHED, *error.headers]
@@ -162,18 +162,18 @@ class Page:
         if self._carries:
             headers += session_cookie(exchange, self._server.settings)
         if error.status in (400, 426):
-            # A proxy that saw an upgrade fail must not think that it succeeded.
+            # A proxy must not take the failed upgrade for a successful one.
             exchange.close_connection()
         exchange.answer(Head(error.status, headers), error.wording.encode("utf-8"))
 
 
 def with_head(handler: Handler) -> dict[bytes, Handler]:
-    """Return the methods of a URL that is read: the answer to HEAD is GET's, less its body."""
+    """Return the methods of a URL to read: HEAD gets the answer of GET without its body."""
     return {b"GET": handler, b"HEAD": handler}
 
 
 def with_preflight(method: bytes, handler: Handler) -> dict[bytes, Handler]:
-    """Return the methods of a URL that scripts of other origins use."""
+    """Return the methods of a URL used by scripts of other origins."""
 
     def options(exchange: Exchange, *arguments: str) -> None:
         exchange.answer(Head(204, preflight(exchange, method)))

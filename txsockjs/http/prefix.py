@@ -1,7 +1,7 @@
-"""`check_prefix`: the path at which a router is mounted, as a program or its operator writes it.
+"""`check_prefix`: checks the path of a mount, as a program or its operator writes it.
 
-Rules: whatever takes a prefix asks here; what is accepted is what the fast way reads in requests
-(`wire.request_head`).
+Rules: all code that takes a prefix checks it here; accepted prefixes are those that the fast way
+reads in requests (`wire.request_head`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _PREFIX = re.compile(rf"(?:{PREFIX_SEGMENT})+\Z")
 
 
 def check_prefix(prefix: str) -> str:
-    """Return a prefix as routers have it: ``/a/b``, or nothing for the root.
+    """Return a prefix in the form of routers: ``/a/b``, or an empty string for the root.
 
-    One slash may end it. Raises `SettingsError` for what is no path, or no literal one: a browser
-    resolves ``.`` and ``..``, and escapes what is not ASCII.
+    It may end in one slash. Raises `SettingsError` if it is not a path, or not a literal one: a
+    browser resolves ``.`` and ``..``, and escapes all but ASCII.
     """
     if prefix in ("", "/"):
         return ""

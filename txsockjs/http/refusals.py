@@ -1,7 +1,7 @@
-"""`RefusalLog`: tells the operator which settings refuse clients, and how often; `PeerLog`.
+"""`RefusalLog` tells the operator which settings refuse clients, and how often; `PeerLog`.
 
-Rules: for each setting one line a second at most, for each other kind one line a sweep, however
-often clients have it happen.
+Rules: at most one line a second for each setting, and one line a sweep for each other kind, no
+matter how often clients cause it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = Logger()
 class RefusalLog:
     """The log of one router, which ``name`` describes; ``clock`` is in seconds.
 
-    `flush` is to be called now and then after `note`, which calls ``noted`` to remind of it.
+    Call `flush` now and then after `note`, which calls ``noted`` as a reminder.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class RefusalLog:
         self._last_client: dict[str, str] = {}
 
     def note(self, error: RequestError) -> None:
-        """Log a new session that was refused, if it is a setting that refuses it."""
+        """Log that a new session was refused, if a setting refused it."""
         setting = error.setting
         if not setting:
             return
@@ -50,7 +50,7 @@ class RefusalLog:
         self._noted()
 
     def flush(self, last: bool = False) -> None:
-        """Log what was not logged yet, if a second is over or this is the ``last`` time."""
+        """Log the refusals not logged yet, after a second or if this is the ``last`` time."""
         for seldom in self._seldom.values():
             seldom.flush(last)
 
@@ -70,16 +70,16 @@ class PeerLog:
     """The log of a site: which connections were refused or ended."""
 
     def __init__(self) -> None:
-        # Since the last `tell`: how often, and which peer it was at last.
+        # Since the last `tell`: how often, and the last peer.
         self._happened: dict[str, tuple[int, Any]] = {}
 
     def note(self, what: str, peer: Any) -> None:
-        """Count something that happened to the connection of a peer, an address."""
+        """Count an event of a connection; ``peer`` is its address."""
         count, _ = self._happened.get(what, (0, None))
         self._happened[what] = count + 1, peer
 
     def tell(self) -> None:
-        """Log what was noted, a line for each kind."""
+        """Log the noted events, a line for each kind."""
         happened, self._happened = self._happened, {}
         for what, (count, peer) in happened.items():
             _log.debug(

@@ -1,7 +1,7 @@
 """`connection_info`: a request as applications see it.
 
-Rules: an application sees the cookies of a request only if the settings name the origin of the page
-that made it; an address is believed only from a trusted proxy.
+Rules: an application sees a request's cookies only if the settings name the origin of the page that
+made it; only a trusted proxy's word on an address is believed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .origins import is_page_named
 def connection_info(
     exchange: Exchange, settings: Settings, transport: str, subprotocol: str | None = None
 ) -> ConnectionInfo:
-    """Describe a request to the application whose session it opens."""
+    """Describe a request to an application, whose session it opens."""
     headers = dict(exchange.headers)
-    # Any page can have a browser send them: they prove nothing about a page that nobody named.
+    # Any page can make a browser send cookies, so they prove nothing about a page not named.
     if "cookie" in headers and not (
         settings.allowed_origins != "*" and is_page_named(exchange, settings)
     ):
@@ -27,9 +27,9 @@ def connection_info(
 
 
 def request_info(exchange: Exchange, settings: Settings) -> ConnectionInfo:
-    """Describe a request to a function of the settings: with its cookies, whoever made it.
+    """Describe a request to a function in the settings: with its cookies, for any page.
 
-    What such a function answers goes back to the browser that sent the cookies.
+    The result of such a function goes back to the browser that sent the cookies.
     """
     return _info(exchange, settings, dict(exchange.headers), "", None)
 

@@ -1,6 +1,6 @@
 """Answers that belong to no session: greeting, info, iframe page, chunking test.
 
-Rules: bytes as in protocol section 3.
+Rules: the bytes are those of protocol section 3.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .headers import (
 from .origins import is_named, referer_origin
 from .snapshot import request_info
 
-# A longer list of embedders, in bytes, is not sent: a proxy takes 4 KiB of headers, or 8.
+# In bytes. A longer list of embedders is not sent, as proxies take only 4 or 8 KiB of headers.
 _LONGEST_LIST = 2048
 
 _GREETING = b"Welcome to SockJS!\n"
@@ -60,11 +60,11 @@ def greeting(exchange: Exchange) -> None:
 
 
 def info(exchange: Exchange, settings: Settings) -> None:
-    """Answer what this endpoint supports, as JSON."""
+    """Answer what this server supports, as JSON."""
     answer: dict[str, object] = {
         "websocket": "websocket" not in settings.disabled_transports,
         "cookie_needed": bool(settings.jsessionid),
-        "origins": ["*:*"],  # clients ignore it, and the allowed ones are nobody's business
+        "origins": ["*:*"],  # clients ignore it; don't disclose the allowed origins
         "entropy": secrets.randbits(32),
     }
     base_url = settings.base_url
@@ -77,7 +77,7 @@ def info(exchange: Exchange, settings: Settings) -> None:
 
 
 def iframe(exchange: Exchange, settings: Settings) -> None:
-    """Serve the page that transports in an iframe load, or 304."""
+    """Serve the page for transports in an iframe, or answer 304."""
     page = iframe_page(settings.sockjs_url)
     etag = b'"' + hashlib.sha256(page).hexdigest()[:32].encode("ascii") + b'"'
     headers = [*cached_for_a_year(), (b"ETag", etag), *_frame_ancestors(exchange, settings)]
@@ -96,7 +96,7 @@ def iframe_page(sockjs_url: str) -> bytes:
 
 
 def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
-    # The page acts for whoever embeds it, from this server's origin: so the gate is here.
+    # The page acts for the page that embeds it, from this server's origin, so it needs this gate.
     allowed = settings.allowed_origins
     if allowed == "*":
         return []
@@ -104,7 +104,7 @@ def _frame_ancestors(exchange: Exchange, settings: Settings) -> Headers:
     if callable(allowed) or len(named) > _LONGEST_LIST:
         origin = referer_origin(exchange)
         asking = origin if origin != "null" and is_named(origin, settings) else None
-        # One embedder's page must not come out of a shared cache for another one.
+        # A shared cache must not serve one embedder's page to another.
         return [_embedded_by(asking), (b"Vary", b"Referer")]
     return [_embedded_by(named)]
 
@@ -120,7 +120,7 @@ _CHUNKS = [(0.0, _PADDING), *((ms / 1000, b"h\n") for ms in (5, 25, 125, 625, 31
 
 
 def chunking_test(exchange: Exchange, reactor: IReactorTime) -> None:
-    """Send chunks at growing intervals, by which old clients detect a proxy that buffers."""
+    """Send chunks at growing intervals, so that old clients can detect a buffering proxy."""
     chunks = list(_CHUNKS)
     calls: list[IDelayedCall] = []
 

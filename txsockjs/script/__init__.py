@@ -1,7 +1,7 @@
-"""`ScriptResource`: ``txsockjs.js``, the script for pages that come back by themselves.
+"""`ScriptResource`: ``txsockjs.js``, the script for pages that reconnect by themselves.
 
-``root.putChild(b"txsockjs.js", ScriptResource())`` serves it; ``twistd sockjs`` does so at
-``/txsockjs.js``. Its types, ``txsockjs.d.ts``, stand beside it in this folder.
+``root.putChild(b"txsockjs.js", ScriptResource())`` serves it; ``twistd sockjs`` serves it at
+``/txsockjs.js``. Its types, ``txsockjs.d.ts``, are in the same folder.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -22,7 +22,7 @@ NAME = "txsockjs.js"
 
 
 class ScriptResource(Resource):
-    """Serve the script; who has it already is told so, whatever version that was of."""
+    """Serve the script; a client that has this version already gets 304."""
 
     isLeaf = True
 

@@ -1,1 +1,1 @@
-"""Servers: what brings requests, through twisted.web or straight from the bytes."""
+"""Servers: bring requests, through twisted.web or straight from the bytes."""

@@ -1,8 +1,8 @@
 """`SockJSRequest`: a request of `twisted.web` whose body is bounded.
 
 Rules: a body over the limit is refused with 413 as soon as that is known: by its Content-Length
-before any of it is read, else when the bytes that came exceed the limit. Nothing over the limit is
-kept: `twisted.web` alone stores a body of any size before a resource sees the request.
+before any of it is read, or when more bytes arrive than the limit. Nothing over the limit is kept,
+while `twisted.web` by itself stores a body of any size before a resource sees the request.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -22,15 +22,15 @@ from ..wire.request_head import origin_form
 from .web_channel import DISCARD_LIMIT, Channel, end_writing
 
 REFUSAL = BodyTooLarge.wording.encode()
-# Bodies that may grow over this are left to twisted.web, which puts them into files.
+# Larger bodies are left to twisted.web, which puts them into files.
 MEMORY_LIMIT = 4 * 1024 * 1024
 
 
 class SockJSRequest(Request):
     """A request whose body may not be larger than its site's ``max_body_size``.
 
-    One that a router refuses whatever its body is answered when its head is here; the body is
-    thrown away.
+    A request that a router refuses with any body is answered once its head has arrived; the body is
+    discarded.
     """
 
     channel: Any
@@ -38,16 +38,16 @@ class SockJSRequest(Request):
     content: Any
     received = 0  # bytes of the body
     _refused = False
-    # While the body of a request that was answered before is thrown away; then what ends that.
+    # While the body of a request that was answered early is discarded; then `_finish` ends it.
     _is_early = False
     _finish: Callable[[], None] | None = None
 
     def gotLength(self, length: int | None) -> None:
-        """Refuse a body that is announced as too large, or that is of no use to anybody."""
+        """Refuse a body announced as too large, or one that no resource will read."""
         self._limit: int = self.channel.site.max_body_size
         if length is not None and length > self._limit:
             self.content = io.BytesIO()
-            # Or the channel would invite the client to send the body all the same.
+            # Otherwise the channel would still invite the client to send the body.
             self.requestHeaders.removeHeader(b"expect")
             self._refuse()
         elif length != 0 and isinstance(self.channel, Channel) and self._is_useless():
@@ -58,7 +58,7 @@ class SockJSRequest(Request):
             super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Keep a part of the body, or refuse it all when it has become too large."""
+        """Keep a part of the body, or refuse all of it when it becomes too large."""
         before = self.received
         self.received += len(data)
         if self._refused or self._is_early:
@@ -71,7 +71,7 @@ class SockJSRequest(Request):
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Process the request, unless its body was refused."""
+        """Process the request unless its body was refused."""
         if self._is_early:
             self._is_early = False
             if self._finish is not None:
@@ -85,7 +85,7 @@ class SockJSRequest(Request):
             self.finish()
 
     def finish(self) -> None:
-        """End the answer; the request ends with its body."""
+        """End the answer; the request itself ends with its body."""
         if not self._is_early:
             super().finish()
             return
@@ -99,11 +99,11 @@ class SockJSRequest(Request):
         absolute = origin_form(target)
         if absolute is None:
             return target
-        self.requestHeaders.setRawHeaders(b"host", [absolute[0]])  # whatever the header says
+        self.requestHeaders.setRawHeaders(b"host", [absolute[0]])  # in place of the header
         return absolute[1]
 
     def _is_useless(self) -> bool:
-        """Return whether a router refuses the request whatever its body is."""
+        """Return whether a router refuses the request with any body."""
         self.method, self.uri, self.clientproto = self.channel.request_line
         self.uri = self._path_of(self.uri)
         self.path = self.uri.partition(b"?")[0]
@@ -124,13 +124,13 @@ class SockJSRequest(Request):
         self.channel.site.note_refused(self.client)
         self.content.truncate(0)
         if not isinstance(self.channel, HTTPChannel):
-            # An HTTP/2 stream can't outlive its answer in Twisted: answer when it ends.
+            # In Twisted, an HTTP/2 stream can't outlive its answer, so answer when the body ends.
             return
         self.clientproto = b"HTTP/1.1"
         self.setHeader(b"connection", b"close")
         self._answer()
-        # The answer is complete and the client is told so, while the rest of the body may come
-        # and is discarded. The channel's time-out ends a client that does neither.
+        # The answer is complete, and the client sees its end. The rest of the body may still come
+        # and is discarded; the channel's time-out ends a client that neither sends nor leaves.
         end_writing(self.transport)
 
     def _drop(self) -> None:
@@ -142,8 +142,8 @@ class SockJSRequest(Request):
     def _answer(self) -> None:
         self.setResponseCode(BodyTooLarge.status)
         self.setHeader(b"content-length", b"%d" % len(REFUSAL))
-        # Or a page of another origin would take it for an error of the network (protocol section
-        # 2). There is nothing in it to keep from any.
+        # Otherwise a page of another origin would take it for a network error (protocol section 2).
+        # It contains nothing confidential.
         origin = (self.getHeader(b"origin") or b"").decode("latin-1")
         for name, value in (TEXT, *NEVER_CACHED, *shared_with(origin)):
             self.setHeader(name, value)

@@ -1,9 +1,9 @@
-"""`endpoint_of`: endpoints by their strings, of which ``ssl:`` takes renewed certificates.
+"""`endpoint_of`: endpoints from their strings; ``ssl:`` ones take up renewed certificates.
 
-Rules: the files are read again at a handshake, once a minute at most, so that a renewed
-certificate takes neither a signal nor a restart. What can't be read, or does not fit together, is
-not taken: the one that there is stays, and the log says why, once. What did not change is left
-alone, as clients resume their TLS sessions with it.
+Rules: the files are read again at a handshake, at most once a minute, so that a renewed certificate
+needs neither a signal nor a restart. If the files can't be read or do not match, the old
+certificate stays, and the log says why, once. A certificate that did not change is left alone,
+because clients resume their TLS sessions with it.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -19,17 +19,17 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-#: How many seconds what was read is good for.
+#: How many seconds files are not read again.
 INTERVAL = 60.0
 
 
 def is_tls(description: str) -> bool:
-    """Return whether a string describes an ``ssl:`` endpoint, or ``haproxy:`` around one."""
+    """Return whether a string describes an ``ssl:`` endpoint, or one inside ``haproxy:``."""
     return description.removeprefix("haproxy:").startswith("ssl:")
 
 
 def endpoint_of(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """Return the endpoint that a string describes; raises whatever its parser does."""
+    """Return the endpoint that a string describes; raises what its parser raises."""
     if is_tls(description):
         reactor = _Renewing(reactor, description)
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
@@ -37,7 +37,7 @@ def endpoint_of(reactor: Any, description: str) -> IStreamServerEndpoint:
 
 
 class _Renewing:
-    """A stand-in for a reactor, which listens with a `RenewedContext`."""
+    """A stand-in for a reactor that listens with a `RenewedContext`."""
 
     def __init__(self, reactor: Any, description: str) -> None:
         self._reactor = reactor
@@ -56,7 +56,7 @@ class _Renewing:
 class RenewedContext:
     """An `IOpenSSLContextFactory` that follows the files of an ``ssl:`` endpoint.
 
-    ``options`` is the `CertificateOptions` that was made of them at the start.
+    ``options`` is the `CertificateOptions` made from them at the start.
     """
 
     _log = Logger()
@@ -80,7 +80,7 @@ class RenewedContext:
         problem = ""
         try:
             found = _Reader.read(self._description)
-            found.getContext()  # which fails if the key is another certificate's
+            found.getContext()  # fails if the key belongs to another certificate
         except Exception as error:  # noqa: BLE001  # parsers and OpenSSL raise what they like
             problem = " ".join(f"{type(error).__name__}: {error}".split())
             if problem != self._problem:
@@ -99,13 +99,13 @@ class RenewedContext:
 
 
 class _Reader:
-    """A stand-in for a reactor, which listens nowhere and keeps what it was to listen with."""
+    """A stand-in for a reactor that does not listen, and keeps the context it gets."""
 
     options: Any
 
     @classmethod
     def read(cls, description: str) -> Any:
-        """Return the `CertificateOptions` of the files that a string names."""
+        """Return the `CertificateOptions` of the files named in a string."""
         reader = cls()
         serverFromString(reader, description).listen(Factory())
         return reader.options

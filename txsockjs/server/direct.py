@@ -1,7 +1,7 @@
 """`DirectExchange`: an exchange without twisted.web under it.
 
-Rules: the bytes of a response are made here, for HTTP/1.1 only: a body has a length or chunks. It
-never touches the connection, which belongs to the front.
+Rules: the bytes of a response are made here, for HTTP/1.1 only, so a body has a length or chunks.
+It never touches the transport, which belongs to the front.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Connection(Protocol):
     """What an exchange needs from its connection."""
 
     transport: Any
-    peer_timeout: float | None  # that the options of its socket were set for
+    peer_timeout: float | None  # the one set in the options of its socket
     described: tuple[bytes, bytes] | None  # the head of a request, and its description
 
     @property
@@ -45,7 +45,7 @@ class Connection(Protocol):
 class DirectExchange(Exchange):
     """An exchange over a request that the front read.
 
-    With its whole body, unless it is only asked whether the request is refused in any case.
+    It has the whole body, unless it only serves to check whether the request is refused anyway.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class DirectExchange(Exchange):
 
     @property
     def is_secure(self) -> bool:
-        """Whether it came over TLS to this process."""
+        """Whether it came to this process over TLS."""
         return is_secure(self._connection.transport)
 
     @property
@@ -95,12 +95,12 @@ class DirectExchange(Exchange):
 
     @property
     def description(self) -> bytes:
-        """What another node was told of a request with this head over this connection, or empty."""
+        """The description sent to another node for this head and connection, or empty."""
         described = self._connection.described
         return described[1] if described is not None and described[0] is self.head else b""
 
     def keep_description(self, description: bytes) -> None:
-        """Keep it for the next request over this connection."""
+        """Keep the description for the next request on this connection."""
         self._connection.described = (self.head, description)
 
     def body_size(self) -> int:
@@ -108,12 +108,12 @@ class DirectExchange(Exchange):
         return self._size
 
     def take_body(self) -> bytes:
-        """Return the whole body, and let go of it."""
+        """Return the whole body, and free it here."""
         body, self._body = self._body, b""
         return body
 
     def set_peer_timeout(self, seconds: float) -> None:
-        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
+        """Let the kernel drop the connection if the peer acknowledges nothing for ``seconds``."""
         if self._connection.peer_timeout != seconds:
             self._connection.peer_timeout = seconds
             tune(self._connection, seconds)
@@ -138,7 +138,7 @@ class DirectExchange(Exchange):
         self._connection.send(data)
 
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
-        """Make the whole response at once: with its length, and `end`."""
+        """Send the whole response at once, with its length, and end it."""
         if self.ended or self._ending:
             return
         status = head.status
@@ -154,7 +154,7 @@ class DirectExchange(Exchange):
                 body,
             )
         self._connection.send(data)
-        # As `end`, without a call: polls are answered here.
+        # The same as `end`, inlined: polls are answered here.
         self._ending = True
         self._last = last
         if self.ready:
@@ -186,7 +186,7 @@ _date = (0, b"")
 
 
 def _server_and_date(now: int) -> bytes:
-    """Return the two headers that twisted.web's server would send; the date changes each second."""
+    """Return the two headers that twisted.web would send; the date changes each second."""
     global _date  # noqa: PLW0603
     if now != _date[0]:
         _date = (now, b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(now)))

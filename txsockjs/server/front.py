@@ -1,10 +1,11 @@
 """`Front`: the protocol of a site's connections, which serves a session's URLs without twisted.web.
 
 Rules: a request that `wire.request_head` reads is answered by the router's own page, over a
-`DirectExchange`; at the first byte of any other the connection is handed over to `twisted.web`, for
-good, with that byte and all after it. One request at a time: what comes meanwhile is held, and the
-connection is not read if that is much. The end of an answer serves nothing: whoever ended it is in
-the middle of something, so what is held waits for the reactor's next iteration.
+`DirectExchange`. At the first byte of any other request the connection is handed over to
+`twisted.web`, for good, with that byte and all after it. Requests are served one at a time: later
+bytes are held, and if there are many, the connection is not read. The end of an answer does not
+serve the next request, because it happens in the middle of other code: held bytes wait for the
+reactor's next iteration.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from .takeover import replace_protocol
 from .tcp import unsent
 from .timeouts import Progress, Timeouts, is_over
 
-# A larger body is left to twisted.web, unless it came with its head.
+# A larger body is left to twisted.web, unless it arrived with its head.
 _LONGEST_WAIT = 64 * 1024
-# How many bytes are held behind a request before the connection is not read any more.
+# How many bytes are held behind a request before reading stops.
 _MOST_HELD = 64 * 1024
-# How many requests are served in a turn.
+# How many requests one turn serves.
 _MOST_REQUESTS = 64
 
 
 class State(Enum):
-    """What a connection does, and so what is done with the bytes that come.
+    """What a connection is doing, and so what happens to the bytes that arrive.
 
     =============  =====================  ==========================  ========================
     state          bytes that come        the answer ends             next
@@ -57,7 +58,7 @@ class State(Enum):
     HANDED_OVER = "belongs to another protocol"
 
 
-# Compared for each packet, where the attributes of an enum would be felt.
+# Compared for each packet, where access to an enum's attributes would be noticeable.
 _READING, _SERVING, _ANSWERING, _YIELDED, _OVER, _HANDED_OVER = State
 
 
@@ -78,9 +79,9 @@ class Front(Output):
         self._held = bytearray()
         self._last: Request | None = None
         self._next_turn: IDelayedCall | None = None
-        self._coming: Progress | None = None  # of a body that is not all here
-        self._wanted = 0  # how many bytes a request whose body is not all here will have
-        self._skip = 0  # how many bytes are left of the body of a request that was refused
+        self._coming: Progress | None = None  # of a body that is not complete
+        self._wanted = 0  # the final size in bytes of a request whose body is not complete
+        self._skip = 0  # how many bytes are left of the body of a refused request
         self._paused = False  # whether the transport was told not to read
 
     # -- IProtocol
@@ -96,7 +97,7 @@ class Front(Output):
         self._idle_since = self._owner.reactor.seconds()
 
     def dataReceived(self, data: bytes) -> None:
-        """Do with what came what the state says."""
+        """Treat the bytes as the state says."""
         state = self._state
         held = self._held
         if state is _READING and self._wanted <= len(held) + len(data):
@@ -113,7 +114,7 @@ class Front(Output):
                 self._pause_or_resume()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Tell the exchange under way, or the protocol that has the connection now."""
+        """Tell the current exchange, or the protocol that has the connection now."""
         self._owner.leave(self)
         self._state = _OVER
         self._held.clear()
@@ -121,7 +122,7 @@ class Front(Output):
             self._next_turn.cancel()
             self._next_turn = None
         successor, self._successor = self._successor, None
-        if successor is not None:  # the transport could not be told to call it
+        if successor is not None:  # the transport could not be made to call it directly
             successor.connectionLost(reason)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -131,7 +132,7 @@ class Front(Output):
     # -- requests
 
     def _serve(self, data: bytes) -> None:
-        """Serve the requests in ``data``, and hold what must wait."""
+        """Serve the requests in ``data``, and hold those that must wait."""
         self._state = _SERVING
         self._wanted = 0
         held = self._held
@@ -141,7 +142,7 @@ class Front(Output):
                 data = self._skip_some(data)
             else:
                 data = self._serve_one(data)
-            if held:  # it came while a request was served
+            if held:  # arrived while a request was served
                 data += bytes(held)
                 held.clear()
             if self._state is not _SERVING:
@@ -166,7 +167,7 @@ class Front(Output):
             self._pause_or_resume()
 
     def _yield(self) -> None:
-        """Go on with what is held in the reactor's next iteration."""
+        """Go on with the held bytes in the reactor's next iteration."""
         self._state = _YIELDED
         self._next_turn = self._owner.reactor.callLater(0, self._go_on)
         self._pause_or_resume()
@@ -178,7 +179,7 @@ class Front(Output):
         self._serve(data)
 
     def _pause_or_resume(self) -> None:
-        """Read, unless enough is held."""
+        """Read unless enough bytes are held."""
         if self.transport is None or self._state is _HANDED_OVER:
             return
         much = self._state is _ANSWERING and len(self._held) > _MOST_HELD
@@ -193,7 +194,7 @@ class Front(Output):
     def _serve_one(self, data: bytes) -> bytes:
         """Serve the first request of ``data``, and return the rest."""
         request = self._last
-        # A client's requests for one URL differ in their bodies only.
+        # A client's requests for one URL differ only in their bodies.
         if request is None or not data.startswith(request.head):
             request = self._last = self._read(data)
         page = None if request is None else self._owner.pages[request.prefix].get(request.name)
@@ -233,14 +234,14 @@ class Front(Output):
     # -- told by the exchange
 
     def done(self, exchange: Exchange, close: bool) -> None:
-        """Wait for the next request, or ``close``; one that is held has to wait for its turn."""
+        """Wait for the next request, or ``close``; a held request has to wait for its turn."""
         if exchange is not self._exchange or self.transport is None:
             return
         self._exchange = None
         self._idle_since = self._owner.reactor.seconds()
         if close:
             self._state = _OVER
-            self._pause_or_resume()  # or TLS would not hear the peer's end
+            self._pause_or_resume()  # otherwise TLS would not see the peer's end
             self._lose()
         elif self._state is _ANSWERING:
             if self._held:
@@ -267,7 +268,7 @@ class Front(Output):
     # -- told by the site
 
     def expire(self, until: float, timeouts: Timeouts) -> str | None:
-        """End the connection if its time was over then, and return which time that was."""
+        """End the connection if a time-out was over by ``until``, and return which one."""
         if self._leaving is not None:
             limit = timeouts.shortest if self._state is _OVER else timeouts.request
             if not self._leaving.is_over(until, limit, -unsent(self.transport)):

@@ -1,8 +1,8 @@
-"""`Output`: what is written to a site's connection, and whether its peer takes it.
+"""`Output`: the writing side of a site's connection, and whether its peer reads.
 
-Rules: the transport knows of a producer as soon as something was written (`tcp.write`), and of none
-while the connection ends, which TLS would not do; what the peer has to take is timed from the
-moment that it has to wait.
+Rules: the transport has a producer once something was written (`tcp.write`), and none while the
+connection ends, because TLS would not end with one. The peer's time to take data starts when the
+data has to wait.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Owner(Protocol):
 
     max_body_size: int
     reactor: IReactorTime
-    #: For the path of each router: its pages below ``/<server>/<session>/``.
+    #: The pages of each router by its path, below ``/<server>/<session>/``.
     pages: Mapping[str, Mapping[str, Page]]
 
-    # `Any`: the site also takes the channels of twisted.web, which are no `Output`.
+    # `Any`: the site also takes the channels of twisted.web, which are not `Output`.
     def enter(self, connection: Any) -> None:
-        """Note a new connection, and ask it from time to time whether its time is over."""
+        """Note a new connection, and check from time to time whether its time is over."""
 
     def leave(self, connection: Any) -> None:
-        """Forget a connection that ended, or that has another protocol now."""
+        """Forget a connection that ended or has another protocol now."""
 
     def web_protocol(self, address: Any) -> Any:
         """Make the protocol of twisted.web for a connection."""
@@ -42,7 +42,7 @@ class Owner(Protocol):
 
 @implementer(IPushProducer)
 class Output:
-    """The writing side of a connection; `pauseProducing` and so on tell the exchange under way."""
+    """The writing side of a connection; its producer methods tell the current exchange."""
 
     __slots__ = (
         *("_address", "_exchange", "_leaving", "_owner", "_registered", "described"),
@@ -53,9 +53,9 @@ class Output:
         self._owner = owner
         self._address = address
         self._exchange: Exchange | None = None
-        self._leaving: Progress | None = None  # of what was written, while the peer must take it
+        self._leaving: Progress | None = None  # while the peer has written data to take
         self._registered = False  # whether this is the transport's producer
-        self.peer_timeout: float | None = None  # that the options of the socket were set for
+        self.peer_timeout: float | None = None  # the one set in the options of the socket
         self.described: tuple[bytes, bytes] | None = None  # as of `direct.Connection`
         self.transport: Any | None = None
 
@@ -77,7 +77,7 @@ class Output:
         transport: Any = self.transport
         self._registered = True
         watch(transport, self)
-        with contextlib.suppress(AttributeError, OSError):  # not TCP, whatever it says
+        with contextlib.suppress(AttributeError, OSError):  # not TCP after all
             transport.setTcpNoDelay(True)
 
     def _unregister(self) -> None:
@@ -87,7 +87,7 @@ class Output:
             self.transport.unregisterProducer()  # type: ignore[union-attr]
 
     def _lose(self) -> None:
-        """End when the peer has taken what was written."""
+        """End once the peer has taken everything written."""
         transport: Any = self.transport
         if self._leaving is None:
             self._watch_leaving()
@@ -97,7 +97,7 @@ class Output:
     def _watch_leaving(self) -> None:
         self._leaving = Progress(self._owner.reactor.seconds(), -unsent(self.transport))
 
-    # -- IPushProducer: the transport's word on whether the peer reads
+    # -- IPushProducer: the transport tells whether the peer reads
 
     def pauseProducing(self) -> None:
         self._watch_leaving()

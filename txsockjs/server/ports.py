@@ -1,7 +1,7 @@
-"""`Ports`: the endpoints that a service listens on, opened together and closed together.
+"""`Ports`: the endpoints that a service listens on, opened and closed together.
 
-An endpoint that fails at once ends the start with `ListenError`, in words without a traceback; one
-that fails later, or is cancelled by closing, is logged.
+An endpoint that fails at once stops the start with `ListenError`, in one line without a traceback;
+a later failure, or a cancellation by closing, is logged.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Endpoint = Union[str, IStreamServerEndpoint]
 
 
 class Ports:
-    """Endpoints, and the `IListeningPort` of each that is open; ``urls`` are where that was.
+    """Endpoints, and the `IListeningPort` of each open one; ``urls`` are their URLs.
 
-    Raises `SettingsError` for a string that describes no endpoint.
+    Raises `SettingsError` for a string that does not describe an endpoint.
     """
 
     _log = Logger()
@@ -41,7 +41,7 @@ class Ports:
         self._paused = False
 
     def open(self, factory: IProtocolFactory) -> None:
-        """Listen on all of them, or on none and raise `ListenError`."""
+        """Listen on all of them, or raise `ListenError` and listen on none."""
         for name, endpoint in self._endpoints:
             listening = endpoint.listen(factory)
             listening.addCallback(self._opened, endpoint)
@@ -51,13 +51,13 @@ class Ports:
                 raise self._error
 
     def pause(self) -> None:
-        """Accept nothing until `resume`, where a port can be told so."""
+        """Accept nothing until `resume`, where a port can be paused."""
         self._paused = True
         for port in self.open_ports:
             self._set_reading(port)
 
     def resume(self) -> None:
-        """Accept what comes, and what came meanwhile."""
+        """Accept connections again, beginning with those that wait."""
         self._paused = False
         for port in self.open_ports:
             self._set_reading(port)
@@ -76,7 +76,7 @@ class Ports:
 
     def _opened(self, port: IListeningPort, endpoint: IStreamServerEndpoint) -> None:
         self.open_ports.append(port)
-        if self._paused:  # it took its time
+        if self._paused:  # opened late
             self._set_reading(port)
         scheme = "https" if isinstance(endpoint, SSL4ServerEndpoint) else "http"
         url = url_of(scheme, port.getHost())
@@ -96,13 +96,13 @@ def _described(reactor: Any, endpoint: Endpoint) -> tuple[str, IStreamServerEndp
         return repr(endpoint), endpoint
     try:
         return endpoint, endpoint_of(reactor, endpoint)
-    except Exception as error:  # parsers, those of plugins too, raise what they like
+    except Exception as error:  # parsers, plugins included, may raise anything
         problem = what_is_wrong(endpoint, error)
         raise SettingsError(f"cannot listen on {endpoint!r}: {problem}") from error
 
 
 def what_is_wrong(description: str, error: Exception) -> str:
-    """Say in one line why a string describes no endpoint, of a server or of a client."""
+    """Say in one line why a string does not describe a server's or a client's endpoint."""
     if description.startswith(("ssl:", "tls:")) and find_spec("OpenSSL") is None:
         return "TLS needs pyOpenSSL, which comes with pip install 'twisted[tls]'"
     if description.isdigit():
@@ -111,13 +111,13 @@ def what_is_wrong(description: str, error: Exception) -> str:
 
 
 def why(error: BaseException | None) -> str:
-    """Say why in words, without the addresses and numbers that Twisted and the system add."""
+    """Return the reason in words, without the addresses and numbers that Twisted and the OS add."""
     cause = getattr(error, "socketError", error)
     return getattr(cause, "strerror", None) or " ".join(str(cause).split())
 
 
 def url_of(scheme: str, address: object) -> str:
-    """Return what stands for an address of Twisted's in logs."""
+    """Return the URL for one of Twisted's addresses, for logs."""
     if isinstance(address, IPv6Address):
         return f"{scheme}://[{address.host}]:{address.port}"
     if isinstance(address, IPv4Address):

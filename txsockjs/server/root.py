@@ -1,7 +1,7 @@
-"""`Root`: the resource at the top of a service, which gives each path to one of its mounts.
+"""`Root`: the resource at the top of a service, which routes each path to one of its mounts.
 
-A mount is a literal prefix of whole segments; the longest one that fits wins, and what none fits
-goes to the fallback.
+A mount is a literal prefix of whole segments. The longest match wins; paths that match none go to
+the fallback.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -19,7 +19,7 @@ from twisted.web.resource import IResource, Resource, getChildForRequest
 from ..errors import SettingsError
 
 with warnings.catch_warnings():
-    # This module makes one of Twisted's own deprecated pages, which ended a `python -W error`.
+    # Importing this makes one of Twisted's own deprecated pages, which ended `python -W error`.
     warnings.simplefilter("ignore", DeprecationWarning)
     from twisted.web.static import Data, File
 
@@ -34,7 +34,7 @@ def segments(prefix: str) -> _Segments:
 
 
 class Root(Resource):
-    """Serve several resources, each of which sees its requests' whole paths."""
+    """Serve several resources, each of which sees the whole path of its requests."""
 
     isLeaf = True
 
@@ -45,7 +45,7 @@ class Root(Resource):
         self._depth = 0
 
     def mount(self, prefix: str, resource: IResource) -> None:
-        """Serve the paths at and below ``prefix`` by ``resource``."""
+        """Serve the paths at and below ``prefix`` with ``resource``."""
         key = segments(prefix)
         if key in self._mounts:
             raise SettingsError(f"a prefix can be mounted once, {prefix or '/'} is there twice")
@@ -53,12 +53,12 @@ class Root(Resource):
         self._depth = max(self._depth, len(key))
 
     def render(self, request: Any) -> Any:
-        """Render what is responsible for the request's path."""
+        """Render the resource for the request's path."""
         resource = self._responsible(request.postpath)
         return getChildForRequest(resource, request).render(request)
 
     def forwards(self, path: Sequence[bytes], more: bool) -> IResource | None:
-        """Return what is responsible for a path; with ``more``, for all that begin with it."""
+        """Return the resource for a path; with ``more``, for all paths that begin with it."""
         known = tuple(path)
         below = [key for key in self._mounts if key != known and key[: len(known)] == known]
         if more and below:
@@ -66,7 +66,7 @@ class Root(Resource):
         return self._responsible(path)
 
     def behind(self) -> list[IResource]:
-        """Return all that is mounted, and the fallback."""
+        """Return all mounted resources, and the fallback."""
         return [*self._mounts.values(), self._fallback]
 
     def _responsible(self, path: Sequence[bytes]) -> IResource:
@@ -78,17 +78,17 @@ class Root(Resource):
 
 
 class Page(Resource):
-    """What is put here, and nothing else."""
+    """A resource with the children put here, and nothing else."""
 
     def getChild(self, path: bytes, request: Any) -> Any:
         return notFound()
 
 
 class Directory(File):
-    """The files of a directory, without listings of what is in it."""
+    """The files of a directory, without a listing."""
 
     childNotFound: Any = notFound()
 
     def directoryListing(self) -> Any:
-        """Answer as for a file that isn't there."""
+        """Answer as for a missing file."""
         return self.childNotFound

@@ -1,6 +1,6 @@
-"""A router's URLs as a Klein application, and that as a resource.
+"""A router's URLs as a Klein application, and that application as a resource.
 
-Rules: nothing else knows Klein, but for the names of its types.
+Rules: no other module knows Klein, except for the names of its types.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _ENDPOINT = "sockjs "
 
 
 class Url(Protocol):
-    """What an application needs to know of a URL."""
+    """The part of a URL that a Klein application needs."""
 
     @property
     def name(self) -> str:
-        """Its name, one of its own in a router."""
+        """Its name, unique in a router."""
 
     @property
     def pattern(self) -> str:
-        """Its path below the prefix, as Klein's rules have it."""
+        """Its path below the prefix, in the syntax of Klein's rules."""
 
     def resource(self, **segments: str) -> Resource:
-        """Return what serves it."""
+        """Return the resource that serves it."""
 
 
 class Router(Protocol):
@@ -63,7 +63,7 @@ def add(app: Klein, prefix: str, url: Url) -> None:
         prefix + url.pattern,
         endpoint=f"{_ENDPOINT}{prefix or '/'} {url.name}",
         merge_slashes=False,
-        # Without a prefix, the endpoint's own path comes with and without its slash.
+        # Without a prefix, the router's own path comes with and without a slash.
         strict_slashes=prefix + url.pattern != "/",
     )(serve)
 
@@ -73,10 +73,10 @@ def _not_found(request: IRequest, failure: Failure) -> Nowhere:
 
 
 class Root(KleinResource):
-    """The Klein application as a resource, with the endpoint's own URLs served directly.
+    """The Klein application as a resource, which serves the router's own URLs directly.
 
-    Klein would bind its URLs to the Host header, which can be anything, take two slashes for one,
-    and log what is no UTF-8 as an error.
+    Klein would bind its URLs to the Host header, which can be anything, would treat two slashes as
+    one, and would log paths that are not UTF-8 as errors.
     """
 
     def __init__(self, router: Router) -> None:
@@ -101,24 +101,24 @@ class Root(KleinResource):
             return super().render(request)
         missed = isinstance(found, Nowhere) and not self._warned
         if missed and self._is_doubled(request.prepath, path):
-            # Quoted: parts of it may be a client's words, and this stands in a log.
+            # Quoted, because parts of it may come from a client, and this is logged.
             self._warn(quote(b"/".join(request.prepath), safe="/!$&'()*+,;=:@"))
         return found.render(request)
 
     def find(self, path: bytes) -> PageResource | Nowhere | None:
-        """Return what serves a path; None is what a program added to the application itself."""
+        """Return what serves a path; None for a URL that a program added to the application."""
         try:
             endpoint, segments = self._urls.match(path.decode("utf-8"))
         except (HTTPException, UnicodeDecodeError):
             return Nowhere()
         if not endpoint.startswith(_ENDPOINT):
             return None
-        nobody: Any = None  # the endpoint's own URLs do not ask whose request it is
+        nobody: Any = None  # the router's own URLs do not use the request
         found: Any = self._klein.execute_endpoint(endpoint, nobody, **segments)
         return cast("PageResource | Nowhere", found)
 
     def _is_doubled(self, above: list[bytes], path: bytes) -> bool:
-        """Return whether this was put at a child named like its prefix, and asked there."""
+        """Return whether this was put at a child named like its prefix and requested there."""
         prefix = self._prefix.encode().split(b"/")[1:]
         if not prefix or above[-len(prefix) :] != prefix:
             return False

@@ -1,8 +1,8 @@
 """The takeover of an HTTP connection by another protocol, and nothing else.
 
-Rules: all that depends on the inside of twisted.web's connections is in this module. Once taken,
-the connection belongs to the protocol: the HTTP machinery under it neither reads, writes, times
-out nor hears of its end.
+Rules: everything that depends on the internals of twisted.web's connections is in this module.
+After the takeover, the connection belongs to the protocol: the HTTP machinery neither reads, writes
+nor times out, and does not hear of the connection's end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .tcp import tune
 def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> None:
     """Hand the request's connection over to ``protocol``.
 
-    The kernel drops it when the peer acknowledges nothing for ``peer_timeout`` seconds. Raises
+    The kernel drops it if the peer acknowledges nothing for ``peer_timeout`` seconds. Raises
     `UpgradeRequired` if the connection is shared with other requests (HTTP/2).
     """
     channel = request.channel
@@ -32,14 +32,14 @@ def take_over(request: Request, protocol: IProtocol, peer_timeout: float) -> Non
     leave = getattr(channel, "leave", None)
     if leave is not None:  # a site's own channel, which the site stops tracking
         leave()
-    # The channel regulates its reading by the transport's writing. Not any more.
+    # The channel would go on pausing its reading by the transport's writing.
     transport.unregisterProducer()
-    # What came in the same packet as the request is still on its way through the channel: these
-    # three are where it comes out. They are looked up at each call.
+    # Bytes that arrived in the same packet as the request are still inside the channel. They come
+    # out at these three methods, which are looked up at each call.
     channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
     channel.rawDataReceived = protocol.dataReceived  # type: ignore[method-assign]
     channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
-    # From the next packet on the transport calls the protocol itself, so that the channel, the
+    # From the next packet on, the transport calls the protocol itself, so that the channel, the
     # request and its headers need not stay in memory.
     replace_protocol(transport, protocol)
     protocol.makeConnection(transport)

@@ -1,9 +1,9 @@
-"""TCP connections: direct writes, their ends, their addresses, and the options of their sockets.
+"""TCP connections: direct writes, ends, addresses, and socket options.
 
-Rules: data is written to the socket directly only while the transport's own buffer is empty, so
-that bytes keep their order; what the kernel does not take, and every error, is left to the
-transport's ordinary ``write``. Options are best effort, as not every platform has each. Only this
-module depends on the internals of Twisted's transports.
+Rules: data is written directly to the socket only while the transport's own buffer is empty, so
+that bytes keep their order. What the kernel does not take, and every error, is left to the
+transport's ordinary ``write``. Options are best effort, because not every platform has each of
+them. Only this module depends on the internals of Twisted's transports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DONE = Failure(main.CONNECTION_DONE)
 _MOST_ADDRESSES = 64
 _addresses: dict[object, interfaces.IAddress] = {}
 
-# How many unsent bytes the kernel may hold: few, so that backpressure is felt here.
+# How many unsent bytes the kernel may hold: few, so that backpressure is noticed here.
 _UNSENT = 128 * 1024
 
 _TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
@@ -30,14 +30,14 @@ _TCP_RXT_CONNDROPTIME = 0x80  # macOS, <netinet/tcp.h>, in seconds
 
 def watch(transport: Any, producer: interfaces.IPushProducer) -> None:
     """Pause and resume ``producer`` as the peer reads what `write` sends."""
-    if not isinstance(transport, tcp.Connection):  # there `write` does it, if it is ever needed
+    if not isinstance(transport, tcp.Connection):  # for TCP, `write` does it when needed
         transport.registerProducer(producer, True)
 
 
 def write(transport: Any, data: bytes, producer: interfaces.IPushProducer) -> bool:
-    """Write ``data``, now if that is possible; return whether all of it has left.
+    """Write ``data``, at once if possible; return whether all of it has left.
 
-    ``producer`` is the one that was told to `watch` the transport.
+    ``producer`` is the one passed to `watch`.
     """
     if isinstance(transport, tcp.Connection):
         if (
@@ -50,7 +50,7 @@ def write(transport: Any, data: bytes, producer: interfaces.IPushProducer) -> bo
             try:
                 sent = transport.socket.send(data)
             except OSError:
-                sent = 0  # not now, or never more, which the transport finds out for itself
+                sent = 0  # not now, or never again: the transport finds out by itself
             if sent == len(data):
                 return True
             if sent:
@@ -62,15 +62,15 @@ def write(transport: Any, data: bytes, producer: interfaces.IPushProducer) -> bo
 
 
 def lose(transport: Any) -> None:
-    """End a connection of which `write` just said that all has left; its protocol hears of it now.
+    """End a connection at once, telling its protocol; `write` has just said that all has left.
 
-    The ordinary ``loseConnection`` would first wait until the socket can be written to.
+    The ordinary ``loseConnection`` would first wait until the socket is writable.
     """
     transport.connectionLost(_DONE)
 
 
 def unsent(transport: Any) -> int:
-    """Return how many bytes wait in a transport, or in the one under it; 0 if it can't tell."""
+    """Return how many bytes wait in a transport, or in the one under it; 0 if unknown."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     try:
@@ -80,10 +80,10 @@ def unsent(transport: Any) -> int:
 
 
 def end_writing(transport: Any) -> None:
-    """Close the writing side once what was written has left.
+    """Close the writing side once everything written has left.
 
-    What the peer sends is still read, until its own end. TLS has no half close: there it is told
-    (close_notify), and its answer is waited for.
+    The peer is still read, until its own end. TLS has no half close: there, the peer is told
+    (close_notify), and this end waits for its answer.
     """
     if is_secure(transport) or not hasattr(transport, "loseWriteConnection"):
         transport.loseConnection()
@@ -120,8 +120,8 @@ def shared(address: interfaces.IAddress) -> interfaces.IAddress:
 def tune(channel: Any, peer_timeout: float) -> None:
     """Set the options of a long-lived connection on the TCP socket under ``channel``, if any.
 
-    The kernel drops the connection when the peer acknowledges nothing for ``peer_timeout`` seconds:
-    as heartbeats are sent, there is always something to acknowledge.
+    The kernel drops the connection if the peer acknowledges nothing for ``peer_timeout`` seconds;
+    because of heartbeats, there is always something to acknowledge.
     """
     handle = getattr(getattr(channel, "transport", None), "socket", None)
     if not isinstance(handle, socket.socket):
@@ -130,12 +130,12 @@ def tune(channel: Any, peer_timeout: float) -> None:
     for option in _options(peer_timeout):
         try:  # noqa: SIM105
             set_option(*option)
-        except OSError:  # not on every kernel, nor on UNIX sockets
+        except OSError:  # not every kernel has them, and UNIX sockets don't
             pass
 
 
 class TCPOptions:
-    """What protocols set on a TCP transport, on one that is a session."""
+    """The options that protocols set on TCP transports, for a transport that is a session."""
 
     def getTcpNoDelay(self) -> bool:
         """Return True: small packets are sent at once."""
@@ -149,7 +149,7 @@ class TCPOptions:
         return True
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Do nothing: heartbeats are sent, or watched, and have options of their own."""
+        """Do nothing: heartbeats do this, and have their own settings."""
 
 
 @lru_cache(maxsize=64)
@@ -165,5 +165,5 @@ def _options(peer_timeout: float) -> list[tuple[int, int, int]]:
 
 
 def _bounded(value: float) -> int:
-    """Return what a C int can hold: a heartbeat that never comes may be set as a huge delay."""
+    """Return a value that fits a C int: a huge delay may be set to turn heartbeats off."""
     return max(1, int(min(value, 2**31 - 1)))

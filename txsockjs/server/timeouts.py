@@ -1,32 +1,31 @@
-"""How long a connection may be idle, bring a request, and take an answer.
+"""How long a connection may be idle, take to bring a request, and take to read an answer.
 
-Rules: the time in which the server itself waits is in none of these. Who is slow but goes on, at
-`FLOOR` bytes a second or more, is waited for. Pure; asked by the connections of a site, in its
-sweep.
+Rules: time in which the server itself waits does not count. A slow peer is waited for as long as it
+makes `FLOOR` bytes a second or more. Pure; the connections of a site use it in the site's sweep.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: How many bytes a second are not too slow.
+#: How many bytes a second are fast enough.
 FLOOR = 1024
 
 
 class Timeouts(NamedTuple):
-    """What a site allows, in seconds; None is any time."""
+    """The time-outs of a site, in seconds; None means no limit."""
 
     idle: float | None
     request: float | None
 
     @property
     def shortest(self) -> float | None:
-        """The shorter one: how long the peer has to take the end of its connection."""
+        """The shorter one, which is also how long the peer has to take the connection's end."""
         return min(filter(None, self), default=None)
 
 
 class Progress:
-    """How far something is that the peer must do, since ``now``; ``moved`` counts its bytes."""
+    """The progress of something the peer must do, since ``now``; ``moved`` counts its bytes."""
 
     __slots__ = ("_moved", "_since")
 
@@ -35,9 +34,9 @@ class Progress:
         self._moved = moved
 
     def is_over(self, until: float, limit: float | None, moved: int) -> bool:
-        """Return whether it went on too slowly until then; None is no limit.
+        """Return whether it was too slow until then; None means no limit.
 
-        Each second's worth of bytes puts it off by a second; nobody gets more than ``limit``.
+        Each second's worth of bytes extends the time by a second, up to ``limit`` ahead.
         """
         gained = max(0, moved - self._moved) / FLOOR
         self._since = min(until, self._since + gained)
@@ -46,5 +45,5 @@ class Progress:
 
 
 def is_over(seconds: float, limit: float | None) -> bool:
-    """Return whether so long is too long; None is no limit."""
+    """Return whether this is too long; None means no limit."""
     return limit is not None and seconds >= limit

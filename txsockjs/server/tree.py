@@ -1,9 +1,9 @@
-"""Where the paths of a site lead: to which router's resource, and whether anything is in the way.
+"""Finds the router's resource that a path of a site leads to, unless something is in the way.
 
-Rules: a tree of resources is followed by the names in a path alone. Whatever looks at the request
-to choose a child, such as a guard that asks for credentials or a choice by the Host header, ends
-the search, and so does whatever renders in its own way: what is wrapped around a router's resource
-sees every request.
+Rules: the search follows a tree of resources only by the names in a path. It ends at a resource
+that reads the request to choose a child, such as a guard that asks for credentials or a virtual
+host, and at one that renders in its own way. So a resource wrapped around a router's sees every
+request.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Forwarding(Protocol):
-    """A resource whose `render` hands requests on to others, and does nothing else.
+    """A resource whose `render` passes requests on to others, and does nothing else.
 
-    The class that defines these two defines `render`: a subclass that renders in its own way may
-    refuse requests, and is taken for a guard.
+    The class that defines these two methods also defines `render`: a subclass that renders in its
+    own way may refuse requests, and is treated as a guard.
     """
 
     def forwards(self, path: Sequence[bytes], more: bool) -> Any | None:
-        """Return the resource that has a path, by the decoded segments that are left of it.
+        """Return the resource for the rest of a path, given as decoded segments.
 
-        With ``more``, the one that has every path that begins with it; None if there is none.
+        With ``more``, the one for every path that begins with these; None if there is none.
         """
 
     def behind(self) -> list[Any]:
-        """Return all the resources that it hands requests on to."""
+        """Return all the resources that it passes requests on to."""
 
 
 class Serving(Protocol):
-    """The resource of a router; that its class defines `serves` and `render` is what tells it."""
+    """The resource of a router, recognized because its class defines `serves` and `render`."""
 
     @property
     def serves(self) -> Any:
@@ -41,14 +41,14 @@ class Serving(Protocol):
 
 
 class Found(NamedTuple):
-    """The resource of a router, and the segments of the path that it was asked for."""
+    """The resource of a router, and the segments of the path that led to it."""
 
     resource: Serving
     path: Sequence[bytes]
 
 
 class _Nobody:
-    """The request whose path is followed; nothing is known about it."""
+    """The stand-in for a request while its path is followed; it knows nothing."""
 
     __slots__ = ("asked",)
 
@@ -56,15 +56,15 @@ class _Nobody:
         self.asked = False
 
     def __getattr__(self, name: str) -> Any:
-        # Noted, too: what asks may have an answer of its own to an error.
+        # Noted as well, because the code that asks may handle the error itself.
         self.asked = True
         raise AttributeError(name)
 
 
 def follow(resource: Any, path: Sequence[bytes], more: bool = False) -> Found | None:
-    """Return the resource of a router that a path of decoded segments leads to, or None.
+    """Return the router's resource that a path of decoded segments leads to, or None.
 
-    With ``more``, the one that has every path that begins with this one.
+    With ``more``, the one for every path that begins with this one.
     """
     nobody = _Nobody()
     at = 0
@@ -86,7 +86,7 @@ def follow(resource: Any, path: Sequence[bytes], more: bool = False) -> Found | 
 
 
 def resources_in(resource: Any) -> Iterator[Any]:
-    """Return the resources of routers that stand in a tree under fixed names."""
+    """Return the resources of routers that are in a tree under fixed names."""
     left, seen = [resource], set()
     while left:
         resource = left.pop()
@@ -102,7 +102,7 @@ def resources_in(resource: Any) -> Iterator[Any]:
 
 
 def _renders_as(resource: Any, mark: str) -> bool:
-    """Return whether a resource has the ``render`` of the class that defines ``mark`` in it."""
+    """Return whether a resource's ``render`` is from the class that defines ``mark``."""
     for each in type(resource).__mro__:
         if mark in vars(each):
             return "render" in vars(each) and "render" not in getattr(resource, "__dict__", ())

@@ -1,6 +1,6 @@
-"""`WebExchange` and `PageResource`: requests that twisted.web brings, answered by pages.
+"""`WebExchange` and `PageResource`: requests from twisted.web, answered by pages.
 
-Rules: all that is known here of `twisted.web.http.Request` is public.
+Rules: this module uses only the public part of `twisted.web.http.Request`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WebExchange(Exchange):
         self.method = request.method
         self.path = request.path.decode("latin-1")
         self.query = request.uri.partition(b"?")[2]
-        request.args = {}  # what may be made of a form; nobody reads it, and a body may wait long
+        request.args = {}  # the parsed form: nobody reads it, and a body may wait long
         request.notifyFinish().addErrback(self._failed)
 
     @property
@@ -51,7 +51,7 @@ class WebExchange(Exchange):
 
     @property
     def is_secure(self) -> bool:
-        """Whether it came over TLS to this process."""
+        """Whether it came to this process over TLS."""
         return bool(self._request.isSecure())
 
     @property
@@ -77,13 +77,13 @@ class WebExchange(Exchange):
     def body_size(self) -> int:
         """Return how many bytes the body has, which may be in a file."""
         content: Any = self._request.content
-        if content is None:  # it is not here yet
+        if content is None:  # not arrived yet
             return int(self.headers.get("content-length") or 0)
         size: int = content.seek(0, os.SEEK_END)
         return size
 
     def take_body(self) -> bytes:
-        """Return the whole body, and let go of it."""
+        """Return the whole body, and free it here."""
         content: Any = self._request.content
         content.seek(0)
         body: bytes = content.read()
@@ -92,14 +92,14 @@ class WebExchange(Exchange):
         return body
 
     def watch(self, lost: Callback, drained: Callback | None = None) -> None:
-        """Call ``lost`` if the peer vanishes before the end, ``drained`` when ready again."""
+        """Call ``lost`` if the peer vanishes before the end, and ``drained`` when ready again."""
         super().watch(lost, drained)
         if not self.ended and not self._watched:
             self._watched = True
             self._request.registerProducer(self, True)
 
     def set_peer_timeout(self, seconds: float) -> None:
-        """Have the kernel drop the connection when the peer acknowledges nothing for so long."""
+        """Let the kernel drop the connection if the peer acknowledges nothing for ``seconds``."""
         tune(self._request.channel, seconds)
 
     def start(self, head: Head) -> None:
@@ -116,7 +116,7 @@ class WebExchange(Exchange):
             self._request.write(data)
 
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
-        """Make the whole response at once: with its length, and `end`."""
+        """Send the whole response at once, with its length, and end it."""
         self.start(head)
         if head.status not in (204, 304):
             self._request.responseHeaders.addRawHeader(b"content-length", b"%d" % len(body))
@@ -157,7 +157,7 @@ class WebExchange(Exchange):
 
 @lru_cache(maxsize=256)
 def _lower(name: bytes) -> str:
-    """Return a header's name in lower case, the same object for all requests that bring it."""
+    """Return a header's name in lower case, as the same object for all requests."""
     return name.decode("latin-1").lower()
 
 
@@ -167,20 +167,20 @@ class PageResource(Resource):
     isLeaf = True
 
     def __init__(self, page: Page, *arguments: str) -> None:
-        # A leaf has no children, which is all that Resource.__init__ would prepare.
+        # Resource.__init__ would only prepare for children, which a leaf does not have.
         self._page = page
         self._arguments = arguments
 
     def refuses(self, request: Request) -> bool:
-        """Return whether a request is refused whatever its body, which is not here yet."""
+        """Return whether a request is refused with any body, before the body arrives."""
         path: bytes = request.path
         return b"//" in path or self._page.refuses(WebExchange(request), *self._arguments)
 
     def render(self, request: Request) -> int:
         """Answer a request, now or later."""
-        if b"//" in request.path:  # Klein takes two slashes for one
+        if b"//" in request.path:  # Klein treats two slashes as one
             return Nowhere().render(request)
-        # What nobody asks for here: made of 16 KiB, each can be most of a MiB while a stream lives.
+        # Unused here: parsed from 16 KiB, it can take most of a MiB for as long as a stream lives.
         request.args = {}
         request.received_cookies = {}
         exchange = WebExchange(request)
@@ -196,7 +196,7 @@ class PageResource(Resource):
 def check_head(request: Request) -> None:
     """Raise a `RequestError` if there is too much before the body.
 
-    A `SockJSSite` refuses that before; others don't, and HTTP/2 has no lines.
+    A `SockJSSite` refuses that earlier; other sites don't, and HTTP/2 has no lines.
     """
     if len(request.uri) > LONGEST_HEAD:
         raise TargetTooLong()
@@ -212,8 +212,8 @@ def check_head(request: Request) -> None:
 def accept_absolute(request: Any) -> None:
     """Rewrite a target in absolute form (RFC 9112 section 3.2.2) as its path and its host.
 
-    A `SockJSSite` does that for all its resources. With another Site it is possible only in the
-    resource that gets all requests: twisted.web would look for a child named like the URL.
+    A `SockJSSite` does that for all its resources. With another Site, only a resource that gets all
+    requests can do it: twisted.web would look for a child named like the URL.
     """
     absolute = None if request.prepath else origin_form(request.uri)
     if absolute is not None:
@@ -229,10 +229,10 @@ class Nowhere(Resource):
     isLeaf = True
 
     def __init__(self) -> None:
-        """Hold nothing, not even children."""
+        """Keep nothing, not even children."""
 
     def refuses(self, request: Request) -> bool:
-        """Return whether a request is refused whatever its body: it is."""
+        """Return True: every request is refused."""
         return True
 
     def render(self, request: Request) -> int:

@@ -1,9 +1,9 @@
-"""`Channel`: a connection of twisted.web with bounds on a request's head, on a turn and on time.
+"""`Channel`: a twisted.web connection with bounds on a request's head, on a turn and on time.
 
-Rules: it parses as twisted.web does. What is too long or too much before a body is told so, and
-what still comes of it is thrown away, where twisted.web would cut the connection or answer 400.
-Between two pipelined requests it waits when its turn is over. It has no timers: the site asks it
-whether its time is over. What depends on the inside of `HTTPChannel` is here and in `takeover`.
+Rules: it parses as twisted.web does. A head that is too long gets an answer that says so, and the
+rest of the request is discarded, where twisted.web would cut the connection or answer 400. Between
+two pipelined requests it waits when its turn is over. It has no timers: the site asks it whether
+its time is over. Code that depends on the internals of `HTTPChannel` is here and in `takeover`.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,20 +25,20 @@ from ..wire.request_head import LONGEST_HEAD, MOST_HEADERS
 from .tcp import is_secure, unsent
 from .timeouts import Progress, Timeouts, is_over
 
-# What is read and thrown away after a refusal: closing with bytes unread would reset the
+# How much is read and discarded after a refusal: closing with bytes unread would reset the
 # connection, and the client might never see the answer (RFC 9112, section 9.6).
 DISCARD_LIMIT = 1024 * 1024
-# How many requests may be answered in a turn.
+# How many requests one turn may answer.
 _MOST = 64
 
 
 class Negotiated(_GenericHTTPChannelProtocol):
-    """What lets TLS choose between HTTP/1.1 and HTTP/2, which has no `Channel`."""
+    """Lets TLS choose between HTTP/1.1 and HTTP/2, which has no `Channel`."""
 
     _channel: Any
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass on what came, to the channel that was chosen."""
+        """Pass the data to the chosen channel."""
         before = self._channel
         super().dataReceived(data)
         if self._channel is not before:
@@ -57,7 +57,7 @@ class Channel(HTTPChannel):
     _dataBuffer: list[bytes]
     _handlingRequest: bool
     _networkProducer: Any
-    # Of the head that is being read, the request line included.
+    # The lines and bytes of the present head, the request line included.
     _lines = 0
     _bytes = 0
     _discarded: int | None = None  # None until a head was refused
@@ -66,9 +66,9 @@ class Channel(HTTPChannel):
         super().__init__()
         self._pace = Pace(_MOST)
         self._next_turn: IDelayedCall | None = None
-        self._coming: Progress | None = None  # of a request that is not all here
+        self._coming: Progress | None = None  # of a request that is not complete
         self._idle_since = 0.0
-        self._leaving: Progress | None = None  # of what was written, while the peer must take it
+        self._leaving: Progress | None = None  # while the peer has written data to take
 
     def connectionMade(self) -> None:
         """Wait for a request."""
@@ -77,7 +77,7 @@ class Channel(HTTPChannel):
         self.site.enter(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Serve what came, or as much of it as fits into a turn."""
+        """Serve the data, or as much of it as fits into a turn."""
         if self._discarded is not None:
             self._discard(len(data))
             return
@@ -89,12 +89,12 @@ class Channel(HTTPChannel):
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Forget what waits."""
+        """Forget what is waiting."""
         self.leave()
         super().connectionLost(reason)
 
     def leave(self) -> None:
-        """Stop tracking the connection: it ended, or another protocol has it."""
+        """Stop tracking the connection, which ended or has another protocol."""
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
@@ -103,18 +103,18 @@ class Channel(HTTPChannel):
     # -- the head of a request
 
     def lineReceived(self, line: bytes) -> None:
-        """Read a line of a head, unless it is too much."""
+        """Read a line of a head, unless the head is too large."""
         self._bytes += len(line) + 2
         self._lines += 1 if line else 0
         if self._bytes > LONGEST_HEAD or self._lines > MOST_HEADERS + 1:
             self._refuse(TargetTooLong() if self._lines == 1 else HeadTooLarge())
         elif self._lines == 1 and line and not _is_plain(line):
-            self._refuse(BadRequestLine())  # pages of others may show it
+            self._refuse(BadRequestLine())  # other resources may show the line
         else:
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a line that is longer than all of a head may be."""
+        """Refuse a line that is longer than a whole head may be."""
         self._refuse(HeadTooLarge() if self._lines else TargetTooLong())
         self._discard(len(line))
 
@@ -125,7 +125,7 @@ class Channel(HTTPChannel):
 
     @property
     def request_line(self) -> tuple[bytes, bytes, bytes]:
-        """The method, the target and the version of the request whose head is here."""
+        """The method, target and version of the request whose head has arrived."""
         return self._command, self._path, self._version
 
     def _refuse(self, error: RequestError) -> None:
@@ -136,11 +136,11 @@ class Channel(HTTPChannel):
         head += b"".join([b"%b: %b\r\n" % header for header in headers])
         self.transport.write(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         self._discarded = 0
-        self._discard(len(self.clearLineBuffer()))  # which ends the loop over the lines
+        self._discard(len(self.clearLineBuffer()))  # this ends the loop over the lines
         end_writing(self.transport)
 
     def _discard(self, size: int) -> None:
-        # The time-out ends a client that neither leaves nor sends so much.
+        # A client that neither leaves nor sends this much is ended by the time-out.
         self._discarded = (self._discarded or 0) + size
         if self._discarded > DISCARD_LIMIT:
             self.transport.abortConnection()
@@ -148,30 +148,30 @@ class Channel(HTTPChannel):
     # -- turns
 
     def allContentReceived(self) -> None:
-        """Handle a request that is here."""
+        """Handle a complete request."""
         self._coming = None
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
-        """Go on to the next request: in the loop over what came, or in a turn of its own."""
+        """Go on to the next request: in the present loop, or in a turn of its own."""
         self._idle_since = self.site.reactor.seconds()
         waits = self._buffer or any(self._dataBuffer)
-        # Whoever ended an answer outside of that loop is in the middle of something.
+        # An answer that ended outside that loop ended in the middle of other code.
         in_turn = self._pace.may_go_on() and self._busyReceiving
         if waits and self.persistent and not in_turn:
-            self.paused = True  # keeps LineReceiver from what is in its buffer
+            self.paused = True  # keeps LineReceiver from reading its buffer
             self._next_turn = self.site.reactor.callLater(0, self._go_on)
         super().requestDone(request)
         if self.paused:
             self._networkProducer.pauseProducing()
 
     def pauseProducing(self) -> None:
-        """Wait until the peer takes what was written."""
+        """Wait until the peer takes the written data."""
         self._watch_leaving()
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Go on writing, and reading unless it waits for its turn."""
+        """Go on writing, and reading unless this waits for its turn."""
         self._leaving = None
         super().resumeProducing()
         if self.paused:
@@ -187,10 +187,10 @@ class Channel(HTTPChannel):
     # -- time
 
     def setTimeout(self, period: float | None) -> None:
-        """Do nothing: the site looks after the time."""
+        """Do nothing: the site checks the time."""
 
     def expire(self, until: float, timeouts: Timeouts) -> str | None:
-        """End the connection if its time was over then, and return which time that was."""
+        """End the connection if a time-out was over by ``until``, and return which one."""
         if self._leaving is not None:
             limit = timeouts.request if self._waitingForTransport else timeouts.shortest
             if not self._leaving.is_over(until, limit, -unsent(self.transport)):
@@ -209,7 +209,7 @@ class Channel(HTTPChannel):
         return None
 
     def loseConnection(self) -> Any:
-        """End when the peer has taken what was written."""
+        """End once the peer has taken everything written."""
         if self._leaving is None:
             self._watch_leaving()
         return super().loseConnection()
@@ -225,7 +225,7 @@ def _is_plain(line: bytes) -> bool:
 def end_writing(transport: Any) -> None:
     """Close the writing side, and read on."""
     if is_secure(transport):
-        # Sends close_notify, and reads on; but not while the channel is its producer.
+        # Sends close_notify and reads on, but not while the channel is its producer.
         transport.unregisterProducer()
         transport.loseConnection()
     else:

@@ -1,6 +1,6 @@
-"""Several strings as one: their number, their sizes, and then they; no I/O.
+"""Several byte strings as one: their number, their sizes, then the strings; no I/O.
 
-All sizes are written and read at once, as a bundle is what makes many short strings cheap.
+All sizes are written and read at once, because bundles exist to make many short strings cheap.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _NUMBER = struct.Struct("!H")
 
 
 def bundle(strings: Sequence[bytes]) -> bytes:
-    """Return strings as one, of which there may be 65,535."""
+    """Return up to 65,535 strings as one."""
     n = len(strings)
     sizes = struct.pack(f"!H{n}I", n, *map(len, strings))
     return sizes + b"".join(strings)
@@ -21,7 +21,7 @@ def bundle(strings: Sequence[bytes]) -> bytes:
 def read_bundle(data: bytes, start: int = 0) -> list[bytes]:
     """Return the strings of a bundle, which begins at ``start``.
 
-    Raises `ValueError` or `struct.error` if it is none.
+    Raises `ValueError` or `struct.error` if it is not a bundle.
     """
     (n,) = _NUMBER.unpack_from(data, start)
     start += _NUMBER.size

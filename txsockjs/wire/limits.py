@@ -1,4 +1,4 @@
-"""What messages cost, and how much of them a client may send at once.
+"""What messages cost, and how much a client may send at once.
 
 Rules: one limit has one meaning on every transport (protocol section 6). Pure.
 """
@@ -10,17 +10,17 @@ from typing import Any
 
 from ..errors import BatchTooLarge, MessageTooLarge
 
-#: What a message costs beside its text, so that one limit in bytes bounds text and number alike.
+#: What a message costs besides its text, so that one limit in bytes bounds both text and number.
 MESSAGE_COST = 64
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Limits:
-    """What a payload may bring: a body, or a websocket message with its fragments.
+    """The limits of a payload: a body, or a websocket message with its fragments.
 
-    ``message`` is the size of the largest message in bytes of UTF-8, ``batch`` what the messages of
-    a payload may cost together. No payload of up to ``harmless`` bytes needs to be checked.
+    ``message`` is the size of the largest message in bytes of UTF-8, ``batch`` the most that the
+    messages of a payload may cost together. Payloads of up to ``harmless`` bytes need no check.
     """
 
     __slots__ = ("batch", "harmless", "message")
@@ -28,13 +28,13 @@ class Limits:
     def __init__(self, message: int, batch: int) -> None:
         self.message = message
         self.batch = batch
-        # A message takes at least three bytes of JSON, so that a byte costs less than 23.
+        # A message takes at least three bytes of JSON, so a byte costs less than 23.
         self.harmless = min(message, batch // 23)
 
     def check(self, messages: list[Any], size: int) -> None:
         """Raise `MessageTooLarge` or `BatchTooLarge` if the messages of a payload exceed a limit.
 
-        ``size`` is that of the payload in bytes: no message can be larger than what it came in.
+        ``size`` is the payload's size in bytes: no message in it can be larger.
         """
         if size > self.message:
             for message in messages:
@@ -46,9 +46,9 @@ class Limits:
 
 
 def length(messages: list[Any]) -> int:
-    """Return the length of all messages together, in characters and bytes."""
+    """Return the total length of all messages, in characters and bytes."""
     try:
-        return len("".join(messages))  # a third of what a sum of their lengths takes
+        return len("".join(messages))  # takes a third of the time of summing their lengths
     except TypeError:  # bytes are among them
         return sum(map(len, messages))
 
@@ -60,5 +60,5 @@ def utf8_size(message: str | bytes) -> int:
     try:
         return len(message.encode("utf-8"))
     except UnicodeEncodeError:
-        # Not "surrogatepass": PyPy takes a time for it that grows with the square of their number.
+        # Not "surrogatepass": on PyPy its time grows with the square of their number.
         return len(_SURROGATE.sub("\ufffd", message).encode("utf-8"))

@@ -1,4 +1,4 @@
-"""Bytes with a name before them, as processes of one machine send them to each other: no I/O."""
+"""Bytes after a name, as the processes of one machine send them to each other; no I/O."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def named(name: str, data: bytes) -> bytes:
 
 
 def read_named(payload: bytes, start: int = 0) -> tuple[str, bytes]:
-    """Return the name and the bytes of `named`, which begins at ``start``."""
+    """Return the name and the bytes that `named` has put together, from ``start`` on."""
     name, end = read_name(payload, start)
     return name, payload[end:]
 
 
 def read_name(payload: bytes, start: int) -> tuple[str, int]:
-    """Return the name of `named`, which begins at ``start``, and where its bytes begin."""
+    """Return the name that begins at ``start``, and where its bytes begin."""
     (size,) = _NAME.unpack_from(payload, start)
     start += _NAME.size
     end = start + size

@@ -1,7 +1,7 @@
 """Frames and JSON: every byte of the SockJS framing, without I/O.
 
-Rules: frames are made here and nowhere else; what leaves is ASCII-safe where browsers are not
-(protocol section 5); what comes in is checked before an application sees it.
+Rules: frames are made here and nowhere else; output is escaped where browsers are not safe
+(protocol section 5); input is checked before an application sees it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ HEARTBEAT = "h"
 OPEN_FRAME = b"o"
 HEARTBEAT_FRAME = b"h"
 
-# What stands before the messages in a websocket frame of fewer than 126 bytes, by its size.
+# The bytes before the messages in a websocket frame of fewer than 126 bytes, by its size.
 _BEFORE_SHORT = [bytes((0x80 | TEXT, size, ord("a"))) for size in range(126)]
 
-# What JSON libraries leave as it is but browsers mistake; of the control characters below U+0020
-# they take care. Each character is looked up, as a client may send nothing but these: a call for
-# each would take most of a second per MiB.
+# The characters that JSON libraries leave unescaped but browsers mistake; the libraries escape the
+# control characters below U+0020. Each character is looked up in a table, because a client may send
+# nothing but these: a call for each would take most of a second per MiB.
 _LEFT = "\x7f-\x9f\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff\ud800-\udfff"
 _ANY_LEFT = re.compile(f"[{_LEFT}]")
 _ESCAPES = {
@@ -52,7 +52,7 @@ def json_decode(data: str | bytes) -> Any:
     try:
         return _loads(data)
     except (ValueError, RecursionError):
-        pass  # perhaps only a lone surrogate, which the standard library takes
+        pass  # perhaps only a lone surrogate, which the standard library accepts
     try:
         return _standard_loads(data)
     except (ValueError, RecursionError):
@@ -62,10 +62,10 @@ def json_decode(data: str | bytes) -> Any:
 def _standard_loads(data: str | bytes) -> Any:
     text = data if isinstance(data, str) else data.decode("utf-8")
     if "\\" not in text and len(text) > 3 and text[:2] == '["' and text[-2:] == '"]':
-        message = text[2:-2]  # as most are, and PyPy has that in half the time
+        message = text[2:-2]  # most are like this, and PyPy takes half the time for it
         if '"' not in message and message.isprintable():
             return [message]
-    if "N" in text or "I" in text:  # of NaN and Infinity, which are no JSON
+    if "N" in text or "I" in text:  # perhaps NaN and Infinity, which are not JSON
         return json.loads(text, parse_constant=_refuse_constant)
     return json.loads(text)  # far faster, in PyPy
 
@@ -75,14 +75,14 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _standard_dumps(messages: list[str]) -> bytes:
-    """Encode strings of which nothing must be escaped but what JSON itself asks for."""
+    """Encode strings in which nothing must be escaped except what JSON itself requires."""
     return f"[{','.join([encode_basestring(message) for message in messages])}]".encode()
 
 
 try:
     from orjson import dumps as _dumps
     from orjson import loads as _loads
-except ImportError:  # PyPy, or a platform without a wheel: the standard library does all of it
+except ImportError:  # PyPy, or a platform without a wheel: the standard library does it all
     _dumps, _loads = _standard_dumps, _standard_loads  # type: ignore[assignment,unused-ignore]
 
 
@@ -95,7 +95,7 @@ class Message(str):
 
     @property
     def frame(self) -> bytes:
-        """The ``a["..."]`` frame that carries just this message."""
+        """The ``a["..."]`` frame with only this message."""
         try:
             return self._frame
         except AttributeError:
@@ -113,16 +113,16 @@ class Message(str):
 
 
 class JSONMessage(Message):
-    """A message that is no string: a JSON text, which stands in a frame as it is.
+    """A message that is not a string: JSON text, put into a frame as it is.
 
-    The client's library gives its page the parsed value. sockjs-tornado sends such messages.
+    The client's library passes the parsed value to its page. sockjs-tornado sends such messages.
     """
 
     __slots__ = ()
 
     def __new__(cls, text: str = "null") -> JSONMessage:
-        # JSON lets a line feed stand there. It makes a message that frames of several look at
-        # twice, and so these cost nothing where there are none.
+        # JSON allows a line feed there. It marks the message, so that frames of several messages
+        # need to look only at marked ones, and the others cost nothing.
         return super().__new__(cls, text + "\n")
 
     @property
@@ -132,12 +132,12 @@ class JSONMessage(Message):
 
     @property
     def frame(self) -> bytes:
-        """The ``a[...]`` frame that carries just this message."""
+        """The ``a[...]`` frame with only this message."""
         return f"a[{self.json}]".encode()
 
 
 def messages_frame(messages: list[str]) -> bytes:
-    """Return the ``a[...]`` frame of these messages, in order."""
+    """Return the ``a[...]`` frame with these messages, in order."""
     message = messages[0]
     if len(messages) == 1:
         if type(message) is not str:
@@ -149,7 +149,7 @@ def messages_frame(messages: list[str]) -> bytes:
 
 def websocket_frame(messages: list[str]) -> bytes:
     """Return the websocket frame that carries the ``a[...]`` frame of these messages."""
-    # As `messages_frame`, without a call and without a copy: nothing is made more often.
+    # The same as `messages_frame`, without a call and a copy: nothing is made more often.
     if len(messages) > 1:
         data = _encode_strings(messages)
     else:
@@ -163,9 +163,9 @@ def websocket_frame(messages: list[str]) -> bytes:
 
 
 def _encode_strings(messages: list[str]) -> bytes:
-    # isprintable() is false for all that must be escaped but U+FFFC and U+FFFD, and for little
-    # else: the test that lets nearly every message take the fast library; lines of text take it
-    # after a slower one.
+    # isprintable() is false for everything that must be escaped except U+FFFC and U+FFFD, and for
+    # little else. With this test, nearly every message uses the fast library; text with line feeds
+    # uses it after a slower test.
     text = "".join(messages)
     if text.isprintable():
         plain = text.isascii() or not ("\ufffd" in text or "\ufffc" in text)
@@ -187,9 +187,9 @@ def disconnect(code: int, reason: str) -> str:
 
 
 def decode_messages(data: str | bytes) -> list[str]:
-    """Decode what a sender posts: a JSON array of strings.
+    """Decode the body of a sender: a JSON array of strings.
 
-    Raise `PayloadExpected` if it is empty or of another shape, `BrokenJSON` if it is no JSON
+    Raises `PayloadExpected` if it is empty or of another shape, `BrokenJSON` if it is not JSON
     (protocol section 6).
     """
     if not data:
@@ -198,7 +198,7 @@ def decode_messages(data: str | bytes) -> list[str]:
 
 
 def decode_frame(data: str | bytes) -> list[str]:
-    """Decode a websocket message: as `decode_messages`, or one JSON string, or nothing."""
+    """Decode a websocket message: an array as in `decode_messages`, a JSON string, or nothing."""
     if not data:
         return []
     try:
@@ -206,7 +206,7 @@ def decode_frame(data: str | bytes) -> list[str]:
     except (ValueError, RecursionError):
         messages = json_decode(data)
     if type(messages) is list and len(messages) == 1 and type(messages[0]) is str:
-        return messages  # as most are: two calls less for each message
+        return messages  # most are like this: it saves two calls for each message
     if type(messages) is str:
         return [messages]
     return _checked(messages)
@@ -225,7 +225,7 @@ _CALLBACK = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 
 
 def is_callback(name: str | None, longest: int | None = None) -> bool:
-    """Return whether a script's callback name is harmless: refused otherwise, never cleaned."""
+    """Return whether a callback name is harmless; other names are refused, never cleaned."""
     if name is None or (longest is not None and len(name) > longest):
         return False
     return _CALLBACK.match(name) is not None

@@ -1,8 +1,8 @@
-"""Publications: what nodes, and other programs, say to the members of a room; without I/O.
+"""Publications: what nodes and other programs send to the members of a room; no I/O.
 
-Rules: one JSON object with one of the keys ``send``, ``post``, ``close``, ``presence``, ``ask`` or
-none of them. A program that is no node leaves ``from`` and ``n`` out. What is of another shape is
-refused whole; members that are not known here are ignored, so that a later version may add some.
+Rules: a publication is a JSON object with at most one of the keys ``send``, ``post``, ``close``,
+``presence`` and ``ask``. A program that is not a node leaves out ``from`` and ``n``. A publication
+of another shape is refused whole; unknown keys are ignored, so that a later version may add some.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from .frames import check_reason
 from .proto import json_decode
 
 VERSION = 1
-#: The kinds: texts to send, JSON values to post, a code and reason, who came and went, a question.
+#: The kinds: texts to send, JSON values to post, a code and reason, who joined and left, a
+#: question.
 SEND, POST, CLOSE, PRESENCE, ASK = KINDS = ("send", "post", "close", "presence", "ask")
-#: A publication that only tells how many there were.
+#: A publication that only tells its count.
 NOTHING = ""
 
-#: The key of a room in one mount: the multiplexed channel that it is in, as `wire_name` has it, or
-#: nothing, and its name.
+#: The key of a room in one mount: its multiplexed channel, as `wire_name` writes it, or an empty
+#: string; and its name.
 Key = tuple[str, str]
 
 
-# What JavaScript's escape() does not leave as it is.
+# The characters that JavaScript's escape() changes.
 _ESCAPED = re.compile("[^A-Za-z0-9@*_+./-]")
 
 
 class Publication(NamedTuple):
-    """A publication: its ``node`` and count ``n``, or "" and 0; what it is, and its value."""
+    """A publication: its ``node`` and count ``n``, or "" and 0; its kind, and its value."""
 
     node: str
     n: int
@@ -40,16 +41,16 @@ class Publication(NamedTuple):
 
 
 def channel_name(prefix: str, key: Key) -> str:
-    """Return the name, on the bus, of a room of the mount at ``prefix``.
+    """Return the bus channel for a room of the mount at ``prefix``.
 
-    Neither a prefix nor the name of a multiplexed channel, as clients write it, has ``?`` or ``#``.
+    Prefixes, and the names of multiplexed channels as clients write them, have no ``?`` or ``#``.
     """
     service, name = key
     return f"room:{prefix}{'?' + service if service else ''}#{name}"
 
 
 def wire_name(name: str) -> str:
-    """Return a channel's name as clients write it: what JavaScript's ``escape`` makes of it."""
+    """Return a channel's name as clients write it, with JavaScript's ``escape``."""
     return _ESCAPED.sub(_escape, name)
 
 
@@ -62,7 +63,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def encode(kind: str, value: Any, node: str = "", n: int = 0) -> bytes:
-    """Return a publication as bytes: ASCII, so that a lone surrogate passes, too."""
+    """Return a publication as bytes: ASCII, so that lone surrogates pass, too."""
     content: dict[str, Any] = {"v": VERSION}
     if node:
         content.update({"from": node, "n": n})
@@ -72,7 +73,7 @@ def encode(kind: str, value: Any, node: str = "", n: int = 0) -> bytes:
 
 
 def decode(data: bytes) -> Publication:
-    """Read a publication; raise `ValueError` for anything else."""
+    """Parse a publication; raise `ValueError` for anything else."""
     content = json_object(data)
     node, n = content.get("from", ""), content.get("n", 0)
     if not isinstance(node, str) or len(node) > 64 or not is_count(n):
@@ -89,7 +90,7 @@ def decode(data: bytes) -> Publication:
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """Decode a JSON object of a version that is known; raise `ValueError` for anything else."""
+    """Decode a JSON object of a known version; raise `ValueError` for anything else."""
     try:
         content = json_decode(data)
     except BrokenJSON:
@@ -100,7 +101,7 @@ def json_object(data: bytes) -> dict[str, Any]:
 
 
 def is_count(value: object) -> bool:
-    """Return whether this is a number that counts."""
+    """Return whether this is a valid count."""
     return type(value) is int and value >= 0
 
 
@@ -126,7 +127,7 @@ def _is_question(value: Any) -> bool:
     return isinstance(value, dict) and is_count(value.get("id")) and value.get("what") in QUESTIONS
 
 
-#: What may be asked of the nodes of a room.
+#: The questions for the nodes of a room.
 MEMBERS, COUNT = QUESTIONS = ("members", "count")
 
 _CHECKS = {

@@ -1,9 +1,10 @@
-"""Frames of the relay: a request and its answer on the way between two nodes, without I/O.
+"""Frames of the relay: a request and its answer on their way between two nodes; no I/O.
 
-A frame is its version, its kind and the number of its stream (1, 1 and 8 bytes), and what the kind
-has: of `REQUEST` and `HEAD` a table as JSON, and bytes of a body. The edge numbers the streams.
+A frame is its version, its kind and the number of its stream (1, 1 and 8 bytes), and the content of
+its kind: for `REQUEST` and `HEAD`, a table as JSON and bytes of a body. The edge numbers the
+streams.
 
-Rules: a frame that can't be read raises `BadFrame`; nothing that travels is ever code.
+Rules: a frame that can't be read raises `BadFrame`; frames never contain code.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import NamedTuple
 
 VERSION = 1
 
-# From the edge, to which the client is connected: a request and more of its body; that bytes of the
-# answer made room; that the client is gone; that it took the whole answer; that it is there yet.
+# From the edge, to which the client is connected: a request; more of its body; that bytes of the
+# answer were taken; that the client is gone; that it took the whole answer; that it is still there.
 REQUEST, BODY, CREDIT, LOST, DONE, HERE = range(1, 7)
-# From the owner: the head of an answer, more of its body, its end; that the connection must be
-# dropped; that bytes of the body were taken; that the session is not there; whether the client is
-# there yet, which it asks.
+# From the owner: the head of an answer; more of its body; its end; that the connection must be
+# dropped; that bytes of the body were taken; that the session does not exist; the question whether
+# the client is still there.
 HEAD, DATA, END, ABORT, TAKEN, ABSENT, ASK = range(11, 18)
 
 _START = struct.Struct("!BBQ")
@@ -28,16 +29,16 @@ _SIZE = struct.Struct("!I")
 _SIZES = struct.Struct("!iIB")
 _TOLD = struct.Struct("!QB")
 
-#: The size of an answer that has no length.
+#: The size of an answer without a length.
 STREAM = -1
-#: Flags of an answer: its connection ends with it; nobody waits to hear that it was taken.
+#: Flags of an answer: the connection ends with it; nobody waits to hear that it was taken.
 CLOSES, FINAL = 1, 2
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class BadFrame(ValueError):
-    """Bytes that are no frame."""
+    """Bytes that are not a frame."""
 
 
 def frame(kind: int, stream: int, payload: bytes = b"") -> bytes:
@@ -57,9 +58,9 @@ def split(data: bytes) -> tuple[int, int, bytes]:
 
 
 class Described(NamedTuple):
-    """A request without its body: all that an exchange tells of it.
+    """A request without its body: everything that an exchange knows of it.
 
-    ``name`` and ``session_id`` are parts of its path; addresses are a host and a port, ("", 0) for
+    ``name`` and ``session_id`` are parts of its path. Addresses are a host and a port, ("", 0) for
     a UNIX socket.
     """
 
@@ -87,7 +88,7 @@ _KINDS = (str, str, bytes, str, bytes, dict, bool, bool, list, list)
 _BYTES = ("method", "query")
 
 
-# Requests for one URL over one connection differ in their bodies only.
+# Requests for one URL over one connection differ only in their bodies.
 @lru_cache(maxsize=4096)
 def _read_description(data: bytes) -> Described:
     try:
@@ -107,16 +108,16 @@ def _read_description(data: bytes) -> Described:
 
 
 def request(stream: int, description: bytes, opens: bool, size: int, body: bytes) -> bytes:
-    """Return the frame of a request; ``body`` is the beginning of its ``size`` bytes.
+    """Return the frame of a request; ``body`` is the first part of its ``size`` bytes.
 
-    ``opens`` is whether the other node may open the session, though it does not own it.
+    ``opens`` is whether the other node may open the session although it does not own it.
     """
     sizes = _SIZES.pack(size, len(description), opens)
     return _START.pack(VERSION, REQUEST, stream) + sizes + description + body
 
 
 def read_request(payload: bytes) -> tuple[Described, bool, int, bytes]:
-    """Return a request, whether it opens, the size of its body, and the beginning of that."""
+    """Return a request, whether it may open the session, its body's size and first part."""
     size, opens, data, body = _read_sizes(payload)
     if size < len(body):
         raise BadFrame("its body is longer than it says")
@@ -126,8 +127,8 @@ def read_request(payload: bytes) -> tuple[Described, bool, int, bytes]:
 def head(stream: int, status: int, headers: Headers, flags: int, size: int, body: bytes) -> bytes:
     """Return the frame of an answer's head.
 
-    ``size`` is the length of its body or `STREAM`, ``body`` its beginning; `CLOSES` and `FINAL` are
-    flags.
+    ``size`` is the length of its body, or `STREAM`; ``body`` is its first part; ``flags`` are
+    `CLOSES` and `FINAL`.
     """
     table = _encode_head(status, headers)
     sizes = _SIZES.pack(size, len(table), flags)
@@ -142,7 +143,7 @@ def _encode_head(status: int, headers: Headers) -> bytes:
 
 
 def read_head(payload: bytes) -> tuple[int, Headers, int, int, bytes]:
-    """Return what `head` was given: status, headers, flags, the size, and the beginning."""
+    """Return the arguments of `head`: status, headers, flags, size, and the first part."""
     size, flags, table, body = _read_sizes(payload)
     return (*_decode_head(table), flags, size, body)
 
@@ -171,7 +172,7 @@ def _read_sizes(payload: bytes) -> tuple[int, int, bytes, bytes]:
 
 
 def number(kind: int, stream: int, value: int) -> bytes:
-    """Return a frame that has a number."""
+    """Return a frame with a number."""
     return frame(kind, stream, _SIZE.pack(value))
 
 
@@ -186,13 +187,13 @@ def read_number(payload: bytes) -> tuple[int, bytes]:
 def told(kind: int, stream: int, taken: int, in_order: bool = True) -> bytes:
     """Return `DONE` or `LOST`: how many bytes of the body the client's connection took.
 
-    ``in_order`` is whether the answer was brought to an end of its own after these.
+    ``in_order`` is whether the answer was ended properly after these.
     """
     return frame(kind, stream, _TOLD.pack(taken, in_order))
 
 
 def read_told(payload: bytes) -> tuple[int, bool]:
-    """Return how many bytes were taken, and whether the answer came to an end of its own."""
+    """Return how many bytes were taken, and whether the answer was ended properly."""
     try:
         taken, in_order = _TOLD.unpack(payload)
     except struct.error:

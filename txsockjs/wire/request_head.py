@@ -1,8 +1,8 @@
-"""Requests for a session's URLs, read straight from the bytes of a connection; limits of any head.
+"""Requests for a session's URLs, read straight from a connection's bytes; limits of any head.
 
-Rules: only what is beyond doubt is read here: one request line of a known form, headers in visible
-ASCII, none of them twice, a body whose length one number tells. Whatever else comes, right or
-wrong, is left to twisted.web. Pure.
+Rules: only requests beyond doubt are read here: a request line of a known form, headers in visible
+ASCII, none of them twice, a body with one number for its length. Everything else, right or wrong,
+is left to twisted.web. Pure.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-#: How many header lines a request may have, and how many bytes before its body: what a session
-#: keeps of the request that opened it is not more.
+#: How many header lines a request may have, and how many bytes before its body. A session keeps no
+#: more than that of the request that opened it.
 MOST_HEADERS = 100
 LONGEST_HEAD = 16384
 #: How many bytes the id of a session may have.
 LONGEST_ID = 128
 
-# Larger heads are left to twisted.web, and so is what is over a limit.
+# Larger heads are left to twisted.web, and so are those over a limit.
 _LONGEST = 8192
 _NO_FIELD = ("", "")
 
 _CHARACTER = r"[A-Za-z0-9_~!$&'()*+,;=:@-]"
 _SEGMENT = f"{_CHARACTER}+"
-#: A pattern of one segment of a prefix, after its slash: what a path may hold (RFC 3986 section
-#: 3.3), but for escapes, and for ``.`` and ``..``, which browsers resolve.
+#: A pattern for one segment of a prefix, with its slash: the characters of a path (RFC 3986 section
+#: 3.3), except escapes, and except ``.`` and ``..``, which browsers resolve.
 PREFIX_SEGMENT = r"/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+"
 _LINE = re.compile(
     r"(GET|POST|OPTIONS) "
@@ -36,15 +36,15 @@ _LINE = re.compile(
 _ABSOLUTE = re.compile(
     rb"(?:https?|wss?)://([A-Za-z0-9._~!$&'()*+,;=:%\[\]-]+)([/?].*)?\Z", re.IGNORECASE | re.DOTALL
 )
-# No two parts of a pattern match the same bytes: a line that fails would be tried in all ways.
+# No two parts of a pattern match the same bytes; otherwise a line that fails would backtrack.
 _FIELD = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t -~]*)\Z")
 
 
 class Request(NamedTuple):
     """A request: ``prefix``, ``session_id`` and ``name`` are the parts of its path.
 
-    ``headers`` have lower-case names; ``head`` is what all this was read from. The body begins at
-    ``start`` and ends before ``end``, whether it has come or not.
+    ``headers`` have lower-case names; ``head`` is the bytes that all this was read from. The body
+    begins at ``start`` and ends before ``end``, whether it has arrived or not.
     """
 
     method: bytes
@@ -69,7 +69,7 @@ def read_request(data: bytes) -> Request | None:
     if match is None:
         return None
     headers = dict(map(_field, lines))
-    # A line that is no field, or fewer headers than lines: one came twice.
+    # A line that is not a field, or fewer headers than lines, because one came twice.
     if "" in headers or not len(lines) == len(headers) <= MOST_HEADERS:
         return None
     if "host" not in headers or not _is_plain(headers):
@@ -99,16 +99,16 @@ def read_request(data: bytes) -> Request | None:
 def _field(line: str) -> tuple[str, str]:
     """Return a header's name in lower case and its value.
 
-    Most lines of most requests are the same, and are the same objects then.
+    Most lines of most requests are the same, and then they are the same objects.
     """
     match = _FIELD.match(line)
     return (match[1].lower(), match[2].strip(" \t")) if match else _NO_FIELD
 
 
 def origin_form(target: bytes) -> tuple[bytes, bytes] | None:
-    """Return the host of a target in absolute form, and the target that it would be without.
+    """Return the host of a target in absolute form, and the same target in origin form.
 
-    None if it is no such target.
+    Returns None for any other target.
     """
     match = _ABSOLUTE.match(target)
     if match is None:

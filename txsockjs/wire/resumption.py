@@ -1,11 +1,11 @@
-"""What a client and a resumable connection say to each other in messages (docs/resume.md): no I/O.
+"""The messages between a client and a resumable connection (docs/resume.md); no I/O.
 
-A message of the envelope is a letter and what belongs to it; numbers are decimal and count the
-messages of one direction, from 1, over all connections.
+A message of this envelope is a letter and its content. Numbers are decimal, and count the messages
+of one direction, from 1, over all connections.
 
-Rules: what can't be read raises `BadEnvelope`; a token is in messages only. Over HTTP messages have
-their number, as browsers repeat a request whose answer was lost: what it said comes twice, and what
-its answer said is missing.
+Rules: a message that can't be read raises `BadEnvelope`; tokens are only in messages. Over HTTP,
+messages have a number, because browsers repeat a request whose answer was lost: its messages arrive
+twice, and those in its answer are missing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Said by both: a message, one with its number; how many were sent, and how many received.
+# From both sides: a message; one with its number; how many were sent; how many were received.
 MESSAGE, NUMBERED, SENT, ACKNOWLEDGE = "m", "k", "p", "a"
-# Said by the client: that it begins, that it resumes, that it leaves for good.
+# From the client: it begins; it resumes; it leaves for good.
 NEW, RESUME, LEAVE = "n", "r", "x"
-# Said by the server: that something begins, goes on, begins anew; that it is over.
+# From the server: the session begins; it goes on; a new one begins instead; it is over.
 STARTED, CONTINUED, FRESH, OVER = "s", "c", "f", "x"
 
-# As many as a browser can count exactly.
+# Up to what a browser can count exactly.
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _RESUME = re.compile(r"([\w-]{1,100}),([0-9]{1,16})", re.ASCII)
 # The longest number and the comma after it.
@@ -28,7 +28,7 @@ _LONGEST = 17
 
 
 class Refused(ValueError):
-    """A client can't be served now: its connection ends for ``reason``, its session does not.
+    """A client can't be served now: its connection ends with ``reason``, but not its session.
 
     ``cause`` is one of `stats.CAUSES`.
     """
@@ -41,7 +41,7 @@ class Refused(ValueError):
 
 
 class BadEnvelope(Refused):
-    """A message that is none of the envelope."""
+    """A message that does not fit the envelope."""
 
     cause = "error"
 
@@ -51,7 +51,7 @@ class BadEnvelope(Refused):
 
 
 class Said(NamedTuple):
-    """What a client said: its letter, the text after it, and the number in it, or 0."""
+    """A client's message: its letter, the text after it, and the number in it, or 0."""
 
     letter: str
     text: str
@@ -59,7 +59,7 @@ class Said(NamedTuple):
 
 
 def read(message: str) -> Said:
-    """Read what a client says; ``text`` is that of a message, or a token."""
+    """Parse a client's message; ``text`` is a message's text, or a token."""
     letter, text = message[:1], message[1:]
     if letter == MESSAGE:
         return Said(letter, text)

@@ -1,6 +1,6 @@
-"""What a server sends, as its client reads it: frames, and the bodies that bring them.
+"""A server's output as its client reads it: frames, and the bodies that carry them.
 
-Rules: no I/O. Bodies come in pieces, cut anywhere; what is kept of one is bounded.
+Rules: no I/O. Bodies come in pieces, cut anywhere; the part kept of one is bounded.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _KINDS = CONNECT + DISCONNECT + HEARTBEAT + MESSAGE + _ARRAY
 
 
 class BadFrame(SockJSError):
-    """What came is no frame; the message shows its beginning."""
+    """The data is not a frame; the message shows its beginning."""
 
     def __init__(self, what: str, data: str | bytes) -> None:
         super().__init__(f"{what}: {data[:60]!r}")
 
 
 class Frame(NamedTuple):
-    """A frame: its kind is ``o``, ``h``, ``a`` or ``c``, or empty for the prelude of a stream.
+    """A frame; its kind is ``o``, ``h``, ``a`` or ``c``, or empty for the prelude of a stream.
 
-    ``messages`` are those of ``a``, ``reason`` is the code and the words of ``c``.
+    ``messages`` are those of ``a``; ``reason`` is the code and the text of ``c``.
     """
 
     kind: str
@@ -40,9 +40,10 @@ _PRELUDE = Frame("")
 
 
 def read_frame(data: str | bytes) -> Frame:
-    """Read a frame, or the prelude of a stream, a line of ``h``; raise `BadFrame` if it is none.
+    """Parse a frame, or a stream's prelude (a line of ``h``); raise `BadFrame` for anything else.
 
-    ``m"..."`` is read as ``a`` with one message; a message that is no string is its JSON text.
+    ``m"..."`` is read as ``a`` with one message; a message that is not a string becomes its JSON
+    text.
     """
     text = data if isinstance(data, str) else _text(data)
     kind = text[:1]
@@ -56,7 +57,7 @@ def read_frame(data: str | bytes) -> Frame:
         value = json_decode(text[1:])
         if kind != DISCONNECT:
             return Frame(_ARRAY, _messages([value] if kind == MESSAGE else value))
-    except (BrokenJSON, RecursionError):  # what can be read may be too deep to be written
+    except (BrokenJSON, RecursionError):  # JSON that can be parsed may be too deep to be encoded
         raise BadFrame("a frame whose JSON is broken", text) from None
     except TypeError:
         raise BadFrame("a frame without an array of messages", text) from None
@@ -68,7 +69,7 @@ def read_frame(data: str | bytes) -> Frame:
 def _messages(values: object) -> list[str]:
     if not isinstance(values, list):
         raise TypeError("no array")
-    # sockjs-tornado's applications may send other values; a page gets those, parsed.
+    # Applications on sockjs-tornado may send other values, which a page gets parsed.
     return [each if isinstance(each, str) else json_encode(each) for each in values]
 
 
@@ -89,9 +90,9 @@ def _text(data: bytes) -> str:
 
 
 class Lines:
-    """The body of ``xhr`` and ``xhr_streaming``: a frame a line.
+    """The body of ``xhr`` and ``xhr_streaming``: one frame per line.
 
-    ``limit`` is how many bytes one frame may have.
+    ``limit`` is the most bytes that one frame may have.
     """
 
     def __init__(self, limit: int) -> None:
@@ -110,9 +111,9 @@ class Lines:
 
 
 class Events(Lines):
-    """The body of ``eventsource``: ``data:`` lines, an empty line after each frame."""
+    """The body of ``eventsource``: ``data:`` lines, with an empty line after each frame."""
 
-    # A server writes these in a frame as a browser's EventSource could not tell them otherwise.
+    # A server escapes these in a frame, because a browser's EventSource would not keep them.
     _escaped = re.compile(rb"%(25|0[aAdD]|00)")
 
     def __init__(self, limit: int) -> None:

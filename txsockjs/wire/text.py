@@ -1,8 +1,8 @@
-"""`Decoder`: the bytes that a protocol writes, as the messages that its client can be sent.
+"""`Decoder`: turns the bytes that a protocol writes into messages for its client.
 
-Rules: bytes are UTF-8 and become text; a character that is split over two writes is kept until it
-is whole. What is not UTF-8 is read in the fallback encoding if there is one. A raw websocket gets
-it as binary messages instead, from then on all of them.
+Rules: UTF-8 becomes text; a character split over two writes is kept until it is complete. Other
+bytes are decoded with the fallback encoding, if there is one. A raw websocket gets them as binary
+messages instead, and so are all its messages from then on.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ REPLACE = "replace"
 
 
 def split_lines(kept: bytearray, data: bytes) -> list[bytes]:
-    """Return the lines that ``data`` completes, without their ends.
+    """Return the lines that ``data`` completes, without their line ends.
 
-    The beginning of the first one is ``kept`` from before; that of the next one is kept there.
+    ``kept`` holds the beginning of the first line, and then that of the next one.
     """
     *lines, rest = data.split(b"\n")
     if lines:
@@ -32,7 +32,7 @@ def split_lines(kept: bytearray, data: bytes) -> list[bytes]:
 
 
 class NotText(ValueError):
-    """Bytes are not UTF-8 and there is no other way to send them; ``data`` has them."""
+    """``data`` is not UTF-8, and there is no other way to send it."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(f"not UTF-8: {data[:75]!r}")
@@ -40,15 +40,15 @@ class NotText(ValueError):
 
 
 class Decoder:
-    """Decode what one protocol writes; ``is_raw`` is whether its client takes bytes.
+    """Decode the writes of one protocol; ``is_raw`` is whether its client takes bytes.
 
-    ``is_binary`` is whether messages are ``bytes`` from now on: bytes were written that are not
-    UTF-8, or the client has sent a binary message.
+    ``is_binary`` is whether messages are ``bytes`` from now on, because bytes were written that are
+    not UTF-8, or the client has sent a binary message.
     """
 
     def __init__(self, fallback_encoding: str | None, is_raw: bool) -> None:
         replaces = fallback_encoding == REPLACE
-        # On a raw websocket it must be strict, to find what has to be sent as bytes.
+        # On a raw websocket decoding must be strict, to find what has to be sent as bytes.
         errors = "replace" if replaces and not is_raw else "strict"
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors)
         self._fallback = "utf-8" if replaces else fallback_encoding
@@ -57,11 +57,11 @@ class Decoder:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the next message is text, and no beginning of a character is kept for it."""
+        """Whether the next message is text, with no kept beginning of a character."""
         return not self.is_binary and not self._decoder.getstate()[0]
 
     def decode(self, data: Data) -> str | bytes:
-        """Return the message to send, which may be empty; raise `NotText` if there is none."""
+        """Return the message to send, which may be empty; raise `NotText` if that is impossible."""
         if self.is_binary:
             return self._kept() + bytes(data)
         try:
@@ -74,20 +74,20 @@ class Decoder:
         return other
 
     def flush(self) -> str | bytes:
-        """Return the last message: the beginning of a character that was never completed."""
+        """Return a last message, from the beginning of a character that was never completed."""
         kept = self._kept()
         other = self._otherwise(kept) if kept else ""
         return kept.decode("utf-8", "replace") if other is None else other
 
     def _otherwise(self, data: bytes) -> str | bytes | None:
-        """Return bytes that are not UTF-8 as a message, None if there is no way to send them."""
+        """Return bytes that are not UTF-8 as a message; None if there is no way to send them."""
         if self._is_raw:
             self.is_binary = True
             return data
         return None if self._fallback is None else data.decode(self._fallback, "replace")
 
     def _kept(self) -> bytes:
-        """Take the beginning of a character whose rest was not written yet."""
+        """Take the kept beginning of a character."""
         kept: bytes = self._decoder.getstate()[0]
         self._decoder.reset()
         return kept
@@ -109,20 +109,20 @@ def checked_encoding(name: object) -> str | None:
 
 def _is_encoding(name: str) -> bool:
     try:
-        b"x".decode(name, "replace")  # no bytes would not be looked at
+        b"x".decode(name, "replace")  # with empty bytes, the name would not be checked
     except (LookupError, ValueError):
         return False
     return True
 
 
 def check_data(data: object) -> None:
-    """Raise `TypeError` that says what can be written."""
+    """Raise a `TypeError` that says what can be written, unless ``data`` can."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"a transport writes bytes, not {data!r}")
 
 
 def encoded(text: str) -> bytes:
-    """Return text as UTF-8; half of a surrogate pair becomes U+FFFD."""
+    """Return text as UTF-8; a lone surrogate becomes U+FFFD."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

@@ -1,9 +1,9 @@
 """The fast lane: whole websocket frames straight from the bytes of a read (RFC 6455 section 5).
 
-Rules: only what is beyond doubt is taken here: final, masked frames of an accepted kind, with the
-shortest length, within the limit, whose payload decodes. One that is not all there is waited for as
-long as its bytes are beyond doubt. At the first byte of anything else the lane ends, and Autobahn
-gets the rest untouched. Pure.
+Rules: only frames beyond doubt are taken here: final and masked, of an accepted kind, with their
+length in its shortest form, within the limit, with a payload that decodes. An incomplete frame is
+waited for as long as its bytes are beyond doubt. At the first byte of anything else the lane ends,
+and Autobahn gets the rest untouched. Pure.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ..errors import RequestError
 from .frames import CLOSE, PING, PONG, TEXT, is_close_code
 from .limits import Limits
 
-#: For the first byte of each kind of frame that is taken, what turns its payload into messages;
-#: that raises RequestError or ValueError if the payload is broken.
+#: For the first byte of each accepted kind of frame, the function that turns its payload into
+#: messages; it raises RequestError or ValueError if the payload is broken.
 Decoders = Mapping[int, Callable[[bytes], list[Any]]]
 
 _Utf8 = codecs.getincrementaldecoder("utf-8")
 
-# Pieces of up to so many bytes share an object: a message may come a byte at a time. A larger one
-# is kept as it came, for a copy of 64 KiB is felt.
+# Pieces of up to this many bytes share an object, because a message may come a byte at a time. A
+# larger piece is kept as it came, because copying 64 KiB takes noticeable time.
 _SMALL = 1024
 
 _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
@@ -33,10 +33,10 @@ _CONTROLS = frozenset((0x80 | CLOSE, 0x80 | PING, 0x80 | PONG))
 def read_messages(
     data: bytes, position: int, longest: int, decoders: Decoders, limits: Limits, most: int
 ) -> tuple[list[Any], int, int]:
-    """Return the messages that begin at ``position``, where they end, and in how many frames.
+    """Return the messages that begin at ``position``, where they end, and their number of frames.
 
-    ``longest`` is the size in bytes of the largest payload, ``most`` the number of frames after
-    which it is enough; one that is large is the last.
+    ``longest`` is the size in bytes of the largest payload, ``most`` the number of frames to read
+    at most; a large frame is the last.
     """
     messages: list[Any] = []
     harmless = limits.harmless
@@ -46,7 +46,7 @@ def read_messages(
         start = position + 6  # of the payload, if that is short
         if start > size:
             break
-        if data[position] != first:  # most are of the kind of the one before
+        if data[position] != first:  # most frames are of the same kind as the one before
             first = data[position]
             if first not in decoders:
                 break
@@ -72,9 +72,9 @@ def read_messages(
 
 
 class PartialFrame:
-    """A frame that is not all here yet, of which what is here is beyond doubt.
+    """An incomplete frame whose bytes so far are beyond doubt.
 
-    ``head`` is all before its payload, ``length`` the size of that in bytes.
+    ``head`` is all before its payload, ``length`` the size of the payload in bytes.
     """
 
     __slots__ = ("_mask", "_missing", "_pieces", "_size", "_utf8")
@@ -87,7 +87,7 @@ class PartialFrame:
         self._utf8 = _Utf8() if head[0] & 0x0F == TEXT else None
 
     def add(self, data: bytes) -> bool:
-        """Take the next bytes, or return False: if it is whole with them, or broken."""
+        """Take the next bytes; return False instead if they complete the frame or break it."""
         if len(data) >= self._missing:
             return False
         if self._utf8 is not None:
@@ -97,7 +97,7 @@ class PartialFrame:
                 return False
             pending = self._utf8.getstate()[0]
             if pending[:1] == b"\xed" and pending[1:] >= b"\xa0":
-                return False  # half of a surrogate pair: Python wants its third byte to see that
+                return False  # half of a surrogate pair, which Python sees only at its third byte
             turn = len(data) % 4
             self._mask = self._mask[turn:] + self._mask[:turn]
         self._missing -= len(data)
@@ -112,16 +112,16 @@ class PartialFrame:
         return True
 
     def joined(self, data: bytes) -> bytes:
-        """Return all that was taken, and ``data`` behind it."""
+        """Return all bytes that were taken, followed by ``data``."""
         return b"".join((*self._pieces, data))
 
     def __len__(self) -> int:
-        """How many bytes came."""
+        """How many bytes were taken."""
         return self._size
 
 
 def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame | None:
-    """Return the frame whose first bytes these are, or None if it is not for the lane."""
+    """Return the frame that begins with these bytes, or None if it is not for the lane."""
     if len(rest) < 14 or rest[0] not in decoders:
         return None
     length, start = _length(rest, 0)
@@ -132,7 +132,7 @@ def read_partial(rest: bytes, longest: int, decoders: Decoders) -> PartialFrame 
 
 
 def _length(data: bytes, position: int) -> tuple[int, int]:
-    """Return a frame's length and where its payload starts; -1 if that is not as it must be."""
+    """Return a frame's length and where its payload starts; -1 if the length is not valid."""
     length = data[position + 1] - 0x80
     start = position + 2
     if length >= 126:
@@ -145,9 +145,9 @@ def _length(data: bytes, position: int) -> tuple[int, int]:
 
 
 def read_message(data: bytes, decoders: Decoders, harmless: int) -> list[Any] | None:
-    """Return what a read brought if that is one frame, or None: most reads are so.
+    """Return the messages of a read that is one frame, as most are, or None.
 
-    ``harmless`` is the size in bytes of a payload whose messages need not be checked.
+    ``harmless`` is the size in bytes up to which a payload's messages need no check.
     """
     size = len(data)
     if size < 132:
@@ -189,7 +189,7 @@ def read_control(data: bytes, position: int) -> tuple[int, bytes, int] | None:
 
 
 def close_code(payload: bytes) -> int:
-    """Return the code in a close frame's payload; 1005 is that of none."""
+    """Return the code in a close frame's payload; 1005 if there is none."""
     return int.from_bytes(payload[:2], "big") if payload else 1005
 
 
@@ -202,7 +202,7 @@ def _is_close(payload: bytes) -> bool:
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:
-    # One exclusive-or of two large numbers.
+    # A single exclusive-or of two large numbers.
     size = len(payload)
     return (
         int.from_bytes(payload, "little")
@@ -211,7 +211,7 @@ def _unmask(payload: bytes, mask: bytes) -> bytes:
 
 
 def _unmask_bytewise(payload: bytes, mask: bytes) -> bytes:
-    # What a compiler makes the best of.
+    # This form is the fastest under a compiler.
     a, b, c, d = mask
     data = bytearray(payload)
     whole = len(data) & ~3
