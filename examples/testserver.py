@@ -1,4 +1,4 @@
-"""The field's standard test server: the endpoints that the suites of SockJS clients talk to.
+"""The field's standard test server: the mounts that the suites of SockJS clients talk to.
 
     python examples/testserver.py --listen tcp:8081:interface=127.0.0.1
 
@@ -60,7 +60,7 @@ class Amplify(SockJSConnection):
         self.send("x" * 2 ** (number if 1 <= number <= 19 else 1))
 
 
-ENDPOINTS = {
+MOUNTS = {
     "echo": (Echo, {"response_limit": 4096}),
     "disabled_websocket_echo": (Echo, {"disabled_transports": ["websocket", "rawwebsocket"]}),
     "cookie_needed_echo": (Echo, {"jsessionid": True}),
@@ -72,10 +72,10 @@ ENDPOINTS = {
 
 
 def routers(**common):
-    """Give the routers of all endpoints by name; keywords are settings for each of them."""
+    """Give the routers of all mounts by name; keywords are settings for each of them."""
     return {
         name: SockJSRouter(connection, **settings, **common)
-        for name, (connection, settings) in ENDPOINTS.items()
+        for name, (connection, settings) in MOUNTS.items()
     }
 
 

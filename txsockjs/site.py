@@ -78,7 +78,7 @@ def _on_the_wall_clock(formatter: Callable[[str, Any], str | None]) -> Any:
     return lambda timestamp, request: formatter(datetimeToLogString(), request)
 
 
-class Routed(Protocol):
+class RouterForSites(Protocol):
     """What a site needs from a router."""
 
     prefix: str
@@ -122,7 +122,7 @@ class SockJSSite(Site):
     def __init__(
         self,
         resource: IResource,
-        routers: Iterable[Routed] = (),
+        routers: Iterable[RouterForSites] = (),
         max_body_size: int | None = None,
         **options: Any,
     ) -> None:
@@ -135,7 +135,7 @@ class SockJSSite(Site):
         self._peer_log = PeerLog()
         self._body_limit = max_body_size
         self._keeps_time_out = "timeout" in options
-        self._routers: list[Routed] = []
+        self._routers: list[RouterForSites] = []
         self.set_routers(routers)
         self._open: set[Front | Channel] = set()
         self._sweep = Sweep(self.reactor, self._expire)
@@ -154,7 +154,7 @@ class SockJSSite(Site):
         if self.logPath is not None:
             super().log(request)
 
-    def set_routers(self, routers: Iterable[Routed]) -> None:
+    def set_routers(self, routers: Iterable[RouterForSites]) -> None:
         """Serve the sessions of these routers, and no others, without most of `twisted.web`.
 
         The tree of resources is searched for them again.

@@ -15,7 +15,7 @@ from examples import testserver
 from ..support import client_server, proxies
 from ..support.playing import node, pages
 from ..support.running import ROOT, Server, running
-from ..support.ways import WAY, Endpoints, nodes, write_plan
+from ..support.ways import WAY, Mounts, nodes, write_plan
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +43,9 @@ class Balanced:
 
 
 @contextmanager
-def balanced(folder: Path, endpoints: Endpoints, client: str) -> Iterator[Balanced]:
+def balanced(folder: Path, mounts: Mounts, client: str) -> Iterator[Balanced]:
     """Run the nodes of the way in, and nginx before them, as `calmly` runs a server."""
-    with nodes(write_plan(folder / "plan.toml", endpoints, sockjs_url=client)) as several:
+    with nodes(write_plan(folder / "plan.toml", mounts, sockjs_url=client)) as several:
         with proxies.nginx(folder, several.ports, sticky=False) as url:
             yield Balanced(url)
         assert several.live, several.output
@@ -61,7 +61,7 @@ def field_server(
     """The field's standard test server."""
     client = f"{page_server}/sockjs.min.js"
     if WAY:
-        with balanced(tmp_path_factory.mktemp("field"), testserver.ENDPOINTS, client) as several:
+        with balanced(tmp_path_factory.mktemp("field"), testserver.MOUNTS, client) as several:
             yield several
         return
     program = os.path.join(ROOT, "examples", "testserver.py")
@@ -78,10 +78,10 @@ def extra_server(
     client = f"{page_server}/sockjs.min.js"
     if WAY:
         folder = tmp_path_factory.mktemp("extra")
-        endpoints: Endpoints = {**client_server.ENDPOINTS, "lines": (client_server.Lines, {})}
+        mounts: Mounts = {**client_server.MOUNTS, "lines": (client_server.Lines, {})}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SOCKJS_ENDINGS", str(folder))
-            with balanced(folder, endpoints, client) as several:
+            with balanced(folder, mounts, client) as several:
                 yield several
         return
     with calmly("-m", "tests.support.client_server", "--sockjs-url", client) as server:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ..support.needed import program
-from ..support.numbers_app import ENDPOINTS
+from ..support.numbers_app import MOUNTS
 from ..support.playing import SCRIPT, Results, play
 from ..support.redis_server import redis_server
 from ..support.ways import Nodes, node, write_plan
@@ -47,7 +47,7 @@ GROUPS = ALL if FULL else SAMPLE
 
 @contextmanager
 def serving(folder: Path, way: str, client: str) -> Iterator[Nodes]:
-    plan = write_plan(folder / "plan.toml", ENDPOINTS, sockjs_url=client)
+    plan = write_plan(folder / "plan.toml", MOUNTS, sockjs_url=client)
     workers = () if way == "one" else ("--workers", "2")
     if way != "redis":
         with node(plan, *workers) as server:

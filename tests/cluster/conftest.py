@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.cluster_app import ENDPOINTS
+from ..support.cluster_app import MOUNTS
 from ..support.ways import WAYS, Nodes, nodes, write_plan
 
 #: `make cluster` sets it: all in full.
@@ -19,7 +19,7 @@ full = pytest.mark.skipif(not FULL, reason="takes long; make cluster runs it")
 
 @pytest.fixture(scope="session")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_plan(tmp_path_factory.mktemp("plan") / "plan.toml", ENDPOINTS)
+    return write_plan(tmp_path_factory.mktemp("plan") / "plan.toml", MOUNTS)
 
 
 @pytest.fixture(scope="module", params=WAYS)

@@ -175,7 +175,7 @@ class Lines(ProtocolConnection):
 # A poll that the browser can't take back holds its session until the next heartbeat, and then
 # for as long as the session waits for another one: short, for the tests that wait for that.
 QUICK = {"heartbeat_delay": 0.5, "disconnect_delay": 2, "session_check_interval": 0.1}
-ENDPOINTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
+MOUNTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
     "echo": (Echo, {}),
     "beating": (Echo, {"heartbeat_delay": 0.5}),
     "orders": (Orders, QUICK),
@@ -190,7 +190,7 @@ async def serve(reactor: Any, options: argparse.Namespace) -> None:
         common["sockjs_url"] = options.sockjs_url
     routers = {
         name: SockJSRouter(connection, **settings, **common)
-        for name, (connection, settings) in ENDPOINTS.items()
+        for name, (connection, settings) in MOUNTS.items()
     }
     root = Resource()
     for name, router in routers.items():

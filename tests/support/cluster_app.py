@@ -54,7 +54,7 @@ class Lobby(App):
         self.send("gap")
 
 
-ENDPOINTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
+MOUNTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
     "echo": (App, {"disconnect_delay": 10.0}),
     "lobby": (Lobby, {"disconnect_delay": 10.0}),
     "brief": (App, {"response_limit": 2000}),

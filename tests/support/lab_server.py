@@ -1,7 +1,7 @@
-"""The server of the lab: endpoints with special settings, and connections that obey commands.
+"""The server of the lab: mounts with special settings, and connections that obey commands.
 
 Run as a program, as a node of a cluster if it is given the URL of a Redis; the wire tests start it
-once and reach it through `site.Lab`. Each endpoint has
+once and reach it through `site.Lab`. Each mount has
 the application `Puppet`, which echoes, follows commands and writes into a journal what it went
 through. The journal is read (and waited for) over HTTP under ``/lab``, past all of SockJS.
 """
@@ -41,7 +41,7 @@ COOKIE = "LB=node7; path=/; Secure; HttpOnly; SameSite=None"
 SOON = {"disconnect_delay": 0.3, "session_check_interval": 0.05}
 LONG = {"disconnect_delay": 60.0}
 
-ENDPOINTS: dict[str, dict[str, Any]] = {
+MOUNTS: dict[str, dict[str, Any]] = {
     "puppet": {**LONG},
     "very/deep/down": {**LONG},
     "brief": {**SOON},
@@ -282,7 +282,7 @@ def main() -> None:
         [textFileLogObserver(sys.stderr), errors], redirectStandardIO=False
     )
     routers = {
-        name: SockJSRouter(Puppet, f"/{name}", **special) for name, special in ENDPOINTS.items()
+        name: SockJSRouter(Puppet, f"/{name}", **special) for name, special in MOUNTS.items()
     }
     routers["failing"] = SockJSRouter(Failing, "/failing", **SOON)
     routers["refusing"] = SockJSRouter(Refusing, "/refusing", **SOON)

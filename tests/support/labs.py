@@ -1,7 +1,7 @@
 """A server under test and the sessions that a test has on it.
 
 `Site` opens connections (and closes all of them when the test is over), `Session` is one session
-id at one endpoint, `Attached` a receiver request that is under way. `Lab` is the site of
+id at one mount, `Attached` a receiver request that is under way. `Lab` is the site of
 `server.py`, which also tells what its connections went through.
 """
 
@@ -169,7 +169,7 @@ class Attached:
 
 
 class Session:
-    """One session id at one endpoint."""
+    """One session id at one mount."""
 
     def __init__(self, site: Site, prefix: str, name: str) -> None:
         self.site = site
@@ -225,7 +225,7 @@ class Session:
 
 
 class Lab(Site):
-    """The server of `server.py`: endpoints that do what they are told, and keep a journal."""
+    """The server of `server.py`: mounts that do what they are told, and keep a journal."""
 
     def journal(self, session: Session) -> list[list[Any]]:
         """Give everything that happened to the connection of a session."""
@@ -249,12 +249,12 @@ class Lab(Site):
         assert answer.status == 200, answer
 
     def expired(self, prefix: str) -> None:
-        """Wait until any session of an endpoint that has no receiver now has timed out."""
+        """Wait until any session of a mount that has no receiver now has timed out."""
         clock = self.opened(prefix)
         self.wait(clock, "close")
 
     def gauges(self) -> dict[str, Any]:
-        """Give the counts of sessions per endpoint, and of timers."""
+        """Give the counts of sessions per mount, and of timers."""
         gauges: dict[str, Any] = self._ask("gauges")
         return gauges
 

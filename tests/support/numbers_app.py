@@ -45,7 +45,7 @@ class Echo(SockJSConnection):
 
 
 QUICK = {"heartbeat_delay": 0.5, "disconnect_delay": 2, "session_check_interval": 0.1}
-ENDPOINTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
+MOUNTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
     "numbers": (Numbers, QUICK),
     "echo": (Echo, QUICK),
 }

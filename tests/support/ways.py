@@ -29,7 +29,7 @@ assert WAY in ("", *WAYS), f"SOCKJS_WAY must be {' or '.join(WAYS)}, not {WAY!r}
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 ANY_PORT = "tcp:0:interface=127.0.0.1"
 
-Endpoints = Mapping[str, tuple[type[SockJSConnection], Mapping[str, Any]]]
+Mounts = Mapping[str, tuple[type[SockJSConnection], Mapping[str, Any]]]
 
 
 class Nodes:
@@ -64,10 +64,10 @@ class Nodes:
         return next((code for code in codes if code), 0)
 
 
-def write_plan(path: Path, endpoints: Endpoints, **common: Any) -> Path:
+def write_plan(path: Path, mounts: Mounts, **common: Any) -> Path:
     """Write the TOML file that mounts connection classes, each with its settings."""
     lines = ["[settings]", *(f"{name} = {json.dumps(value)}" for name, value in common.items())]
-    for prefix, (connection, settings) in endpoints.items():
+    for prefix, (connection, settings) in mounts.items():
         pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
         app = f"{connection.__module__}.{connection.__qualname__}"
         mount = {"prefix": f"/{prefix}", "app": app}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from examples.testserver import ENDPOINTS
+from examples.testserver import MOUNTS
 
 from ..support.labs import Lab, LabOfNodes, Site
 from ..support.redis_server import redis_server
@@ -22,7 +22,7 @@ SOCKJS_URL = "http://127.0.0.1/sockjs.min.js"
 def field_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | Nodes]:
     if WAY:
         folder = tmp_path_factory.mktemp("plan")
-        plan = write_plan(folder / "plan.toml", ENDPOINTS, sockjs_url=SOCKJS_URL)
+        plan = write_plan(folder / "plan.toml", MOUNTS, sockjs_url=SOCKJS_URL)
         with nodes(plan) as several:
             yield several
             assert several.live, several.output

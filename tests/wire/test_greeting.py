@@ -21,12 +21,12 @@ def test_the_greeting_sets_no_cookie_where_sessions_do(site):
     assert_no_cookie(site.get("/cookie_needed_echo"))
 
 
-def test_every_endpoint_greets(site):
+def test_every_mount_greets(site):
     for name in ("close", "ticker", "broadcast", "amplify", "disabled_websocket_echo"):
         assert site.get(f"/{name}").body == GREETING
 
 
-def test_an_endpoint_may_lie_deep(lab):
+def test_a_mount_may_lie_deep(lab):
     for path in ("/very/deep/down", "/very/deep/down/"):
         assert lab.get(path).body == GREETING
     for path in ("/very", "/very/deep", "/very/deep/", "/very/deep/down/down"):

@@ -11,7 +11,7 @@ receivers = pytest.mark.parametrize("receiver", RECEIVERS, ids=lambda receiver: 
 
 
 def beats(lab, count):
-    """Wait until the endpoint has given a receiver that many heartbeats."""
+    """Wait until the mount has given a receiver that many heartbeats."""
     stream = lab.session("/beating").open()
     for _ in range(count):
         assert stream.frame() == "h"

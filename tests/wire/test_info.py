@@ -30,7 +30,7 @@ def test_info_tells_exactly_what_clients_read(site):
     assert set(info(site, "/echo")) == {"websocket", "cookie_needed", "origins", "entropy"}
 
 
-def test_info_of_an_open_endpoint(site):
+def test_info_of_an_open_mount(site):
     got = info(site, "/echo")
     assert got["websocket"] is True
     assert got["cookie_needed"] is False

@@ -166,7 +166,7 @@ def test_no_more_sessions_than_the_limit(lab):
     assert lab.session("/few").poll() == b"o\n", "there is room again"
 
 
-def test_a_full_endpoint_still_serves_the_sessions_it_has(lab):
+def test_a_full_mount_still_serves_the_sessions_it_has(lab):
     until(lambda: lab.gauges()["few"] == 0)
     session, _ = lab.session("/few"), lab.session("/few").open()
     waiting = session.open(XHR)

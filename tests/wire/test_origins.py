@@ -1,4 +1,4 @@
-"""Which pages may use an endpoint: one gate on every transport, and the cookies behind it."""
+"""Which pages may use a mount: one gate on every transport, and the cookies behind it."""
 
 import json
 

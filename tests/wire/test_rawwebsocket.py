@@ -59,7 +59,7 @@ def test_the_application_closes_with_its_code_and_reason(lab, code, reason):
     assert lab.closings(session) == 1
 
 
-def test_the_close_endpoint_closes_with_3000(site):
+def test_the_close_mount_closes_with_3000(site):
     assert site.raw("/close/websocket").closed() == Closed(3000, "Go away!")
 
 

@@ -35,7 +35,7 @@ def test_a_session_opens_once(lab, receiver):
     assert lab.names(session) == ["open", "message"]
 
 
-def test_one_id_under_two_endpoints_is_two_sessions(site):
+def test_one_id_under_two_mounts_is_two_sessions(site):
     here = site.opened("/echo")
     there = Session(site, "/cookie_needed_echo", here.name)
     assert there.send("x").status == 404

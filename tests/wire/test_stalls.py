@@ -12,7 +12,7 @@ from ..support.labs import Lab
 from ..support.receivers import XHR
 from ..support.websocket import Frame
 
-# For longer than any time of these endpoints, and than what passes for no stall.
+# For longer than any time of these mounts, and than what passes for no stall.
 BLOCKED = 3 + STALL + 0.5
 
 

@@ -78,7 +78,7 @@ def test_everything_else_is_not_found(site, path):
         assert_not_found(site.ask(method, "/echo" + path))
 
 
-def test_neighbours_of_an_endpoint_are_not_found(site):
+def test_neighbours_of_a_mount_are_not_found(site):
     for path in ("/", "/ech", "/echoes", "/echo.html", "/Echo", "/unknown/0/s/xhr"):
         assert site.post(path).status == 404
 
@@ -138,7 +138,7 @@ def test_a_disabled_raw_websocket_is_not_found(lab):
     assert_not_found(lab.get("/no_rawwebsocket/websocket"))
 
 
-def test_websockets_are_off_altogether_at_the_standard_endpoint(site):
+def test_websockets_are_off_altogether_at_the_standard_mount(site):
     assert_not_found(site.get("/disabled_websocket_echo/000/s/websocket"))
     assert_not_found(site.get("/disabled_websocket_echo/websocket"))
 

@@ -27,8 +27,8 @@ LESSONS = {
         "test_websocket.test_one_id_after_the_other_is_another_session",
         "test_websocket.test_a_poll_and_a_socket_with_one_id_are_two_sessions",
     ],
-    "one id under two endpoints never meets": [
-        "test_sessions.test_one_id_under_two_endpoints_is_two_sessions",
+    "one id under two mounts never meets": [
+        "test_sessions.test_one_id_under_two_mounts_is_two_sessions",
     ],
     "a sender to a closed or closing session is 404 and delivers nothing": [
         "test_senders.test_nothing_reaches_a_closing_session",
@@ -96,7 +96,7 @@ LESSONS = {
         "test_websocket.test_a_long_reason_never_makes_a_broken_close_frame",
     ],
     "a raw websocket gets a native close frame": [
-        "test_rawwebsocket.test_the_close_endpoint_closes_with_3000",
+        "test_rawwebsocket.test_the_close_mount_closes_with_3000",
     ],
     "what was queued before a close arrives first": [
         "test_sessions.test_what_is_queued_comes_before_the_close_frame",

@@ -20,14 +20,14 @@ from .awaiting import in_context, is_asyncio, unless_false
 from .connection import SockJSConnection
 from .deadlines import Deadline
 from .info import ConnectionInfo
-from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, Server
+from .interfaces import GO_AWAY, INTERNAL_ERROR, Reason, RouterForSessions
 from .mailbox import Mailbox
 from .members import Notice
 
 _log = Logger()
 
 
-class Owner(Protocol):
+class SessionForApplication(Protocol):
     """What an application needs from its session."""
 
     @property
@@ -38,7 +38,7 @@ class Owner(Protocol):
 
 
 class _Nobody:
-    """The owner of a finished application."""
+    """The session of a finished application."""
 
     is_closed = True
 
@@ -52,13 +52,18 @@ _NOBODY = _Nobody()
 class Application(Mailbox):
     """The application's side of a session."""
 
-    __slots__ = ("_class", "_given_up", "_grace", "_opened", "_owner", "_server", "connection")
+    __slots__ = ("_class", "_given_up", "_grace", "_opened", "_router", "_session", "connection")
 
-    def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
-        super().__init__(server.scheduler, server.settings.mailbox_limit)
+    def __init__(
+        self,
+        conn: type[SockJSConnection],
+        router: RouterForSessions,
+        session: SessionForApplication,
+    ) -> None:
+        super().__init__(router.scheduler, router.settings.mailbox_limit)
         self._class = conn
-        self._server = server
-        self._owner: Owner = owner
+        self._router = router
+        self._session: SessionForApplication = session
         self._opened = False
         self._given_up = False
         self._grace: Deadline | None = None
@@ -83,13 +88,13 @@ class Application(Mailbox):
         if connection is not None:
             taken = self.put_all(connection.on_message, messages, MESSAGE_COST)
         if taken < len(messages):
-            self._server.stats.messages_dropped += len(messages) - taken
+            self._router.stats.messages_dropped += len(messages) - taken
         return False
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""
         if not self.put(self._on_event, event, MESSAGE_COST):
-            self._server.stats.messages_dropped += 1
+            self._router.stats.messages_dropped += 1
 
     def end(self, drop: bool) -> None:
         """Call ``on_close`` soon, after what waits or, with ``drop``, instead of it.
@@ -98,16 +103,16 @@ class Application(Mailbox):
         it is dropped, so that ``on_close`` is always called. While the router is closing, it
         decides when this happens.
         """
-        self._server.stats.messages_dropped += self.shut(drop)
-        self._server.enter(self)
+        self._router.stats.messages_dropped += self.shut(drop)
+        self._router.enter(self)
         # Not now, so that on_close never runs inside the application's call to close().
-        self._server.scheduler.tell_later(self._close)
+        self._router.scheduler.tell_later(self._close)
 
     def _close(self) -> None:
         self.close(self._on_close)
-        if self._opened and self.connection is not None and not self._server.closing:
-            delay = self._server.settings.disconnect_delay
-            self._grace = Deadline(self._server.reactor, delay, self._time_out)
+        if self._opened and self.connection is not None and not self._router.closing:
+            delay = self._router.settings.disconnect_delay
+            self._grace = Deadline(self._router.reactor, delay, self._time_out)
 
     def stay(self) -> None:
         """Go on until the closing router gives it up."""
@@ -118,19 +123,19 @@ class Application(Mailbox):
     def done(self) -> None:
         """Let the router stop, as the last callback is done; break the cycle with the session."""
         if not self._given_up:  # otherwise its callback may still fail, and the log must name it
-            self._owner = _NOBODY  # the session refers to this object, too
-        self._server.leave(self)
+            self._session = _NOBODY  # the session refers to this object, too
+        self._router.leave(self)
 
     def give_up(self) -> int:
         """Cancel the callback that still awaits; drop and count what waits behind it."""
         self._given_up = True
         dropped = super().give_up()
-        self._server.stats.messages_dropped += dropped
+        self._router.stats.messages_dropped += dropped
         return dropped
 
     def _time_out(self) -> None:
         self._grace = None
-        _log.warn("{owner!r} ended and its callback does not: cancelled", owner=self._owner)
+        _log.warn("{session!r} ended and its callback does not: cancelled", session=self._session)
         self.give_up()
 
     def cancelled(self, awaited: Deferred[Any]) -> None:
@@ -139,23 +144,23 @@ class Application(Mailbox):
         A cancelled Task ends in a later iteration of the loop, or not at all. A closing router has
         waited for it already.
         """
-        if is_asyncio() and not self._server.closing:
-            delay = self._server.settings.disconnect_delay
-            self._grace = Deadline(self._server.reactor, delay, lambda: self.abandon(awaited))
+        if is_asyncio() and not self._router.closing:
+            delay = self._router.settings.disconnect_delay
+            self._grace = Deadline(self._router.reactor, delay, lambda: self.abandon(awaited))
         else:
             self.abandon(awaited)
 
     # -- calls made by the mailbox
 
     def _on_open(self, info: ConnectionInfo) -> Any:
-        session: Any = self._owner  # the whole session, for its connection
+        session: Any = self._session  # the whole session, for its connection
         self.connection = self._class(session)
         self._opened = True
         result = self.connection.on_open(info)
         return None if result is None else unless_false(result, self._refuse)
 
     def _refuse(self) -> None:
-        self._owner.end(GO_AWAY, "refused")
+        self._session.end(GO_AWAY, "refused")
 
     def _on_event(self, event: Any) -> Any:
         if self.connection is None:
@@ -177,15 +182,17 @@ class Application(Mailbox):
     def failed(self, failure: Failure) -> None:
         """End the session, unless the connection's ``on_error`` decides otherwise."""
         if isinstance(failure.value, Refused):
-            self._owner.end((failure.value.code, failure.value.reason), "refused")
+            self._session.end((failure.value.code, failure.value.reason), "refused")
             return
-        if self._owner.is_closed and failure.check(CancelledError, asyncio.CancelledError):
+        if self._session.is_closed and failure.check(CancelledError, asyncio.CancelledError):
             return
-        if self.connection is not None and not self._owner.is_closed:
+        if self.connection is not None and not self._session.is_closed:
             try:
                 if in_context(self._context, self.connection.on_error, failure) is True:
                     return
             except BaseException:  # noqa: BLE001
-                _log.failure("on_error failed in {owner!r}", owner=self._owner)
-        _log.failure("an application failed, which ends {owner!r}", failure, owner=self._owner)
-        self._owner.end(INTERNAL_ERROR, "error")
+                _log.failure("on_error failed in {session!r}", session=self._session)
+        _log.failure(
+            "an application failed, which ends {session!r}", failure, session=self._session
+        )
+        self._session.end(INTERNAL_ERROR, "error")

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from .deadlines import Deadline
-from .interfaces import Ending, Reason, Server
+from .interfaces import Ending, Reason, RouterForSessions
 from .states import LEAVE
 
 _log = Logger()
@@ -29,7 +29,10 @@ class Closing:
     """
 
     def __init__(
-        self, router: Server, closed: Callable[[], None], suspended: set[Any] | None = None
+        self,
+        router: RouterForSessions,
+        closed: Callable[[], None],
+        suspended: set[Any] | None = None,
     ) -> None:
         self._router = router
         self._closed = closed

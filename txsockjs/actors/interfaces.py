@@ -77,7 +77,7 @@ class Ending(Protocol):
         ...
 
 
-class Server(Protocol):
+class RouterForSessions(Protocol):
     """What a session needs from its router."""
 
     @property
@@ -119,7 +119,7 @@ class SessionForConnection(Protocol):
     @property
     def transport(self) -> str: ...
     @property
-    def server(self) -> Server: ...
+    def server(self) -> RouterForSessions: ...
     @property
     def info(self) -> ConnectionInfo | None: ...
     @property

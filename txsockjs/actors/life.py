@@ -13,7 +13,7 @@ from .application import Application
 from .connection import SockJSConnection
 from .heartbeat import Callback
 from .info import ConnectionInfo
-from .interfaces import ANOTHER_RECEIVER, GO_AWAY, TIMED_OUT, Reason, Receiver, Server
+from .interfaces import ANOTHER_RECEIVER, GO_AWAY, TIMED_OUT, Reason, Receiver, RouterForSessions
 from .outbox import Outbox
 from .states import ATTACH, CLOSE, CLOSING, EXPIRE, GONE, NEW, TABLE, Event, State
 from .throttle import ThrottledApplication
@@ -37,7 +37,9 @@ class Life(Outbox):
             for state, row in TABLE.items()
         }
 
-    def __init__(self, conn: type[SockJSConnection], server: Server, session_id: str) -> None:
+    def __init__(
+        self, conn: type[SockJSConnection], server: RouterForSessions, session_id: str
+    ) -> None:
         super().__init__(server)
         self.session_id = session_id
         self.info: ConnectionInfo | None = None

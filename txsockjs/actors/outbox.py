@@ -22,8 +22,8 @@ from .interfaces import (
     Client,
     Reason,
     Receiver,
+    RouterForSessions,
     Sendable,
-    Server,
     SessionForConnection,
 )
 from .producing import Production
@@ -64,7 +64,7 @@ class Outbox:
         "transport",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: RouterForSessions) -> None:
         self.server = server
         self.transport = ""
         self.close_reason: Reason | None = None

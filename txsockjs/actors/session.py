@@ -17,7 +17,7 @@ from ..errors import NotFound
 from ..wire.frames import check_reason
 from .connection import SockJSConnection
 from .heartbeat import Callback
-from .interfaces import GO_AWAY, Receiver, Server
+from .interfaces import GO_AWAY, Receiver, RouterForSessions
 from .life import Life
 from .states import (
     ABORT,
@@ -43,7 +43,7 @@ class BaseSession(Life):
     def __init__(
         self,
         conn: type[SockJSConnection],
-        server: Server,
+        server: RouterForSessions,
         session_id: str | None = None,
         expiry: float | None = None,
     ) -> None:

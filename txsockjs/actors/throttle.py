@@ -8,30 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from .application import Application, Owner
+from .application import Application, SessionForApplication
 from .bucket import Bucket
 from .connection import SockJSConnection
-from .interfaces import Server
+from .interfaces import RouterForSessions
 
 # The shortest wait, in seconds: a client over a high rate waits once for several messages.
 _SHORTEST = 0.1
 
 
 class ThrottledApplication(Application):
-    """An application whose server has a ``message_rate``."""
+    """An application whose router has a ``message_rate``."""
 
     __slots__ = ("_bucket", "_timer")
 
-    def __init__(self, conn: type[SockJSConnection], server: Server, owner: Owner) -> None:
-        super().__init__(conn, server, owner)
-        rate = server.settings.message_rate
+    def __init__(
+        self,
+        conn: type[SockJSConnection],
+        router: RouterForSessions,
+        session: SessionForApplication,
+    ) -> None:
+        super().__init__(conn, router, session)
+        rate = router.settings.message_rate
         assert rate is not None
-        self._bucket = Bucket(rate, server.reactor.seconds())
+        self._bucket = Bucket(rate, router.reactor.seconds())
         self._timer: Any | None = None  # while somebody may wait for it
 
     def receive(self, messages: list[Any]) -> bool:
         """Call ``on_message`` for each message; return whether the client must wait."""
-        self._bucket.take(self._server.reactor.seconds(), len(messages))
+        self._bucket.take(self._router.reactor.seconds(), len(messages))
         super().receive(messages)
         return self._wait() > 0
 
@@ -39,7 +44,7 @@ class ThrottledApplication(Application):
         """Return whether there is room; if the rate is exceeded, check again in time."""
         wait = self._wait()
         if wait and self._timer is None:
-            self._timer = self._server.reactor.callLater(max(wait, _SHORTEST), self._look_again)
+            self._timer = self._router.reactor.callLater(max(wait, _SHORTEST), self._look_again)
         return not wait and super().has_room(mark)
 
     def shut(self, drop: bool) -> int:
@@ -50,7 +55,7 @@ class ThrottledApplication(Application):
         return super().shut(drop)
 
     def _wait(self) -> float:
-        return self._bucket.wait(self._server.reactor.seconds())
+        return self._bucket.wait(self._router.reactor.seconds())
 
     def _look_again(self) -> None:
         self._timer = None

@@ -19,7 +19,7 @@ from ..cluster.bus import Bus
 from ..router import SockJSRouter
 from .asking import Answers, Function, NoAnswer
 from .nodes import Nodes
-from .report import Report, Site
+from .report import Report, SiteForReports
 from .sessions import Sessions
 
 
@@ -35,7 +35,7 @@ class ProcessAnswers(Answers):
         self,
         routers: Iterable[SockJSRouter],
         reactor: Any,
-        site: Site | None = None,
+        site: SiteForReports | None = None,
         buses: Iterable[Bus] = (),
     ) -> None:
         super().__init__()

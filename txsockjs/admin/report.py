@@ -26,7 +26,7 @@ SIZES = (0, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
 _STRETCH = 500
 
 
-class Site(Protocol):
+class SiteForReports(Protocol):
     """What is told of a site."""
 
     refused: int
@@ -57,7 +57,7 @@ class Report:
     """
 
     def __init__(
-        self, routers: Iterable[SockJSRouter], reactor: Any, site: Site | None = None
+        self, routers: Iterable[SockJSRouter], reactor: Any, site: SiteForReports | None = None
     ) -> None:
         self._routers = list(routers)
         self._reactor = reactor
@@ -122,7 +122,7 @@ def _bus(bus: Bus) -> dict[str, Any]:
     }
 
 
-def _of_site(site: Site) -> dict[str, Any]:
+def _of_site(site: SiteForReports) -> dict[str, Any]:
     return {
         "connections": len(site.connections()),
         "refused": site.refused,

@@ -25,7 +25,7 @@ _NORMAL = 1000
 _LONGEST_HEAD = 64 * 1024
 
 
-class Told(Protocol):
+class AutobahnListener(Protocol):
     """The listener of a protocol."""
 
     subprotocol: str | None
@@ -58,7 +58,7 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
     def __init__(
         self,
         reactor: Any,
-        socket: Told,
+        socket: AutobahnListener,
         address: Address,
         headers: dict[str, str],
         limit: int,
@@ -101,7 +101,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
     # Autobahn warns about each failed connection; here the listener decides what to log.
     log = make_logger("error")
 
-    def __init__(self, socket: Told, request: ConnectingRequest) -> None:
+    def __init__(self, socket: AutobahnListener, request: ConnectingRequest) -> None:
         super().__init__()
         self._socket = socket
         self._request = request

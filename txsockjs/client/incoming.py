@@ -1,4 +1,4 @@
-"""`Incoming`: received messages on their way to the receiver.
+"""`Incoming`: received messages on their way to the listener.
 
 Rules: messages are delivered in order, then the end, once; nothing is delivered while paused, and
 the end never inside a call of the application.
@@ -17,7 +17,7 @@ from ..wire.limits import MESSAGE_COST
 _log = Logger()
 
 
-class Receiver(Protocol):
+class MessageListener(Protocol):
     """The object that gets the messages and the end."""
 
     def received(self, message: str | bytes) -> object:
@@ -28,9 +28,9 @@ class Receiver(Protocol):
 
 
 class Incoming:
-    """Messages that wait for a receiver.
+    """Messages that wait for a listener.
 
-    ``told`` is called when none is left, ``failed`` with an exception raised by the receiver.
+    ``told`` is called when none is left, ``failed`` with an exception raised by the listener.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class Incoming:
         self._reactor = reactor
         self._told = told
         self._failed = failed
-        self._receiver: Receiver | None = None
+        self._listener: MessageListener | None = None
         self._messages: deque[str | bytes] = deque()
         self._end: Exception | None = None
         self._telling = False
         self._wake: Any | None = None
 
-    def begin(self, receiver: Receiver) -> None:
-        """Deliver everything to ``receiver``, from the reactor's next iteration on."""
-        self._receiver = receiver
+    def begin(self, listener: MessageListener) -> None:
+        """Deliver everything to ``listener``, from the reactor's next iteration on."""
+        self._listener = listener
         self.look_later()
 
     def put(self, messages: Iterable[str] | Iterable[bytes]) -> None:
@@ -82,21 +82,21 @@ class Incoming:
         if self._end is None:
             if not self._messages:
                 self._told()
-        elif self._receiver is not None and not self.is_paused and not self._messages:
-            receiver, self._receiver = self._receiver, None
-            receiver.ended(self._end)
+        elif self._listener is not None and not self.is_paused and not self._messages:
+            listener, self._listener = self._listener, None
+            listener.ended(self._end)
 
     def _tell(self) -> None:
-        if self._telling or self._receiver is None:
+        if self._telling or self._listener is None:
             return
         self._telling = True
         try:
             while self._messages and not self.is_paused:
                 message = self._messages.popleft()
                 self.size -= len(message) + MESSAGE_COST
-                self._receiver.received(message)
+                self._listener.received(message)
         except Exception as error:  # noqa: BLE001  # it ends the connection, as over TCP
-            _log.failure("{receiver!r} has failed", receiver=self._receiver)
+            _log.failure("{listener!r} has failed", listener=self._listener)
             self.forget()
             self._failed(error)
         finally:

@@ -1,6 +1,6 @@
 """`Session`: a client's session, over any carrier.
 
-Rules: a carrier brings what arrives and takes what is to be sent; the receiver gets messages and
+Rules: a carrier brings what arrives and takes what is to be sent; the listener gets messages and
 the end, in order, and nothing while paused. The end comes once, and never inside a call of the
 application. A server silent for ``heartbeat_timeout`` is lost, unless the session is not reading.
 """
@@ -19,7 +19,7 @@ from ..wire.server_frames import BadFrame, read_frame
 from ..wire.text import Data
 from .address import Address
 from .errors import ABNORMAL, SessionClosed, SessionLost, ended
-from .incoming import Incoming, Receiver
+from .incoming import Incoming, MessageListener
 from .options import Options
 from .outgoing import Outgoing
 from .silence import Silence
@@ -112,9 +112,9 @@ class Session:
         carrier.start()
         return self.opened
 
-    def begin(self, receiver: Receiver) -> None:
-        """Deliver everything to ``receiver``, from the reactor's next iteration on."""
-        self.incoming.begin(receiver)
+    def begin(self, listener: MessageListener) -> None:
+        """Deliver everything to ``listener``, from the reactor's next iteration on."""
+        self.incoming.begin(listener)
 
     # -- the application
 

@@ -25,7 +25,7 @@ CLOSE_TIMEOUT = 5.0
 _NORMAL = 1000
 
 
-class Listener(Protocol):
+class WebSocketListener(Protocol):
     """The listener of a websocket."""
 
     def upgraded(self) -> None:
@@ -51,7 +51,7 @@ class WebSocket:
         endpoint: IStreamClientEndpoint,
         address: Address,
         headers: dict[str, str],
-        listener: Listener,
+        listener: WebSocketListener,
         limit: int,
         subprotocols: Sequence[str] = (),
     ) -> None:
@@ -60,7 +60,7 @@ class WebSocket:
         self._reactor = reactor
         self._endpoint = endpoint
         self._factory = ClientFactory(reactor, self, address, headers, limit, subprotocols)
-        self._listener: Listener | None = listener
+        self._listener: WebSocketListener | None = listener
         self._connecting: Deferred[Any] | None = None
         self._protocol: Any = None
         self._patience: Deadline | None = None

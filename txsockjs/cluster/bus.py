@@ -47,7 +47,7 @@ class Owner(NamedTuple):
     alive: bool
 
 
-class Listener(Protocol):
+class PortListener(Protocol):
     """What a bus tells those that listen on a port of it."""
 
     def received(self, node: str, data: bytes) -> None:
@@ -84,10 +84,10 @@ class Bus(ABC):
         self._settled = True
         self._held: list[Callable[[], object]] = []
         self.counters: Counter[str] = Counter()
-        self.listeners: dict[str, Listener] = {}
+        self.listeners: dict[str, PortListener] = {}
         self.subscriptions: dict[str, Subscriber] = {}
 
-    def listen(self, port: str, listener: Listener) -> None:
+    def listen(self, port: str, listener: PortListener) -> None:
         """Have ``listener`` told what is sent to ``port``, and what becomes of other nodes.
 
         Raises `ValueError` if somebody listens there already.

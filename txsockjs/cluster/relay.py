@@ -29,7 +29,7 @@ from .edge import NODE_GONE, Edge, Result, Speaker
 from .edges import Edges
 from .outage import Outage
 from .remote import describe
-from .serving import TO_OWNER, Router, Serving, make_way
+from .serving import TO_OWNER, RouterForRelay, Serving, make_way
 
 # How often a request looks for the owner anew if the one that it found says that it is not.
 _MOST_TRIES = 3
@@ -38,7 +38,7 @@ _MOST_TRIES = 3
 class Relay:
     """What connects a router with those at the same prefix of other nodes."""
 
-    def __init__(self, router: Router, bus: Bus) -> None:
+    def __init__(self, router: RouterForRelay, bus: Bus) -> None:
         self._router = router
         self._bus = bus
         self._port = f"relay {router.prefix}"

@@ -34,7 +34,7 @@ _MOST_BEFORE = 3
 Key = tuple[str, int]
 
 
-class Router(Protocol):
+class RouterForRelay(Protocol):
     """What the relay needs from its router."""
 
     prefix: str
@@ -55,7 +55,7 @@ class Serving:
 
     def __init__(
         self,
-        router: Router,
+        router: RouterForRelay,
         claims: Claims,
         counters: Counter[str],
         post_to: Callable[[str], Callable[..., object]],

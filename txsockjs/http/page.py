@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..actors.interfaces import Server
+from ..actors.interfaces import RouterForSessions
 from ..errors import OriginRefused, RequestError
 from .exchange import Exchange, Head
 from .headers import NEVER_CACHED, TEXT, cors, preflight, session_cookie
@@ -35,7 +35,7 @@ _INTERNAL_ERROR = Head(500, [TEXT, *NEVER_CACHED])
 _MOST_ORIGINS = 100
 
 
-class Host(Server, Protocol):
+class RouterForPages(RouterForSessions, Protocol):
     """What a page needs from its router."""
 
     @property
@@ -64,34 +64,34 @@ class Page:
 
     def __init__(
         self,
-        server: Host,
+        router: RouterForPages,
         methods: Mapping[bytes, Handler],
         gated: bool = False,
         carries: bool = False,
         checks: Mapping[bytes, Callable[..., object]] = _NO_CHECKS,
     ) -> None:
-        self._server = server
+        self._router = router
         self._methods = methods
         self._checks = checks
         self._wrong_method = Head(405, [(b"Allow", b", ".join(sorted(methods)))])
-        self._gated = gated and server.settings.allowed_origins != "*"
+        self._gated = gated and router.settings.allowed_origins != "*"
         self._carries = carries
 
     def serve(self, exchange: Exchange, *arguments: str) -> None:
         """Answer a request, now or later."""
         handler = self._methods.get(exchange.method)
         if handler is None:
-            self._server.stats.refused("method")
+            self._router.stats.refused("method")
             exchange.answer(self._wrong_method)
             return
         if self._carries:
-            self._server.stats.connection_opened()
-            exchange.when_ended(self._server.stats.connection_closed)
-        if self._server.leaving and not exchange.is_relayed:
+            self._router.stats.connection_opened()
+            exchange.when_ended(self._router.stats.connection_closed)
+        if self._router.leaving and not exchange.is_relayed:
             exchange.close_connection()  # the next connection finds a server that stays
         try:
             if self._gated:
-                check_origin(exchange, self._server.settings)
+                check_origin(exchange, self._router.settings)
             later = handler(exchange, *arguments)
         except BaseException:  # noqa: BLE001
             self._failed(Failure(), exchange)
@@ -134,7 +134,7 @@ class Page:
         check = self._checks.get(exchange.method)
         try:
             if self._gated:
-                check_origin(exchange, self._server.settings)
+                check_origin(exchange, self._router.settings)
             if check is not None:
                 check(exchange, *arguments)
         except BaseException:  # noqa: BLE001
@@ -143,24 +143,24 @@ class Page:
 
     def _note_origin(self, origin: str | None) -> None:
         # Once for each, and only as many as it takes to show a mistaken setting.
-        known = self._server.refused_origins
+        known = self._router.refused_origins
         if origin not in known and len(known) < _MOST_ORIGINS:
             known.add(origin)
             _log.warn(
-                "{origin!r} may not use {server!r}: allowed_origins does not name it",
+                "{origin!r} may not use {router!r}: allowed_origins does not name it",
                 origin=origin or "a page that does not tell its origin",
-                server=self._server,
+                router=self._router,
             )
 
     def refuse(self, exchange: Exchange, error: RequestError) -> None:
         """Answer a request with its error; count it, and log it now and then."""
-        self._server.stats.refused(error.kind)
-        self._server.refusals.note(error)
+        self._router.stats.refused(error.kind)
+        self._router.refusals.note(error)
         headers = [TEXT, *NEVER_CACHED, *error.headers]
         if not isinstance(error, OriginRefused):
             headers += cors(exchange)
         if self._carries:
-            headers += session_cookie(exchange, self._server.settings)
+            headers += session_cookie(exchange, self._router.settings)
         if error.status in (400, 426):
             # A proxy must not take the failed upgrade for a successful one.
             exchange.close_connection()

@@ -26,12 +26,12 @@ class RefusalLog:
 
     def __init__(
         self,
-        server: object,
+        router: object,
         settings: Settings,
         clock: Callable[[], float],
         noted: Callable[[], object],
     ) -> None:
-        self._server = server
+        self._router = router
         self._settings = settings
         self._clock = clock
         self._noted = noted
@@ -57,8 +57,8 @@ class RefusalLog:
     def _tell(self, setting: str, count: int) -> None:
         client = self._last_client[setting]
         _log.warn(
-            "{server!r} refused {count} new sessions: {setting} is {limit}{whose}",
-            server=self._server,
+            "{router!r} refused {count} new sessions: {setting} is {limit}{whose}",
+            router=self._router,
             count=count,
             setting=setting,
             limit=str(getattr(self._settings, setting)),

@@ -21,7 +21,7 @@ _LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, words) for status, words in R
 _NO_BODY = (204, 304)
 
 
-class Connection(Protocol):
+class ConnectionForExchanges(Protocol):
     """What an exchange needs from its connection."""
 
     transport: Any
@@ -64,7 +64,7 @@ class DirectExchange(Exchange):
 
     is_http_1_0 = False
 
-    def __init__(self, connection: Connection, request: Request, body: bytes) -> None:
+    def __init__(self, connection: ConnectionForExchanges, request: Request, body: bytes) -> None:
         super().__init__()
         self._connection = connection
         self.method = request.method

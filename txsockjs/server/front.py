@@ -21,7 +21,7 @@ from ..actors.pace import Pace
 from ..http.exchange import Exchange
 from ..wire.request_head import Request, read_request
 from .direct import DirectExchange
-from .output import Output, Owner
+from .output import Output, SiteForConnections
 from .takeover import replace_protocol
 from .tcp import unsent
 from .timeouts import Progress, Timeouts, is_over
@@ -72,8 +72,8 @@ class Front(Output):
     )
     _exchange: DirectExchange | None
 
-    def __init__(self, owner: Owner, address: Any) -> None:
-        super().__init__(owner, address)
+    def __init__(self, site: SiteForConnections, address: Any) -> None:
+        super().__init__(site, address)
         self._state = _READING
         self._successor: Any | None = None  # the protocol that has the connection now
         self._held = bytearray()
@@ -93,8 +93,8 @@ class Front(Output):
 
     def connectionMade(self) -> None:
         """Wait for a request."""
-        self._owner.enter(self)
-        self._idle_since = self._owner.reactor.seconds()
+        self._site.enter(self)
+        self._idle_since = self._site.reactor.seconds()
 
     def dataReceived(self, data: bytes) -> None:
         """Treat the bytes as the state says."""
@@ -109,13 +109,13 @@ class Front(Output):
             self._successor.dataReceived(data)  # type: ignore[union-attr]
         elif state is not _OVER:
             held += data
-            self._idle_since = self._owner.reactor.seconds()
+            self._idle_since = self._site.reactor.seconds()
             if state is not _SERVING and len(held) > _MOST_HELD:
                 self._pause_or_resume()
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell the current exchange, or the protocol that has the connection now."""
-        self._owner.leave(self)
+        self._site.leave(self)
         self._state = _OVER
         self._held.clear()
         if self._next_turn is not None:
@@ -169,7 +169,7 @@ class Front(Output):
     def _yield(self) -> None:
         """Go on with the held bytes in the reactor's next iteration."""
         self._state = _YIELDED
-        self._next_turn = self._owner.reactor.callLater(0, self._go_on)
+        self._next_turn = self._site.reactor.callLater(0, self._go_on)
         self._pause_or_resume()
 
     def _go_on(self) -> None:
@@ -197,14 +197,14 @@ class Front(Output):
         # A client's requests for one URL differ only in their bodies.
         if request is None or not data.startswith(request.head):
             request = self._last = self._read(data)
-        page = None if request is None else self._owner.pages[request.prefix].get(request.name)
+        page = None if request is None else self._site.pages[request.prefix].get(request.name)
         if request is None or page is None or len(data) < request.end > _LONGEST_WAIT:
-            self.hand_over(self._owner.web_protocol(self._address))
+            self.hand_over(self._site.web_protocol(self._address))
             return data
         end = request.end
         exchange = DirectExchange(self, request, data[request.start : end])
         if end > len(data):
-            self._idle_since = self._owner.reactor.seconds()
+            self._idle_since = self._site.reactor.seconds()
             self._coming = Progress(self._idle_since)
             if not page.refuses(exchange, request.session_id):
                 self._wanted = end
@@ -219,7 +219,7 @@ class Front(Output):
         size = len(data)
         data = data[self._skip :]
         self._skip -= size - len(data)
-        self._idle_since = self._owner.reactor.seconds()
+        self._idle_since = self._site.reactor.seconds()
         return data
 
     def _read(self, data: bytes) -> Request | None:
@@ -227,7 +227,7 @@ class Front(Output):
         if getattr(self.transport, "negotiatedProtocol", None) == b"h2":
             return None
         request = read_request(data)
-        if request is not None and request.end - request.start > self._owner.max_body_size:
+        if request is not None and request.end - request.start > self._site.max_body_size:
             return None
         return request
 
@@ -238,7 +238,7 @@ class Front(Output):
         if exchange is not self._exchange or self.transport is None:
             return
         self._exchange = None
-        self._idle_since = self._owner.reactor.seconds()
+        self._idle_since = self._site.reactor.seconds()
         if close:
             self._state = _OVER
             self._pause_or_resume()  # otherwise TLS would not see the peer's end
@@ -253,7 +253,7 @@ class Front(Output):
 
     def hand_over(self, protocol: Any) -> None:
         """Hand the connection over to a protocol."""
-        self._owner.leave(self)
+        self._site.leave(self)
         transport: Any = self.transport
         self._unregister()
         self._exchange = None

@@ -21,7 +21,7 @@ from .tcp import unsent, watch, write
 from .timeouts import Progress
 
 
-class Owner(Protocol):
+class SiteForConnections(Protocol):
     """What a connection needs from its site."""
 
     max_body_size: int
@@ -45,18 +45,18 @@ class Output:
     """The writing side of a connection; its producer methods tell the current exchange."""
 
     __slots__ = (
-        *("_address", "_exchange", "_leaving", "_owner", "_registered", "described"),
+        *("_address", "_exchange", "_leaving", "_registered", "_site", "described"),
         *("peer_timeout", "transport"),
     )
 
-    def __init__(self, owner: Owner, address: Any) -> None:
-        self._owner = owner
+    def __init__(self, site: SiteForConnections, address: Any) -> None:
+        self._site = site
         self._address = address
         self._exchange: Exchange | None = None
         self._leaving: Progress | None = None  # while the peer has written data to take
         self._registered = False  # whether this is the transport's producer
         self.peer_timeout: float | None = None  # the one set in the options of the socket
-        self.described: tuple[bytes, bytes] | None = None  # as of `direct.Connection`
+        self.described: tuple[bytes, bytes] | None = None  # as of `direct.ConnectionForExchanges`
         self.transport: Any | None = None
 
     @property
@@ -95,7 +95,7 @@ class Output:
         transport.loseConnection()
 
     def _watch_leaving(self) -> None:
-        self._leaving = Progress(self._owner.reactor.seconds(), -unsent(self.transport))
+        self._leaving = Progress(self._site.reactor.seconds(), -unsent(self.transport))
 
     # -- IPushProducer: the transport tells whether the peer reads
 

@@ -21,7 +21,8 @@ from .web import Nowhere, PageResource, accept_absolute
 
 _log = Logger()
 
-_ENDPOINT = "sockjs "
+# How the names begin that Werkzeug calls endpoints, for the URLs of a router.
+_OWN = "sockjs "
 
 
 class Url(Protocol):
@@ -39,7 +40,7 @@ class Url(Protocol):
         """Return the resource that serves it."""
 
 
-class Router(Protocol):
+class RouterForRoutes(Protocol):
     """What a resource needs from its router."""
 
     app: Klein
@@ -61,7 +62,7 @@ def add(app: Klein, prefix: str, url: Url) -> None:
 
     app.route(
         prefix + url.pattern,
-        endpoint=f"{_ENDPOINT}{prefix or '/'} {url.name}",
+        endpoint=f"{_OWN}{prefix or '/'} {url.name}",
         merge_slashes=False,
         # Without a prefix, the router's own path comes with and without a slash.
         strict_slashes=prefix + url.pattern != "/",
@@ -79,7 +80,7 @@ class Root(KleinResource):
     one, and would log paths that are not UTF-8 as errors.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: RouterForRoutes) -> None:
         super().__init__(router.app)
         self._router = router
         self._klein = router.app
@@ -88,7 +89,7 @@ class Root(KleinResource):
         self._urls: MapAdapter = router.app.url_map.bind("localhost")
 
     @property
-    def serves(self) -> Router:
+    def serves(self) -> RouterForRoutes:
         """The router."""
         return self._router
 
@@ -108,13 +109,13 @@ class Root(KleinResource):
     def find(self, path: bytes) -> PageResource | Nowhere | None:
         """Return what serves a path; None for a URL that a program added to the application."""
         try:
-            endpoint, segments = self._urls.match(path.decode("utf-8"))
+            name, segments = self._urls.match(path.decode("utf-8"))
         except (HTTPException, UnicodeDecodeError):
             return Nowhere()
-        if not endpoint.startswith(_ENDPOINT):
+        if not name.startswith(_OWN):
             return None
         nobody: Any = None  # the router's own URLs do not use the request
-        found: Any = self._klein.execute_endpoint(endpoint, nobody, **segments)
+        found: Any = self._klein.execute_endpoint(name, nobody, **segments)
         return cast("PageResource | Nowhere", found)
 
     def _is_doubled(self, above: list[bytes], path: bytes) -> bool:

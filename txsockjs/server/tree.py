@@ -29,7 +29,7 @@ class Forwarding(Protocol):
         """Return all the resources that it passes requests on to."""
 
 
-class Serving(Protocol):
+class RouterResource(Protocol):
     """The resource of a router, recognized because its class defines `serves` and `render`."""
 
     @property
@@ -43,7 +43,7 @@ class Serving(Protocol):
 class Found(NamedTuple):
     """The resource of a router, and the segments of the path that led to it."""
 
-    resource: Serving
+    resource: RouterResource
     path: Sequence[bytes]
 
 

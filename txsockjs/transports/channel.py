@@ -14,7 +14,14 @@ from twisted.internet.interfaces import IReactorTime
 from ..actors.connection import SockJSConnection
 from ..actors.heartbeat import Starter
 from ..actors.info import ConnectionInfo
-from ..actors.interfaces import GO_AWAY, SLOW_CONSUMER, Ending, Reason, Server, SessionForConnection
+from ..actors.interfaces import (
+    GO_AWAY,
+    SLOW_CONSUMER,
+    Ending,
+    Reason,
+    RouterForSessions,
+    SessionForConnection,
+)
 from ..actors.registry import SessionContainer
 from ..actors.rooms import Rooms
 from ..actors.scheduler import Scheduler
@@ -29,7 +36,7 @@ from ..wire.publication import wire_name
 UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
 
 
-class Carrier(Protocol):
+class ConnectionForChannels(Protocol):
     """What a channel needs of the connection that carries it."""
 
     @property
@@ -72,7 +79,7 @@ class Service:
 class ChannelServer:
     """What a session needs of a router, for the channels that one router's sessions carry."""
 
-    def __init__(self, router: Server) -> None:
+    def __init__(self, router: RouterForSessions) -> None:
         self._router = router
         # Of messages, it is the session that carries channels which brings them.
         self.settings: Settings = router.settings.without_rate
@@ -119,7 +126,9 @@ class ChannelSession(BaseSession):
     counted = False  # its messages are those of the session that carries it
     server: ChannelServer
 
-    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
+    def __init__(
+        self, service: Service, server: ChannelServer, carrier: ConnectionForChannels
+    ) -> None:
         super().__init__(service.connection, server)
         self.carrier = carrier
         self.channel = service.wire_name
@@ -195,7 +204,9 @@ class ChannelReceiver:
 
     __slots__ = ("_carrier", "ready", "service", "session")
 
-    def __init__(self, service: Service, server: ChannelServer, carrier: Carrier) -> None:
+    def __init__(
+        self, service: Service, server: ChannelServer, carrier: ConnectionForChannels
+    ) -> None:
         self.service = service
         self._carrier = carrier
         self.ready = True

@@ -1,4 +1,4 @@
-"""The URLs of one endpoint: which there are, and what each request to one does.
+"""The URLs of one mount: which there are, and what each request to one does.
 
 Rules: the table follows protocol section 1; a disabled transport has no URL; a session is found
 or made here.
@@ -22,7 +22,7 @@ from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCall
 from ..http import static
 from ..http.addresses import client_address
 from ..http.exchange import Exchange
-from ..http.page import Handler, Host, Page, with_head, with_preflight
+from ..http.page import Handler, Page, RouterForPages, with_head, with_preflight
 from ..server.web import Nowhere, PageResource
 from ..stats import TRANSPORTS
 from ..wire.proto import is_callback
@@ -48,7 +48,7 @@ class Url(NamedTuple):
     resource: Callable[..., Resource]
 
 
-class Endpoint(Host, Protocol):
+class RouterForUrls(RouterForPages, Protocol):
     """What the URLs need from their router."""
 
     def admit(self, exchange: Exchange) -> None:
@@ -70,17 +70,17 @@ class Endpoint(Host, Protocol):
 
 
 class Urls:
-    """The URLs of an endpoint with its transports.
+    """The URLs of a mount with its transports.
 
     ``table`` has all of them; ``pages`` has those below ``/<server>/<session>/`` by their last
     segment, and what they serve is given the session's id.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._settings = endpoint.settings
+    def __init__(self, router: RouterForUrls) -> None:
+        self._router = router
+        self._settings = router.settings
         self.pages = {
-            name: Page(endpoint, methods, True, True, {b"POST": self._check_of(name)})
+            name: Page(router, methods, True, True, {b"POST": self._check_of(name)})
             for name, methods in self._session_methods().items()
         }
         self.table = [
@@ -92,29 +92,29 @@ class Urls:
         ]
 
     def _static_urls(self) -> list[Url]:
-        endpoint, settings = self._endpoint, self._settings
+        router, settings = self._router, self._settings
         tell = partial(static.info, settings=settings)
         info = {**with_preflight(b"GET", tell), **with_head(tell)}
-        test = with_preflight(b"POST", partial(static.chunking_test, reactor=endpoint.reactor))
-        greeting = partial(PageResource, Page(endpoint, with_head(static.greeting)))
+        test = with_preflight(b"POST", partial(static.chunking_test, reactor=router.reactor))
+        greeting = partial(PageResource, Page(router, with_head(static.greeting)))
         iframe = partial(
-            _iframe_resource, Page(endpoint, with_head(partial(static.iframe, settings=settings)))
+            _iframe_resource, Page(router, with_head(partial(static.iframe, settings=settings)))
         )
         urls = [
             Url("greeting", "", greeting),
             Url("greeting/", "/", greeting),
-            Url("info", "/info", partial(PageResource, Page(endpoint, info, gated=True))),
+            Url("info", "/info", partial(PageResource, Page(router, info, gated=True))),
             Url("iframe", "/iframe.html", iframe),
             Url("iframe version", "/iframe<version>.html", iframe),
             Url(
                 "chunking_test",
                 "/chunking_test",
-                partial(PageResource, Page(endpoint, test, gated=True)),
+                partial(PageResource, Page(router, test, gated=True)),
             ),
         ]
         if "rawwebsocket" not in settings.disabled_transports:
             upgrade = {b"GET": partial(self._upgrade, RawWebSocketReceiver)}
-            page = Page(endpoint, upgrade, gated=True, carries=True)
+            page = Page(router, upgrade, gated=True, carries=True)
             urls.append(Url("rawwebsocket", "/websocket", partial(PageResource, page)))
         return urls
 
@@ -142,15 +142,15 @@ class Urls:
         self, receiver_class: type[WebSocketReceiver], exchange: Exchange, session_id: str = ""
     ) -> None:
         check_handshake(exchange)
-        self._endpoint.admit(exchange)
-        receiver = self._endpoint.sockets.build(exchange, receiver_class)
+        self._router.admit(exchange)
+        receiver = self._router.sockets.build(exchange, receiver_class)
         exchange.take_over(receiver, self._settings.peer_timeout)
 
     def _attach(
         self, framing: Framing, exchange: Exchange, session_id: str
     ) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
-        relay = self._endpoint.relay
+        relay = self._router.relay
         if relay is None or (session is not None and not relay.must_wait(session)):
             self._attach_here(framing, exchange, session_id, session)
             return None
@@ -166,7 +166,7 @@ class Urls:
         self, framing: Framing, exchange: Exchange, session_id: str, session: Session | None
     ) -> None:
         if session is None:
-            self._endpoint.admit(exchange)
+            self._router.admit(exchange)
         # Before there is a session that it could leave half made: a setting's function may raise.
         opening = session is None or session.info is None
         receiver: HTTPReceiver
@@ -177,7 +177,7 @@ class Urls:
             receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
             assert receiver.info is not None  # as it is opening
-            session = self._endpoint.make_session(session_id, receiver.info)
+            session = self._router.make_session(session_id, receiver.info)
         receiver.attach(session)
 
     def _attach_script(
@@ -196,7 +196,7 @@ class Urls:
 
     def _send(self, sender: Sender, exchange: Exchange, session_id: str) -> Deferred[None] | None:
         session = self._find(session_id, exchange)
-        relay = self._endpoint.relay
+        relay = self._router.relay
         if relay is not None and (session is None or relay.must_wait()):
             here = partial(self._send_here, sender, exchange, session_id)
             return relay.send(exchange, session_id, sender.name, here)
@@ -214,13 +214,13 @@ class Urls:
 
     def _check_receiver(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_attach` would raise whatever the body is."""
-        if self._find(session_id, exchange) is None and self._endpoint.relay is None:
-            self._endpoint.admit(exchange)
+        if self._find(session_id, exchange) is None and self._router.relay is None:
+            self._router.admit(exchange)
 
     def _check_sender(self, exchange: Exchange, session_id: str) -> None:
         """Raise what `_send` would raise whatever the body is."""
         session = self._find(session_id, exchange)
-        if session is None and self._endpoint.relay is not None:
+        if session is None and self._router.relay is not None:
             pass  # it may be another node's
         elif session is None or not session.is_open:
             raise NotFound()
@@ -231,7 +231,7 @@ class Urls:
         return self._check_sender if name.endswith("_send") else self._check_receiver
 
     def _find(self, session_id: str, exchange: Exchange) -> Session | None:
-        session = self._endpoint.sessions.get(session_id)
+        session = self._router.sessions.get(session_id)
         if session is None:
             return None
         if not isinstance(session, Session):

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from txsockjs import SockJSConnection, SockJSRouter
 from txsockjs.actors import interfaces
 from txsockjs.actors.application import Application
-from txsockjs.actors.interfaces import Ending, Server, SessionForConnection
+from txsockjs.actors.interfaces import Ending, RouterForSessions, SessionForConnection
 from txsockjs.actors.session import BaseSession, Session
 
 from ...support.fakes import FakeServer
@@ -39,7 +39,7 @@ def test_a_server_has_all_that_is_asked_of_it(kind: str) -> None:
     server: Any = FakeServer()
     if kind == "router":
         server = SockJSRouter(SockJSConnection, reactor=Clock())
-    assert [name for name in asked(Server) if not hasattr(server, name)] == []
+    assert [name for name in asked(RouterForSessions) if not hasattr(server, name)] == []
 
 
 def test_reasons_are_what_clients_are_told() -> None:

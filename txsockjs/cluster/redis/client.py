@@ -50,7 +50,7 @@ class User(Interface):
         """Note that it reads again, after it did not (`Connection.full`)."""
 
 
-class Owner(Interface):
+class ClientOwner(Interface):
     """What a client tells of its connection."""
 
     user: User
@@ -69,7 +69,7 @@ class Owner(Interface):
 class Client(Protocol):
     """One connection."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ClientOwner) -> None:
         self._owner = owner
         self._reader = resp.make_reader()
         self._answers: deque[Answer | None] = deque()

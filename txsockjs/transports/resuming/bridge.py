@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from ...cluster.bus import Bus
 from ...cluster.edge import NODE_GONE
-from .far import Edge, Far
+from .far import ConnectionAtEdge, Far
 from .visitor import Visitor, described
 
 # By kind, what follows the number: what an edge says, and what an owner does.
@@ -37,8 +37,8 @@ _PIECE = 1024 * 1024
 _LAST, _MORE = b".", b"+"
 
 
-class Server(Protocol):
-    """What a bridge needs of the resumable sessions of a router."""
+class RouterForBridges(Protocol):
+    """What a bridge needs from its router, whose place a `ResumeServer` takes."""
 
     scheduler: Any
     reactor: Any
@@ -50,10 +50,10 @@ class Server(Protocol):
 class Bridge:
     """The streams of one mount, both those that end here and those that begin here."""
 
-    def __init__(self, bus: Bus, prefix: str, server: Server) -> None:
+    def __init__(self, bus: Bus, prefix: str, router: RouterForBridges) -> None:
         self._bus = bus
         self._port = f"resume {prefix}"
-        self._server = server
+        self._router = router
         self._numbers = itertools.count()
         self._edges: dict[int, Far] = {}
         self._owned: dict[tuple[str, int], Visitor] = {}
@@ -63,12 +63,12 @@ class Bridge:
     def __len__(self) -> int:
         return len(self._edges) + len(self._owned)
 
-    def resume(self, edge: Edge, node: str, token: str, received: int) -> Far:
+    def resume(self, edge: ConnectionAtEdge, node: str, token: str, received: int) -> Far:
         """Have the node of a token go on with its session; the client has ``received`` so much."""
         number = next(self._numbers)
         say = partial(self._say, node, number)
         over = partial(self._edges.pop, number, None)
-        far = self._edges[number] = Far(edge, node, say, over, self._server.reactor)
+        far = self._edges[number] = Far(edge, node, say, over, self._router.reactor)
         say("open", token, received, described(edge.session.info))
         return far
 
@@ -103,7 +103,7 @@ class Bridge:
         if [type(each) for each in rest] != list(types) or type(number) is not int:
             self._bus.counters["frames_invalid"] += 1
         else:
-            self._server.scheduler.turn(getattr(self, f"_take_{kind}"), node, number, *rest)
+            self._router.scheduler.turn(getattr(self, f"_take_{kind}"), node, number, *rest)
 
     def lost(self, node: str) -> None:
         """End what another node has to do with."""
@@ -112,7 +112,7 @@ class Bridge:
             far.end(NODE_GONE, "node_gone")
         for (edge, _), visitor in list(self._owned.items()):
             if edge == node:
-                self._server.scheduler.turn(visitor.lost)
+                self._router.scheduler.turn(visitor.lost)
 
     def away(self) -> None:
         """Do nothing: what is said waits, and a node that is lost is told."""
@@ -127,7 +127,7 @@ class Bridge:
     def _take_open(
         self, node: str, number: int, token: str, received: int, info: dict[str, Any]
     ) -> None:
-        session = self._server.find(token)
+        session = self._router.find(token)
         if session is None:
             self._say(node, number, "absent")
             return

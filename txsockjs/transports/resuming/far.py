@@ -19,7 +19,7 @@ from .server import WINDOW
 _PATIENCE = 5.0
 
 
-class Edge(Protocol):
+class ConnectionAtEdge(Protocol):
     """The connection of a client whose session is on another node."""
 
     @property
@@ -38,7 +38,7 @@ class Far:
 
     def __init__(
         self,
-        edge: Edge,
+        edge: ConnectionAtEdge,
         node: str,
         say: Callable[..., object],
         over: Callable[[], object],

@@ -30,7 +30,7 @@ LEFT: Reason = (1000, "Normal closure")
 REPLACED: Reason = (4409, "Resumed over another connection")
 
 
-class Carrier(Protocol):
+class CarryingSession(Protocol):
     """What a receiver needs of the session of the connection that carries its own."""
 
     transport: str
@@ -59,7 +59,7 @@ class ResumedReceiver:
 
     __slots__ = ("_carrier", "_numbers", "here", "ready", "session")
 
-    def __init__(self, carrier: Carrier, session: Any, here: bool = True) -> None:
+    def __init__(self, carrier: CarryingSession, session: Any, here: bool = True) -> None:
         self._carrier = carrier
         self._numbers = carrier.transport not in _WEBSOCKETS
         self.ready = True

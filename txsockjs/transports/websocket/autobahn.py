@@ -29,7 +29,7 @@ _HANDSHAKE = (
 )
 
 
-class Listener(Protocol):
+class FrameListener(Protocol):
     """Who is told what Autobahn understood."""
 
     def received(self, payload: bytes, binary: bool) -> None:
@@ -61,7 +61,7 @@ class AutobahnFactory(WebSocketServerFactory):
             perMessageCompressionAccept=lambda offers: None,
         )
 
-    def build(self, listener: Listener, longest: int) -> AutobahnProtocol:
+    def build(self, listener: FrameListener, longest: int) -> AutobahnProtocol:
         """Make the protocol of an open websocket.
 
         ``longest`` is the size in bytes of the largest message, its fragments together.
@@ -98,7 +98,7 @@ class _Nowhere:
 class AutobahnProtocol(WebSocketServerProtocol):
     """Autobahn's protocol, telling a listener what comes; ``frames`` counts what came."""
 
-    listener: Listener | None = None
+    listener: FrameListener | None = None
     frames = 0
     maxFramePayloadSize: int
     maxMessagePayloadSize: int

@@ -118,9 +118,9 @@ class WebSocketConnection:
 
     def _expect_pong(self) -> None:
         if self._state is OPEN:
-            server = self._sockets.server
+            router = self._sockets.router
             self._pong_timer = Deadline(
-                server.reactor, server.settings.ping_timeout, self._pong_is_missing
+                router.reactor, router.settings.ping_timeout, self._pong_is_missing
             )
 
     def _pong_is_missing(self) -> None:
@@ -180,7 +180,7 @@ class WebSocketConnection:
     def _do_close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``ping_timeout`` to do its part."""
         self.write_bytes(_close_frame(sendable_code(code), reason))
-        self._expect_end(self._sockets.server.settings.ping_timeout)
+        self._expect_end(self._sockets.router.settings.ping_timeout)
 
     def _do_abort(self) -> None:
         self._stop_end_timer()
@@ -194,7 +194,7 @@ class WebSocketConnection:
         if left and self.transport is not None:
             lose(self.transport)
         else:
-            self._expect_end(self._sockets.server.settings.ping_timeout)
+            self._expect_end(self._sockets.router.settings.ping_timeout)
             self._do_finish()
 
     def _do_finish(self, *_: Any) -> None:
@@ -232,7 +232,7 @@ class WebSocketConnection:
         self._leave(*_LOST, "timeout" if self._is_silent else "lost")
 
     def _do_leave_refused(self, code: int, reason: str) -> None:
-        self._sockets.server.stats.refused(_KINDS.get(code, "content"))
+        self._sockets.router.stats.refused(_KINDS.get(code, "content"))
         self._leave(code, reason, "error")
 
     def _do_leave_as_told(self, payload: bytes) -> None:
@@ -248,7 +248,7 @@ class WebSocketConnection:
         self._stop_end_timer()
         if self.transport is not None:
             abort = self.transport.abortConnection
-            self._end_timer = Deadline(self._sockets.server.reactor, seconds, abort)
+            self._end_timer = Deadline(self._sockets.router.reactor, seconds, abort)
 
     def _stop_end_timer(self) -> None:
         if self._end_timer is not None:

@@ -14,7 +14,7 @@ from ...errors import BatchTooLarge, MessageTooLarge, RequestError
 from ...wire.frames import BINARY, CLOSE, PING, PONG, TEXT
 from ...wire.limits import Limits
 from ...wire.whole_frames import Decoders, PartialFrame, read_control, read_messages, read_partial
-from .autobahn import AutobahnProtocol, Listener
+from .autobahn import AutobahnProtocol, FrameListener
 
 _UNSUPPORTED = 1003
 _BROKEN = 1007
@@ -75,7 +75,7 @@ class Reader:
         decoders: Decoders,
         limits: Limits,
         longest: int,
-        make_autobahn: Callable[[Listener, int], AutobahnProtocol],
+        make_autobahn: Callable[[FrameListener, int], AutobahnProtocol],
     ) -> None:
         self._decoders = decoders
         self._limits = limits

@@ -84,7 +84,7 @@ class WebSocketReceiver(WebSocketConnection):
         """Tell the session that the connection is lost, after what came before."""
         self.transport = None
         self._stop_end_timer()
-        self._sockets.server.stats.connection_closed()
+        self._sockets.router.stats.connection_closed()
         self.handle(states.DISCONNECT)
 
     # -- what came, told by `Incoming`
@@ -120,13 +120,13 @@ class WebSocketReceiver(WebSocketConnection):
         self.handle(states.DRAINED)
 
     def _make_incoming(self) -> Incoming:
-        server, limits = self._sockets.server, self._sockets.limits
+        router, limits = self._sockets.router, self._sockets.limits
         reader = Reader(self.decoders, limits, self._longest, self._sockets.autobahn.build)
-        timeout = server.settings.request_timeout
+        timeout = router.settings.request_timeout
         # What is taken together is no more than may come at once.
-        rate = server.settings.message_rate
+        rate = router.settings.message_rate
         most = MOST_FRAMES if rate is None else min(rate.count, MOST_FRAMES)
-        self._incoming = Incoming(self, reader, server.reactor, timeout, most)
+        self._incoming = Incoming(self, reader, router.reactor, timeout, most)
         return self._incoming
 
     @property

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Callable, TypeVar
 
 from ...actors.info import ConnectionInfo
-from ...actors.interfaces import Server
+from ...actors.interfaces import RouterForSessions
 from ...actors.session import BaseSession
 from ...errors import BadHandshake, NotUpgrade, NotWebSocket, UnsupportedVersion
 from ...http.exchange import Exchange
@@ -35,16 +35,16 @@ class Sockets:
     """The websockets of one router; ``limits`` are those of what they bring."""
 
     def __init__(
-        self, server: Server, make_session: Callable[[ConnectionInfo], BaseSession]
+        self, router: RouterForSessions, make_session: Callable[[ConnectionInfo], BaseSession]
     ) -> None:
-        self.server = server
+        self.router = router
         self.make_session = make_session
-        self.limits = server.settings.limits
-        self.autobahn = AutobahnFactory(server.settings, server.reactor)
+        self.limits = router.settings.limits
+        self.autobahn = AutobahnFactory(router.settings, router.reactor)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
         """Make the receiver of a request that passed all checks."""
-        settings = self.server.settings
+        settings = self.router.settings
         subprotocol = None
         if receiver_class.has_subprotocols:
             subprotocol = agreed_subprotocol(exchange, settings)
