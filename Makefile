@@ -21,6 +21,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NODE_MODULES = tests/client/node_modules
 ARGS ?=
+# How many examples `make unit` tries of each property: few, or the full number with `untimed`.
+EXAMPLES ?= few
 # What `.ci/tools` installs if it is missing: a browser for the tests of the stock client, the servers
 # for the tests behind a proxy, and the broker of a cluster.
 TOOLS ?= chromium nginx haproxy caddy apache redis-server promtool
@@ -34,7 +36,8 @@ demo: $(VENV)/.package
 	cd $(dir $(NODE_MODULES)) && exec $(abspath $(BIN))/twistd --nodaemon --pidfile= sockjs $(ARGS)
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q --numprocesses=auto tests/unit tests/test_*.py $(ARGS)
+	$(BIN)/python -m pytest -q --numprocesses=auto --hypothesis-profile=$(EXAMPLES) \
+	  tests/unit tests/test_*.py $(ARGS)
 
 coverage: $(VENV)/.dev
 	@rm -rf build/coverage && mkdir -p build/coverage

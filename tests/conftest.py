@@ -7,15 +7,25 @@ import pytest
 
 from txsockjs.actors import pace
 
+from .support import speed
+
 # Time is asserted nowhere, as it is the machine's.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+# The fast loop: `make unit` asks for it.
+hypothesis.settings.register_profile("few", deadline=None, max_examples=speed.FEW)
+
+speed.remember_builders()
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage measures this process. It would start in each program that a test runs, too, and some
     # tests look at what such a program loads.
     for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
         os.environ.pop(name, None)
+
+
+def pytest_collection_finish():
+    speed.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

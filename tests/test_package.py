@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import pathlib
 import re
@@ -47,6 +48,7 @@ WITHOUT_TESTS = {
 }
 
 
+@functools.cache
 def modules() -> dict[str, pathlib.Path]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
@@ -59,11 +61,13 @@ def room(name: str) -> str:
     return name.partition(".")[0]
 
 
+@functools.cache
 def imported(name: str, path: pathlib.Path) -> set[str]:
     """The modules of this package that a module imports, TYPE_CHECKING or not."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     package = [part for part in package if part]
     found: set[str] = set()
+    known = modules()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             assert not any(alias.name.startswith("txsockjs") for alias in node.names), name
@@ -72,7 +76,6 @@ def imported(name: str, path: pathlib.Path) -> set[str]:
             continue
         base = package[: len(package) - node.level + 1]
         target = ".".join(base + ([node.module] if node.module else []))
-        known = modules()
         for alias in node.names:
             inner = f"{target}.{alias.name}" if target else alias.name
             found.add(inner if inner in known else target)

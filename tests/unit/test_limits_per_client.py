@@ -20,6 +20,7 @@ from ..support.cluster import Cluster, answer
 from ..support.frames import masked, text
 from ..support.memory import Echo, Lab
 from ..support.sites import Client, SiteLab, Wire, read_answers, request
+from ..support.speed import examples
 
 UPGRADE = (
     "Upgrade: websocket",
@@ -341,7 +342,7 @@ class Crowd(RuleBasedStateMachine):
 
 
 TestCrowd = Crowd.TestCase
-TestCrowd.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestCrowd.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 
 
 # -- other nodes

@@ -25,6 +25,7 @@ from txsockjs.wire.proto import Message
 from ..support.fakes import FakeReceiver, FakeServer, Producer
 from ..support.memory import Connection, Lab
 from ..support.pages import blocks
+from ..support.speed import examples
 
 
 class Person(SockJSConnection):
@@ -1005,4 +1006,4 @@ class Traffic(RuleBasedStateMachine):
 
 
 TestTraffic = Traffic.TestCase
-TestTraffic.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestTraffic.settings = settings(max_examples=examples(200), stateful_step_count=30, deadline=None)

@@ -13,6 +13,7 @@ from txsockjs.actors.session import BaseSession, Session
 from txsockjs.actors.states import EXPIRE, RECEIVED, State
 
 from ...support.fakes import FakeReceiver, FakeServer, make_session, settle
+from ...support.speed import examples
 
 
 class Conversation(RuleBasedStateMachine):
@@ -189,4 +190,6 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestConversation.settings = settings(
+    max_examples=examples(200), stateful_step_count=30, deadline=None
+)

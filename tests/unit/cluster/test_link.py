@@ -13,6 +13,8 @@ from twisted.internet.task import Clock
 
 from txsockjs.cluster.link import ACK_DELAY, PACKET, RESEND_DELAY, WINDOW, Link
 
+from ...support.speed import examples
+
 
 class End:
     """One end, with what came to it; what it posts goes through ``carry``."""
@@ -183,7 +185,7 @@ def test_garbage_is_dropped_and_counted(garbage: bytes) -> None:
     assert pair.a.counters["packets_invalid"] == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     loss=st.floats(0, 0.7),
@@ -214,7 +216,7 @@ def test_whatever_is_lost_or_doubled_all_comes_once_and_in_order(
     assert not pair.clock.getDelayedCalls()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(seed=st.integers(0, 2**32), loss=st.floats(0, 0.5))
 def test_with_ends_that_start_anew_there_is_no_gap_and_no_double_unless_told(
     seed: int, loss: float

@@ -15,6 +15,7 @@ from txsockjs import SockJSConnection
 from txsockjs.cluster.bus import LEASE, MEMORY
 
 from ...support.cluster import Cluster, answer, chunks
+from ...support.speed import examples
 
 GONE = b'c[1001,"Node gone"]\n'
 INTERRUPTED = b'c[1002,"Connection interrupted"]\n'
@@ -804,7 +805,7 @@ class Client:
             self._sender = self._ask("xhr_send", json.dumps([f"{self.sent}"]).encode())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from([0.0, 0.0, 0.1, 0.4]),

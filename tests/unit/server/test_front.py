@@ -27,6 +27,7 @@ from ...support.sites import (
     cut,
     request,
 )
+from ...support.speed import examples
 
 # -- against twisted.web alone
 
@@ -161,7 +162,7 @@ def conversations(draw: Any) -> list[Step]:
     return steps
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(conversations(), st.booleans())
 @example([(0, POLL + POLL + SEND, 0), (1, SEND, 0)], False)
 @example([(0, UPGRADE + frame(1, b'"hello"') + frame(8, b""), 0)], False)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from txsockjs.wire.request_head import Request, read_request
 
+from ...support.speed import examples
+
 HOST = "Host: a"
 
 
@@ -295,7 +297,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(TOKENS, max_size=12), st.booleans(), st.binary(max_size=9))
 def test_what_is_read_is_what_a_plain_parser_reads(
     tokens: list[str], good_start: bool, rest: bytes
@@ -319,7 +321,7 @@ def test_what_is_read_is_what_a_plain_parser_reads(
     assert request.end == request.start + int(headers.get(b"content-length", b"0"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 60), st.integers(0, 3))
 def test_random_bytes_in_a_request_never_raise(noise: bytes, at: int, cut: int) -> None:
     data = head(HOST, "Content-Length: 5", "X: y")

@@ -26,6 +26,7 @@ from txsockjs.wire.whole_frames import (
 
 from ...support.memory import Lab
 from ...support.sites import Client, SiteLab, Wire, cut
+from ...support.speed import examples
 
 TEXT = 0x81
 LIMIT = 100_000
@@ -242,7 +243,7 @@ MASKS = st.one_of(st.binary(min_size=4, max_size=4), st.just(b"\0\0\0\0"), st.no
 FRAMES = st.builds(frame, PAYLOADS, FIRST, MASKS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(PATHS, st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 300), max_size=5))
 @example("/000/abc/websocket", [frame(b'["echo"]', 0x01), frame(b"", 0x89), frame(b"", 0x80)], [])
 @example("/000/abc/websocket", [frame(b'["echo"]'), frame(b'["end"]'), frame(b'["late"]')], [])
@@ -281,7 +282,7 @@ FRAGMENTS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     PATHS,
     st.lists(st.one_of(CLOSES, CONTROLS, FRAGMENTS, FRAMES), max_size=6),
@@ -378,5 +379,5 @@ def test_a_message_over_the_limit_is_answered_alike(size: int) -> None:
 
 
 def test_random_bytes_are_answered_alike() -> None:
-    for _ in range(80):
+    for _ in range(examples(80)):
         compare("/websocket", [os.urandom(64)])

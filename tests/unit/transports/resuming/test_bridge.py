@@ -12,6 +12,7 @@ from txsockjs.testing import TRANSPORTS
 
 from ....support.resuming import STEPS, Chat, ResumingClient, follow
 from ....support.rooms import Nodes
+from ....support.speed import examples
 
 
 class Lab(Nodes):
@@ -355,7 +356,7 @@ def test_frames_of_streams_that_are_over_are_answered_or_dropped() -> None:
     lab.end()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(STEPS)
 # The question for a connection that was given up comes last, and is answered that nothing is there.
 @example([("come", 1), ("wait", 1), ("read", 0), ("come", 0)])
