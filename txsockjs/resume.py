@@ -82,7 +82,7 @@ class ResumableConnection(SockJSConnection):
         if server is None:
             server = cls._servers[id(router)] = ResumeServer(router)
             if router.bus is not None:
-                server.bridge = Bridge(router.bus, router.prefix, server)
+                server.connect(Bridge(router.bus, router.prefix, server))
         return server
 
 

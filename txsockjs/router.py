@@ -144,7 +144,7 @@ class SockJSRouter:
             raise SettingsError(f"{self!r} is on a bus already")
         try:
             self.relay = Relay(self, bus)
-            self.rooms.nodes = RoomsOfNodes(bus, self.prefix, self.rooms, self.reactor)
+            self.rooms.connect(RoomsOfNodes(bus, self.prefix, self.rooms, self.reactor))
         except ValueError:
             raise SettingsError(f"another router is on this bus at {self.prefix or '/'}") from None
         self.bus = bus

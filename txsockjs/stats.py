@@ -222,6 +222,14 @@ class StatsCollector:
         """Count the end of such a request or socket."""
         self.connections_active -= 1
 
+    def dropped(self, count: int = 1) -> None:
+        """Count messages that reached neither client nor application."""
+        self.messages_dropped += count
+
+    def slow_consumer(self) -> None:
+        """Count a session that is closed because its client does not read."""
+        self.slow_consumers += 1
+
     def refused(self, kind: str) -> None:
         """Count a refusal; ``kind`` is one of `REFUSALS`."""
         self.refusals[kind] += 1

@@ -21,6 +21,9 @@ class FakeExchange:
         self.named: bool | None = None
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
+    def note_named(self, named: bool) -> None:
+        self.named = named
+
 
 def request(*arguments: Any, **headers: Any) -> Any:
     return FakeExchange(*arguments, **headers)

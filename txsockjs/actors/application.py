@@ -88,13 +88,13 @@ class Application(Mailbox):
         if connection is not None:
             taken = self.put_all(connection.on_message, messages, MESSAGE_COST)
         if taken < len(messages):
-            self._router.stats.messages_dropped += len(messages) - taken
+            self._router.stats.dropped(len(messages) - taken)
         return False
 
     def post(self, event: Any) -> None:
         """Call ``on_event``."""
         if not self.put(self._on_event, event, MESSAGE_COST):
-            self._router.stats.messages_dropped += 1
+            self._router.stats.dropped()
 
     def end(self, drop: bool) -> None:
         """Call ``on_close`` soon, after what waits or, with ``drop``, instead of it.
@@ -103,7 +103,9 @@ class Application(Mailbox):
         it is dropped, so that ``on_close`` is always called. While the router is closing, it
         decides when this happens.
         """
-        self._router.stats.messages_dropped += self.shut(drop)
+        dropped = self.shut(drop)
+        if dropped:
+            self._router.stats.dropped(dropped)
         self._router.enter(self)
         # Not now, so that on_close never runs inside the application's call to close().
         self._router.scheduler.tell_later(self._close)
@@ -130,7 +132,7 @@ class Application(Mailbox):
         """Cancel the callback that still awaits; drop and count what waits behind it."""
         self._given_up = True
         dropped = super().give_up()
-        self._router.stats.messages_dropped += dropped
+        self._router.stats.dropped(dropped)
         return dropped
 
     def _time_out(self) -> None:

@@ -158,7 +158,7 @@ class Life(Outbox):
 
     def do_drop(self, lost: Any) -> None:
         """Drop messages or an event, and count them."""
-        self.server.stats.messages_dropped += len(lost) if isinstance(lost, list) else 1
+        self.server.stats.dropped(len(lost) if isinstance(lost, list) else 1)
 
     # -- the end
 

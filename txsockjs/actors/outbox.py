@@ -107,7 +107,7 @@ class Outbox:
             self.check_sendable(message)
             message = _plain(message)
         if self.close_reason is not None:
-            self.server.stats.messages_dropped += 1
+            self.server.stats.dropped()
             return
         self._pending.append(message)
         self._pending_size += len(message) + MESSAGE_COST
@@ -120,7 +120,7 @@ class Outbox:
     def send_all(self, messages: list[str]) -> None:
         """Queue messages in the current turn: all plain text, or all `Message` objects."""
         if self.close_reason is not None:
-            self.server.stats.messages_dropped += len(messages)
+            self.server.stats.dropped(len(messages))
             return
         self._pending += messages
         self._pending_size += length(messages) + MESSAGE_COST * len(messages)
@@ -232,7 +232,7 @@ class Outbox:
             self._pause_or_resume(False)
 
     def _overflow(self) -> None:
-        self.server.stats.slow_consumers += 1
+        self.server.stats.slow_consumer()
         _log.warn("{session!r} does not read what it is sent, which ends it", session=self)
         self._drop_pending()
         receiver, self._receiver = self._receiver, None
@@ -241,7 +241,7 @@ class Outbox:
             receiver.abort()
 
     def _drop_pending(self) -> None:
-        self.server.stats.messages_dropped += len(self._pending)
+        self.server.stats.dropped(len(self._pending))
         self._pending.clear()
         self._pending_size = 0
 

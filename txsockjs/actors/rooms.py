@@ -121,6 +121,10 @@ class Rooms:
         self.nodes: Nodes | None = None
         self._rooms: dict[Key, Members] = {}
 
+    def connect(self, nodes: Nodes) -> None:
+        """Reach the members of other nodes, too."""
+        self.nodes = nodes
+
     def room(self, name: str, channel: str = "") -> Room:
         """Return a room by its name; raises `TypeError` or `ValueError` for an invalid name."""
         return Room(self, (channel, check_name(name)))

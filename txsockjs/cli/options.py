@@ -15,7 +15,7 @@ import difflib
 import getopt
 import os
 import sys
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 from twisted.python import usage
 
@@ -54,6 +54,19 @@ def _read_as(mounts: list[Mount], text: str) -> None:
             upstream = dataclasses.replace(mount.connection, fallback_encoding=encoding)
             mounts[number] = dataclasses.replace(mount, connection=upstream)
 
+
+# What an option means in the plan, by its name.
+_PLANNED: dict[str, Callable[[str], object]] = {
+    "static": os.path.abspath,
+    "cluster": str,
+    "cluster-secret": str,
+    "drain": drain_seconds,
+    "admin": str,
+    "access-log": lambda path: log_path(path, os.getcwd()),
+    "log-format": checked_log_format,
+    "admin-token": os.path.abspath,
+    "workers": count_workers,
+}
 
 # Each setting by the name of its option; values stay text until all options are parsed.
 SETTINGS = {field.name.replace("_", "-"): field for field in dataclasses.fields(Settings)}
@@ -207,37 +220,13 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Override the settings of the file, if there is one, by those of the command line."""
         plan = Plan.read(self["config"]) if self["config"] is not None else Plan()
-        plan.listen = self._listen or plan.listen or [DEFAULT_LISTEN]
-        if self["static"] is not None:
-            plan.static = os.path.abspath(self["static"])
-        plan.mounts += self._mounts
-        if self["app"] is not None:
-            prefix = check_prefix(self["prefix"] or "")
-            plan.mounts.append(Mount(prefix, find_app(self["app"])))
-        elif self["prefix"] is not None:
-            raise usage.UsageError("--prefix says where to serve an --app, and there is none")
-        plan.cluster = plan.cluster if self["cluster"] is None else self["cluster"]
-        if self["cluster-secret"] is not None:
-            plan.cluster_secret = self["cluster-secret"]
+        plan = dataclasses.replace(plan, **self._given(plan))
         plan.check_cluster()
         if plan.static is not None and not plan.mounts:
             raise usage.UsageError("--static serves files beside an application, and there is none")
         if self["fallback-encoding"] is not None:
             _read_as(plan.mounts, self["fallback-encoding"])
-        if self["drain"] is not None:
-            plan.drain = drain_seconds(self["drain"])
-        plan.admin = plan.admin if self["admin"] is None else self["admin"]
-        if self["access-log"] is not None:
-            plan.access_log = log_path(self["access-log"], os.getcwd())
-        if self["log-format"] is not None:
-            plan.log_format = checked_log_format(self["log-format"])
-        if self["admin-token"] is not None:
-            plan.admin_token = os.path.abspath(self["admin-token"])
-        plan.admin_names = self._admin_names or plan.admin_names
         plan.check_admin()
-        if self["workers"] is not None:
-            plan.workers = count_workers(self["workers"])
-        plan.reload = bool(self["reload"])
         if plan.reload:
             self._check_reload(plan)
         if plan.workers > 1 or plan.reload:
@@ -246,6 +235,24 @@ class Options(usage.Options):
         given = {name: field for name, field in SETTINGS.items() if self[name] is not None}
         plan.override({f.name: Settings.parse(f.name, self[name]) for name, f in given.items()})
         self.plan = plan
+
+    def _given(self, plan: Plan) -> dict[str, Any]:
+        """Return what differs from ``plan``, but for settings; lists of mounts are added up."""
+        mounts = [*plan.mounts, *self._mounts]
+        if self["app"] is not None:
+            mounts.append(Mount(check_prefix(self["prefix"] or ""), find_app(self["app"])))
+        elif self["prefix"] is not None:
+            raise usage.UsageError("--prefix says where to serve an --app, and there is none")
+        given: dict[str, Any] = {
+            "listen": self._listen or plan.listen or [DEFAULT_LISTEN],
+            "mounts": mounts,
+            "admin_names": self._admin_names or plan.admin_names,
+            "reload": bool(self["reload"]),
+        }
+        for name, read in _PLANNED.items():
+            if self[name] is not None:
+                given[name.replace("-", "_")] = read(self[name])
+        return given
 
     def _check_reload(self, plan: Plan) -> None:
         if plan.workers > 1:

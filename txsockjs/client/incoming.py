@@ -61,6 +61,14 @@ class Incoming:
         if self._wake is None:
             self._tell()
 
+    def pause(self) -> None:
+        """Deliver nothing until `resume`."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Deliver again, from the next `look_later` or message on."""
+        self.is_paused = False
+
     def forget(self) -> None:
         """Drop the messages that wait."""
         self._messages.clear()

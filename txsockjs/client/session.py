@@ -158,7 +158,7 @@ class Session:
         """Receive nothing until `resume`."""
         if self.incoming.is_paused or self.state in (State.CLOSING, State.LEAVING):
             return
-        self.incoming.is_paused = True
+        self.incoming.pause()
         self._silence.stop()
         if self._end is None:
             self._carrier.pause()
@@ -166,7 +166,7 @@ class Session:
     def resume(self) -> None:
         """Receive again, from the reactor's next iteration on."""
         if self.incoming.is_paused:
-            self.incoming.is_paused = False
+            self.incoming.resume()
             if self._end is None:
                 self._silence.heard()
                 self._carrier.resume()

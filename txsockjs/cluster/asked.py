@@ -53,6 +53,12 @@ class Asked:
         self.body: bytes | None = None
         self._asker = asker
 
+    def take_body(self) -> bytes:
+        """Return the body of the request, which is kept here for whoever is asked next."""
+        if self.body is None:
+            self.body = self.exchange.take_body()
+        return self.body
+
     def callback(self, found: bool) -> None:
         """Note whether its session was there."""
         self._asker.answered(self, found)

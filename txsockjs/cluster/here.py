@@ -36,6 +36,10 @@ class Here:
         self.heard[node] = n
         return last
 
+    def listen(self) -> None:
+        """Note that the room is listened to from now on."""
+        self.listening = True
+
     def be_ready(self) -> None:
         """Let nobody wait any more: all is as it should be."""
         self.ready = True

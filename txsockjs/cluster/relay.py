@@ -195,9 +195,7 @@ class Relay:
 
     def _relay(self, asked: Asked, node: str, result: Result, opens: bool = False) -> None:
         exchange = asked.exchange
-        body = asked.body
-        if body is None:
-            body = asked.body = exchange.take_body()
+        body = asked.take_body()
         number = next(self._numbers)
         post = self._post_to(node)
         edge = Edge(exchange, node, number, asked.speaker, post, self._edges.over, result)

@@ -90,6 +90,16 @@ class RemoteExchange(Exchange):
         address: interfaces.IAddress = address_of(*self._described.server)
         return address
 
+    def take_opening(self) -> bool:
+        """Return whether the session may be opened here; that may be tried once."""
+        opens, self.opens = self.opens, False
+        return opens
+
+    def cut(self, given_up: bool) -> None:
+        """End it, as its edge is lost; if ``given_up``, that took this node for gone."""
+        self.is_given_up = given_up
+        self.lost()
+
     def add(self, piece: bytes) -> bool:
         """Take a piece of the body; return whether more is to come."""
         if not self._body:

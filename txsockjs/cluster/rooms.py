@@ -75,7 +75,7 @@ class RoomsOfNodes:
     def _listening(self, here: Here) -> None:
         if self._here.get(here.key) is not here:
             return
-        here.listening = True
+        here.listen()
         if here.early:
             self._rooms.gap(here.key)
         if here.presence is None:

@@ -107,8 +107,7 @@ class Serving:
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
             self._collecting.discard(remote)
-            remote.is_given_up = lives
-            remote.lost()
+            remote.cut(given_up=lives)
         self._last_number.pop(node, None)
         self._ended_early = {key for key in self._ended_early if key[0] != node}
 
@@ -150,8 +149,7 @@ class Serving:
             # The edge may have heard of the claim before this node did.
             if self._claims.when_answered(session_id, partial(self._serve, key, remote)):
                 return
-            if remote.opens:
-                remote.opens = False
+            if remote.take_opening():
                 claimed = self._claims.claim(remote, session_id)
                 claimed.addErrback(lambda _: None)
                 claimed.addCallback(lambda _: self._serve(key, remote))

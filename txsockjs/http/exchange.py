@@ -61,8 +61,8 @@ class Exchange(ABC):
 
     __slots__ = ("_drained", "_ending", "_last", "_lost", "_when_ended", "ended", "named", "ready")
 
-    def __init__(self) -> None:
-        self.ready = True
+    def __init__(self, ready: bool = True) -> None:
+        self.ready = ready
         self.ended = False
         self.named: bool | None = None  # whether allowed_origins names its page; None until checked
         self._ending = False
@@ -99,6 +99,10 @@ class Exchange(ABC):
     @abstractmethod
     def server_address(self) -> interfaces.IAddress:
         """The address at this end, the same object for all connections of a port."""
+
+    def note_named(self, named: bool) -> None:
+        """Note whether ``allowed_origins`` names its page, which is asked once."""
+        self.named = named
 
     @property
     def description(self) -> bytes:

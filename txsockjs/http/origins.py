@@ -71,9 +71,11 @@ def check_origin(exchange: Exchange, settings: Settings) -> None:
 
 def is_page_named(exchange: Exchange, settings: Settings) -> bool:
     """Return whether ``allowed_origins`` names the request's page; calls a function only once."""
-    if exchange.named is None:
-        exchange.named = is_named(page_origin(exchange), settings)
-    return exchange.named
+    named = exchange.named
+    if named is None:
+        named = is_named(page_origin(exchange), settings)
+        exchange.note_named(named)
+    return named
 
 
 def _normal(origin: str) -> str:

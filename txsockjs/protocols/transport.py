@@ -178,7 +178,7 @@ class SockJSTransport(TCPOptions):
         if self._paused:
             return self._receive_later(message)
         if isinstance(message, bytes):
-            self._decoder.is_binary = True
+            self._decoder.go_binary()
         else:
             message = encoded(message)
         if not self.disconnecting and self._protocol is not None:

@@ -64,8 +64,10 @@ class DirectExchange(Exchange):
 
     is_http_1_0 = False
 
-    def __init__(self, connection: ConnectionForExchanges, request: Request, body: bytes) -> None:
-        super().__init__()
+    def __init__(
+        self, connection: ConnectionForExchanges, request: Request, body: bytes, ready: bool
+    ) -> None:
+        super().__init__(ready)
         self._connection = connection
         self.method = request.method
         self.path = request.path

@@ -202,7 +202,8 @@ class Front(Output):
             self.hand_over(self._site.web_protocol(self._address))
             return data
         end = request.end
-        exchange = DirectExchange(self, request, data[request.start : end])
+        body = data[request.start : end]
+        exchange = DirectExchange(self, request, body, self._leaving is None)
         if end > len(data):
             self._idle_since = self._site.reactor.seconds()
             self._coming = Progress(self._idle_since)
@@ -211,7 +212,6 @@ class Front(Output):
                 return data
             self._skip = end - len(data)
         self._exchange = exchange
-        exchange.ready = self._leaving is None
         page.serve(exchange, request.session_id)
         return data[end:]
 

@@ -189,4 +189,4 @@ def _send_to_all(sessions: list[Any], message: str) -> None:
         elif not session.is_closed:
             session.send_message(message)
         else:
-            session.server.stats.messages_dropped += 1
+            session.server.stats.dropped()

@@ -60,7 +60,7 @@ class SockJSConnection(connection.SockJSConnection):
         if not isinstance(session, BaseSession):
             session.send(outgoing(message, session.transport, binary))
         elif session.is_closed:
-            session.server.stats.messages_dropped += 1
+            session.server.stats.dropped()
         elif binary:
             session.send_message(message, binary=True)
         else:

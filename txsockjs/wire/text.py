@@ -55,6 +55,10 @@ class Decoder:
         self._is_raw = is_raw
         self.is_binary = False
 
+    def go_binary(self) -> None:
+        """Make all further messages ``bytes``."""
+        self.is_binary = True
+
     @property
     def is_clean(self) -> bool:
         """Whether the next message is text, with no kept beginning of a character."""

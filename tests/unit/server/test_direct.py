@@ -43,7 +43,7 @@ def make_exchange() -> tuple[DirectExchange, FakeConnection]:
     read = read_request(data)
     assert read is not None
     connection = FakeConnection()
-    return DirectExchange(connection, read, data[read.start : read.end]), connection
+    return DirectExchange(connection, read, data[read.start : read.end], True), connection
 
 
 def test_it_tells_what_the_request_says() -> None:

@@ -144,7 +144,7 @@ class ResumableSession(BaseSession):
             raise BadEnvelope("it has not received so many messages")
         self._pending_size -= length(self._pending[:has]) + MESSAGE_COST * has
         del self._pending[:has]
-        self.under_way.acked = received
+        self.under_way.go_on(received)
         self._waiting = 0
         self._stop_timers()
         self.info = receiver.connection_info()

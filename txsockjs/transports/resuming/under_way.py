@@ -54,6 +54,10 @@ class UnderWay:
             self.acked += 1
             self._size -= len(self._texts.popleft()) + MESSAGE_COST
 
+    def go_on(self, received: int) -> None:
+        """Begin anew over another connection: nothing is under way, the client has this many."""
+        self.acked = received
+
     def take_back(self) -> tuple[list[str], int]:
         """Return the messages, and their size: the connection is lost, and they may be."""
         messages, size = list(self._texts), self._size

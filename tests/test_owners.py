@@ -1,0 +1,82 @@
+"""No object of the package is written to by another one: each has one owner of its attributes."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import txsockjs
+
+PACKAGE = pathlib.Path(txsockjs.__file__).parent
+
+# Objects of Twisted, Autobahn and the standard library that ask for it, by what is written.
+OF_OTHERS = {
+    *("clock", "starttime", "interval"),  # of a LoopingCall
+    *("noisy", "protocols", "factory"),  # of a factory, and of the protocol that it makes
+    *("cachedConnectionTimeout", "retryAutomatically"),  # of a connection pool
+    *("displayTracebacks", "timeOut"),  # of a Site
+    *("args", "received_cookies", "uri", "postpath"),  # of a Request
+    *("persistent", "callLater"),  # of an HTTPChannel
+    *("dataReceived", "rawDataReceived", "connectionLost"),  # of one that is taken over
+    *("protocol", "wrappedProtocol"),  # of a transport
+    "seconds",  # of a reactor
+    *("stdout", "stderr"),  # of sys
+}
+# Fed for each message, where a call would be felt: an addition, as the module says.
+COUNTERS = {"accumulator"}
+
+
+def own_attributes(tree: ast.Module) -> set[str]:
+    """What the classes of a module have: only they write it, on whatever name."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_self(node.value) and is_written(node):
+            found.add(node.attr)
+        elif isinstance(node, ast.ClassDef):
+            for each in node.body:
+                targets = [each.target] if isinstance(each, ast.AnnAssign) else []
+                targets += each.targets if isinstance(each, ast.Assign) else []
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def is_written(node: ast.Attribute) -> bool:
+    return isinstance(node.ctx, (ast.Store, ast.Del))
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def written(tree: ast.Module) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.Delete)):
+            targets = node.targets
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        else:
+            continue
+        for target in targets:
+            for each in ast.walk(target):
+                if isinstance(each, ast.Attribute) and is_written(each):
+                    yield each
+
+
+def test_no_object_is_written_to_by_another_one() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        own = own_attributes(tree)
+        for attribute in written(tree):
+            if is_self(attribute.value) or attribute.attr in own | OF_OTHERS | COUNTERS:
+                continue
+            # The doubles for tests tell their callbacks to their transport, as its users do.
+            assert path.parent.name == "testing", f"{path}: {ast.unparse(attribute)}"
+
+
+def test_a_writer_that_is_no_owner_is_found() -> None:
+    tree = ast.parse(
+        "class A:\n x: int\n def f(self, a, b):\n  a.x = b.ready = self.y = 1\n  del b.z"
+    )
+    found = [ast.unparse(each) for each in written(tree) if each.attr not in own_attributes(tree)]
+    assert found == ["b.ready", "b.z"]
