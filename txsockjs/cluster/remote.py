@@ -31,8 +31,7 @@ class RemoteExchange(Exchange):
     ``described`` is the request, ``size`` the size of its body; ``post`` sends a frame to the edge,
     ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
     the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
-    arrived; ``opens`` whether the session may be opened here, though this node does not own it yet;
-    ``is_given_up`` whether the edge took this node for gone, and has told its client;
+    arrived; ``is_given_up`` whether the edge took this node for gone, and has told its client;
     ``is_silent`` whether the edge was asked for its client and has not answered.
     """
 
@@ -52,7 +51,6 @@ class RemoteExchange(Exchange):
         self,
         stream: int,
         described: wire.Described,
-        opens: bool,
         size: int,
         post: Callable[..., object],
         forget: Callable[[], object],
@@ -65,7 +63,6 @@ class RemoteExchange(Exchange):
         self.query = described.query
         self.headers: Mapping[str, str] = described.headers
         self.is_http_1_0 = described.is_http_1_0
-        self.opens = opens
         self._described = described
         self._stream = stream
         self._size = size
@@ -90,16 +87,6 @@ class RemoteExchange(Exchange):
         address: interfaces.IAddress = address_of(*self._described.server)
         return address
 
-    def take_opening(self) -> bool:
-        """Return whether the session may be opened here; that may be tried once."""
-        opens, self.opens = self.opens, False
-        return opens
-
-    def cut(self, given_up: bool) -> None:
-        """End it, as its edge is lost; if ``given_up``, that took this node for gone."""
-        self.is_given_up = given_up
-        self.lost()
-
     def add(self, piece: bytes) -> bool:
         """Take a piece of the body; return whether more is to come."""
         if not self._body:
@@ -120,11 +107,6 @@ class RemoteExchange(Exchange):
         return body if isinstance(body, bytes) else b"".join(body)
 
     # -- the response
-
-    @property
-    def leaving(self) -> bool:
-        """Whether its end is on the way to the client."""
-        return self._ending and not self.ended
 
     def when_told(self, untaken: Untaken, let_go: Callback, there: Callback) -> None:
         """Call ``untaken`` instead of ``lost`` when the edge tells that its client is gone.
@@ -244,6 +226,11 @@ class RemoteExchange(Exchange):
             self._lost = None
             call(taken, in_order)
         self.lost()
+
+    def lost(self, given_up: bool = False) -> None:
+        """Note that the edge is lost; if ``given_up``, that took this node for gone."""
+        self.is_given_up = given_up
+        super().lost()
 
     def is_there(self) -> None:
         """Note that the client is there yet."""

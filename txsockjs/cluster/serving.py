@@ -65,7 +65,8 @@ class Serving:
         self._counters = counters
         self._post_to = post_to
         self._remotes: dict[Key, RemoteExchange] = {}
-        self._collecting: set[RemoteExchange] = set()  # those whose body is not all here
+        # Those whose body is not all here, and whether their session may be opened here then.
+        self._collecting: dict[RemoteExchange, bool] = {}
         self._last_number: dict[str, int] = {}  # of the requests of each node
         self._ended_early: set[Key] = set()  # requests that were lost before they came
 
@@ -90,7 +91,7 @@ class Serving:
         else:
             taken, in_order = wire.read_told(payload)
             del self._remotes[key]
-            self._collecting.discard(remote)
+            self._collecting.pop(remote, None)
             if kind == wire.DONE:
                 remote.done()
             else:
@@ -106,8 +107,8 @@ class Serving:
         """Cut what a node is the edge of; if it ``lives``, it has taken this one for gone."""
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
-            self._collecting.discard(remote)
-            remote.cut(given_up=lives)
+            self._collecting.pop(remote, None)
+            remote.lost(given_up=lives)
         self._last_number.pop(node, None)
         self._ended_early = {key for key in self._ended_early if key[0] != node}
 
@@ -119,40 +120,39 @@ class Serving:
             return
         described, opens, size, body = wire.read_request(payload)
         forget = partial(self._remotes.pop, key, None)
-        remote = RemoteExchange(number, described, opens, size, self._post_to(node), forget)
+        remote = RemoteExchange(number, described, size, self._post_to(node), forget)
         if remote.name not in self._router.pages:
             raise wire.BadFrame(f"there is no page {remote.name!r}")
         self._remotes[key] = remote
         # What is wrong with one that is too large is known already.
         if size > self._router.settings.max_body_size or not remote.add(body):
-            self._serve(key, remote)
+            self._serve(key, remote, opens)
         else:
-            self._collecting.add(remote)
+            self._collecting[remote] = opens
             self._took(key, body)
 
     def _add(self, key: Key, remote: RemoteExchange, piece: bytes) -> None:
         if remote.add(piece):
             self._took(key, piece)
         else:
-            self._collecting.discard(remote)
-            self._serve(key, remote)
+            self._serve(key, remote, self._collecting.pop(remote))
 
     def _took(self, key: Key, piece: bytes) -> None:
         node, number = key
         self._post_to(node)(wire.number(wire.TAKEN, number, len(piece)), urgent=True)
 
-    def _serve(self, key: Key, remote: RemoteExchange) -> None:
+    def _serve(self, key: Key, remote: RemoteExchange, opens: bool) -> None:
         if self._remotes.get(key) is not remote:
             return  # it ended while it waited
         session_id = remote.session_id
         if self._router.sessions.get(session_id) is None and session_id not in self._claims:
             # The edge may have heard of the claim before this node did.
-            if self._claims.when_answered(session_id, partial(self._serve, key, remote)):
+            if self._claims.when_answered(session_id, partial(self._serve, key, remote, opens)):
                 return
-            if remote.take_opening():
+            if opens:
                 claimed = self._claims.claim(remote, session_id)
                 claimed.addErrback(lambda _: None)
-                claimed.addCallback(lambda _: self._serve(key, remote))
+                claimed.addCallback(lambda _: self._serve(key, remote, opens=False))
                 return
             del self._remotes[key]
             node, number = key

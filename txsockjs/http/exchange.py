@@ -152,6 +152,11 @@ class Exchange(ABC):
         if self.ready:
             self._end()
 
+    @property
+    def leaving(self) -> bool:
+        """Whether its end is on the way to the client."""
+        return self._ending and not self.ended
+
     @abstractmethod
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
         """Send the whole response at once, with its length, and end it."""

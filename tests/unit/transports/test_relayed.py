@@ -30,9 +30,7 @@ DESCRIBED = wire.Described(
 
 def attach(session: Any, server: Any, framing: Any = xhr.POLLING) -> Any:
     """Attach a receiver to a session; return its exchange."""
-    exchange = RemoteExchange(
-        1, DESCRIBED, False, 0, lambda frame, urgent=False: None, lambda: None
-    )
+    exchange = RemoteExchange(1, DESCRIBED, 0, lambda frame, urgent=False: None, lambda: None)
     RelayedReceiver(exchange, framing, server.settings, session.info is None).attach(session)
     return exchange
 
