@@ -35,7 +35,7 @@ Change = dict[str, list[Any]]
 
 
 class Member(Protocol):
-    """The part of a session that rooms need."""
+    """What rooms need from a session."""
 
     @property
     def channel(self) -> str:

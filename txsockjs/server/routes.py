@@ -26,7 +26,7 @@ _OWN = "sockjs "
 
 
 class Url(Protocol):
-    """The part of a URL that a Klein application needs."""
+    """What a Klein application needs from a URL."""
 
     @property
     def name(self) -> str:

@@ -1,1 +1,1 @@
-"""Transports: how a session's output becomes bytes, and a client's bytes become messages."""
+"""Transports: turn a session's output into bytes, and a client's bytes into messages."""

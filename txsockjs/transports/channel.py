@@ -1,7 +1,8 @@
 """Channels: sessions whose transport is another session, in the framing of websocket-multiplex.
 
-Rules: a channel is a session like any other, so mailbox, supervision and output are the same; it
-has no timer, as its carrier beats; a client that does not read ends its carrier, not a channel.
+Rules: a channel is a session like any other, with the same mailbox, supervision and output. It has
+no timer, because its carrier sends heartbeats. A client that does not read ends the carrier, not a
+channel.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ UNSUBSCRIBED: Reason = (1000, "Unsubscribed")
 
 
 class ConnectionForChannels(Protocol):
-    """What a channel needs of the connection that carries it."""
+    """What a channel needs from the connection that carries it."""
 
     @property
     def session(self) -> SessionForConnection:
@@ -46,17 +47,17 @@ class ConnectionForChannels(Protocol):
 
     @property
     def held(self) -> bool:
-        """Whether producers have to wait for the client."""
+        """Whether producers must wait for the client."""
 
     def watch(self) -> None:
-        """Hold the channels' producers from now on, while the client is slower than they are."""
+        """Pause the channels' producers from now on whenever the client reads too slowly."""
 
     def forget(self, channel: ChannelReceiver) -> None:
         """Note that a channel ended."""
 
 
 class Service:
-    """What is served by one name: a connection class, of which each subscription gets its own."""
+    """What one name serves: a connection class, with an instance for each subscription."""
 
     __slots__ = ("_last", "_wrapped", "connection", "name", "wire_name")
 
@@ -68,7 +69,7 @@ class Service:
         self._wrapped = Message()
 
     def wrap(self, message: str) -> str:
-        """Return what carries a message; for a broadcast the same object, encoded once."""
+        """Return the message in its frame; for a broadcast, the same object, encoded once."""
         if type(message) is not Message:
             return f"msg,{self.wire_name},{message}"
         if message is not self._last:
@@ -77,16 +78,16 @@ class Service:
 
 
 class ChannelServer:
-    """What a session needs of a router, for the channels that one router's sessions carry."""
+    """Stands in for a router, for the channels carried by that router's sessions."""
 
     def __init__(self, router: RouterForSessions) -> None:
         self._router = router
-        # Of messages, it is the session that carries channels which brings them.
+        # The rate of messages is limited in the carrying session, which brings them.
         self.settings: Settings = router.settings.without_rate
         self.scheduler: Scheduler = router.scheduler
         self.reactor: IReactorTime = router.reactor
         self.starter: Starter = router.starter
-        self.sessions = SessionContainer(router.reactor.seconds)  # none are found by their id
+        self.sessions = SessionContainer(router.reactor.seconds)  # empty: none are found by id
         self.stats: StatsCollector = router.stats
         self.rooms: Rooms = router.rooms
         self._leaving: dict[object, Deferred[None]] = {}
@@ -97,10 +98,10 @@ class ChannelServer:
         return self._router.closing
 
     def ended(self, session: object) -> None:
-        """Do nothing: whoever counts sessions counts those that carry channels."""
+        """Do nothing: only the sessions that carry channels are counted."""
 
     def enter(self, application: Ending) -> None:
-        """Have the router wait for this application when it closes."""
+        """Make the closing router wait for this application."""
         self._leaving[application] = Deferred()
         self._router.enter(application)
 
@@ -112,18 +113,18 @@ class ChannelServer:
             leaving.callback(None)
 
     def done(self, application: object) -> Deferred[None] | None:
-        """Return what fires when this application, which is ending, is done; else None."""
+        """Return a Deferred that fires when this ending application is done; otherwise None."""
         return self._leaving.get(application)
 
 
 class ChannelSession(BaseSession):
     """The session of one subscription; ``carrier`` is the connection that carries it.
 
-    ``channel`` is the name of its service, as clients write it: rooms belong to one service.
+    ``channel`` is the name of its service, as clients write it: each service has its own rooms.
     """
 
     __slots__ = ("carrier", "channel")
-    counted = False  # its messages are those of the session that carries it
+    counted = False  # its messages are counted in the session that carries it
     server: ChannelServer
 
     def __init__(
@@ -134,32 +135,32 @@ class ChannelSession(BaseSession):
         self.channel = service.wire_name
 
     def check_sendable(self, message: object) -> None:
-        """Raise `TypeError` that says what can be sent here."""
+        """Raise a `TypeError` that says what can be sent here, unless ``message`` can."""
         if not isinstance(message, str):
             raise unsendable(message, "str on a channel")
 
     def begin(self) -> None:
-        """Neither beat nor be counted, as the session that carries it does."""
+        """Do nothing: the session that carries it is counted and sends heartbeats."""
 
     def register_producer(
         self, producer: Any, streaming: bool, resumed: Callable[[], object] | None = None
     ) -> None:
-        """Pause and resume ``producer`` as the client reads what its connection carries."""
+        """Pause and resume ``producer`` as the client reads."""
         if not self.is_closed:
             self.carrier.watch()
-            # Before it is asked for anything.
+            # Before the producer is asked for anything.
             self._set_held(self.carrier.held)
         super().register_producer(producer, streaming, resumed)
         if self.carrier.held:
             self.hold()
 
     def unregister_producer(self) -> None:
-        """Forget the producer; what it sent waits for nothing any more."""
+        """Forget the producer; its messages wait no longer."""
         super().unregister_producer()
         self.resume()
 
     def abort(self) -> None:
-        """End this channel alone, without sending what waits for the client."""
+        """End only this channel, without sending what waits for the client."""
         self._drop_pending()
         self._set_held(False)
         self.end(GO_AWAY)
@@ -167,30 +168,30 @@ class ChannelSession(BaseSession):
     # -- told by the carrier, in its turn
 
     def subscribed(self, receiver: ChannelReceiver) -> None:
-        """Open."""
+        """Open the channel."""
         self.handle(ATTACH, receiver)
 
     def received(self, payload: str) -> Deferred[None] | None:
-        """Take a message; return a Deferred if the client has to wait before the next one."""
+        """Take a message; return a Deferred if the client must wait before the next one."""
         self.handle(RECEIVED, [payload])
         return self.room()
 
     def lost(self, receiver: ChannelReceiver, reason: Reason | None = UNSUBSCRIBED) -> None:
-        """End: the client unsubscribed, or its connection ended for another reason."""
+        """End, because the client unsubscribed or its connection ended for another reason."""
         self.handle(GONE, receiver, reason or GO_AWAY)
 
     def done(self) -> Deferred[None] | None:
-        """Return what fires when its application is done; None if it is, or has not ended."""
+        """Return a Deferred for the end of its application; None if it is done or not ending."""
         return self.server.done(self._application)
 
     def hold(self) -> None:
-        """Hold what a producer sends; all else goes to the carrier, where it is counted."""
+        """Hold a producer's messages; all others go to the carrier, where they are counted."""
         if self._production is not None:
             self._set_held(True)
             self._pause_or_resume(False)
 
     def resume(self) -> None:
-        """Send on to the carrier again."""
+        """Pass messages to the carrier again."""
         self._set_held(False)
         self._changed()
 
@@ -214,7 +215,7 @@ class ChannelReceiver:
 
     @property
     def transport_name(self) -> str:
-        """What its session is listed under."""
+        """The transport under which its session is listed."""
         return f"channel {self.service.name}"
 
     def connection_info(self) -> ConnectionInfo:
@@ -224,7 +225,7 @@ class ChannelReceiver:
         return info
 
     def opened(self) -> None:
-        """Say nothing: a client takes its subscription for granted."""
+        """Do nothing: the framing has no answer to a subscription."""
 
     def deliver(self, messages: list[Any]) -> None:
         """Send each message with the channel's name."""
@@ -232,11 +233,11 @@ class ChannelReceiver:
             self._carrier.session.send(self.service.wrap(message))
 
     def set_held(self, held: bool) -> None:
-        """Take nothing more while ``held``."""
+        """Take no messages while ``held``."""
         self.ready = not held
 
     def heartbeat(self) -> None:
-        """Say nothing: the connection beats for all its channels."""
+        """Do nothing: the connection sends heartbeats for all its channels."""
 
     def closed(self, reason: Reason) -> None:
         """Tell the client that the channel is over; the framing has no room for a reason."""
@@ -246,7 +247,7 @@ class ChannelReceiver:
         self.session.tell(GONE, self, reason)
 
     def abort(self) -> None:
-        """Drop the connection: its client does not read what its channels send."""
+        """Drop the connection, because its client does not read."""
         session = self._carrier.session
         if isinstance(session, BaseSession):
             session.end(SLOW_CONSUMER, "slow")

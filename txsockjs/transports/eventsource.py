@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..http.headers import EVENT_STREAM, UNBUFFERED, Heads
 from .receiver import Framing
 
-# The stream's own syntax, and the sign that escapes it: clients decode these and nothing else.
+# The characters of the stream's syntax, and the one that escapes them: clients decode only these.
 _ESCAPES = ((b"%", b"%25"), (b"\r", b"%0D"), (b"\n", b"%0A"), (b"\0", b"%00"))
 
 

@@ -1,4 +1,4 @@
-"""htmlfile: frames as scripts in a page that never ends loading (protocol section 4)."""
+"""htmlfile: frames as scripts in a page that never finishes loading (protocol section 4)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PAGE = """\
     window.onload = function() {c.stop();};
   </script>
 """
-# Browsers render nothing of a page before they have this much of it.
+# Browsers do not render a page before they have this many bytes.
 _LEAST = 1024
 _HEADS = Heads(200, HTML, UNBUFFERED)
 
 
 def wrap(frame: bytes) -> bytes:
-    """Return the frame as a script; no message can close it, as it holds no ``<``."""
+    """Return the frame as a script; no message can close it, because ``<`` is escaped."""
     text = json_encode(frame.decode("utf-8")).replace("<", "\\u003c")
     return b"<script>\np(" + text.encode("utf-8") + b");\n</script>\r\n"
 
 
 def framing(callback: str) -> Framing:
-    """Return the framing for a callback whose name was checked."""
+    """Return the framing for a callback name that was checked."""
     page = _PAGE.replace("CALLBACK", callback).encode("ascii")
     prelude = page.ljust(_LEAST + 1) + b"\r\n\r\n"
     return Framing("htmlfile", True, _HEADS, prelude, wrap)

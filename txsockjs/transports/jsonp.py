@@ -6,13 +6,13 @@ from ..http.headers import JAVASCRIPT, UNBUFFERED, Heads
 from ..wire.proto import json_encode
 from .receiver import Framing
 
-#: A longer callback name could be a program (CVE-2014-4671).
+#: A longer callback name could contain a program (CVE-2014-4671).
 LONGEST_CALLBACK = 32
 _HEADS = Heads(200, JAVASCRIPT, UNBUFFERED, (b"X-Content-Type-Options", b"nosniff"))
 
 
 def framing(callback: str) -> Framing:
-    """Return the framing for a callback whose name was checked."""
+    """Return the framing for a callback name that was checked."""
     start = b"/**/" + callback.encode("ascii") + b"("
 
     def wrap(frame: bytes) -> bytes:

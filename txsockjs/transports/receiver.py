@@ -1,8 +1,7 @@
 """`HTTPReceiver`: the receiver under every HTTP transport, given a `Framing`.
 
-Rules: a transport differs from the others by the values of its framing; every frame, errors
-included, goes through it (protocol section 4); constructing a receiver writes nothing, attaching it
-does.
+Rules: transports differ only by the values of their framing. Every frame, errors included, goes
+through the framing (protocol section 4). Constructing a receiver writes nothing; attaching it does.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from ..wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, disconnect, messages_frame
 
 
 class Framing(NamedTuple):
-    """How one HTTP transport writes: ``wrap`` turns a frame into what is sent for it.
+    """How one HTTP transport writes: ``wrap`` turns a frame into its bytes.
 
-    A stream begins with its ``prelude``, and ends when enough was sent; a poll ends with one frame.
+    A stream begins with its ``prelude`` and ends when enough was sent; a poll ends with one frame.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Framing(NamedTuple):
 class HTTPReceiver:
     """A response that carries a session's frames; ``opening`` if it may be the session's first.
 
-    ``info`` describes the request then, else it is None.
+    In that case ``info`` describes the request; otherwise it is None.
     """
 
     __slots__ = (
@@ -54,7 +53,7 @@ class HTTPReceiver:
         self._framing = framing
         self._left = settings.response_limit
         self.ready = True
-        # Functions of the settings are asked for these, and may raise: before anything is done.
+        # Calls functions in the settings, which may raise, so do it before anything else.
         self._head = framing.heads.of(exchange, settings)
         self.info = connection_info(exchange, settings, framing.name) if opening else None
 
@@ -73,11 +72,11 @@ class HTTPReceiver:
 
     @property
     def transport_name(self) -> str:
-        """The transport's name, as in the statistics."""
+        """The transport's name in the statistics."""
         return self._framing.name
 
     def connection_info(self) -> ConnectionInfo:
-        """Describe the request, which was made with ``opening``."""
+        """Describe the request; only for a receiver made with ``opening``."""
         assert self.info is not None
         return self.info
 
@@ -92,7 +91,7 @@ class HTTPReceiver:
         self._send(messages_frame(messages))
 
     def heartbeat(self) -> None:
-        """Write a heartbeat; a stream ends with it if the next one would come too late."""
+        """Write a heartbeat; a stream ends with it if the next would come after its lifetime."""
         if self._framing.streaming:
             session = self._session
             if session.clock() + session.server.settings.heartbeat_delay > self._lifetime_end:
@@ -119,7 +118,7 @@ class HTTPReceiver:
         exchange = self._exchange
         if not self._framing.streaming:
             self.ready = False
-            # The whole body is known, which is what an HTTP/1.0 client needs.
+            # The whole body is known, as an HTTP/1.0 client needs.
             exchange.answer(self._head, data, self._full)
             return
         exchange.write(data)

@@ -1,8 +1,9 @@
 """`RelayedReceiver`: an HTTP receiver whose client is connected to another node; `LastWord`.
 
-Rules: what a relayed response carries is kept until the client is known to have taken it. If it
-took none, all of it goes back to the session, and so does what follows an end in order; if it was
-cut in the middle, or nobody can tell where, the session ends as at any cut response.
+Rules: the messages of a relayed response are kept until the client is known to have taken them. If
+it took none, all of them go back to the session, and so do those after a proper end of the answer.
+If the answer was cut in the middle, or nobody can tell where, the session ends as at any cut
+response.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class RelayedReceiver(HTTPReceiver):
         self, exchange: RemoteExchange, framing: Framing, settings: Settings, opening: bool
     ) -> None:
         super().__init__(exchange, framing, settings, opening)
-        # Where in the body each frame begins, and its messages; None is the open frame.
+        # Where each frame begins in the body, and its messages; None for the open frame.
         self._carried: list[tuple[int, list[Any] | None]] = []
         self._when_left: list[Callable[[], object]] = []
         self._when_sure: list[Callable[[], object]] = []
@@ -46,15 +47,15 @@ class RelayedReceiver(HTTPReceiver):
         return self._exchange.leaving
 
     def when_left(self, call: Callable[[], object]) -> None:
-        """Call ``call`` when the client took the end of the answer, or is gone."""
+        """Call ``call`` when the client took the end of the answer or is gone."""
         self._when_left.append(call)
 
     def ask(self) -> None:
-        """Ask the edge whether the client is there yet: its end may be news that is on the way."""
+        """Ask the edge whether the client is still there: news of its end may be on the way."""
         self._exchange.ask()
 
     def when_sure(self, call: Callable[[], object]) -> None:
-        """Call ``call`` when the edge has answered, or the client is gone."""
+        """Call ``call`` when the edge has answered or the client is gone."""
         self._when_sure.append(call)
 
     @property
@@ -63,7 +64,7 @@ class RelayedReceiver(HTTPReceiver):
         return self._exchange.is_silent and not self._exchange.ended
 
     def miss(self, sure: bool) -> None:
-        """Take the client for gone, as its edge is silent; ``sure`` unless the bus is away."""
+        """Take the client for gone because its edge is silent; ``sure`` unless the bus is away."""
         self._let_go()
         if self._carried and sure:
             self._exchange.abort()
@@ -89,7 +90,7 @@ class RelayedReceiver(HTTPReceiver):
         self._left_now()
 
     def _lost(self) -> None:
-        """React to the end of the edge, which does not tell what the client took."""
+        """Handle the end of the edge, which does not tell what the client took."""
         self.ready = False
         if self._carried or self._exchange.is_given_up:
             self._session.tell(GONE, self, INTERRUPTED, "node_gone")
@@ -98,7 +99,7 @@ class RelayedReceiver(HTTPReceiver):
         self._left_now()
 
     def _untaken(self, taken: int, in_order: bool) -> None:
-        """React to the end of the client's connection after so many bytes of the body."""
+        """Handle the end of the client's connection after ``taken`` bytes of the body."""
         self.ready = False
         back = [messages for start, messages in self._carried if start >= taken]
         if taken and not in_order:
@@ -110,9 +111,9 @@ class RelayedReceiver(HTTPReceiver):
         self._left_now()
 
     def _let_go(self) -> None:
-        """End with a heartbeat, unless something was sent that the client may not have.
+        """End with a heartbeat, unless the client may be missing something that was sent.
 
-        Its edge does the same, and the client asks again.
+        The edge does the same, and the client asks again.
         """
         if self._carried:
             return
@@ -123,7 +124,7 @@ class RelayedReceiver(HTTPReceiver):
         else:
             self._exchange.answer(self._head, data)
         self.ready = False
-        super()._full()  # whoever waits hears of it after the one that came first, if that did this
+        super()._full()  # if an earlier waiter causes this, those after it hear of it later
 
     def _left_now(self) -> None:
         calls, self._when_left = self._when_left, []
@@ -138,7 +139,7 @@ class RelayedReceiver(HTTPReceiver):
 
 
 class LastWord:
-    """What the edge of a receiver's request says by itself, when the owner can't be heard."""
+    """Lets the edge end a receiver's answer by itself, when the owner can't be reached."""
 
     def __init__(self, exchange: Exchange, framing: Framing, settings: Settings) -> None:
         self._exchange = exchange

@@ -1,8 +1,8 @@
 """Senders: requests that bring a client's messages (protocol section 6).
 
-Rules: what waits for room in the session's mailbox waits as the bytes it came in; a body is decoded
-when its turn comes, and checked whole before any of it is delivered; nothing is answered before
-there is room again, which holds the client back.
+Rules: a request waits for room in the session's mailbox with its undecoded body. The body is
+decoded when its turn comes, and all of it is checked before any of it is delivered. The answer
+waits until there is room again, which holds the client back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..wire.proto import decode_messages
 
 
 class Sender(NamedTuple):
-    """One way to send: the last segment of its URL, how its JSON is taken, what is answered."""
+    """One way to send: the last segment of its URL, how to get its JSON, and the answer."""
 
     name: str
     take: Callable[[Exchange], bytes]
@@ -33,7 +33,7 @@ class Sender(NamedTuple):
     ) -> Deferred[None] | None:
         """Deliver the messages of a request, and answer it when there is room for more.
 
-        The Deferred fails with what is to be answered instead.
+        The Deferred fails with the error to answer instead.
         """
         size = exchange.body_size()
         if size > settings.max_body_size:
@@ -44,7 +44,8 @@ class Sender(NamedTuple):
             json = self.take(exchange)
             messages = decode_messages(json)
             settings.limits.check(messages, len(json))
-            # Before anything is delivered: a setting's function makes the cookie, and may raise.
+            # Before anything is delivered: a function in the settings makes the cookie, and may
+            # raise.
             heads.append(self.heads.of(exchange, settings))
             return messages
 
@@ -68,7 +69,7 @@ def _from_form(exchange: Exchange) -> bytes:
     return fields.get("d", [""])[0].encode("utf-8")
 
 
-#: The body is JSON, whatever its type says.
+#: The body is JSON, whatever its content type.
 XHR_SEND = Sender("xhr_send", lambda exchange: exchange.take_body(), Heads(204, TEXT), b"")
-#: The body is JSON, or a form with it in the field ``d``.
+#: The body is JSON, or a form with the JSON in the field ``d``.
 JSONP_SEND = Sender("jsonp_send", _from_form, Heads(200, TEXT), b"ok")

@@ -1,7 +1,7 @@
-"""The URLs of one mount: which there are, and what each request to one does.
+"""The URLs of one mount, and what a request to each of them does.
 
-Rules: the table follows protocol section 1; a disabled transport has no URL; a session is found
-or made here.
+Rules: the table follows protocol section 1; a disabled transport has no URL; sessions are found or
+made here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SEGMENT = re.compile(r"[^/.]+\Z")
 
 
 class Url(NamedTuple):
-    """One URL: its name, its Klein pattern, and what makes a resource of the pattern's segments."""
+    """One URL: its name, its Klein pattern, and the function that makes its resource."""
 
     name: str
     pattern: str
@@ -52,28 +52,28 @@ class RouterForUrls(RouterForPages, Protocol):
     """What the URLs need from their router."""
 
     def admit(self, exchange: Exchange) -> None:
-        """Raise a `RequestError` if there may be no new session for this request."""
+        """Raise a `RequestError` if this request may not open a new session."""
 
     def make_session(self, session_id: str, info: ConnectionInfo) -> Session:
-        """Make and register the session of an HTTP transport, for a request that was admitted."""
+        """Make and register the session of an HTTP transport, for an admitted request."""
         ...
 
     @property
     def sockets(self) -> Sockets:
-        """What makes websockets."""
+        """The factory of websockets."""
         ...
 
     @property
     def relay(self) -> Relay | None:
-        """What knows of the sessions of other nodes, if there are any."""
+        """The relay to sessions on other nodes, if there are any."""
         ...
 
 
 class Urls:
-    """The URLs of a mount with its transports.
+    """The URLs of a mount, with its transports.
 
     ``table`` has all of them; ``pages`` has those below ``/<server>/<session>/`` by their last
-    segment, and what they serve is given the session's id.
+    segment, whose handlers get the session's id.
     """
 
     def __init__(self, router: RouterForUrls) -> None:
@@ -136,7 +136,7 @@ class Urls:
         }
         return {name: handlers for name, handlers in methods.items() if name in on}
 
-    # -- what the methods do
+    # -- handlers
 
     def _upgrade(
         self, receiver_class: type[WebSocketReceiver], exchange: Exchange, session_id: str = ""
@@ -159,7 +159,7 @@ class Urls:
         return relay.attach(exchange, session_id, framing.name, last_word, here)
 
     def _attach_found(self, framing: Framing, exchange: Exchange, session_id: str) -> None:
-        """Attach to the session, which may have come or gone while the request waited."""
+        """Attach to the session, which may have begun or ended while the request waited."""
         self._attach_here(framing, exchange, session_id, self._find(session_id, exchange))
 
     def _attach_here(
@@ -167,7 +167,7 @@ class Urls:
     ) -> None:
         if session is None:
             self._router.admit(exchange)
-        # Before there is a session that it could leave half made: a setting's function may raise.
+        # Before the session is made: a function in the settings may raise, and leave it half made.
         opening = session is None or session.info is None
         receiver: HTTPReceiver
         if exchange.is_relayed:
@@ -176,7 +176,7 @@ class Urls:
         else:
             receiver = HTTPReceiver(exchange, framing, self._settings, opening)
         if session is None:
-            assert receiver.info is not None  # as it is opening
+            assert receiver.info is not None  # it is opening
             session = self._router.make_session(session_id, receiver.info)
         receiver.attach(session)
 
@@ -213,12 +213,12 @@ class Urls:
         return sender.send(exchange, self._settings, session)
 
     def _check_receiver(self, exchange: Exchange, session_id: str) -> None:
-        """Raise what `_attach` would raise whatever the body is."""
+        """Raise what `_attach` would raise with any body."""
         if self._find(session_id, exchange) is None and self._router.relay is None:
             self._router.admit(exchange)
 
     def _check_sender(self, exchange: Exchange, session_id: str) -> None:
-        """Raise what `_send` would raise whatever the body is."""
+        """Raise what `_send` would raise with any body."""
         session = self._find(session_id, exchange)
         if session is None and self._router.relay is not None:
             pass  # it may be another node's
@@ -246,7 +246,7 @@ class Urls:
 
 
 def _session_resource(page: Page, server: str, session: str) -> Resource:
-    # Decoded: what a client escapes is not longer than what it does not.
+    # The decoded length counts, so that escaping does not make an id too long.
     is_id = _SEGMENT.match(session) and len(session.encode("utf-8", "replace")) <= LONGEST_ID
     if not (is_id and _SEGMENT.match(server)):
         return Nowhere()

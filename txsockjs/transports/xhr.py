@@ -14,5 +14,5 @@ def wrap(frame: bytes) -> bytes:
 
 
 POLLING = Framing("xhr", False, _HEADS, b"", wrap)
-# Browsers hand the first bytes of a response to a script only when there are many of them.
+# Browsers pass the first bytes of a response to a script only when there are enough of them.
 STREAMING = Framing("xhr_streaming", True, _HEADS, b"h" * 2048 + b"\n", wrap)

@@ -1,1 +1,1 @@
-"""Sessions that outlive the connections which carry them."""
+"""Sessions that outlive the connections that carry them."""

@@ -1,10 +1,10 @@
 """`Bridge`: resumable sessions whose client came back to another node.
 
-A frame is a list in JSON: its kind, the number of its stream, and what belongs to the kind. The
-edge, where the client is, numbers the streams (`far`); the owner, where the session is, hears what
-the client says as if its connection was there (`visitor`).
+A frame is a JSON list: its kind, the number of its stream, and the content of its kind. The edge,
+where the client is, numbers the streams (`far`). The owner, where the session is, handles the
+client's messages as if it was connected there (`visitor`).
 
-Rules: a frame that can't be read is dropped and counted; a node that is lost ends its streams.
+Rules: a frame that can't be read is dropped and counted; the loss of a node ends its streams.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ...cluster.edge import NODE_GONE
 from .far import ConnectionAtEdge, Far
 from .visitor import Visitor, described
 
-# By kind, what follows the number: what an edge says, and what an owner does.
+# For each kind, the values after the number: first those from an edge, then those from an owner.
 _KINDS: dict[str, tuple[type, ...]] = {
-    "open": (str, int, dict),  # the token, how much was received, the request of the connection
+    "open": (str, int, dict),  # the token, how much was received, the connection's request
     "said": (str,),  # by the client
     "lost": (),  # the connection
     "end": (int, str),  # of the session, by whoever closed the connection
@@ -32,7 +32,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-# A larger frame goes in pieces, as a bus has a limit: the last of them, and those before.
+# A larger frame is sent in pieces, because a bus has a limit: the marks of the last and of others.
 _PIECE = 1024 * 1024
 _LAST, _MORE = b".", b"+"
 
@@ -44,11 +44,11 @@ class RouterForBridges(Protocol):
     reactor: Any
 
     def find(self, text: str) -> Any | None:
-        """Return the session of a token."""
+        """Return the session of a token, or None."""
 
 
 class Bridge:
-    """The streams of one mount, both those that end here and those that begin here."""
+    """The streams of one mount: those that end here, and those that begin here."""
 
     def __init__(self, bus: Bus, prefix: str, router: RouterForBridges) -> None:
         self._bus = bus
@@ -57,14 +57,14 @@ class Bridge:
         self._numbers = itertools.count()
         self._edges: dict[int, Far] = {}
         self._owned: dict[tuple[str, int], Visitor] = {}
-        self._pieces: dict[str, list[bytes]] = {}  # of the frame that comes from a node
+        self._pieces: dict[str, list[bytes]] = {}  # of the frame that is arriving from each node
         bus.listen(self._port, self)
 
     def __len__(self) -> int:
         return len(self._edges) + len(self._owned)
 
     def resume(self, edge: ConnectionAtEdge, node: str, token: str, received: int) -> Far:
-        """Have the node of a token go on with its session; the client has ``received`` so much."""
+        """Resume a session on its token's node; the client has ``received`` so many messages."""
         number = next(self._numbers)
         say = partial(self._say, node, number)
         over = partial(self._edges.pop, number, None)
@@ -73,11 +73,11 @@ class Bridge:
         return far
 
     def reaches(self, node: str) -> bool:
-        """Return whether a node is another one, and lives as far as is known."""
+        """Return whether this is another node, and alive as far as is known."""
         return node != self._bus.node and node in self._bus.nodes
 
     def _say(self, node: str, number: int, kind: str, *rest: Any) -> None:
-        # As ASCII: PyPy encodes lone surrogates in a time that grows with their number squared.
+        # In ASCII: on PyPy the time to encode lone surrogates grows with their number squared.
         frame = json.dumps([kind, number, *rest], separators=(",", ":")).encode("ascii")
         if len(frame) > _PIECE:
             while len(frame) > _PIECE:
@@ -89,7 +89,7 @@ class Bridge:
     # -- told by the bus
 
     def received(self, node: str, data: bytes) -> None:
-        """Take a frame, or a piece of one."""
+        """Handle a frame, or a piece of one."""
         if data[:1] == _MORE:
             self._pieces.setdefault(node, []).append(data[1:])
             return
@@ -106,7 +106,7 @@ class Bridge:
             self._router.scheduler.turn(getattr(self, f"_take_{kind}"), node, number, *rest)
 
     def lost(self, node: str) -> None:
-        """End what another node has to do with."""
+        """End the streams of a lost node."""
         self._pieces.pop(node, None)
         for far in [far for far in self._edges.values() if far.node == node]:
             far.end(NODE_GONE, "node_gone")
@@ -115,12 +115,12 @@ class Bridge:
                 self._router.scheduler.turn(visitor.lost)
 
     def away(self) -> None:
-        """Do nothing: what is said waits, and a node that is lost is told."""
+        """Do nothing: frames wait, and the loss of a node is reported."""
 
     back = away
 
     def taken(self, key: str) -> None:
-        """Do nothing: no key is claimed for resumable sessions."""
+        """Do nothing: resumable sessions claim no keys."""
 
     # -- at the owner
 
@@ -156,7 +156,7 @@ class Bridge:
     def _take_say(self, node: str, number: int, texts: list[str]) -> None:
         far = self._edges.get(number)
         if far is None:
-            self._say(node, number, "lost")  # it ended here meanwhile
+            self._say(node, number, "lost")  # the stream ended here meanwhile
         else:
             far.say(texts)
 

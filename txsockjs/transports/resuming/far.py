@@ -1,7 +1,7 @@
 """`Far`: the way from a client's connection to its resumable session on another node.
 
-Rules: the client is told that it begins anew unless the owner answers in time; what is under way to
-the owner is bounded by its leave.
+Rules: the client gets a new session unless the owner answers in time; the owner's credit bounds
+what is under way to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...actors.interfaces import Reason
 from ...wire.limits import MESSAGE_COST
 from .server import WINDOW
 
-# How long the owner's first word is waited for, in seconds.
+# How many seconds the owner has for its first answer.
 _PATIENCE = 5.0
 
 
@@ -27,7 +27,7 @@ class ConnectionAtEdge(Protocol):
         """Its session."""
 
     def absent(self) -> None:
-        """Begin anew: what was to be resumed is not there."""
+        """Begin a new session, because the one to resume is gone."""
 
 
 class Far:
@@ -53,7 +53,7 @@ class Far:
         self._deadline: Deadline | None = Deadline(reactor, _PATIENCE, self.absent)
 
     def said(self, text: str) -> Deferred[None] | None:
-        """Pass on what the client said; return a Deferred if it has to wait."""
+        """Pass on a message of the client; return a Deferred if it has to wait."""
         self._say("said", text)
         self._credit -= len(text) + MESSAGE_COST
         if self._credit > 0:
@@ -62,7 +62,7 @@ class Far:
         return self._waiter
 
     def lost(self, reason: Reason | None) -> None:
-        """Tell that the client's connection is gone; ``reason`` is that of who closed it here."""
+        """Report that the client's connection is gone; ``reason`` is set if it was closed here."""
         if reason is not None:
             self._say("end", *reason)
         self._say("lost")
@@ -71,13 +71,13 @@ class Far:
     # -- told by the owner
 
     def say(self, texts: list[str]) -> None:
-        """Say to the client what its session says."""
+        """Send messages of the session to the client."""
         self._be_answered()
         for text in texts:
             self._edge.session.send(text)
 
     def credited(self, size: int) -> None:
-        """Let the client go on."""
+        """Let the client go on sending."""
         self._credit += size
         if self._credit > 0 and self._waiter is not None:
             waiter, self._waiter = self._waiter, None
@@ -89,7 +89,7 @@ class Far:
         self._edge.session.end(reason, cause)
 
     def absent(self) -> None:
-        """Begin anew here."""
+        """Begin a new session here."""
         self._over()
         self._edge.absent()
 

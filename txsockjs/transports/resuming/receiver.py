@@ -1,4 +1,4 @@
-"""`ResumedReceiver`: the end of a carrier at which the output of its resumable session arrives."""
+"""`ResumedReceiver`: takes the output of a resumable session to the carrier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ...wire.resumption import (
     Said,
 )
 
-# The transports that lose and repeat nothing.
+# The transports that neither lose nor repeat messages.
 _WEBSOCKETS = ("websocket", "rawwebsocket")
 
 LEFT: Reason = (1000, "Normal closure")
@@ -31,7 +31,7 @@ REPLACED: Reason = (4409, "Resumed over another connection")
 
 
 class CarryingSession(Protocol):
-    """What a receiver needs of the session of the connection that carries its own."""
+    """What a receiver needs from the session that carries its own."""
 
     transport: str
 
@@ -42,19 +42,19 @@ class CarryingSession(Protocol):
         """Send to the client."""
 
     def send_all(self, messages: list[str]) -> None:
-        """Send several, in the turn that is running."""
+        """Send several, in the current turn."""
 
     def end(self, reason: Reason, cause: str) -> None:
-        """End it for this reason, after what was sent; ``cause`` is one of `stats.CAUSES`."""
+        """End it with this reason, after what was sent; ``cause`` is one of `stats.CAUSES`."""
 
     def abort(self) -> None:
         """Drop the connection."""
 
 
 class ResumedReceiver:
-    """The end of a carrier at which its session's output arrives.
+    """The receiver of a resumable session, on top of its carrier.
 
-    ``carrier`` is the session of the connection; ``here`` is whether that is one of this node.
+    ``carrier`` is the session of the connection; ``here`` is whether that is on this node.
     """
 
     __slots__ = ("_carrier", "_numbers", "here", "ready", "session")
@@ -78,19 +78,19 @@ class ResumedReceiver:
         return info
 
     def say(self, message: str) -> None:
-        """Say something of the envelope."""
+        """Send a message of the envelope."""
         self._carrier.send(message)
 
     def take(self, said: Said) -> Deferred[None] | None:
-        """Do what the client says; return a Deferred if it has to wait before it goes on.
+        """Handle a message of the client; return a Deferred if it has to wait before it goes on.
 
-        Raises `BadEnvelope` for what can't be said now.
+        Raises `BadEnvelope` for a message that is not allowed now.
         """
         session = self.session
         if not session.is_carried_by(self):
             return None  # another connection took its place
         if said.letter in (NEW, RESUME):
-            return None  # what it began with, repeated
+            return None  # its first message, repeated
         if said.letter == NUMBERED:
             self._check(said.number - 1)
             if said.number <= session.received:
@@ -116,14 +116,14 @@ class ResumedReceiver:
             raise BadEnvelope(f"message {self.session.received + 1} is missing")
 
     def opened(self) -> None:
-        """Say nothing: the token was said."""
+        """Do nothing: the token was sent already."""
 
     def say_sent(self) -> None:
-        """Say how many messages were sent, as the last of them may be missing."""
+        """Tell how many messages were sent, because the last of them may be missing."""
         self.say(f"{SENT}{self.session.under_way.sent}")
 
     def continued(self, token: str, received: int) -> None:
-        """Say that the session goes on."""
+        """Tell that the session goes on."""
         self.say(f"{CONTINUED}{token},{received}")
 
     def deliver(self, messages: list[Any]) -> None:
@@ -146,15 +146,15 @@ class ResumedReceiver:
         self.ready = under_way.room >= 0
 
     def drained(self) -> None:
-        """Go on, as the client has enough of what was sent."""
+        """Go on, because the client has acknowledged enough."""
         self.ready = True
         self.session.handle(DRAINED, self)
 
     def heartbeat(self) -> None:
-        """Say nothing: the carrier beats."""
+        """Do nothing: the carrier sends heartbeats."""
 
     def closed(self, reason: Reason) -> None:
-        """Tell the client that it is over, and end the carrier; the client may not hear it."""
+        """Tell the client that the session is over, if it hears it, and end the carrier."""
         if self._numbers:
             self.say_sent()
         self._end(reason, self.session.cause)
@@ -165,7 +165,7 @@ class ResumedReceiver:
         self._end(REPLACED, "lost")
 
     def abort(self) -> None:
-        """Drop the carrier: its client does not read."""
+        """Drop the carrier, because its client does not read."""
         self._carrier.end(SLOW_CONSUMER, "slow")
         self._carrier.abort()
 

@@ -1,7 +1,8 @@
-"""`ResumeServer`: the resumable sessions of one class on one router, by their tokens.
+"""`ResumeServer`: the resumable sessions of one class on one router, by token.
 
-Rules: a token is secret, compared in constant time, and replaced when it was used; those before
-hold until the client shows that it has a newer one, as answers may be lost, or questions late.
+Rules: a token is secret, compared in constant time, and replaced when used. Earlier tokens stay
+valid until the client shows that it has a newer one, because answers may be lost and requests may
+be late.
 """
 
 from __future__ import annotations
@@ -16,33 +17,33 @@ from ...wire.proto import Message
 from ...wire.resumption import MESSAGE
 from ..channel import ChannelServer
 
-#: How many bytes may be under way without being acknowledged, as limits count them.
+#: How many bytes, as limits count them, may be under way unacknowledged.
 WINDOW = 64 * 1024
-# A token is the name of its node, if there are others; a name; and a secret of so many characters.
+# A token is the name of its node, if there are others, a name, and a secret; in characters.
 _NAME, _SECRET = 16, 32
-# How many tokens a client may have been told without having shown that it has any of them.
+# How many tokens may be sent to a client without proof that it has any of them.
 _UNCONFIRMED = 8
 
 
 def node_of(text: str) -> str:
-    """Return the node of a token, empty if it was alone."""
+    """Return the node of a token, or an empty string if there were no other nodes."""
     return text[: -_NAME - _SECRET]
 
 
 class Token:
-    """What proves that a client is a session's: a name, and a secret that changes."""
+    """Proves that a session belongs to a client: a name, and a secret that changes."""
 
     __slots__ = ("_node", "_secrets", "name")
 
     def __init__(self, node: str = "") -> None:
         self._node = node
         self.name = secrets.token_urlsafe(_NAME)[:_NAME]
-        # The last one that the client had for certain, and those after it, which it may have.
+        # The last secret that the client certainly has, and later ones, which it may have.
         self._secrets = [secrets.token_urlsafe(24)]
 
     @property
     def text(self) -> str:
-        """What the client is told."""
+        """The token as the client gets it."""
         return self._node + self.name + self._secrets[-1]
 
     def renew(self) -> None:
@@ -51,11 +52,11 @@ class Token:
         self._secrets.append(secrets.token_urlsafe(24))
 
     def confirm(self) -> None:
-        """Note that the client has the present one."""
+        """Note that the client has the present secret."""
         del self._secrets[:-1]
 
     def is_proved_by(self, text: str) -> bool:
-        """Return whether it is the token, or an earlier one that holds; those before it end."""
+        """Return whether this is the token, or an earlier valid one; older ones become invalid."""
         given = text[-_SECRET:].encode()
         equal = [hmac.compare_digest(given, each.encode()) for each in self._secrets]
         if True not in equal:
@@ -65,13 +66,13 @@ class Token:
 
 
 class ResumeServer(ChannelServer):
-    """What resumable sessions of one class and one router need of a router."""
+    """Stands in for a router, for the resumable sessions of one class."""
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._router: Any = router
         self._known: dict[str, Any] = {}
-        #: How much may be under way to a client: what carries it has to hold that, too.
+        #: How much may be under way to a client: the carrier has to hold that, too.
         self.window = min(WINDOW, self.settings.send_limit // 2)
         #: The way to the sessions of other nodes, if there are any.
         self.bridge: Any | None = None
@@ -85,7 +86,7 @@ class ResumeServer(ChannelServer):
         self.bridge = bridge
 
     def add(self, session: Any) -> Token:
-        """Note a session that begins, and return its token."""
+        """Note a new session, and return its token."""
         token = Token(self._node)
         self._known[token.name] = session
         return token
@@ -98,9 +99,9 @@ class ResumeServer(ChannelServer):
         return session if session is not None and session.token.is_proved_by(text) else None
 
     def admit(self, info: ConnectionInfo) -> None:
-        """Raise a `RequestError` if there may be no new session over the connection of ``info``.
+        """Raise a `RequestError` if the connection of ``info`` may not begin a new session.
 
-        The router admitted the connection; whoever is away has a place, too.
+        The router has admitted the connection; here, sessions that are away count, too.
         """
         router = self._router
         limit = self.settings.max_sessions
@@ -117,23 +118,23 @@ class ResumeServer(ChannelServer):
             limits.left(session.session_id, session.info.ip)
 
     def resume(self, session: Any) -> None:
-        """Note that a session has a connection here, or is over."""
+        """Note that a session has a connection here or is over."""
         self._suspended.discard(session)
         if self._router.client_limits is not None:
             self._router.client_limits.ended(session.session_id)
 
     def forget(self, session: Any) -> None:
-        """Let nobody come back to a session."""
+        """Forget a session, so that nobody can come back to it."""
         self._known.pop(session.token.name, None)
         self.resume(session)
-        self._router.leave(session)  # which may have waited for it to close
+        self._router.leave(session)  # the router may have waited for it while closing
 
     def knows(self, session: Any) -> bool:
-        """Return whether its client may come back."""
+        """Return whether a session's client may come back."""
         return session.token.name in self._known
 
     def wrap(self, message: str) -> str:
-        """Return what carries a message; for a broadcast the same object, encoded once."""
+        """Return the message in its envelope; for a broadcast, the same object, encoded once."""
         if type(message) is not Message:
             return MESSAGE + message
         if message is not self._last:

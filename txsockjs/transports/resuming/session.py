@@ -1,7 +1,7 @@
 """Resumable sessions: they outlive the sessions that carry them (docs/resume.md).
 
-Rules: a session is lost only when its client did not come back in time, or left; what the client
-has not acknowledged is kept and sent again, within ``send_limit``.
+Rules: a session ends only when its client left or did not come back in time. Messages that the
+client has not acknowledged are kept and sent again, within ``send_limit``.
 """
 
 from __future__ import annotations
@@ -34,25 +34,26 @@ from .receiver import LEFT, ResumedReceiver
 from .server import ResumeServer
 from .under_way import UnderWay
 
-# What was received is acknowledged when so many messages were, or after so many seconds.
+# Messages are acknowledged after this many, or after this many seconds.
 _MOST_UNTOLD = 16
 _PATIENCE = 1.0
-# Over HTTP, the client is told how many messages were sent when none was acknowledged for so long.
+# Over HTTP, after so many seconds without an acknowledgement, the client is told how many messages
+# were sent.
 _OVERDUE = 3.0
 
 
 class ResumableSession(BaseSession):
-    """A session that is carried by one connection after the other.
+    """A session carried by one connection after another.
 
-    ``received`` is how many messages came of the client since the beginning. What it may not have
-    of those that went to it is ``under_way``, or kept with what waits.
+    ``received`` is how many messages came from the client since the beginning. Messages that it may
+    not have received are ``under_way``, or kept with those that wait.
     """
 
     __slots__ = (
         *("_deadline", "_expecting", "_resume_for", "_timer", "_told"),
         *("_waiting", "received", "token", "under_way"),
     )
-    counted = False  # its messages are those of the sessions that carry it
+    counted = False  # its messages are counted in the sessions that carry it
     server: ResumeServer
 
     def __init__(
@@ -72,22 +73,22 @@ class ResumableSession(BaseSession):
     # -- what differs from other sessions
 
     def check_sendable(self, message: object) -> None:
-        """Raise `TypeError` that says what can be sent here."""
+        """Raise a `TypeError` that says what can be sent here, unless ``message`` can."""
         if not isinstance(message, str):
             raise unsendable(message, "str on a connection that can be resumed")
 
     def begin(self) -> None:
-        """Neither beat nor be counted, as the session that carries it does."""
+        """Do nothing: the session that carries it is counted and sends heartbeats."""
 
     def receiver_ended(self) -> None:
-        """Wait for the client to come back, to go on or to hear of the end."""
+        """Wait for the client to come back, either to go on or to hear of the end."""
         if self.state is CLOSED:
             return
         if self.server.closing or not self.server.knows(self) or self.cause == "refused":
             self.handle(EXPIRE)
         elif self._deadline is None:
             self.server.suspend(self)
-            # One that was told comes back only if it did not hear it.
+            # A client that was told of the end comes back only if it did not hear it.
             told = self.state is LINGERING
             self._wait(self.server.settings.disconnect_delay if told else self._resume_for)
             if self.state is OPEN:
@@ -98,7 +99,7 @@ class ResumableSession(BaseSession):
         self._bound_the_end()
 
     def _bound_the_end(self) -> None:
-        # What is sent yet may need acknowledgements, for which this does not wait for ever.
+        # The last messages may need acknowledgements, which this does not wait for for ever.
         if self.is_closed and self._receiver is not None and self._deadline is None:
             self._wait(self._resume_for)
 
@@ -107,38 +108,38 @@ class ResumableSession(BaseSession):
         self._deadline = Deadline(self.server.reactor, seconds, over)
 
     def do_tell_again(self, receiver: Any) -> None:
-        """Tell a client that did not hear it what it has not got, and that it is over."""
+        """Send a client that did not hear of the end what it is missing, and the end."""
         self._receiver = receiver
         messages, self._pending = self._pending, []
         self._pending_size = 0
-        receiver.deliver(messages)  # all of it was under way before
+        receiver.deliver(messages)  # all of them were under way before
         receiver.closed(self.close_reason)
 
     def do_expire(self) -> None:
-        """End, and be forgotten."""
+        """End, and forget the session."""
         super().do_expire()
         self._stop_timers()
         self.server.forget(self)
 
     def _overflow(self) -> None:
-        self.server.forget(self)  # a gap, so that its client begins anew
+        self.server.forget(self)  # there is a gap, so the client must begin a new session
         super()._overflow()
 
     # -- carriers come and go
 
     def resume(self, receiver: ResumedReceiver, received: int) -> None:
-        """Go on over another connection; its client has ``received`` so many messages.
+        """Go on over another connection; the client has ``received`` this many messages.
 
-        Raises `Refused` if that can't be, or not now.
+        Raises `Refused` if that is impossible, or not possible now.
         """
         if not self._application.has_room(self.server.settings.mailbox_limit):
-            raise Refused  # each time it could bring more, and hear of it never
+            raise Refused  # it could bring more messages each time, without ever hearing of it
         before = self._receiver
         if isinstance(before, ResumedReceiver):
             before.replaced()
             self.carrier_lost(before)
         if self.state is CLOSED:
-            raise Refused  # as the server is closing
+            raise Refused  # the server is closing
         has = received - self.under_way.acked
         if not 0 <= has <= self._waiting:
             raise BadEnvelope("it has not received so many messages")
@@ -163,11 +164,11 @@ class ResumableSession(BaseSession):
         self._bound_the_end()
 
     def is_carried_by(self, receiver: ResumedReceiver) -> bool:
-        """Return whether no other connection took its place."""
+        """Return whether this is the present receiver."""
         return receiver is self._receiver
 
     def carrier_lost(self, receiver: ResumedReceiver) -> None:
-        """Keep what the client may not have, and wait for it."""
+        """Keep what the client may not have received, and wait for it."""
         if not self.is_carried_by(receiver):
             return
         messages, size = self.under_way.take_back()
@@ -178,15 +179,15 @@ class ResumableSession(BaseSession):
         self.handle(FULL, receiver)
 
     def left(self, receiver: ResumedReceiver) -> None:
-        """End: the client left for good."""
+        """End, because the client left for good."""
         self.handle(GONE, receiver, LEFT, "client")
         self.handle(EXPIRE)
 
     def stop(self, reason: Reason) -> None:
-        """End because the server stops: at once if nobody is there who may hear of it."""
+        """End because the server stops: at once if no client is there to hear of it."""
         self.handle(LEAVE, reason)
         if self._receiver is None:
-            self.handle(EXPIRE)  # it may be over, and its client not know it
+            self.handle(EXPIRE)  # it may be over already, unknown to its client
 
     def _stop_timers(self) -> None:
         if self._timer is not None:
@@ -199,7 +200,7 @@ class ResumableSession(BaseSession):
             self._deadline.cancel()
             self._deadline = None
 
-    # -- messages, and how many there were
+    # -- messages and acknowledgements
 
     def take_message(self, receiver: ResumedReceiver, text: str) -> Deferred[None] | None:
         """Take a message of the client; return a Deferred if it has to wait."""
@@ -224,7 +225,7 @@ class ResumableSession(BaseSession):
             super()._flush()
             return
         size = number = 0
-        while size <= room:  # one that fits in part goes, too, so that the receiver is full
+        while size <= room:  # a message that only fits in part goes, too, to fill the receiver
             size += len(self._pending[number]) + MESSAGE_COST
             number += 1
         waits, self._pending = self._pending[number:], self._pending[:number]
@@ -234,16 +235,16 @@ class ResumableSession(BaseSession):
         self._pending_size += waits_size
 
     def acknowledged(self, number: int) -> None:
-        """Forget what the client has; raises `BadEnvelope` for what was never sent."""
+        """Forget the messages the client has; raise `BadEnvelope` for a number never sent."""
         self.under_way.acknowledged(number)
-        # Not for each acknowledgement, as what waits is moved each time.
+        # Not at each acknowledgement, because the waiting messages are moved each time.
         if self.under_way.is_half_free:
             receiver = self._receiver
             if isinstance(receiver, ResumedReceiver) and not receiver.ready:
                 receiver.drained()
 
     def acknowledge(self) -> None:
-        """Say how many messages came."""
+        """Tell the client how many messages arrived."""
         receiver = self._receiver
         if isinstance(receiver, ResumedReceiver):
             self._told = self.received
@@ -255,7 +256,7 @@ class ResumableSession(BaseSession):
             self.acknowledge()
 
     def expect_acknowledgement(self) -> None:
-        """Say from time to time how many were sent, as long as none of them is acknowledged."""
+        """Tell from time to time how many were sent, while none of them is acknowledged."""
         if self._expecting is None:
             later = self.server.reactor.callLater
             self._expecting = later(_OVERDUE, self._check_acknowledgement, self.under_way.acked)

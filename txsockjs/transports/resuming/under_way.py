@@ -1,7 +1,7 @@
-"""`UnderWay`: what was sent to a client and is not known to have arrived.
+"""`UnderWay`: the messages sent to a client that are not known to have arrived.
 
-Rules: sizes are as limits count them, in characters with a cost for each message; numbers count the
-messages of a conversation.
+Rules: sizes are as limits count them, in characters plus a cost for each message; numbers count the
+messages since the session began.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ...wire.resumption import BadEnvelope
 
 
 class UnderWay:
-    """Messages that went out over the present connection, at most ``window`` and one more.
+    """Messages sent over the present connection, up to the size ``window`` and one more.
 
     ``acked`` is how many messages the client is known to have, since the beginning.
     """
@@ -28,26 +28,26 @@ class UnderWay:
 
     @property
     def sent(self) -> int:
-        """How many messages went to the client, since the beginning."""
+        """How many messages were sent to the client, since the beginning."""
         return self.acked + len(self._texts)
 
     @property
     def room(self) -> int:
-        """How much more may go out; a message that begins in it may go beyond."""
+        """How much more may be sent; the last message may exceed it."""
         return self._window - self._size
 
     @property
     def is_half_free(self) -> bool:
-        """Whether it is worth while to send more."""
+        """Whether there is enough room to send more."""
         return 2 * self._size <= self._window
 
     def add(self, messages: list[str]) -> None:
-        """Keep what goes out."""
+        """Keep messages that are sent."""
         self._texts.extend(messages)
         self._size += length(messages) + MESSAGE_COST * len(messages)
 
     def acknowledged(self, number: int) -> None:
-        """Forget what the client has; raises `BadEnvelope` for what was never sent."""
+        """Forget the messages the client has; raise `BadEnvelope` for a number never sent."""
         if not self.acked <= number <= self.sent:
             raise BadEnvelope("it acknowledges what it can't have")
         while self.acked < number:
@@ -59,7 +59,7 @@ class UnderWay:
         self.acked = received
 
     def take_back(self) -> tuple[list[str], int]:
-        """Return the messages, and their size: the connection is lost, and they may be."""
+        """Return the messages and their size: they may be lost with the connection."""
         messages, size = list(self._texts), self._size
         self._texts.clear()
         self._size = 0

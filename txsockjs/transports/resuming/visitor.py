@@ -1,7 +1,7 @@
 """`Visitor`: a client on another node, whose resumable session is here.
 
-Rules: it stands for the session of the client's connection; what its session says in a turn goes
-together; what the client said is given leave for once the application took it.
+Rules: it stands in for the session of the client's connection. Messages that its session sends in a
+turn go together. The client's messages give back their credit once the application took them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .session import ResumableSession
 
 
 class Visitor:
-    """A client on another node: the connection that carries a session here, and its session.
+    """A client on another node, whose connection carries a session here.
 
-    ``say(kind, ...)`` sends a frame there; ``over`` is called at the end; ``info`` is the request
-    of the connection as `described` tells it.
+    ``say(kind, ...)`` sends a frame there; ``over`` is called at the end; ``info`` is the
+    connection's request, as `described` returns it.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Visitor:
             self._refuse(refused)
 
     def said(self, text: str) -> None:
-        """Take what the client said."""
+        """Handle a message of the client."""
         try:
             later = self._receiver.take(read(text))
         except Refused as refused:
@@ -59,16 +59,16 @@ class Visitor:
         if later is None:
             self._give_leave(size)
         else:
-            # What fails is that the session ended, and nobody waits.
+            # A failure means that the session ended, and then nobody waits.
             later.addCallbacks(lambda _: self._give_leave(size), lambda _: None)
 
     def lost(self) -> None:
-        """Note that its connection is gone."""
+        """Note that the client's connection is gone."""
         self._forget()
         self._carried.carrier_lost(self._receiver)
 
     def ended(self, reason: Reason) -> None:
-        """End its session, as its connection was closed at the other node for this reason."""
+        """End the session, because its connection was closed on the other node."""
         self._carried.end(reason)
 
     def _give_leave(self, size: int) -> None:
@@ -81,14 +81,14 @@ class Visitor:
         self.end(refused.reason, refused.cause)
         self._carried.carrier_lost(self._receiver)
 
-    # -- as the session of its connection
+    # -- as the session of the connection
 
     def send(self, text: str) -> None:
-        """Say something to the client; what a turn says goes together."""
+        """Send a message to the client, together with others of this turn."""
         self.send_all([text])
 
     def send_all(self, texts: list[str]) -> None:
-        """Say several things to the client."""
+        """Send several messages to the client."""
         is_first = not self._texts
         self._texts += map(str, texts)
         if is_first:
@@ -100,17 +100,17 @@ class Visitor:
             self._say("say", texts)
 
     def end(self, reason: Reason, cause: str) -> None:
-        """End its connection."""
+        """End the connection."""
         self._flush()
         self._say("close", *reason, cause)
         self._forget()
 
     def abort(self) -> None:
-        """Do nothing more: its connection was ended."""
+        """Do nothing more, because the connection was ended."""
 
 
 def described(info: ConnectionInfo) -> dict[str, Any]:
-    """Return what another node is told of a request."""
+    """Describe a request to another node."""
     return {
         "ip": info.ip,
         "headers": dict(info.headers),

@@ -1,7 +1,7 @@
-"""Autobahn behind the fast lane: it reads whatever the lane left.
+"""Autobahn behind the fast lane, for the bytes that the lane leaves.
 
-Rules: made when a connection first brings something that the lane leaves; what it understands is
-told to the receiver, which alone writes and ends the connection. Owned by a receiver.
+Rules: Autobahn's protocol is made when a connection first sends something that the lane leaves. It
+tells a listener what it read, and never writes to or ends the connection itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...wire.frames import is_close_code
 _PROTOCOL_ERROR = 1002
 _DONE = Failure(ConnectionDone())
 
-# The handshake is done already: this one only brings the protocol to where frames are read.
+# The handshake is done already; this one only brings the protocol to the state that reads frames.
 _HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -30,7 +30,7 @@ _HANDSHAKE = (
 
 
 class FrameListener(Protocol):
-    """Who is told what Autobahn understood."""
+    """The listener to what Autobahn reads."""
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Take a message."""
@@ -39,14 +39,14 @@ class FrameListener(Protocol):
         """Answer a ping."""
 
     def close_received(self, payload: bytes) -> None:
-        """Take a close frame, which is as it must be; nothing is read after it."""
+        """Handle a valid close frame; nothing is read after it."""
 
     def fail(self, code: int, reason: str) -> None:
         """End the connection for a violation; nothing is read after it."""
 
 
 class AutobahnFactory(WebSocketServerFactory):
-    """Makes the protocols of one router; all timers are off."""
+    """Makes the protocols of one router, with all timers off."""
 
     def __init__(self, settings: Settings, reactor: Any) -> None:
         super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
@@ -64,7 +64,7 @@ class AutobahnFactory(WebSocketServerFactory):
     def build(self, listener: FrameListener, longest: int) -> AutobahnProtocol:
         """Make the protocol of an open websocket.
 
-        ``longest`` is the size in bytes of the largest message, its fragments together.
+        ``longest`` is the size in bytes of the largest message, with all its fragments.
         """
         protocol = AutobahnProtocol()
         protocol.factory = self
@@ -77,7 +77,7 @@ class AutobahnFactory(WebSocketServerFactory):
 
 @implementer(ITransport)
 class _Nowhere:
-    """Its transport: nothing comes of what is done to it."""
+    """A transport that does nothing."""
 
     def write(self, data: bytes) -> None:
         """Write nothing."""
@@ -89,14 +89,14 @@ class _Nowhere:
         """Do nothing."""
 
     def getPeer(self) -> IPv4Address:
-        """Give an address, which is never shown."""
+        """Return an address, which is never shown."""
         return IPv4Address("TCP", "127.0.0.1", 0)
 
     getHost = getPeer
 
 
 class AutobahnProtocol(WebSocketServerProtocol):
-    """Autobahn's protocol, telling a listener what comes; ``frames`` counts what came."""
+    """Autobahn's protocol, which tells a listener what it reads; ``frames`` counts frames."""
 
     listener: FrameListener | None = None
     frames = 0
@@ -114,24 +114,24 @@ class AutobahnProtocol(WebSocketServerProtocol):
         )
 
     def leave(self) -> None:
-        """Tell nobody anything more, and be part of no cycle."""
+        """Stop telling the listener, and break the reference cycle."""
         self.listener = None
         self.connectionLost(_DONE)
 
     @property
     def missing(self) -> int:
-        """How many bytes of the present frame are still to come."""
+        """How many bytes of the present frame are still missing."""
         if self.current_frame is None:
             return 0
         return int(self.current_frame.length - self.current_frame_masker.pointer())
 
     @property
     def gathered(self) -> int:
-        """How many bytes of the present message came."""
+        """How many bytes of the present message have arrived."""
         return len(self._message) if self.inside_message else 0
 
-    # What comes is gathered in one place: Autobahn keeps an object for each piece of a frame, and
-    # for each frame of a message, and a peer may send them a byte at a time.
+    # The data is gathered in one buffer: Autobahn keeps an object for each piece of a frame and for
+    # each frame of a message, and a peer may send them a byte at a time.
 
     def onFrameBegin(self) -> None:
         self.frames += 1
@@ -143,7 +143,7 @@ class AutobahnProtocol(WebSocketServerProtocol):
 
     def onMessageFrameBegin(self, length: int) -> None:
         if length == 0:
-            # Counted as a byte, or a peer could send fragments of one message for ever.
+            # Counted as a byte; otherwise a peer could send fragments of one message for ever.
             self.message_data_total_length += 1
         super().onMessageFrameBegin(length)
 
@@ -186,4 +186,4 @@ class AutobahnProtocol(WebSocketServerProtocol):
                 self.listener.fail(code, reason)
 
     def _end(self) -> None:
-        self.state = WebSocketServerProtocol.STATE_CLOSED  # it reads no further
+        self.state = WebSocketServerProtocol.STATE_CLOSED  # so that it reads no further

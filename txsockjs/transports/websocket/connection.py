@@ -1,7 +1,7 @@
-"""`WebSocketConnection`: what is written to one websocket, and how it ends.
+"""`WebSocketConnection`: writes to one websocket, and ends it.
 
-Rules: the state changes here and nowhere else, before anybody is called, as the table in `states`
-says. ``ready`` is written here only. No frame follows a close frame.
+Rules: the state changes only here, as the table in `states` says, before anybody is called. Only
+this module writes ``ready``. No frame follows a close frame.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .incoming import Incoming
 from .states import OPEN, TABLE, Event, State
 from .upgrade import Sockets
 
-# How long a peer that broke the protocol may take to end its side, in seconds.
+# How many seconds a peer that broke the protocol has to end its side.
 _LAST_MOMENT = 1.0
-# What violations are counted as, by their code (too large, slow); others are "content".
+# The kinds under which violations are counted, by code; others are "content".
 _KINDS = {1009: "size", 1008: "slow"}
 _LOST: Reason = (1006, "Connection lost")
 
@@ -34,8 +34,8 @@ _LOST: Reason = (1006, "Connection lost")
 class WebSocketConnection:
     """A websocket that carries the frames of ``session``.
 
-    ``greeting`` is the answer to the upgrade, which goes out with the first frame. ``ready`` tells
-    whether the peer reads what is written, and the connection is not about to end.
+    ``greeting`` is the answer to the upgrade, sent with the first frame. ``ready`` is whether the
+    peer reads what is written and the connection is not ending.
     """
 
     __slots__ = (
@@ -56,7 +56,7 @@ class WebSocketConnection:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # The methods are found once for each class, not by their names at each event.
+        # The methods are looked up once for each class, not by name at each event.
         cls._rows = {
             state: {
                 event: (getattr(cls, f"_do_{action}"), after)
@@ -69,7 +69,7 @@ class WebSocketConnection:
         self._sockets = sockets
         self._greeting = greeting
         self._state = OPEN
-        self._incoming: Incoming | None = None  # made when it is first needed
+        self._incoming: Incoming | None = None  # made when first needed
         self._pong_timer: Deadline | None = None  # while a ping is to be answered
         self._end_timer: Deadline | None = None  # while the peer has time to end the connection
         self._unanswered: bytes | None = None
@@ -81,7 +81,7 @@ class WebSocketConnection:
     # -- writing
 
     def write(self, opcode: int, payload: bytes) -> None:
-        """Send a frame, unless a close frame was the last."""
+        """Send a frame, unless a close frame was sent."""
         if self._state is OPEN:
             self.write_bytes(frame(opcode, payload))
 
@@ -92,14 +92,15 @@ class WebSocketConnection:
         return self.transport is not None and write(self.transport, data, self)
 
     def greet(self) -> None:
-        """Answer the upgrade, if no frame did that yet."""
+        """Answer the upgrade, unless a frame has done so already."""
         if self._greeting:
             self.write_bytes(b"")
 
     def pong(self, payload: bytes) -> None:
-        """Answer a ping; of those that come while the peer does not read, the last.
+        """Answer a ping; while the peer does not read, answer only the last one.
 
-        RFC 6455 section 5.5.3 allows it, and a peer must not be able to fill the memory with pongs.
+        RFC 6455 section 5.5.3 allows this, and a peer must not be able to fill the memory with
+        pongs.
         """
         if self.ready:
             self.write(PONG, payload)
@@ -107,9 +108,9 @@ class WebSocketConnection:
             self._unanswered = payload
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life, unless it is being asked already.
+        """Send a ping, unless one is still to be answered.
 
-        One that is not read need not answer, but its end shows only when it is written to.
+        A peer that is not read need not answer, but writing is the only way to notice its end.
         """
         if self._pong_timer is None:
             self.write(PING, b"")
@@ -126,20 +127,20 @@ class WebSocketConnection:
     def _pong_is_missing(self) -> None:
         self._pong_timer = None
         if not self.ready:
-            # The ping still waits behind other bytes in a transport that is not read fast enough:
-            # that is slow, not dead, and the peer could not answer yet.
+            # The ping still waits behind other bytes, because the peer reads slowly. That is not
+            # dead, and the peer could not answer yet.
             self._expect_pong()
         elif self.transport is not None:
             self._is_silent = True
             self.transport.abortConnection()
 
     def stop_pong_timer(self) -> None:
-        """Take what came as a sign of life."""
+        """Stop waiting for a pong: any bytes are a sign of life."""
         if self._pong_timer is not None:
             self._pong_timer.cancel()
             self._pong_timer = None
 
-    # -- IPushProducer: the transport's word on whether the peer reads
+    # -- IPushProducer: the transport tells whether the peer reads
 
     def pauseProducing(self) -> None:
         self.ready = False
@@ -158,7 +159,7 @@ class WebSocketConnection:
     # -- the end
 
     def handle(self, event: Event, *arguments: Any) -> None:
-        """Do what the table says for this event."""
+        """Change the state and act as the table says."""
         act, state = self._rows[self._state][event]
         if state is not self._state:
             self._state = state
@@ -198,9 +199,9 @@ class WebSocketConnection:
             self._do_finish()
 
     def _do_finish(self, *_: Any) -> None:
-        """End the connection, as both sides sent a close frame."""
+        """End the connection, because both sides have sent a close frame."""
         if self.transport is not None:
-            # TLS does not end while it has a producer, nor does TCP while that is paused.
+            # TLS does not end while it has a producer, nor does TCP while the producer is paused.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -211,10 +212,10 @@ class WebSocketConnection:
         self._do_end_writing()
 
     def _do_end_writing(self, *_: Any) -> None:
-        """End our side; what the peer still sends is discarded until it ends its own.
+        """End our side, and discard what the peer still sends until it ends its own.
 
-        To close at once would let the kernel answer it with a reset, which can take the close frame
-        with it.
+        If we closed at once, the kernel would answer that with a reset, which can destroy the close
+        frame.
         """
         self._expect_end(_LAST_MOMENT)
         if self.transport is not None:
@@ -222,7 +223,7 @@ class WebSocketConnection:
             end_writing(self.transport)
 
     def _do_drain(self) -> None:
-        """Hand over what came before the connection was lost."""
+        """Hand over what arrived before the connection was lost."""
         if self._incoming is not None:
             self._incoming.drain()
         else:
@@ -244,7 +245,7 @@ class WebSocketConnection:
             session.tell(GONE, self, (code, reason), cause)
 
     def _expect_end(self, seconds: float) -> None:
-        """Give the peer so much time to end the connection, which is dropped then."""
+        """Drop the connection unless the peer ends it within ``seconds``."""
         self._stop_end_timer()
         if self.transport is not None:
             abort = self.transport.abortConnection

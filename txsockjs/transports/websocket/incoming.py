@@ -1,7 +1,7 @@
 """`Incoming`: reads what a websocket's client sends, in turns, while there is room for it.
 
-Rules: all reasons to pause reading are here; meanwhile what was read already waits as the bytes it
-came in. A message that began has a time to come to its end.
+Rules: all reasons to pause reading are here; while paused, bytes that were read already wait
+undecoded. A message that has begun must be complete within a time.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from ...server.timeouts import FLOOR
 from .reader import MESSAGES, Kind, Reader
 
 _SLOW = 1008
-# What one connection may bring before the others have their turn.
+# How many frames one connection may bring before the turns of others.
 MOST_FRAMES = 256
 
 
 class Consumer(Protocol):
-    """The receiver that is told what came."""
+    """The receiver that is told what arrived."""
 
     @property
     def transport(self) -> Any:
-        """What is paused; None once the connection is lost."""
+        """The transport to pause; None once the connection is lost."""
 
     def received(self, messages: list[Any]) -> None:
-        """Hand messages over to the session."""
+        """Pass messages to the session."""
 
     def take(self, kind: Kind, value: Any) -> None:
-        """Do what any other item asks for."""
+        """Handle any other item."""
 
     def fail(self, code: int, reason: str) -> None:
         """End the connection for a violation."""
 
     def drained(self) -> None:
-        """React to the end of what came before the connection was lost."""
+        """Note that everything that arrived before the loss of the connection was handled."""
 
 
 class _Phase(enum.Enum):
     IDLE = "idle"  # more must come
     READING = "reading"
-    YIELDED = "yielded"  # others have their turn: goes on in the reactor's next iteration
+    YIELDED = "yielded"  # others have their turn; goes on in the reactor's next iteration
     NO_ROOM = "no room"  # goes on when the application has caught up
     STOPPED = "stopped"
 
@@ -53,12 +53,12 @@ _IDLE, _READING, _YIELDED, _NO_ROOM, _STOPPED = _Phase
 
 
 class Incoming:
-    """What comes on one websocket; ``timeout`` is the time of a message in seconds.
+    """The input of one websocket; ``timeout`` is the time for a message in seconds.
 
-    Of what waits, ``most`` frames are taken together.
+    Up to ``most`` waiting frames are taken together.
 
     It is ``idle`` while nothing waits here and no message has begun, so that the next bytes need
-    not go through here, and ``paused`` while the socket is not read.
+    not pass through it, and ``paused`` while the socket is not read.
     """
 
     __slots__ = (
@@ -85,13 +85,13 @@ class Incoming:
         self._most = most
         self._phase = _IDLE
         self._wake: Any | None = None
-        self._slow: Deadline | None = None  # while a message is not all here
+        self._slow: Deadline | None = None  # while a message is incomplete
         self._begun = 0.0
         self.idle = True
         self.paused = False
 
     def feed(self, data: bytes) -> None:
-        """Read these bytes now, if nothing waits before them."""
+        """Read these bytes, now if nothing waits before them."""
         self._reader.feed(data)
         if self._phase is _IDLE:
             self._read()
@@ -102,7 +102,7 @@ class Incoming:
         room.addCallback(self._room_made)
 
     def drain(self) -> None:
-        """Hand over what came, as the connection is lost, whether there is room or not."""
+        """Hand over everything, even without room, because the connection is lost."""
         self._all_came()
         if self.paused:
             self._go_on_soon()
@@ -110,7 +110,7 @@ class Incoming:
             self._consumer.drained()
 
     def stop(self) -> None:
-        """Discard what waits, and all that still comes."""
+        """Discard what waits, and everything that still comes."""
         self._all_came()
         self._phase = _STOPPED
         self.idle = False
@@ -118,10 +118,10 @@ class Incoming:
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake.cancel()
-        self._resume()  # the end of the connection shows only when it is read
+        self._resume()  # the end of the connection shows only when reading
 
     def _read(self) -> None:
-        """Read until more must come, there is no room for it, or others must have their turn."""
+        """Read until more bytes are needed, there is no room, or others must have their turn."""
         self._phase = _READING
         reader, consumer = self._reader, self._consumer
         pace: Pace | None = None
@@ -138,7 +138,7 @@ class Incoming:
                 consumer.take(kind, value)
             if self._phase is not _READING:
                 return
-            if self._slow is None and reader.is_empty:  # as after most reads
+            if self._slow is None and reader.is_empty:  # the usual case
                 self._phase = _IDLE
                 self.idle = True
                 return
@@ -174,8 +174,8 @@ class Incoming:
 
     def _room_made(self, _: object) -> None:
         if self._phase is _NO_ROOM:
-            # What waits is read later: this is a turn, in which what a session is told takes no
-            # room yet.
+            # The rest is read later: during this turn, messages passed to the session do not take
+            # any room yet.
             if self._reader.has_more:
                 self._go_on_soon()
             else:
@@ -194,10 +194,10 @@ class Incoming:
             if self._consumer.transport is None:
                 self._consumer.drained()
 
-    # -- a message that is not all here
+    # -- incomplete messages
 
     def _expect_end(self) -> None:
-        """Give a message that began a time to come to its end, whatever comes between."""
+        """Give a message that has begun a time to end, no matter what comes in between."""
         if self._slow is None and self._consumer.transport is not None:
             self._begun = self._reactor.seconds()
             self._slow = Deadline(self._reactor, self._timeout, self._look)
@@ -208,7 +208,7 @@ class Incoming:
             slow.cancel()
 
     def _look(self) -> None:
-        """End the connection, unless its peer is slow and goes on."""
+        """End the connection, unless the peer is slow but still sending."""
         patience = self._timeout + (self._reader.gathered or 0) / FLOOR
         left = self._begun + patience - self._reactor.seconds()
         if left > 0:

@@ -25,14 +25,14 @@ class RawWebSocketReceiver(WebSocketReceiver):
 
     @property
     def _longest(self) -> int:
-        return self._sockets.limits.message  # as it is one message
+        return self._sockets.limits.message  # a payload is one message
 
     def opened(self) -> None:
-        """Answer the upgrade, which says it."""
+        """Answer the upgrade, which tells the client."""
         self.greet()
 
     def deliver(self, messages: list[Any]) -> None:
-        """Send each message as one of the websocket."""
+        """Send each message as a websocket message."""
         for message in messages:
             if isinstance(message, bytes):
                 self.write(BINARY, message)
@@ -40,7 +40,7 @@ class RawWebSocketReceiver(WebSocketReceiver):
                 self.write(TEXT, message.encode("utf-8", "replace"))
 
     def heartbeat(self) -> None:
-        """Send a ping; there are no other heartbeats here."""
+        """Send a ping, the only heartbeat here."""
         self.ping()
 
     def closed(self, reason: Reason) -> None:

@@ -1,8 +1,8 @@
 """`Reader`: turns the bytes of a websocket's client into items, without I/O.
 
-Rules: final frames that are beyond doubt are read straight from the bytes (`wire.whole_frames`);
-anything else goes to Autobahn, which is made when it is first needed. It can be stopped after any
-item: what was not read yet stays the bytes it came in.
+Rules: final frames beyond doubt are read straight from the bytes (`wire.whole_frames`); anything
+else goes to Autobahn's protocol, which is made when first needed. Reading can stop after any item:
+the rest stays undecoded.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .autobahn import AutobahnProtocol, FrameListener
 _UNSUPPORTED = 1003
 _BROKEN = 1007
 _TOO_LARGE = 1009
-# How many bytes Autobahn is given at a time, unless they are all of one frame.
+# How many bytes Autobahn gets at a time, unless all are of one frame.
 _SLICE = 512
 
 
 class Kind(enum.Enum):
-    """What an item is, and its value."""
+    """The kinds of items, with their values."""
 
     MESSAGES = "messages"  # those of one or more frames, decoded
     PING = "ping"  # its payload
@@ -38,12 +38,12 @@ MESSAGES, PINGED, CLOSED, BROKEN, VIOLATED, NOTHING = Kind
 
 _KIND_OF = {CLOSE: CLOSED, PING: PINGED, PONG: NOTHING}
 
-#: Its kind, its value, and how many frames it took.
+#: A kind, its value, and how many frames it took.
 Item = tuple[Kind, Any, int]
 
 
 def read_whole_control(data: bytes) -> Item | None:
-    """Return what a read brought if that is one control frame, or None."""
+    """Return the item of a read that is one control frame, or None."""
     control = read_control(data, 0)
     if control is None or control[2] != len(data):
         return None
@@ -51,10 +51,10 @@ def read_whole_control(data: bytes) -> Item | None:
 
 
 class Reader:
-    """What one client sends.
+    """Reads the bytes of one client.
 
-    ``decoders`` are by the first byte of a final frame, ``longest`` is the size in bytes of the
-    largest payload, and ``make_autobahn`` makes what reads the rest for a listener, this one.
+    ``decoders`` are by the first byte of a final frame; ``longest`` is the size in bytes of the
+    largest payload; ``make_autobahn`` makes the protocol that reads the rest for this listener.
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class Reader:
         self._over = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, which `next` reads."""
+        """Take bytes for `next` to read."""
         if self._over:
             return
         if self._data:
@@ -104,7 +104,7 @@ class Reader:
             self._data = partial.joined(data)
 
     def next(self, most: int) -> Item | None:
-        """Return the next item, of at most so many frames if possible; None if more must come."""
+        """Return the next item, of up to ``most`` frames if possible; None if bytes are missing."""
         if self._items:
             return self._next_noted()
         data, position = self._data, self._position
@@ -142,7 +142,7 @@ class Reader:
 
     @property
     def has_more(self) -> bool:
-        """Whether there are bytes, or items, that `next` did not come to."""
+        """Whether there are bytes or items that `next` has not returned."""
         return bool(self._data or self._items)
 
     @property
@@ -152,7 +152,7 @@ class Reader:
 
     @property
     def gathered(self) -> int | None:
-        """How many bytes came of the message that is not all here; None between messages."""
+        """How many bytes of an incomplete message have arrived; None between messages."""
         if self._partial is not None:
             return len(self._partial)
         autobahn = self._autobahn
@@ -161,7 +161,7 @@ class Reader:
         return autobahn.gathered
 
     def trim(self) -> None:
-        """Free the memory of what was read already."""
+        """Free the memory of bytes that were read."""
         self._data = self._data[self._position :]
         self._position = 0
 
@@ -182,7 +182,7 @@ class Reader:
             self._data, self._position = b"", 0
 
     def _next_from(self, autobahn: AutobahnProtocol, data: bytes) -> Item:
-        """Let Autobahn read a slice: it can't be stopped, and copies the rest for each frame."""
+        """Let Autobahn read a slice: it can't be stopped, and copies the rest at each frame."""
         frames = autobahn.frames
         end = self._position + max(_SLICE, autobahn.missing)
         piece = data[self._position : end]

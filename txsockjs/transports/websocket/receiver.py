@@ -1,7 +1,7 @@
-"""The receiver over a websocket, which is the protocol of its connection.
+"""The receiver over a websocket, which is also the protocol of its connection.
 
-Rules: a read that is one frame goes straight to the session, any other by way of `Incoming`; any
-byte that comes is life; heartbeats are a SockJS frame and a ping.
+Rules: a read that is one frame goes straight to the session, any other through `Incoming`. Any byte
+is a sign of life. A heartbeat is a SockJS frame and a ping.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class WebSocketReceiver(WebSocketConnection):
     """The receiver over a websocket that speaks SockJS frames."""
 
     transport_name = "websocket"
-    #: Whether one is agreed on; SockJS frames are no subprotocol, and clients offer none for them.
+    #: Whether to agree on a subprotocol; SockJS clients offer none.
     has_subprotocols = False
-    #: What decodes a message, by the first byte of its frame: only text is accepted.
+    #: The decoders of messages, by the first byte of the frame: only text is accepted.
     decoders: Decoders = {0x80 | TEXT: decode_frame}
 
     __slots__ = ("_info",)
@@ -54,7 +54,7 @@ class WebSocketReceiver(WebSocketConnection):
         self.connectionMade()
 
     def connectionMade(self) -> None:
-        """Attach to a session of its own."""
+        """Attach to a new session."""
         watch(self.transport, self)
         self.session = self._sockets.make_session(self._info)
         self.session.tell(ATTACH, self)
@@ -72,7 +72,7 @@ class WebSocketReceiver(WebSocketConnection):
             if incoming is None:
                 if self._state is not OPEN and self._state is not CLOSING:
                     return
-                # Most websockets bring nothing else but pongs, and at last a close frame.
+                # Most websockets bring only pongs, and in the end a close frame.
                 control = read_whole_control(data)
                 if control is not None:
                     self.take(control[0], control[1])
@@ -81,16 +81,16 @@ class WebSocketReceiver(WebSocketConnection):
         incoming.feed(data)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Tell the session that the connection is lost, after what came before."""
+        """Tell the session that the connection is lost, after the messages before that."""
         self.transport = None
         self._stop_end_timer()
         self._sockets.router.stats.connection_closed()
         self.handle(states.DISCONNECT)
 
-    # -- what came, told by `Incoming`
+    # -- told by `Incoming`
 
     def received(self, messages: list[Any]) -> None:
-        """Hand messages over to the session; stop reading while it has no room for more."""
+        """Pass messages to the session; stop reading while it has no room for more."""
         session = self.session
         if not messages or session is None or session.close_reason is not None:
             return
@@ -100,30 +100,30 @@ class WebSocketReceiver(WebSocketConnection):
                 (self._incoming or self._make_incoming()).wait(room)
 
     def take(self, kind: Kind, value: Any) -> None:
-        """Do what any other item asks for."""
+        """Handle any other item."""
         if kind is PINGED:
             self.pong(value)
         elif kind is CLOSED:
             self.handle(states.CLOSE_FRAME, value)
         elif kind is VIOLATED or (
-            # After the end of the session, content is neither wanted nor judged.
+            # After the end of the session, content is neither used nor checked.
             kind is BROKEN and self.session is not None and not self.session.is_closed
         ):
             self.fail(*value)
 
     def fail(self, code: int, reason: str) -> None:
-        """End the session and the connection, as the peer broke the protocol."""
+        """End the session and the connection, because the peer broke the protocol."""
         self.handle(states.VIOLATION, code, reason)
 
     def drained(self) -> None:
-        """React to the end of what came before the connection was lost."""
+        """Note that everything that arrived before the loss of the connection was handled."""
         self.handle(states.DRAINED)
 
     def _make_incoming(self) -> Incoming:
         router, limits = self._sockets.router, self._sockets.limits
         reader = Reader(self.decoders, limits, self._longest, self._sockets.autobahn.build)
         timeout = router.settings.request_timeout
-        # What is taken together is no more than may come at once.
+        # Take no more frames together than the rate allows at once.
         rate = router.settings.message_rate
         most = MOST_FRAMES if rate is None else min(rate.count, MOST_FRAMES)
         self._incoming = Incoming(self, reader, router.reactor, timeout, most)
@@ -141,7 +141,7 @@ class WebSocketReceiver(WebSocketConnection):
         return self._info
 
     def opened(self) -> None:
-        """Send the open frame, unless the peer closed before its turn came."""
+        """Send the open frame, unless the peer has closed already."""
         if self._state is OPEN:
             self.write_bytes(_OPEN)
 
@@ -151,7 +151,7 @@ class WebSocketReceiver(WebSocketConnection):
             write(self.transport, websocket_frame(messages), self)
 
     def heartbeat(self) -> None:
-        """Send a heartbeat, and a ping that has to be answered."""
+        """Send a heartbeat, and a ping that must be answered."""
         self.write(TEXT, HEARTBEAT_FRAME)
         self.ping()
 

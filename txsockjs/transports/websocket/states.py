@@ -1,7 +1,7 @@
 """The states of a websocket's connection, and the table of what each event does in each state.
 
-Rules: a literal that imports nothing of this package. The receiver walks it, a test does, and
-`docs/architecture.md` prints it.
+Rules: the table is a literal, and this module imports nothing of the package. `connection` and a
+test walk the table, and `docs/architecture.md` prints it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class State(enum.Enum):
     LOST = "lost"  # what came before the connection was lost is still handed over
     GONE = "gone"
 
-    # There is one object for each, and the hash of an enum is slow.
+    # Each member is a single object, and an enum's own hash is slow.
     __hash__ = object.__hash__
 
 
@@ -30,17 +30,17 @@ class Event(enum.Enum):
     CLOSE_FRAME = "close frame"  # (payload): the peer ends it, or answers our close frame
     VIOLATION = "violation"  # (code, reason): the peer broke the protocol
     DISCONNECT = "disconnect"  # (): the transport ended
-    DRAINED = "drained"  # (): all that came before that was handed over
+    DRAINED = "drained"  # (): everything that arrived before was handed over
 
     __hash__ = object.__hash__
 
 
-# Looked up once: an enum's members are slow to find before Python 3.12.
+# Looked up once: access to enum members is slow before Python 3.12.
 OPEN, CLOSING, DISCARDING, LOST, GONE = State
 CLOSE, ABORT, CLOSE_FRAME, VIOLATION, DISCONNECT, DRAINED = Event
 
-#: For each state and each event: what is done (the method ``_do_<name>`` of a receiver), and the
-#: state from then on. The state changes first.
+#: For each state and each event: the action (the receiver's method ``_do_<name>``) and the next
+#: state, which is entered before the action runs.
 TABLE: dict[State, dict[Event, tuple[str, State]]] = {
     OPEN: {
         CLOSE: ("close", CLOSING),

@@ -1,7 +1,7 @@
-"""Upgrades of requests to websockets (RFC 6455 section 4.2), and what those of a router share.
+"""Upgrades to websockets (RFC 6455 section 4.2), and what the websockets of a router share.
 
-Rules: a request that is refused is told why (protocol section 8), and its connection is left to
-HTTP. All of the answer that is written before the first frame is made here.
+Rules: the answer to a refused request says why (protocol section 8), and its connection stays HTTP.
+The whole answer before the first frame is made here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...http.snapshot import connection_info
 from ...settings import Settings
 from .autobahn import AutobahnFactory
 
-# A `WebSocketReceiver`, which needs what is here.
+# A `WebSocketReceiver`, whose module imports this one.
 _R = TypeVar("_R", bound=Any)
 
 # RFC 6455 section 1.3.
@@ -32,7 +32,7 @@ _KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
 
 
 class Sockets:
-    """The websockets of one router; ``limits`` are those of what they bring."""
+    """The websockets of one router; ``limits`` are those of their messages."""
 
     def __init__(
         self, router: RouterForSessions, make_session: Callable[[ConnectionInfo], BaseSession]
@@ -43,7 +43,7 @@ class Sockets:
         self.autobahn = AutobahnFactory(router.settings, router.reactor)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
-        """Make the receiver of a request that passed all checks."""
+        """Make the receiver for a request that passed all checks."""
         settings = self.router.settings
         subprotocol = None
         if receiver_class.has_subprotocols:
@@ -54,7 +54,7 @@ class Sockets:
 
 
 def check_handshake(exchange: Exchange) -> None:
-    """Raise the `RequestError` that tells what keeps this request from being an upgrade."""
+    """Raise a `RequestError` that says why this request is not a valid upgrade."""
     header = exchange.headers.get
     if "websocket" not in _tokens(header("upgrade", "")):
         raise NotWebSocket()
@@ -72,7 +72,7 @@ def check_handshake(exchange: Exchange) -> None:
 
 
 def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
-    """Return the first of ours that the client offers, or None (RFC 6455 section 4.2.2)."""
+    """Return our first subprotocol that the client offers, or None (RFC 6455 section 4.2.2)."""
     if not settings.subprotocols:
         return None
     offered = exchange.headers.get("sec-websocket-protocol", "").split(",")
@@ -81,7 +81,7 @@ def agreed_subprotocol(exchange: Exchange, settings: Settings) -> str | None:
 
 
 def upgraded(exchange: Exchange, settings: Settings, subprotocol: str | None) -> bytes:
-    """Return the answer to a request that passed: all that is written before the first frame."""
+    """Return the answer to a valid request: all that is written before the first frame."""
     key = exchange.headers.get("sec-websocket-key", "").strip().encode("latin-1")
     digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
     head = (
