@@ -1,8 +1,10 @@
-"""`check_metrics`: what Prometheus's own program has to say about metrics."""
+"""`check_metrics`: what Prometheus's own program has to say about metrics; `full_name` of one."""
 
 from __future__ import annotations
 
 import subprocess
+
+from txsockjs.admin.families import COUNTER, INFO, Family
 
 from .needed import program
 
@@ -18,3 +20,8 @@ def check_metrics(body: bytes) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout.decode()) == (0, "")
+
+
+def full_name(family: Family) -> str:
+    """Return the name under which Prometheus keeps a metric."""
+    return family.name + {COUNTER: "_total", INFO: "_info"}.get(family.kind, "")

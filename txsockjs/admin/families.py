@@ -43,11 +43,6 @@ class Family(NamedTuple):
     labels: tuple[str, ...]
     read: Callable[[Report], Iterable[Sample]]
 
-    @property
-    def full_name(self) -> str:
-        """The name under which Prometheus keeps it."""
-        return self.name + {COUNTER: "_total", INFO: "_info"}.get(self.kind, "")
-
 
 _MOUNT = ("mount",)
 _TRANSPORT = ("mount", "transport")

@@ -16,7 +16,7 @@ Sample = tuple[tuple[str, ...], Any]
 
 
 # What the counters of a bus are that have a metric of their own; the others count what is dropped.
-_OWN = {"claims", "gaps", "packets_resent", "requests_relayed", "requests_served"}
+WITH_METRICS = {"claims", "gaps", "packets_resent", "requests_relayed", "requests_served"}
 #: Why something on a bus is dropped.
 DROPPED = (
     "frames_invalid",
@@ -32,8 +32,6 @@ DROPPED = (
     "publications_lost",
     "publications_refused",
 )
-#: All counters that a bus may have.
-BUS_COUNTERS = frozenset(_OWN | set(DROPPED))
 
 
 def of_transport(name: str) -> Callable[[Report], Iterable[Sample]]:
@@ -122,7 +120,9 @@ def dropped(report: Report) -> Iterable[Sample]:
     if report["buses"]:
         total: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
         for bus in report["buses"]:
-            total.update({name: n for name, n in bus["counters"].items() if name not in _OWN})
+            total.update(
+                {name: n for name, n in bus["counters"].items() if name not in WITH_METRICS}
+            )
         for cause, count in total.items():
             yield (cause,), count
 

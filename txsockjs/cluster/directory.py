@@ -24,16 +24,12 @@ class Directory:
         self._keys: dict[str, set[str]] = {}  # of each node, the dead included
         self._forgetting: dict[str, Any] = {}  # the timers of the dead
 
-    def member(
-        self,
-        told: Callable[[dict[str, Any]], object] = lambda table: None,
-        ended: Callable[[], object] = lambda: None,
-    ) -> Member:
+    def member(self, told: Callable[[dict[str, Any]], object] = lambda table: None) -> Member:
         """Make the protocol of one process's stream.
 
-        ``told`` hears what is none of the directory's business, ``ended`` of the stream's end.
+        ``told`` hears what is none of the directory's business.
         """
-        return Member(self, self._reactor, told, ended)
+        return Member(self, self._reactor, told)
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -103,14 +99,12 @@ class Member(Control):
         directory: Directory,
         reactor: Any,
         told: Callable[[dict[str, Any]], object],
-        ended: Callable[[], object],
     ) -> None:
         super().__init__(reactor, self._do, self._left)
         self.node = ""
         self.path = ""
         self._directory = directory
         self._other = told
-        self._gone = ended
 
     def _do(self, table: dict[str, Any]) -> None:
         directory, what = self._directory, table.get("do")
@@ -130,4 +124,3 @@ class Member(Control):
 
     def _left(self) -> None:
         self._directory.leave(self.node, in_order=False)
-        self._gone()

@@ -4,29 +4,15 @@ Rules: the search follows a tree of resources only by the names in a path. It en
 that reads the request to choose a child, such as a guard that asks for credentials or a virtual
 host, and at one that renders in its own way. So a resource wrapped around a router's sees every
 request.
+
+A router's resource defines `serves` beside `render`. A resource whose `render` only passes requests
+on to others, as `root.Root` does, defines `forwards` and `behind` beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
-
-
-class Forwarding(Protocol):
-    """A resource whose `render` passes requests on to others, and does nothing else.
-
-    The class that defines these two methods also defines `render`: a subclass that renders in its
-    own way may refuse requests, and is treated as a guard.
-    """
-
-    def forwards(self, path: Sequence[bytes], more: bool) -> Any | None:
-        """Return the resource for the rest of a path, given as decoded segments.
-
-        With ``more``, the one for every path that begins with these; None if there is none.
-        """
-
-    def behind(self) -> list[Any]:
-        """Return all the resources that it passes requests on to."""
 
 
 class RouterResource(Protocol):
@@ -102,7 +88,10 @@ def resources_in(resource: Any) -> Iterator[Any]:
 
 
 def _renders_as(resource: Any, mark: str) -> bool:
-    """Return whether a resource's ``render`` is from the class that defines ``mark``."""
+    """Return whether a resource's ``render`` is from the class that defines ``mark``.
+
+    A subclass that renders in its own way may refuse requests, so it is treated as a guard.
+    """
     for each in type(resource).__mro__:
         if mark in vars(each):
             return "render" in vars(each) and "render" not in getattr(resource, "__dict__", ())

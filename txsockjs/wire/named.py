@@ -13,9 +13,9 @@ def named(name: str, data: bytes) -> bytes:
     return _encode(name) + data
 
 
-def read_named(payload: bytes, start: int = 0) -> tuple[str, bytes]:
-    """Return the name and the bytes that `named` has put together, from ``start`` on."""
-    name, end = read_name(payload, start)
+def read_named(payload: bytes) -> tuple[str, bytes]:
+    """Return the name and the bytes that `named` has put together."""
+    name, end = read_name(payload, 0)
     return name, payload[end:]
 
 

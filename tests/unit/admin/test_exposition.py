@@ -17,6 +17,7 @@ from txsockjs.admin.report import Report
 from txsockjs.cluster.memory import MemoryNetwork
 
 from ...support.memory import Lab
+from ...support.metrics import full_name
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -143,7 +144,7 @@ def test_names_kinds_and_words_are_those_of_the_table() -> None:
     body, _ = expose({"here": make_report()}, {}, "", "")
     lines = body.decode().splitlines()
     for family in FAMILIES:
-        assert f"# HELP {family.full_name} {family.help}" in lines
+        assert f"# HELP {full_name(family)} {family.help}" in lines
 
 
 def test_each_worker_has_its_label_and_tells_whether_it_answered() -> None:

@@ -87,7 +87,7 @@ def bundles(peer: Peer) -> list[tuple[str, list[bytes]]]:
     found = []
     for said in strings(peer.transport.value()):
         if said[0] == MESSAGES:
-            port, rest = read_named(said, 1)
+            port, rest = read_named(said[1:])
             found.append((port, read_bundle(rest)))
         else:
             found.append(("", [said]))

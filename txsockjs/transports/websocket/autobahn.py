@@ -16,7 +16,6 @@ from twisted.internet.interfaces import ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ...settings import Settings
 from ...wire.frames import is_close_code
 
 _PROTOCOL_ERROR = 1002
@@ -48,7 +47,7 @@ class FrameListener(Protocol):
 class AutobahnFactory(WebSocketServerFactory):
     """Makes the protocols of one router, with all timers off."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, reactor: Any) -> None:
         super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             versions=[13],

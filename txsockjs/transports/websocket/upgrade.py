@@ -40,7 +40,7 @@ class Sockets:
         self.router = router
         self.make_session = make_session
         self.limits = router.settings.limits
-        self.autobahn = AutobahnFactory(router.settings, router.reactor)
+        self.autobahn = AutobahnFactory(router.reactor)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
         """Make the receiver for a request that passed all checks."""
