@@ -1,4 +1,4 @@
-"""The site for whoever operates a server: who is there, what happens, and the end of a session."""
+"""The site for operators: which sessions there are, what happens, and how to end a session."""
 
 from .resource import AdminResource
 

@@ -1,7 +1,7 @@
-"""`ProcessAnswers`: all that a process that serves answers, to whoever asks it.
+"""`ProcessAnswers`: all the answers of a serving process.
 
-Rules: what it can't answer by itself, it asks the nodes of its bus; of the answers that go through
-all sessions one is made at a time, so that however many ask, a turn is no longer.
+Rules: for what it can't answer by itself, it asks the nodes of its bus. Answers that go through all
+sessions are made one at a time, so that turns get no longer, no matter how many ask.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -24,11 +24,11 @@ from .sessions import Sessions
 
 
 class ProcessAnswers(Answers):
-    """What a process answers whose routers these are; `stop` leaves no timer behind.
+    """The answers of the process that has these routers; `stop` leaves no timer behind.
 
-    ``report`` is `Report`, ``sessions`` and ``close`` are those of `Sessions`. Where there is a
-    bus, ``everywhere`` asks all of its ``nodes`` what its arguments say (``question``,
-    ``arguments``, ``whom``); the answer is a `Replies` as a table.
+    ``report`` is answered by `Report`, ``sessions`` and ``close`` by `Sessions`. With a bus,
+    ``everywhere`` asks its ``nodes`` the question in its arguments (``question``, ``arguments``,
+    ``whom``); the answer is a `Replies` as a table.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ProcessAnswers(Answers):
         self.add("close", sessions.close)
         self.nodes: Nodes | None = None
         for bus in buses:
-            with suppress(ValueError):  # another service of this process answers there
+            with suppress(ValueError):  # another service of this process answers on that bus
                 self.nodes = Nodes(bus, self, reactor)
                 self.add("everywhere", self._everywhere)
                 break

@@ -1,11 +1,11 @@
-"""Questions to processes that serve: what one answers, and how several are asked.
+"""Questions to serving processes: the answers of one, and how to ask several.
 
-``report`` asks for counters, ``sessions`` for a list, and so on: a question is a name with
-arguments. Who asks need not know whether it is this process (`Here`) that answers, the workers of
-this one, or the nodes of a bus (`Others` with a carrier each).
+A question is a name with arguments: ``report`` asks for counters, ``sessions`` for a list, and so
+on. The code that asks need not know who answers: this process (`Here`), its workers, or the nodes
+of a bus (`Others`, each over its own carrier).
 
-Rules: arguments and answers are JSON; who does not answer in time is listed as silent; the number
-of questions under way is bounded, at both ends.
+Rules: arguments and answers are JSON. Processes that do not answer in time are listed as silent.
+The number of questions under way is bounded, at both ends.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from ..errors import SockJSError
 
 _log = Logger()
 
-#: How long an answer is waited for, in seconds.
+#: How many seconds to wait for an answer.
 PATIENCE = 2.0
-#: How many questions are under way at most: those that a process asks, and those that it answers.
+#: The most questions under way: those that a process asks, and those that it answers.
 MOST = 32
 
 Table = dict[str, Any]
-#: Answers a question of certain arguments: returns JSON, or something to await that does.
+#: Answers a question from its arguments: returns JSON, or an awaitable of JSON.
 Function = Callable[[Mapping[str, Any]], Any]
 
 
 class NoAnswer(SockJSError):
-    """A question has no answer; the message says to whoever asked why."""
+    """A question has no answer; the message says why."""
 
 
 class Replies(NamedTuple):
-    """What became of a question, by the names of those who were asked.
+    """The results of a question, by the names of the processes asked.
 
-    ``failed`` has the reasons of those who could not answer; the ``silent`` did not answer in time,
-    or ended meanwhile.
+    ``failed`` has the reasons of those that could not answer; the ``silent`` did not answer in
+    time, or ended meanwhile.
     """
 
     answers: dict[str, Any]
@@ -50,10 +50,10 @@ class Replies(NamedTuple):
     silent: list[str]
 
     def read(self, function: Callable[[Any], Any]) -> Replies:
-        """Return them with each answer as ``function`` reads it.
+        """Return the same replies, with each answer passed through ``function``.
 
-        Those whose answers it can't read, whatever it raises, have failed: a node may be of another
-        version, and should not keep the others from view.
+        If that raises anything, the process counts as failed: a node may be of another version, and
+        must not hide the others.
         """
         answers, failed = {}, dict(self.failed)
         for name, answer in self.answers.items():
@@ -72,9 +72,9 @@ class Answers:
         self._under_way = 0
 
     def add(self, question: str, function: Function) -> None:
-        """Have ``function(arguments)`` answer a question, which no other one does.
+        """Answer a question, which must be new, with ``function(arguments)``.
 
-        It raises `NoAnswer` to say why it can't; anything else that it raises is logged.
+        It raises `NoAnswer` to say why it can't; other exceptions are logged.
         """
         if question in self._functions:
             raise ValueError(f"{question!r} is answered already")
@@ -104,7 +104,7 @@ class Answers:
 
 
 class Asker(ABC):
-    """Asks one process or several; ``label`` says what those are, and is empty if it is one."""
+    """Asks one process or several; ``label`` says what they are, and is empty for one."""
 
     label = ""
 
@@ -116,18 +116,18 @@ class Asker(ABC):
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
-        """Fire with what all reply, or only the one called ``whom``, within so many seconds.
+        """Fire with the replies of all, or only of the one called ``whom``, within ``patience``.
 
-        Fails with `NoAnswer` if too many questions are under way, or there is nobody of that name.
+        Fails with `NoAnswer` if too many questions are under way, or if nobody has that name.
         """
 
 
 class Others(Asker):
-    """Asks those that ``others()`` has by their names now: ``say`` brings one of them a table.
+    """Asks the processes in ``others()``, by name; ``say`` sends a table to one of them.
 
-    ``label`` is ``worker`` or ``node``. A table is a question, with its number under ``ask``; the
-    answer has it under ``number``, and a ``value`` or an ``error``. Whoever receives one calls
-    `take`. Other names may be theirs by then.
+    ``label`` is ``worker`` or ``node``. A question is a table with its number under ``ask``; the
+    answer has the same under ``number``, and a ``value`` or an ``error``. Its receiver calls
+    `take`. The names may have changed by then.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Others(Asker):
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
-        """Ask them at once."""
+        """Ask all of them at once."""
         others = self._others()
         if whom is not None:
             if whom not in others:
@@ -173,20 +173,20 @@ class Others(Asker):
         return result
 
     def take(self, other: Any, table: Table) -> None:
-        """Take an answer; one that comes too late is dropped."""
+        """Take an answer; a late one is dropped."""
         number = table.get("number")
         asked = self._rounds.get(number) if isinstance(number, int) else None
         if asked is not None:
             asked.take(other, table)
 
     def lost(self, other: Any) -> None:
-        """Wait for no answer of one that ended."""
+        """Stop waiting for a process that ended."""
         for asked in list(self._rounds.values()):
             asked.lost(other)
 
 
 class Here(Others):
-    """Asks this process only, by the name that is given to it."""
+    """Asks only this process, under the given name."""
 
     def __init__(self, reactor: Any, answers: Answers, name: str = "here") -> None:
         super().__init__(reactor, lambda: {name: name}, self._reply)
@@ -197,7 +197,7 @@ class Here(Others):
 
 
 def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> None:
-    """Answer what a table asks (`Others`) by another one, now or later."""
+    """Answer the question in a table (see `Others`) with another table, now or later."""
     number = table["ask"]
 
     def tell(value: Any) -> None:
@@ -210,16 +210,16 @@ def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> Non
 
 
 class _Round:
-    """A question that several were asked; ``done`` fires with what they reply."""
+    """A question to several processes; ``done`` fires with their replies."""
 
     def __init__(self, others: Mapping[str, Any], reactor: Any, patience: float) -> None:
         self.done: Deferred[Replies] = Deferred(lambda _: self._end())
-        self._names = {other: name for name, other in others.items()}  # of those waited for
+        self._names = {other: name for name, other in others.items()}  # still to answer
         self._replies = Replies({}, {}, [])
         self._deadline = Deadline(reactor, patience, self._end)
 
     def take(self, other: Any, table: Table) -> None:
-        """Take one's answer."""
+        """Take the answer of one."""
         name = self._names.pop(other, None)
         if name is not None:
             if "value" in table:
@@ -236,7 +236,7 @@ class _Round:
             self.look()
 
     def look(self) -> None:
-        """Be done if nobody is waited for."""
+        """Finish if all have answered."""
         if not self._names:
             self._end()
 

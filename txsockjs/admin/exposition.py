@@ -1,8 +1,8 @@
-"""Reports in the formats of Prometheus and OpenMetrics, by `prometheus_client`.
+"""Reports in the formats of Prometheus and OpenMetrics, written by `prometheus_client`.
 
-Rules: imported when metrics are asked for, as this library is an extra. What is written is made of
-reports, anew each time and piece by piece; the library's own registry, which is global, is not
-touched.
+Rules: this module is imported when metrics are requested, because the library is an extra. Metrics
+are made from reports at each request, piece by piece; the library's own global registry is not
+used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from prometheus_client.utils import floatToGoString
 from .families import COUNTER, FAMILIES, GAUGE, GAUGE_HISTOGRAM, HISTOGRAM, INFO, Family
 from .reading import Report
 
-# How many values stand in a piece of a metric that can be cut.
+# How many values a piece of a metric has, if the metric can be cut.
 _PIECE = 300
 _OPEN_METRICS = "application/openmetrics-text"
 
@@ -34,19 +34,19 @@ _OPEN_METRICS = "application/openmetrics-text"
 def expose(
     reports: Mapping[str, Report], up: Mapping[str, bool], label: str, accept: str
 ) -> tuple[Iterator[bytes], str]:
-    """Return the metrics of several reports in pieces, and the type of all, as ``accept`` allows.
+    """Return the metrics of several reports in pieces, and their type, as ``accept`` allows.
 
-    The name of each report is the value of ``label``; there is one report if that is empty. ``up``
-    tells of each who was asked whether it answered. A piece takes a few ms to make.
+    The name of each report is the value of ``label``; if that is empty, there is one report. ``up``
+    is, for each process asked, whether it answered. Making a piece takes a few ms.
     """
     names = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
-    # The library trips over versions that it does not know.
+    # The library fails on versions that it does not know.
     encode, kind = choose_encoder(_OPEN_METRICS if _OPEN_METRICS in names else "")
     return _encoded(encode, _metrics(reports, up, label)), kind
 
 
 def read(report: Report) -> Report:
-    """Return a report; raise something if it lacks what metrics are made of."""
+    """Return a report; raise something if it lacks data for metrics."""
     for family in FAMILIES:
         for _ in family.read(report):
             pass
@@ -59,7 +59,7 @@ def _encoded(encode: Callable[[Collector], bytes], metrics: Iterable[Metric]) ->
     for metric in metrics:
         piece = encode(_Collected([metric])).removesuffix(end)
         if metric.name == before:
-            piece = piece.split(b"\n", 2)[2]  # without its help and its type
+            piece = piece.split(b"\n", 2)[2]  # without the lines for help and type
         before = metric.name
         yield piece
     yield end
@@ -70,12 +70,12 @@ class _Collected(Collector):
         self._metrics = metrics
 
     def collect(self) -> list[Metric]:
-        """Return them."""
+        """Return the metrics."""
         return self._metrics
 
 
 def _metrics(reports: Mapping[str, Report], up: Mapping[str, bool], label: str) -> Iterator[Metric]:
-    """Make all metrics, one of many values as several of the same name."""
+    """Make all metrics; one with many values is made as several of the same name."""
     if label:
         metric = GaugeMetricFamily(
             f"txsockjs_{label}_up", f"Whether a {label} answered in time: 1 or 0.", labels=[label]
@@ -87,7 +87,7 @@ def _metrics(reports: Mapping[str, Report], up: Mapping[str, bool], label: str) 
         own = [label] if label else []
         labels = own if family.kind == INFO else [*own, *family.labels]
         values = _values(family, reports)
-        # Of histograms the plain format has the sums and counts of all at the end.
+        # The plain format has the sums and counts of all histograms at the end.
         size = _PIECE if family.kind in (COUNTER, GAUGE) else None
         while piece := list(islice(values, size)):
             metric = _KINDS[family.kind](family.name, family.help, labels=labels)

@@ -1,8 +1,8 @@
-"""The table of metrics: their names, what they mean, and where they stand in a report.
+"""The table of metrics: their names, their meaning, and where they are in a report.
 
-Rules: pure; names and units by Prometheus's conventions. A name is never changed or given another
-meaning without a word in the changelog: dashboards and alerts of others hang on it.
-``docs/metrics.md`` is this table for people, which a test compares.
+Rules: pure; names and units follow Prometheus's conventions. A name, or its meaning, never changes
+without a word in the changelog, because users' dashboards and alerts depend on it.
+``docs/metrics.md`` is this table for people; a test compares the two.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from .reading import (
 )
 
 COUNTER, GAUGE, INFO = "counter", "gauge", "info"
-#: Of what happened since the start, and of what there is now.
+#: The first for events since the start, the second for the present state.
 HISTOGRAM, GAUGE_HISTOGRAM = "histogram", "gaugehistogram"
 
 
 class Family(NamedTuple):
-    """A metric; ``name`` is without the suffix that its kind adds."""
+    """A metric; ``name`` lacks the suffix that its kind adds."""
 
     kind: str
     name: str

@@ -1,7 +1,8 @@
-"""`Watch`: what the page of an admin site shows, second by second, over SockJS.
+"""`Watch`: feeds the page of an admin site, second by second, over SockJS.
 
-Rules: nobody is asked while nobody looks, and seldom if answering takes long; what was seen is kept
-for those who look next. A client that needs the token says it first, and is told nothing before.
+Rules: processes are asked only while somebody watches, and less often if answering takes long. Past
+samples are kept for later watchers. A client that needs the token sends it first, and gets nothing
+before that.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -27,19 +28,20 @@ from .samples import Sampler
 
 _log = Logger()
 
-#: How long it is between two rounds of questions, in seconds, and how many answers are kept.
+#: The seconds between two rounds of questions, and how many samples are kept.
 INTERVAL = 1.0
 KEPT = 600
-# It is longer if a round takes long, as with very many sessions: so many times as long, up to this.
+# If a round takes long, as with very many sessions, the interval is this many times as long, up to
+# this many seconds.
 _TIMES, _LONGEST_INTERVAL = 9, 5.0
-# Up to how many processes there may be for the past of each to be kept.
+# The past of each process is kept for up to this many processes.
 _MOST_KEPT = 16
-# How long a client may take to say its token, in seconds.
+# How many seconds a client has to send its token.
 _TOKEN_PATIENCE = 10.0
-#: The code with which a client is closed that has no token, or a wrong one.
+#: Closes a client that has no token, or a wrong one.
 UNAUTHORIZED = 4401
 _SETTINGS: dict[str, Any] = {
-    # What the page uses; the rest would be one more thing to guard.
+    # Only the transports that the page uses; others would have to be guarded, too.
     "disabled_transports": [name for name in TRANSPORTS if name not in ("rawwebsocket", "xhr")],
     "max_sessions": 100,
     "max_sessions_per_ip": 20,
@@ -50,9 +52,9 @@ _SETTINGS: dict[str, Any] = {
 
 
 class Watch:
-    """Asks everybody for a report once a second, and tells all who look.
+    """Asks all processes for a report once a second, and sends samples to the watchers.
 
-    ``wall_clock`` gives the time of day in seconds.
+    ``wall_clock`` returns the time of day in seconds.
     """
 
     def __init__(
@@ -68,9 +70,9 @@ class Watch:
         self._is_asking = False
 
     def add(self, watcher: SockJSConnection) -> None:
-        """Tell one who looks what was seen, and from now on what is."""
+        """Send a watcher the past samples, and the new ones from now on."""
         self._watchers.add(watcher)
-        # Joined, as to write all samples anew for each who looks would hold up everybody.
+        # Join the JSON: encoding all samples again for each watcher would hold up everybody.
         label = json.dumps(self._asker.label)
         history = ", ".join(self._kept)
         watcher.send(f'{{"interval": {INTERVAL}, "label": {label}, "history": [{history}]}}')
@@ -78,7 +80,7 @@ class Watch:
             self._look()
 
     def remove(self, watcher: SockJSConnection) -> None:
-        """Tell one nothing more, and ask nobody when none is left."""
+        """Send a watcher nothing more, and stop asking when none is left."""
         self._watchers.discard(watcher)
         if not self._watchers and self._timer is not None:
             self._timer.cancel()
@@ -114,7 +116,7 @@ class Watch:
 
 
 class Feed(SockJSConnection):
-    """A browser that shows the page."""
+    """The connection of a browser that shows the page."""
 
     watch: Watch
     guard: Guard
@@ -159,6 +161,6 @@ class Feed(SockJSConnection):
 
 
 def make_feed(watch: Watch, guard: Guard, reactor: Any) -> SockJSRouter:
-    """Make the router that the page is connected to."""
+    """Make the router that the page connects to."""
     feed = type("Feed", (Feed,), {"watch": watch, "guard": guard, "reactor": reactor})
     return SockJSRouter(feed, "", _SETTINGS, reactor)

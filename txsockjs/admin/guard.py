@@ -1,9 +1,9 @@
-"""`Guard`: whose requests an admin site answers.
+"""`Guard`: decides which requests an admin site answers.
 
-Rules: the Host header must be one of the site's own names, or any page could reach a server on
-localhost by a name of its own (DNS rebinding). A request that a page made must come from a page of
-this site. The token guards what changes something, and what tells something unless the request
-comes from this machine; it is compared in constant time.
+Rules: the Host header must be one of the site's own names; otherwise any page could reach a server
+on localhost under a name of its own (DNS rebinding). A request made by a page must come from a page
+of this site. The token guards everything that changes something, and everything that discloses
+something unless the request comes from this machine. It is compared in constant time.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -21,12 +21,12 @@ from twisted.internet.address import UNIXAddress
 
 from ..errors import SettingsError
 
-#: The fewest characters that a token may have; nobody can try out so many.
+#: The least length of a token; nobody can try all tokens of this length.
 SHORTEST_TOKEN = 16
 _LONGEST_TOKEN = 1024
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry as one word
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
-# Whoever asks through a proxy is somewhere else, wherever the proxy is.
+# A client behind a proxy is not on this machine, even if the proxy is.
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 _NO_PAGE = (None, "", "none", "same-origin")
 
@@ -34,7 +34,7 @@ NO_TOKEN = "from elsewhere than this machine, an admin site is used with a token
 
 
 class Denied(Exception):
-    """A request that is not answered; its status and a line that says why."""
+    """A request that is refused; its status, and a line that says why."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -43,10 +43,10 @@ class Denied(Exception):
 
 
 class Guard:
-    """What an admin site asks before it answers.
+    """The checks that an admin site makes before it answers.
 
-    ``names`` are those that it has besides localhost and the address of the connection; ``token``
-    is None if there is none. If it is ``exposed``, requests from this machine are nothing special.
+    ``names`` are the names of the site besides localhost and the connection's address; ``token``
+    may be None. If the site is ``exposed``, requests from this machine are treated like all others.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class Guard:
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a token, so that somebody may come from elsewhere."""
+        """Whether there is a token, so that requests may come from other machines."""
         return self._token is not None
 
     def expose(self) -> None:
-        """Take all requests for those from elsewhere."""
+        """Treat all requests as coming from other machines."""
         self._exposed = True
 
     def check_host(self, headers: Mapping[str, str], address: Any) -> None:
         """Raise `Denied` unless the request is for one of the site's own names.
 
-        ``address`` is that of this end of the connection.
+        ``address`` is the address of this end of the connection.
         """
         name = _host(headers.get("host", ""))
         if name is None or not (
@@ -97,9 +97,10 @@ class Guard:
             raise Denied(403, "only pages of this site may do this")
 
     def check_reader(self, headers: Mapping[str, str], address: Any) -> None:
-        """Raise `Denied` unless the request may be told something.
+        """Raise `Denied` unless the request may read something.
 
-        A link may lead here from anywhere: who follows it reads the answer, and its page does not.
+        A link on any page may lead here: the person who follows it reads the answer, but the page
+        does not.
         """
         if headers.get("sec-fetch-mode") != "navigate":
             self.check_page(headers)
@@ -113,12 +114,12 @@ class Guard:
             self.check_token(bearer(headers))
 
     def check_place(self, headers: Mapping[str, str], address: Any) -> None:
-        """Raise `Denied` if nobody could be let in from where the request comes."""
+        """Raise `Denied` if no request from this place could be admitted."""
         if self._token is None and self.needs_token(headers, address):
             raise Denied(403, NO_TOKEN)
 
     def needs_token(self, headers: Mapping[str, str], address: Any) -> bool:
-        """Return whether reading takes the token."""
+        """Return whether reading requires the token."""
         here = isinstance(address, UNIXAddress) or is_loopback(getattr(address, "host", ""))
         return self._exposed or not here or any(name in headers for name in _FORWARDED)
 
@@ -131,7 +132,7 @@ class Guard:
 
 
 def read_token(path: str) -> str:
-    """Return the token in a file, without the space around it; raise `SettingsError` for none."""
+    """Return the token in a file, stripped; raise `SettingsError` if there is none."""
     try:
         with open(path, "rb") as file:
             text = file.read(2 * _LONGEST_TOKEN).decode("utf-8")
@@ -148,7 +149,7 @@ def read_token(path: str) -> str:
 
 
 def check_token(token: str) -> str:
-    """Return a token; raise `SettingsError` for what can't be one. It is in no message."""
+    """Return a token; raise `SettingsError` if it is invalid, without showing it."""
     if not SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN:
         rule = f"{SHORTEST_TOKEN} to {_LONGEST_TOKEN} characters"
         raise SettingsError(f"an admin token must have {rule}, not {len(token)}")
@@ -158,7 +159,7 @@ def check_token(token: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return a name of the site in lower case; raise `SettingsError` for what is none."""
+    """Return a host name of the site in lower case; raise `SettingsError` if it is invalid."""
     host = _host(name) if isinstance(name, str) else None
     if host is None or name.strip("[]").lower() != host:
         raise SettingsError(f"an admin name must be a host name without a port, not {name!r}")
@@ -166,7 +167,7 @@ def check_name(name: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether this is an address of this machine that no other one can reach."""
+    """Return whether this is an address of this machine that no other machine can reach."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -175,7 +176,7 @@ def is_loopback(host: str) -> bool:
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Return the token that a request brings, or nothing."""
+    """Return the token in a request, or an empty string."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

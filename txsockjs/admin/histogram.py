@@ -1,6 +1,6 @@
-"""`Histogram`: how many of the values that were seen are how large.
+"""`Histogram`: counts values by their size.
 
-Rules: pure; bounds are upper ones, and belong to their bucket, as in Prometheus.
+Rules: pure; bounds are upper bounds and belong to their bucket, as in Prometheus.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Histogram:
-    """Counts of values by ``bounds``, which rise; one more count is for larger values."""
+    """Counts of values by ascending ``bounds``, with one more count for larger values."""
 
     __slots__ = ("bounds", "counts", "sum")
 

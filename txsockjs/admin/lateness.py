@@ -1,6 +1,6 @@
-"""`Lateness`: how late a reactor's timers fire, which is how long its loop is held up.
+"""`Lateness`: how late a reactor's timers fire, which is how long its loop is blocked.
 
-Rules: it costs nothing while nobody asks; a timer of its own runs while somebody does.
+Rules: it costs nothing while nobody asks; while somebody does, it runs a timer.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Any
 
 from .histogram import Histogram
 
-#: How often it is measured, in seconds.
+#: The seconds between two measurements.
 INTERVAL = 0.25
-#: Of how many of the last measurements the longest delay is told, which is two seconds of them.
+#: The longest delay is that of so many last measurements, which are two seconds of them.
 RECENT = 8
 #: Upper bounds in seconds.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-# For how long after the last question it goes on, in seconds.
+# How many seconds measuring goes on after the last question.
 _KEEP = 300.0
 
 
 class Lateness:
-    """A histogram of delays, measured from the first `ask` on until nobody asked for minutes."""
+    """A histogram of delays, measured from the first `ask` until minutes after the last."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -32,11 +32,11 @@ class Lateness:
         self._call: Any | None = None
 
     def ask(self) -> dict[str, Any]:
-        """Return the histogram, with the ``longest`` delay of the last ones."""
+        """Return the histogram, with the ``longest`` recent delay."""
         self._asked = self._reactor.seconds()
         if self._call is None:
             self._wait()
-        # Not since the last time, as several may ask.
+        # Not the longest since the last call, because several may ask.
         return {**self._histogram.dump(), "longest": max(self._recent)}
 
     def stop(self) -> None:
@@ -52,7 +52,7 @@ class Lateness:
     def _look(self) -> None:
         self._call = None
         now = self._reactor.seconds()
-        late = max(now - self._due, 0.0)  # a clock can be set back
+        late = max(now - self._due, 0.0)  # the clock may be set back
         self._histogram.add(late)
         self._recent.append(late)
         if now - self._asked < _KEEP:

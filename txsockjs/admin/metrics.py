@@ -1,7 +1,7 @@
-"""``/metrics``: what Prometheus and its like read from this process, or from its workers.
+"""``/metrics``: the metrics of this process or its workers, for Prometheus and its like.
 
-Rules: all who are asked stand in the answer, those who were silent by the word that they are; it is
-written in turns, each a bounded stretch.
+Rules: the answer names all processes asked, the silent ones as silent. It is written in bounded
+turns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .asking import Asker
 from .request import Answer
 from .turns import in_turns
 
-# How many pieces are written in one turn, if they are small.
+# How many small pieces one turn writes.
 _MOST_PIECES = 100
 _MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'"
 
@@ -20,11 +20,11 @@ _MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'"
 async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Answer:
     """Ask all for a report, and return the metrics in a format that ``accept`` names.
 
-    The status is 501 where the extra ``metrics`` is not installed. Raises `NoAnswer` if too much
-    is asked at once.
+    The status is 501 if the extra ``metrics`` is not installed. Raises `NoAnswer` if too many
+    questions are under way.
     """
     try:
-        # The library is an extra, and takes a while.
+        # Imported late: the library is an extra, and slow to import.
         from .exposition import expose, read  # noqa: PLC0415
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "prometheus_client":

@@ -1,8 +1,8 @@
-"""`Nodes`: questions to the nodes of a bus, this one among them.
+"""`Nodes`: questions to the nodes of a bus, this one included.
 
-Rules: questions and answers are JSON, sent to one node each; what is none is dropped and counted.
-An answer that is too long for the bus is told as a failure. Nothing waits for a bus that is away:
-the others are silent then.
+Rules: questions and answers are JSON, each sent to one node; anything else is dropped and counted.
+An answer too long for the bus is reported as a failure. Nothing waits for a bus that is away: the
+other nodes count as silent.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ..cluster.bus import Bus
 from .asking import Answers, Others, Table, reply
 
 _PORT = "admin"
-# The longest answer in bytes: what a bus lets be under way to one node.
+# The longest answer in bytes: the most that a bus allows under way to one node.
 _LONGEST = 1024 * 1024
 
 
 class Nodes(Others):
-    """Asks all nodes of a bus by their names, and answers what other nodes ask.
+    """Asks all nodes of a bus, by name, and answers the questions of other nodes.
 
-    Raises `ValueError` if somebody else does on this bus.
+    Raises `ValueError` if somebody else does so on this bus.
     """
 
     def __init__(self, bus: Bus, answers: Answers, reactor: Any) -> None:
@@ -49,7 +49,7 @@ class Nodes(Others):
     # -- told by the bus
 
     def received(self, node: str, data: bytes) -> None:
-        """Take a question, or an answer."""
+        """Take a question or an answer."""
         try:
             table = json.loads(data, parse_constant=_refuse)
             if "ask" not in table:
@@ -62,13 +62,13 @@ class Nodes(Others):
             self._bus.counters["messages_refused"] += 1
 
     def away(self) -> None:
-        """Go on: what is asked meanwhile is in time, or silent."""
+        """Go on: nodes asked meanwhile answer in time or count as silent."""
 
     def back(self) -> None:
         """Go on."""
 
     def taken(self, key: str) -> None:
-        """Do nothing: no keys are claimed here."""
+        """Do nothing: no keys are claimed for this."""
 
 
 def _living(bus: Bus) -> dict[str, str]:

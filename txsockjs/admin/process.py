@@ -1,6 +1,7 @@
-"""What this process takes of its machine: time, memory, descriptors.
+"""What this process uses of its machine: processor time, memory, file descriptors.
 
-Rules: what a system does not tell is left out; a question costs no program and no thread.
+Rules: figures that a system does not provide are left out; reading them starts no program and no
+thread.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import time
 from contextlib import suppress
 from importlib import import_module
 
-# Roughly when it started, in seconds since 1970: this is loaded early.
+# About when the process started, in seconds since 1970: this module is imported early.
 _BEGAN = time.time()
 
 
 def process_usage() -> dict[str, float]:
     """Return figures by name.
 
-    Always there: ``pid``, ``began`` (seconds since 1970) and ``cpu_seconds``. Where the system
-    tells: ``resident_bytes`` (on Linux; elsewhere where psutil is installed), ``open_fds`` and
+    Always present: ``pid``, ``began`` (seconds since 1970) and ``cpu_seconds``. Where the system
+    provides them: ``resident_bytes`` (on Linux, elsewhere with psutil installed), ``open_fds`` and
     ``max_fds``.
     """
     usage = {"pid": os.getpid(), "began": _BEGAN, "cpu_seconds": time.process_time()}
@@ -45,7 +46,7 @@ def _asked_of_psutil() -> int:
 
 
 def _open_fds() -> int:
-    return len(os.listdir("/dev/fd")) - 1  # less the one that lists them
+    return len(os.listdir("/dev/fd")) - 1  # minus the one used for the listing
 
 
 def _max_fds() -> int:

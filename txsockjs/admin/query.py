@@ -1,7 +1,7 @@
-"""Which sessions are asked for, a page of them, and which one is to be closed: `Query`, `Order`.
+"""`Query`: which sessions to list, a page at a time; `Order`: which session to close.
 
-Rules: pure; what others may ask for is checked first, and what others answer, too. An answer is
-JSON, and so is a cursor: the sorting key of the last session of a page.
+Rules: pure; questions and answers of other processes are checked before use. An answer is JSON, and
+so is a cursor, the sorting key of the last session of a page.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Any, NamedTuple
 from ..wire.frames import check_reason
 from .asking import NoAnswer
 
-#: How many sessions one answer has at most.
+#: The most sessions in one answer.
 MOST = 1000
 _LONGEST_TEXT = 200
 _LONGEST_CURSOR = 1000
-# Of an answer, in bytes, so that a bus takes it.
+# The largest answer in bytes, so that it fits a bus.
 _LARGEST = 600_000
 
 Row = dict[str, Any]
 _Key = tuple[Any, ...]
 
-# What a row has.
+# The columns of a row.
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("id", "mount", "transport", "address"), str),
     "origin": (str, type(None)),
     **dict.fromkeys(("opened", "age", "waiting_in", "waiting_out"), (int, float)),
     **dict.fromkeys(("messages_in", "messages_out", "bytes_in", "bytes_out"), int),
 }
-#: What sessions can be sorted by: those with the most first, but for ids. A rate is how many
-#: messages a second there were since the session was opened.
+#: The columns to sort by: the largest first, except for ids. A rate is in messages a second since
+#: the session was opened.
 SORTS = (
     *("id", "age", "messages_in", "messages_out", "bytes_in", "bytes_out", "waiting"),
     *("rate_in", "rate_out"),
@@ -42,13 +42,13 @@ SORTS = (
 
 
 class BadQuery(NoAnswer):
-    """What was asked for breaks a rule; the message says which."""
+    """A question breaks a rule; the message says which."""
 
 
 class Query(NamedTuple):
-    """Which sessions are asked for.
+    """Which sessions to list.
 
-    ``network`` and ``text`` are what the address and any text of a session must contain;
+    The address of a session must be in ``network``, and one of its texts must contain ``text``.
     ``after`` is the key of the last session of the page before, or None.
     """
 
@@ -62,7 +62,7 @@ class Query(NamedTuple):
 
     @classmethod
     def of(cls, arguments: Mapping[str, object]) -> Query:
-        """Make a query of words; raise `BadQuery`."""
+        """Make a query from arguments; raise `BadQuery` if they are wrong."""
         known = ("mount", "transport", "address", "text", "sort", "limit", "cursor")
         for name, value in arguments.items():
             if name not in known:
@@ -85,7 +85,7 @@ class Query(NamedTuple):
         )
 
     def fits(self, row: Row) -> bool:
-        """Return whether a session is asked for, but for the cursor."""
+        """Return whether a session matches, apart from the cursor."""
         return (
             (self.mount is None or row["mount"] == self.mount)
             and (self.transport is None or row["transport"] == self.transport)
@@ -100,7 +100,7 @@ class Query(NamedTuple):
         )
 
     def key(self, row: Row) -> _Key:
-        """Return what a session is sorted by."""
+        """Return the sorting key of a session."""
         if self.sort == "id":
             return (row["id"], row["mount"])
         first = row["opened"] if self.sort == "age" else -self._amount(row)
@@ -115,7 +115,7 @@ class Query(NamedTuple):
         return int(row[self.sort])
 
     def answer(self, rows: list[Row], more: bool = False) -> dict[str, Any]:
-        """Return what is said of a page, with the cursor of the next one if there is any."""
+        """Return the answer for a page, with the cursor of the next page if there is one."""
         size = 0
         for count, row in enumerate(rows):
             size += _size(row)
@@ -125,7 +125,7 @@ class Query(NamedTuple):
         return {"sessions": rows, "cursor": json.dumps(self.key(rows[-1])) if more else None}
 
     def read(self, answer: Any) -> Part:
-        """Read what a process answered; raise something for what it can't have."""
+        """Read a process's answer; raise something if it is not a possible one."""
         rows = answer["sessions"]
         for row, (name, kind) in product(rows, _KINDS.items()):
             if not isinstance(row[name], kind):
@@ -134,7 +134,7 @@ class Query(NamedTuple):
 
 
 class Page:
-    """The first sessions that a query asks for, of all that are added, each at about one cost."""
+    """The first matches of a query among all sessions added; each costs about the same."""
 
     def __init__(self, query: Query) -> None:
         self._query = query
@@ -143,7 +143,7 @@ class Page:
         self._end: _Key | None = None  # what comes after it is not among them
 
     def add(self, row: Row) -> None:
-        """Look at a session."""
+        """Add a session, if it matches and comes early enough."""
         query = self._query
         key = query.key(row)
         if query.after is not None and key <= query.after:
@@ -154,7 +154,7 @@ class Page:
                 self._cut()
 
     def rows(self) -> list[Row]:
-        """Return them, one more than the limit if there are more."""
+        """Return the sessions: one more than the limit if there are more."""
         self._cut()
         return [row for _, row in self._found]
 
@@ -173,7 +173,7 @@ class Part(NamedTuple):
 
 
 def _size(row: Row) -> int:
-    """Return how many bytes of JSON a row has at most, about."""
+    """Return about how many bytes of JSON a row has at most."""
     texts = [text for text in row.values() if isinstance(text, str)]
     is_plain = all(text.isascii() and text.isprintable() for text in texts)
     return 300 + (2 if is_plain else 12) * sum(map(len, texts))
@@ -197,7 +197,7 @@ def _network(text: str) -> Any:
 def _is_in(address: str, network: Any) -> bool:
     try:
         known = ipaddress.ip_address(address)
-    except ValueError:  # that of a UNIX socket
+    except ValueError:  # a UNIX socket's
         return False
     return known.version == network.version and known in network
 
@@ -218,7 +218,7 @@ def _cursor(text: str, sort: str) -> _Key:
 
 
 class Order(NamedTuple):
-    """Which session is to be closed, and what its client is told."""
+    """Which session to close, with which code and reason."""
 
     id: str
     mount: str
@@ -227,7 +227,7 @@ class Order(NamedTuple):
 
     @classmethod
     def of(cls, arguments: Mapping[str, object]) -> Order:
-        """Make an order of words; raise `BadQuery`."""
+        """Make an order from arguments; raise `BadQuery` if they are wrong."""
         for name, value in arguments.items():
             if name not in cls._fields:
                 raise BadQuery(f"unknown argument {name[:50]!r}, they are {', '.join(cls._fields)}")

@@ -1,6 +1,6 @@
 """How the values of metrics are read from a report, for the table in `families`.
 
-Rules: pure; what a report does not have gives no values.
+Rules: pure; what a report lacks yields no values.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 Report = Mapping[str, Any]
-#: The values of the labels, and the value: a number, a histogram as `Histogram.dump` returns it, or
-#: the labels of an info.
+#: The values of the labels, and the value: a number, a histogram (as `Histogram.dump` returns it),
+#: or the labels of an info.
 Sample = tuple[tuple[str, ...], Any]
 
 
-# What the counters of a bus are that have a metric of their own; the others count what is dropped.
+# The counters of a bus that have their own metric; the others count drops.
 WITH_METRICS = {"claims", "gaps", "packets_resent", "requests_relayed", "requests_served"}
-#: Why something on a bus is dropped.
+#: The reasons for drops on a bus.
 DROPPED = (
     "frames_invalid",
     "messages_invalid",
@@ -35,7 +35,7 @@ DROPPED = (
 
 
 def of_transport(name: str) -> Callable[[Report], Iterable[Sample]]:
-    """Return what reads a total of each transport."""
+    """Return a function that reads a total of each transport."""
 
     def read(report: Report) -> Iterable[Sample]:
         for mount in report["mounts"]:
@@ -54,7 +54,7 @@ def ended(report: Report) -> Iterable[Sample]:
 
 
 def of_mount(name: str) -> Callable[[Report], Iterable[Sample]]:
-    """Return what reads a figure of each mount."""
+    """Return a function that reads a figure of each mount."""
 
     def read(report: Report) -> Iterable[Sample]:
         for mount in report["mounts"]:
@@ -64,14 +64,14 @@ def of_mount(name: str) -> Callable[[Report], Iterable[Sample]]:
 
 
 def refused(report: Report) -> Iterable[Sample]:
-    """Read how many were refused, by cause."""
+    """Read the number of refusals, by cause."""
     for mount in report["mounts"]:
         for cause, count in mount["refused"].items():
             yield (mount["mount"], cause), count
 
 
 def of_site(name: str) -> Callable[[Report], Iterable[Sample]]:
-    """Return what reads a figure of the site, if there is one."""
+    """Return a function that reads a figure of the site, if there is one."""
 
     def read(report: Report) -> Iterable[Sample]:
         if report["site"] is not None:
@@ -88,7 +88,7 @@ def timeouts(report: Report) -> Iterable[Sample]:
 
 
 def of_bus(name: str) -> Callable[[Report], Iterable[Sample]]:
-    """Return what reads a counter of the bus, if there is one."""
+    """Return a function that reads a counter of the bus, if there is one."""
 
     def read(report: Report) -> Iterable[Sample]:
         if report["buses"]:
@@ -104,7 +104,7 @@ def bus_up(report: Report) -> Iterable[Sample]:
 
 
 def bus_nodes(report: Report) -> Iterable[Sample]:
-    """Read how many nodes live."""
+    """Read how many nodes are alive."""
     if report["buses"]:
         yield (), max(bus["nodes"] for bus in report["buses"])
 
@@ -116,7 +116,7 @@ def claims(report: Report) -> Iterable[Sample]:
 
 
 def dropped(report: Report) -> Iterable[Sample]:
-    """Read how much was dropped on a bus, by cause."""
+    """Read the number of drops on a bus, by cause."""
     if report["buses"]:
         total: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
         for bus in report["buses"]:
@@ -133,7 +133,7 @@ def delay(report: Report) -> Iterable[Sample]:
 
 
 def of_process(name: str) -> Callable[[Report], Iterable[Sample]]:
-    """Return what reads a figure of the process, if its system tells it."""
+    """Return a function that reads a figure of the process, if its system provides it."""
 
     def read(report: Report) -> Iterable[Sample]:
         if name in report["process"]:

@@ -1,7 +1,7 @@
-"""`Report`: what one process tells of itself: its sessions, its bus, its reactor, its memory.
+"""`Report`: the figures of one process: its sessions, its bus, its reactor, its memory.
 
-Rules: what can be read is read when somebody asks; going through the sessions takes turns, each a
-bounded stretch. An answer is JSON.
+Rules: figures are read when somebody asks; going through the sessions takes bounded turns. An
+answer is JSON.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .turns import in_turns
 
 #: Upper bounds, in bytes as the limits of mailboxes and output count them.
 SIZES = (0, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
-# How many sessions are looked at in one turn.
+# How many sessions one turn goes through.
 _STRETCH = 500
 
 
 class SiteForReports(Protocol):
-    """What is told of a site."""
+    """What a report needs from a site."""
 
     refused: int
     ended: dict[str, int]
@@ -51,9 +51,9 @@ class Report:
          "delay": histogram with "longest",
          "host": name, "process": `process_usage`, "versions": {"txsockjs", "twisted", "python"}}
 
-    All are totals since the process began but for ``open``, ``suspended``, ``connections``,
-    ``claims``, ``nodes``, ``connected`` and the histograms of mailboxes and outputs, which tell of
-    now. A histogram is that of `Histogram.dump`.
+    All are totals since the process began, except ``open``, ``suspended``, ``connections``,
+    ``claims``, ``nodes``, ``connected`` and the histograms of mailboxes and outputs, which show the
+    present. A histogram is as `Histogram.dump` returns it.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Report:
         self._lateness = Lateness(reactor)
 
     def stop(self) -> None:
-        """Measure the reactor's delays no more."""
+        """Stop measuring the reactor's delays."""
         self._lateness.stop()
 
     async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the table; there are no arguments."""
+        """Return the table; takes no arguments."""
         mounts = [await self._mount(router) for router in self._routers]
         buses = {id(router.bus): router.bus for router in self._routers if router.bus is not None}
         return {

@@ -1,6 +1,6 @@
-"""What is asked of an admin site, and what it answers, as values.
+"""Requests to an admin site, and its answers, as values.
 
-Rules: what is read of a request is bounded before it is parsed.
+Rules: the size of a request is bounded before it is parsed.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -17,7 +17,7 @@ from ..http.exchange import REASONS
 from .guard import Denied
 from .query import BadQuery
 
-#: The most bytes that a body may have.
+#: The largest body, in bytes.
 LONGEST_BODY = 4096
 _MOST_WORDS = 20
 _TEXT = "text/plain; charset=UTF-8"
@@ -26,7 +26,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Answer(NamedTuple):
-    """An answer: its status, body and type, and more headers."""
+    """An answer: its status, body, type and further headers."""
 
     status: int
     body: bytes
@@ -35,24 +35,24 @@ class Answer(NamedTuple):
 
     @classmethod
     def line(cls, status: int, why: str, **headers: str) -> Answer:
-        """Make an answer of one line."""
+        """Make an answer with one line of text."""
         return cls(status, f"{why}\n".encode("utf-8", "replace"), headers=headers)
 
     @classmethod
     def json(cls, value: object, status: int = 200) -> Answer:
-        """Make an answer of a value."""
+        """Make an answer with a value as JSON."""
         return cls(status, json.dumps(value).encode(), _JSON)
 
     @classmethod
     def denial(cls, denied: Denied) -> Answer:
-        """Make the answer to a request that is not let in."""
+        """Make the answer to a refused request."""
         answer = cls.line(denied.status, denied.why)
         if denied.status == 401:
             return answer._replace(headers={"WWW-Authenticate": "Bearer"})
         return answer
 
     def head(self, request: Any) -> bytes:
-        """Set status and headers, and return the body that is to be written."""
+        """Set status and headers, and return the body to write."""
         request.setResponseCode(self.status, REASONS.get(self.status))
         request.setHeader("Content-Type", self.type)
         request.setHeader("Content-Length", str(len(self.body)))
@@ -62,7 +62,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request: names of headers are in lower case; ``address`` is this end of the connection."""
+    """A request; header names are in lower case; ``address`` is this end of the connection."""
 
     method: str
     headers: Mapping[str, str]
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(cls, request: Any) -> Asked:
-        """Read a request of `twisted.web`, of its body one byte more than is allowed."""
+        """Read a `twisted.web` request, with at most one byte of its body beyond the limit."""
         headers = {
             name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
             for name, values in request.requestHeaders.getAllRawHeaders()
@@ -82,11 +82,11 @@ class Asked(NamedTuple):
         return cls(request.method.decode("latin-1"), headers, request.getHost(), query, body)
 
     def words(self) -> dict[str, str]:
-        """Return the arguments of the query; raise `BadQuery`."""
+        """Return the query arguments; raise `BadQuery` if they are wrong."""
         return _words(self.query)
 
     def order(self) -> dict[str, Any]:
-        """Return the table in the body, JSON or a form; raise `Denied` or `BadQuery`."""
+        """Return the table in the body, from JSON or a form; raise `Denied` or `BadQuery`."""
         if len(self.body) > LONGEST_BODY:
             raise Denied(413, f"an order must have at most {LONGEST_BODY} bytes")
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()

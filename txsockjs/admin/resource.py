@@ -1,8 +1,8 @@
-"""`AdminResource`: the site for whoever operates a server, at any path of any Twisted site.
+"""`AdminResource`: the site for operators, at any path of any Twisted site.
 
-Rules: nothing is answered before the `Guard` was asked, but for ``/health`` and ``/ready``, which
-tell nothing about anybody. What clients chose (ids, origins, addresses) leaves as JSON only. No
-answer is cached, framed, or taken for another type than it has.
+Rules: nothing is answered before the `Guard` has checked it, except ``/health`` and ``/ready``,
+which disclose nothing about clients. Text that clients chose (ids, origins, addresses) leaves only
+as JSON. Browsers must not cache an answer, frame it, or guess another type.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -35,7 +35,7 @@ from .sessions import merged
 
 _log = Logger()
 
-# What the page loads, with its type.
+# The files that the page loads, with their types.
 _FILES = {
     "": ("index.html", "text/html; charset=UTF-8"),
     "page.css": ("page.css", "text/css; charset=UTF-8"),
@@ -44,7 +44,7 @@ _FILES = {
     "page.js": ("page.js", "text/javascript; charset=UTF-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
-# What the page uses of the URLs of its SockJS.
+# The SockJS URLs that the page uses.
 _FEED_URLS = (b"websocket", b"xhr", b"xhr_send")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -69,12 +69,12 @@ class _Page(NamedTuple):
 class AdminResource(Resource):
     """The pages of an admin site: ``/``, ``/metrics``, ``/sessions``, ``/health`` and ``/ready``.
 
-    They tell of ``routers``, or of whoever answers: ``asker`` asks the processes of this machine,
-    ``everywhere``, if there are other nodes, all of them. ``token`` guards what changes
-    something, and everything but the last two pages for requests that come from elsewhere than
-    this machine, or for all if the site is ``exposed``; without a token those are refused. Host
-    headers may name localhost, the address of the connection, and ``names``. ``readiness`` is
-    asked at each request for ``/ready``.
+    They show ``routers``, or the processes that answer: ``asker`` asks those of this machine,
+    ``everywhere`` asks all nodes, if there are others. ``token`` guards everything that changes
+    something. It also guards all pages but the last two for requests from other machines, or for
+    all requests if the site is ``exposed``; without a token, these are refused. Host headers may
+    name localhost, the address of the connection, and ``names``. ``readiness`` is called at each
+    request for ``/ready``.
     """
 
     isLeaf = True
@@ -123,7 +123,7 @@ class AdminResource(Resource):
         }
 
     def close(self) -> Deferred[None]:
-        """Let go of everybody who looks at the page; fires when they were told."""
+        """Close the connections of the page's watchers; fires when they were told."""
         if self._answers is not None:
             self._answers.stop()
         return self._feed.close(patience=1.0)
@@ -135,7 +135,7 @@ class AdminResource(Resource):
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
         if not request.postpath:
-            # What the page loads is beside it, not beside its parent.
+            # Relative URLs in the page must resolve beside it, not beside its parent.
             last = quote(request.prepath[-1]) if request.prepath else ""
             return Answer.line(301, "moved", Location=f"{last}/").head(request)
         asked = Asked.of(request)
@@ -149,7 +149,7 @@ class AdminResource(Resource):
             allowed = ", ".join(page.methods)
             return Answer.line(405, "method not allowed", Allow=allowed).head(request)
         answering = Deferred.fromCoroutine(_answer(page, asked))
-        left: list[Failure] = []  # why the client is gone, if it is
+        left: list[Failure] = []  # why the client left, if it did
 
         def leave(failure: Failure) -> None:
             left.append(failure)
@@ -235,10 +235,10 @@ def _file(name: str, kind: str) -> Handler:
     body = resources.files(__package__).joinpath("page", name).read_bytes()
 
     def answer(asked: Asked) -> Answer:
-        host = asked.headers.get("host", "")  # which was checked
+        host = asked.headers.get("host", "")  # checked before
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-            # Not every browser takes a websocket for the same origin.
+            # Not every browser treats a websocket as the same origin.
             f"connect-src 'self' ws://{host} wss://{host}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
@@ -248,7 +248,7 @@ def _file(name: str, kind: str) -> Handler:
 
 
 def _failed(failure: Failure) -> Answer:
-    if not failure.check(CancelledError):  # by a client that left
+    if not failure.check(CancelledError):  # cancelled because the client left
         _log.failure("a page of the admin site failed", failure)
     return Answer.line(500, "failed; the log tells why")
 

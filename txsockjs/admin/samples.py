@@ -1,7 +1,7 @@
-"""`Sampler`: what the page of an admin site shows, made of the reports of all processes.
+"""`Sampler`: makes the data of an admin site's page from the reports of all processes.
 
-Rules: what only grows becomes what was added since the sample before; one process that is new,
-silent or started again adds nothing to that, rather than all it ever counted.
+Rules: totals become what was added since the sample before. A process that is new, silent or
+restarted adds nothing to that, rather than everything it ever counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Sample = dict[str, Any]
 
 
 class Sampler:
-    """Makes a sample of each round of reports.
+    """Makes a sample from each round of reports.
 
     A sample is a table::
 
@@ -29,8 +29,8 @@ class Sampler:
          "processes": [{"name", "host", "pid", "sessions", "rates", "ended", "delay", "memory"}],
          "silent": [names]}
 
-    What is zero is left out of tables but ``rates``, whose values are None without a sample before.
-    Of all, ``delay`` is the worst one, ``memory`` the sum.
+    Zeros are left out of all tables except ``rates``, whose values are None without an earlier
+    sample. For all processes together, ``delay`` is the worst one and ``memory`` the sum.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Sampler:
         self._at = 0.0
 
     def sample(self, replies: Replies, now: float, at: float) -> Sample:
-        """Return the sample of these replies; ``now`` is on a clock that is not set, in seconds."""
+        """Return the sample of these replies; ``now`` is in seconds, on a monotonic clock."""
         replies = replies.read(_Figures)
         figures: dict[str, _Figures] = dict(sorted(replies.answers.items()))
         seconds = now - self._at
@@ -62,7 +62,7 @@ class Sampler:
 
 
 class _Figures:
-    """What a sample takes of one report, see `report.Report`; raises something for any other."""
+    """The figures that a sample needs from a `report.Report`; raises something without them."""
 
     def __init__(self, report: Mapping[str, Any]) -> None:
         memory = report["process"].get("resident_bytes")
@@ -82,10 +82,10 @@ class _Figures:
                 self.totals.update({name: int(traffic[name]) for name in _TOTALS})
 
     def since(self, before: _Figures | None, seconds: float) -> Sample:
-        """Return the sample of this process, whose report before was so many seconds ago."""
+        """Return the sample of this process; ``before`` is from ``seconds`` ago."""
         rates, ended = _UNKNOWN, Counter[str]()
         if before is not None and before.began == self.began and seconds > 0:
-            added = self.totals - before.totals  # without what is zero
+            added = self.totals - before.totals  # leaves out zeros
             rates = {name: round(added[name] / seconds, 2) for name in _TOTALS}
             ended = self.ended - before.ended
         return {

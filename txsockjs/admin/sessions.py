@@ -1,7 +1,7 @@
-"""The sessions of a process: a page of them, and the end of one.
+"""The sessions of a process: listing a page of them, and ending one.
 
-Rules: going through the sessions takes turns, each a bounded stretch; what is kept of them
-meanwhile is two pages. An answer is JSON.
+Rules: going through the sessions takes bounded turns, and keeps two pages of them at most. An
+answer is JSON.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..router import SockJSRouter
 from .query import Order, Page, Part, Query, Row
 from .turns import in_turns
 
-# How many are looked at in one turn.
+# How many one turn goes through.
 _STRETCH = 500
 _LONGEST_ORIGIN = 200
 
 
 async def merged(query: Query, parts: Mapping[str, Part], reactor: Any) -> dict[str, Any]:
-    """Make one page of those of several processes; each session tells its ``node``."""
-    # Beyond the end of one that has more, the next page begins.
+    """Merge the pages of several processes into one; each session has its ``node``."""
+    # The next page begins after the end of a process that has more.
     ends = [part.end for part in parts.values() if part.end is not None]
     end = min(ends, default=None)
     page = Page(query)
@@ -33,9 +33,9 @@ async def merged(query: Query, parts: Mapping[str, Part], reactor: Any) -> dict[
 
 
 class Sessions:
-    """The open sessions of these routers, each a table of JSON values.
+    """The open sessions of these routers, each as a table of JSON values.
 
-    ``reactor`` is theirs, and gives the turns; ``wall_clock`` the time of day in seconds.
+    ``reactor`` is that of the routers; ``wall_clock`` returns the time of day in seconds.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class Sessions:
     ) -> None:
         self._routers = list(routers)
         self._reactor = reactor
-        # Taken once, so that a session has the same time in each answer.
+        # Computed once, so that a session has the same time in each answer.
         self._epoch = wall_clock() - reactor.seconds()
 
     async def list(self, arguments: Mapping[str, object]) -> dict[str, Any]:
-        """Answer a `Query` by one page; raises `BadQuery`."""
+        """Answer a `Query` with one page; raises `BadQuery`."""
         query = Query.of(arguments)
         page = Page(query)
         routers = [each for each in self._routers if query.mount in (None, _mount(each))]
@@ -61,9 +61,9 @@ class Sessions:
         return query.answer(page.rows())
 
     def close(self, arguments: Mapping[str, object]) -> dict[str, Any]:
-        """End a session, as its application would; return how many there were.
+        """End a session, as its application would; return how many were found.
 
-        The arguments are ``id`` and ``mount``, and may be ``code`` and ``reason``. Raises
+        The arguments are ``id`` and ``mount``, and optionally ``code`` and ``reason``. Raises
         `BadQuery`.
         """
         order = Order.of(arguments)

@@ -1,7 +1,7 @@
-"""`AdminSite`: an admin site on an endpoint of its own.
+"""`AdminSite`: an admin site on its own endpoint.
 
-Rules: bodies are bounded, and no connection is kept for ever; a site that can be reached from
-elsewhere than this machine is exposed, whatever was said of its endpoint: the bound port tells.
+Rules: bodies are bounded, and no connection is kept for ever. A site that other machines can reach
+is exposed; the bound port decides this, not the endpoint's description.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,7 +25,7 @@ _log = Logger()
 
 
 class AdminSite:
-    """An admin site, served by ``ports`` once it is opened; without an ``endpoint`` there is none.
+    """An admin site, served by ``ports`` once opened; without an ``endpoint`` there is none.
 
     ``options`` are those of `AdminResource`.
     """
@@ -46,13 +46,13 @@ class AdminSite:
         local = [_is_local(port.getHost()) for port in self.ports.open_ports]
         if local and all(local):
             return
-        # An endpoint that takes its time is exposed as well: nobody knows yet what it will be.
+        # An endpoint that opens late counts as exposed, because its address is not known yet.
         self.resource.guard.expose()
         if not self.resource.guard.has_token:
             _log.warn("the admin site has /health and /ready only: {rule}", rule=NO_TOKEN)
 
     def close(self) -> Deferred[Any]:
-        """Accept nothing more, and tell whoever looks at the page; fires when that is done."""
+        """Accept nothing more, and tell the page's watchers; fires when that is done."""
         ending = [*self.ports.close()]
         if self.resource is not None:
             ending.append(self.resource.close())

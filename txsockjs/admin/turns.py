@@ -1,4 +1,4 @@
-"""`in_turns`: going through many things without holding up everybody else."""
+"""`in_turns`: goes through many things without blocking the reactor."""
 
 # Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
@@ -16,7 +16,7 @@ Thing = TypeVar("Thing")
 
 
 async def in_turns(things: Iterable[Thing], reactor: Any, most: int) -> AsyncIterator[Thing]:
-    """Yield things, at most so many in a turn; the others come in later iterations."""
+    """Yield things, at most ``most`` in a turn; the rest come in later iterations."""
     pace = Pace(most)
     for thing in things:
         yield thing

@@ -1,1 +1,1 @@
-"""The command line of ``twistd sockjs``: what it reads, and the process that serves it."""
+"""The command line of ``twistd sockjs``: its options, and the process that serves."""

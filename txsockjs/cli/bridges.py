@@ -1,4 +1,4 @@
-"""What the table of a mount may say about a bridge, in a configuration file."""
+"""The options of bridges in a mount's table of a configuration file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .mount import App
 
 
 def bridged(app: App, name: str, table: Mapping[str, object]) -> App:
-    """Return the application with what its table says; raise `SettingsError` if it can't have it.
+    """Return the application with its table's options; raise `SettingsError` for wrong ones.
 
-    ``name`` is what the table calls it.
+    ``name`` is the application's name in the table.
     """
     any_bridge, web = _given(_BRIDGE, table), _given(_WEB, table)
     if isinstance(app, WebUpstream):
@@ -70,5 +70,5 @@ _WEB: dict[str, Check] = {
     "pass_address": _switch,
 }
 
-#: What only a mount that is a bridge may say.
+#: The keys that only a mount with a bridge may have.
 KEYS = (*_BRIDGE, *_WEB)

@@ -1,7 +1,7 @@
 """`Changes`: tells when the files of an application change, for ``--reload``.
 
-Rules: the files are looked at in a thread of the reactor's pool, by watchfiles where it is
-installed; what they say is told in the reactor's thread.
+Rules: a thread of the reactor's pool watches the files, with watchfiles where it is installed;
+changes are reported in the reactor's thread.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-# How often files are looked at without watchfiles, in seconds.
+# The seconds between two checks of the files, without watchfiles.
 INTERVAL = 0.5
-# Folders of what nobody edits. Those whose name begins with a dot are left out, too.
+# Folders that nobody edits. Those whose names begin with a dot are left out, too.
 _IGNORED = ("__pycache__", "node_modules", "site-packages", "venv")
 
 
 class Changes:
-    """Calls ``changed`` with the files that changed: Python's below ``folders``, and ``files``."""
+    """Calls ``changed`` with changed files: Python files below ``folders``, and ``files``."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Changes:
         self._stop = Event()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start watching."""
         _log.info("looking for changes in {what}", what=", ".join(sorted(self._what())))
         try:
             import watchfiles  # noqa: PLC0415  # an extra
@@ -53,7 +53,7 @@ class Changes:
             self._look(self._by_watchfiles(watchfiles, folder, False))
 
     def stop(self) -> None:
-        """Look no more; the threads end soon."""
+        """Stop watching; the threads end soon."""
         self._stop.set()
 
     def _what(self) -> set[str]:
@@ -63,7 +63,7 @@ class Changes:
         return any(path.startswith(os.path.join(folder, "")) for folder in self.folders)
 
     def matters(self, path: str) -> bool:
-        """Tell whether a change of a file is one of the application."""
+        """Return whether a file belongs to the application."""
         if path in self.files:
             return True
         for folder in self.folders:
@@ -79,7 +79,7 @@ class Changes:
         try:
             for paths in changes:
                 self._reactor.callFromThread(self._tell, paths)
-        except OSError as error:  # of what a system has there is a limit, as of inotify's watches
+        except OSError as error:  # systems have limits, such as the number of inotify watches
             _log.warn("files are looked at one by one, as {error}", error=error)
             self._look_in_thread(self.by_polling(INTERVAL))
 
@@ -98,7 +98,7 @@ class Changes:
         return ({path for _, path in changes} for changes in found)
 
     def by_polling(self, interval: float) -> Iterator[set[str]]:
-        """Give what changed, again and again, by a look at each file every ``interval`` seconds."""
+        """Yield the changed files, after checking each file every ``interval`` seconds."""
         before = self._times()
         while not self._stop.wait(interval):
             after = self._times()
@@ -108,13 +108,13 @@ class Changes:
                 yield set(changed)
 
     def _times(self) -> dict[str, int]:
-        """Return when each file was changed, in nanoseconds."""
+        """Return when each file was last changed, in nanoseconds."""
         found = {}
         for path in {*self.files, *self._modules()}:
             try:
                 found[path] = os.stat(path).st_mtime_ns
             except OSError:
-                continue  # it is gone, or was never there
+                continue  # gone, or never there
         return found
 
     def _modules(self) -> Iterator[str]:
@@ -129,12 +129,12 @@ def _is_ignored(name: str) -> bool:
 
 
 def folder_of(module: str) -> str:
-    """Return the folder that a module's package, or the module, stands in."""
+    """Return the folder that contains a module's package, or the module."""
     top = sys.modules[module.partition(".")[0]]
     paths = getattr(top, "__path__", None)
     if paths:
         package: str = os.path.abspath(next(iter(paths)))
         folder = os.path.dirname(package)
         installed = os.path.basename(folder) in ("site-packages", "dist-packages")
-        return package if installed else folder  # not all that is installed
+        return package if installed else folder  # don't watch all installed packages
     return os.path.dirname(os.path.abspath(getattr(top, "__file__", None) or "."))

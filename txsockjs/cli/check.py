@@ -1,6 +1,6 @@
 """``python -m txsockjs check``: tries each transport of a server, and says what fails.
 
-Rules: the application hears of a session that opens and closes, and of nothing else.
+Rules: the server's application only sees a session that opens and closes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOTHING_WORKS, SOMETHING_FAILS = 2, 3
 
 
 class CheckOptions(ClientOptions):
-    """What to try, and how long to hold it."""
+    """What to try, and how long to hold a session."""
 
     longdesc = (
         "Ask for info, open and close a session over each transport, and say what fails and why. "
@@ -45,12 +45,12 @@ class CheckOptions(ClientOptions):
     ]
 
     def postOptions(self) -> None:
-        """Read the number, too."""
+        """Parse the number, too."""
         super().postOptions()
         self["hold"] = self.number("hold")
 
     async def run(self, reactor: Any) -> int:
-        """Check, write what was found, and return the exit code."""
+        """Check, write the findings, and return the exit code."""
         opening = self.endpoint(reactor).opening
         requests = opening.requests()
         try:
@@ -88,17 +88,17 @@ class CheckOptions(ClientOptions):
             print("\n".join(lines), flush=True)  # noqa: T201  # also where the shell has closed it
         except OSError as error:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it at the end
-            if not isinstance(error, BrokenPipeError):  # as of ``| head``, which has seen enough
+            if not isinstance(error, BrokenPipeError):  # from ``| head``, which has seen enough
                 raise SystemExit(f"txsockjs: cannot write: {error.strerror}") from None
 
 
 @dataclass
 class Result:
-    """What was seen of a transport.
+    """The result for one transport.
 
-    ``seconds`` is how long it took to open, None if it did not; ``why`` is what went wrong, None if
-    nothing did. ``late`` is whether that was the time; ``off`` is whether the server has said that
-    it does not have it.
+    ``seconds`` is how long it took to open, None if it did not; ``why`` is what went wrong, or
+    None. ``late`` is whether that was a time-out; ``off`` is whether the server has said that it
+    does not have this transport.
     """
 
     transport: str
@@ -110,7 +110,7 @@ class Result:
 
     @property
     def works(self) -> bool:
-        """Whether all went well."""
+        """Whether everything went well."""
         return self.why is None
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Result:
 
 
 class Trial:
-    """One session over one transport, opened, held and closed."""
+    """A session over one transport, which is opened, held and closed."""
 
     def __init__(self, opening: Opening, info: Info, hold: float) -> None:
         self._opening = opening
@@ -131,7 +131,7 @@ class Trial:
         self._over: Deferred[None] = Deferred()
 
     async def result(self, transport: str) -> Result:
-        """Try it."""
+        """Try a transport, and return the result."""
         result = Result(transport)
         if transport == WEBSOCKET and not self._info.websocket:
             result.off, result.why = True, "the server says that it has none"
@@ -164,12 +164,12 @@ class Trial:
         return f"it did not stay open: {self._end}"
 
     async def _send(self, session: Session, requests: Requests) -> str | None:
-        """Send no messages, which a server must take all the same; return what went wrong."""
+        """Send an empty list of messages, which a server must accept; return what went wrong."""
         address = session.address.below("xhr_send")
         try:
             answer = await requests.ask("POST", address, b"[]", INFO_TIMEOUT)
         except Exception as error:  # noqa: BLE001  # whatever HTTP and TLS bring
-            if not session.is_open:  # which has ended this request, too
+            if not session.is_open:  # its end has ended this request, too
                 await self._over
                 return self._lost
             return f"xhr_send failed: {explained(Failure(error))}"
@@ -187,7 +187,7 @@ class Trial:
 
 
 def findings(results: Sequence[Result]) -> list[str]:
-    """Say what the results together tell about what is between the client and the server."""
+    """Say what the results together tell about proxies between the client and the server."""
     by_name = {result.transport: result for result in results if not result.off}
     works = {name for name, result in by_name.items() if result.works}
     found = []

@@ -1,4 +1,4 @@
-"""`ClientOptions`: what `connect` and `check` have in common: which server, and how to reach it."""
+"""`ClientOptions`: the common options of `connect` and `check`: a server, and how to reach it."""
 
 # Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
@@ -16,7 +16,7 @@ from ..errors import SettingsError
 
 
 class ClientOptions(usage.Options):
-    """A URL, and what is sent with each request."""
+    """A URL, and what to send with each request."""
 
     synopsis = "[options] URL"
     optParameters: ClassVar[list[list[Any]]] = [
@@ -30,7 +30,7 @@ class ClientOptions(usage.Options):
         self["cookies"] = {}
 
     def parseOptions(self, options: Any = None) -> None:
-        """Take options after the URL, too."""
+        """Accept options after the URL, too."""
         try:
             found, words = getopt.gnu_getopt(options, self.shortOpt, self.longOpt)
         except getopt.GetoptError as error:
@@ -60,18 +60,18 @@ class ClientOptions(usage.Options):
         self["url"] = urls[0]
 
     def postOptions(self) -> None:
-        """Read the numbers and the transports."""
+        """Parse the numbers and the transports."""
         self["timeout"] = self.number("timeout")
         try:
             if self["transport"] is not None:
                 self["transport"] = checked_transports(self["transport"])
-            # Nothing is done yet: an endpoint says what is wrong with the rest.
+            # Only to check: making the endpoint raises an error for the other options.
             self.endpoint(None)
         except SettingsError as error:
             raise usage.UsageError(str(error)) from None
 
     def number(self, name: str, least: float = 0.0) -> float:
-        """Read a number of seconds."""
+        """Parse a number of seconds."""
         try:
             value = float(self[name])
         except ValueError:
@@ -96,7 +96,7 @@ class ClientOptions(usage.Options):
 
 
 def shown(text: str) -> str:
-    """Return text of a server's as a line that can do nothing to a terminal."""
+    """Return a server's text as one line that is harmless to a terminal."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

@@ -16,12 +16,12 @@ from .check import CheckOptions
 from .connect import ConnectOptions
 from .publish import PublishOptions
 
-# As shells have it of a command that Ctrl-C ended.
+# The code of shells for a command ended by Ctrl-C.
 INTERRUPTED = 130
 
 
 class Options(usage.Options):
-    """Which command; each has a ``run`` that returns an exit code."""
+    """The commands; each has a ``run`` that returns an exit code."""
 
     synopsis = "python -m txsockjs"
     subCommands: ClassVar[list[Any]] = [
@@ -31,14 +31,14 @@ class Options(usage.Options):
     ]
 
     def postOptions(self) -> None:
-        """Ask for a command."""
+        """Require a command."""
         if self.subCommand is None:
             names = ", ".join(command[0] for command in self.subCommands)
             raise usage.UsageError(f"wanted: one of {names}; a server is started by twistd sockjs")
 
 
 def main() -> None:
-    """Carry out a command line; what is wrong with it is one line, and exit code 1."""
+    """Run a command line; an error in it is one line, and exit code 1."""
     options = Options()
     try:
         options.parseOptions()
@@ -61,5 +61,5 @@ async def _run(reactor: Any, options: Any) -> None:
         code = await running
     except CancelledError:
         code = INTERRUPTED
-    # What is cancelled may end in a way of its own.
+    # A cancelled command may end in its own way.
     raise SystemExit(INTERRUPTED if interrupted else code)

@@ -1,7 +1,7 @@
 """``python -m txsockjs connect``: a terminal for a SockJS server.
 
-Rules: messages go to standard output and nothing else does; what there is to say goes to standard
-error. Input is read as fast as the server takes it.
+Rules: only messages go to standard output; everything else goes to standard error. Input is read as
+fast as the server takes it.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -30,12 +30,12 @@ from .client_options import ClientOptions, shown
 
 WRONG, NOT_CONNECTED, LOST, TOO_FEW = 1, 2, 3, 4
 
-# In bytes: no server takes such a message.
+# In bytes; no server takes a longer message.
 _LONGEST_LINE = 64 * MIB
 
 
 class ConnectOptions(ClientOptions):
-    """What to send and to show."""
+    """What to send and what to show."""
 
     longdesc = (
         "Send each line of standard input as a message, and write each message that comes as a "
@@ -52,7 +52,7 @@ class ConnectOptions(ClientOptions):
     ]
 
     def postOptions(self) -> None:
-        """Read the numbers, too."""
+        """Parse the numbers, too."""
         super().postOptions()
         self["wait"] = self.number("wait")
         if self["count"] is not None:
@@ -63,7 +63,7 @@ class ConnectOptions(ClientOptions):
     async def run(self, reactor: Any) -> int:
         """Connect, and return the exit code."""
         with open(os.devnull, "wb") as nowhere:
-            # What the shell has closed is None.
+            # None if the shell has closed it.
             output = nowhere if sys.stdout is None else sys.stdout.buffer
             return await self._talk(reactor, Terminal(reactor, self, output))
 
@@ -82,7 +82,7 @@ class ConnectOptions(ClientOptions):
 
 
 class Terminal(SockJSClientProtocol):
-    """A connection whose messages are lines; ``over`` fires with the exit code."""
+    """A connection with a line for each message; ``over`` fires with the exit code."""
 
     def __init__(self, reactor: Any, options: Any, output: Any) -> None:
         self.over: Deferred[int] = Deferred()
@@ -101,7 +101,7 @@ class Terminal(SockJSClientProtocol):
             self._output.flush()
         except OSError as error:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it at the end
-            if isinstance(error, BrokenPipeError):  # as of ``| head``, which has seen enough
+            if isinstance(error, BrokenPipeError):  # from ``| head``, which has seen enough
                 self._end(0)
             else:
                 self.fail(f"cannot write: {error.strerror}")
@@ -126,13 +126,13 @@ class Terminal(SockJSClientProtocol):
         self.send(text)
 
     def fail(self, why: str) -> None:
-        """Say what is wrong with the input or the output, and end."""
+        """Report an error in the input or the output, and end."""
         if self._code is None:
             say(why)
         self._end(WRONG)
 
     def input_ended(self) -> None:
-        """Wait for what may still come, and close."""
+        """Wait for messages that may still come, and close."""
         self.transport.unregisterProducer()
         if self._waiting is None and not self.over.called:
             self._waiting = self._reactor.callLater(self._options["wait"], self._waited)
@@ -148,7 +148,7 @@ class Terminal(SockJSClientProtocol):
             self.close()
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Say why, and end."""
+        """Report the reason, and end."""
         if self._waiting is not None:
             self._waiting.cancel()
         say(str(reason.value))
@@ -160,7 +160,7 @@ class Terminal(SockJSClientProtocol):
 
 @implementer(IPushProducer)
 class Input:
-    """Reads standard input in a thread: not every file can be waited for in a reactor."""
+    """Reads standard input in a thread, because a reactor can't wait for every kind of file."""
 
     def __init__(self, reactor: Any, terminal: Terminal, descriptor: int = 0) -> None:
         self._reactor = reactor
@@ -170,10 +170,10 @@ class Input:
         self._rest = bytearray()
 
     def start(self) -> None:
-        """Read."""
+        """Start reading."""
         self._may_read.set()
         self._terminal.transport.registerProducer(self, True)
-        # One that waits for input must not keep the program from ending.
+        # A thread waiting for input must not keep the program from ending.
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -189,7 +189,7 @@ class Input:
             blockingCallFromThread(self._reactor, self.received, data)
 
     def received(self, data: bytes) -> None:
-        """Take what was read; nothing is the end."""
+        """Handle what was read; empty data is the end."""
         lines = split_lines(self._rest, data)
         if len(self._rest) > _LONGEST_LINE:
             self._terminal.fail(f"a line of more than {_LONGEST_LINE} bytes")
@@ -202,19 +202,19 @@ class Input:
             self._terminal.input_ended()
 
     def pauseProducing(self) -> None:
-        """Read nothing for now."""
+        """Pause reading."""
         self._may_read.clear()
 
     def resumeProducing(self) -> None:
-        """Read on."""
+        """Resume reading."""
         self._may_read.set()
 
     def stopProducing(self) -> None:
-        """Read nothing more."""
+        """Stop reading."""
         self._may_read.clear()
 
 
 def say(words: str) -> None:
     """Write a line to standard error."""
-    # Also where the shell has closed it.
+    # Works even if the shell has closed it.
     print(f"txsockjs: {shown(words)}", file=sys.stderr)  # noqa: T201

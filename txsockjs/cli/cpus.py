@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 
-# Where Linux tells how much processor time a container may use, as "QUOTA PERIOD" or "max PERIOD".
+# The processor time that a container may use on Linux, as "QUOTA PERIOD" or "max PERIOD".
 _QUOTA = "/sys/fs/cgroup/cpu.max"
 
 
 def usable_cpus(quota_file: str = _QUOTA) -> int:
-    """Return the number of processors that the process may use: its affinity's, or its quota's.
+    """Return how many processors the process may use, by its affinity and its quota.
 
-    A quota of part of a processor counts as a whole one.
+    A quota for part of a processor counts as a whole one.
     """
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
@@ -24,5 +24,5 @@ def usable_cpus(quota_file: str = _QUOTA) -> int:
             if quota != "max":
                 count = min(count, math.ceil(int(quota) / int(period)))
     except (OSError, ValueError, ZeroDivisionError):
-        pass  # none, or in another form
+        pass  # there is none, or it has another form
     return max(count, 1)

@@ -1,8 +1,8 @@
-"""How often a process that only serves looks for garbage: objects that refer to each other.
+"""How often a process that only serves collects garbage, which means reference cycles.
 
-Rules: nothing of a session is in a cycle when it ends, so all that there is to find is an
-application's. What CPython does by default is a tenth of the processor time where clients of HTTP
-transports come and go fast, and turns of 100 ms among 80,000 sessions.
+Rules: no part of a session is in a cycle when it ends, so only applications make garbage. CPython's
+default costs a tenth of the processor time where clients of HTTP transports come and go fast, and
+turns of 100 ms among 80,000 sessions.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 import gc
 import sys
 
-# How many more objects there must be to look at those, and how many such looks until older ones
-# are looked at: half a million objects in a turn would be felt, 25,000 take some ms.
+# How many new objects start a collection of these, and how many collections go by before older
+# objects are included: half a million objects in a turn would be noticeable, 25,000 take a few ms.
 _THRESHOLDS = (5_000, 5, 20)
-# Those of Python before 3.13, and from then on; one with others looks in small steps anyway.
+# The defaults before Python 3.13, and since; a Python with other ones collects in small steps
+# anyway.
 _DEFAULTS = ((700, 10, 10), (2_000, 10, 10))
 
 
 def look_seldom() -> None:
-    """Look for garbage less often, and never among what there is now; PyPy is left as it is.
+    """Collect garbage less often, and never the present objects; does nothing on PyPy.
 
-    An application that chose thresholds of its own keeps them.
+    An application that has set its own thresholds keeps them.
     """
     if sys.implementation.name != "cpython":
         return

@@ -1,10 +1,9 @@
-"""`Mount`: an application at a prefix, as the command line or a configuration file names it.
+"""`Mount`: an application at a prefix, as named on the command line or in a configuration file.
 
-The application is the dotted name of a `SockJSConnection`, or what its sessions are bridged to:
-``endpoint:`` and a client endpoint, or the URL of a websocket server or of a SockJS server.
+The application is the dotted name of a `SockJSConnection`, or the target of a bridge: ``endpoint:``
+and a client endpoint, or the URL of a websocket server or a SockJS server.
 
-Rules: text is checked here, before anything is started; what is wrong raises `SettingsError` in one
-line.
+Rules: text is checked here, before anything is started; errors raise `SettingsError` in one line.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ from ..protocols.web_upstream import SCHEMES, WebUpstream
 
 ENDPOINT = "endpoint:"
 _CLIENTS = ("tcp", "tls", "ssl", "unix")
-# A prefix may contain an equals sign. So may a URL, or an endpoint that lacks its ``endpoint:``.
+# A prefix may contain an equals sign, and so may a URL, or an endpoint without its ``endpoint:``.
 _MOUNT = re.compile(
     rf"(.*?)=((?:{'|'.join(SCHEMES)})://.*|(?:{'|'.join(_CLIENTS)}):.*|[^=]*)\Z", re.DOTALL
 )
 
-#: What sessions can be bridged to.
+#: The targets of bridges.
 UPSTREAMS = (Upstream, WebUpstream)
 App = Union[type[SockJSConnection], Upstream, WebUpstream]
 
 
 @dataclass(frozen=True)
 class Mount:
-    """What is served, its prefix, and the settings that hold for it alone."""
+    """An application, its prefix, and its own settings."""
 
     prefix: str
     connection: App
@@ -48,7 +47,7 @@ class Mount:
 
     @classmethod
     def parse(cls, text: str) -> Mount:
-        """Read ``PREFIX=dotted.Name``, ``PREFIX=URL`` or ``PREFIX=endpoint:DESCRIPTION``."""
+        """Parse ``PREFIX=dotted.Name``, ``PREFIX=URL`` or ``PREFIX=endpoint:DESCRIPTION``."""
         prefix, mark, description = text.partition("=" + ENDPOINT)
         if mark:
             return cls(check_prefix(prefix), Upstream(description))
@@ -65,14 +64,14 @@ class Mount:
 
 
 def find_app(text: str) -> App:
-    """Return what ``dotted.Name``, a URL or ``endpoint:DESCRIPTION`` names."""
+    """Return the application named by ``dotted.Name``, a URL or ``endpoint:DESCRIPTION``."""
     if text.startswith(ENDPOINT):
         return Upstream(text[len(ENDPOINT) :])
     return WebUpstream.at(text) or find_connection(text)
 
 
 def find_connection(name: str) -> type[SockJSConnection]:
-    """Import a `SockJSConnection` by its dotted name, also from the current directory."""
+    """Import a `SockJSConnection` by its dotted name, from the current directory, too."""
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
@@ -96,7 +95,7 @@ def find_connection(name: str) -> type[SockJSConnection]:
 
 
 def _hint(name: str, found: object = None) -> str:
-    """Return words that suggest what was probably meant, or nothing."""
+    """Return a suggestion of what was probably meant, or an empty string."""
     meant = re.sub(r"\.py\b", "", name).replace("/", ".").replace(":", ".").strip(".")
     if name.partition(":")[0] in _CLIENTS:
         meant = ENDPOINT + name
@@ -116,11 +115,11 @@ def _is_connection_of(module: ModuleType, value: object) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    """Describe an error of an import, and where it happened if that was in the imported module."""
+    """Describe an import error, and where it happened if that was in the imported module."""
     words = " ".join(str(error).split())
     place = traceback.extract_tb(error.__traceback__)[-1]
     if place.filename == reflect.__file__:
-        # Raised by the look-up itself: an attribute is missing, or the module can't be compiled.
+        # Raised by the import itself: an attribute is missing, or the module can't be compiled.
         return f"SyntaxError: {words}" if isinstance(error, SyntaxError) else words
     return (
         f"{type(error).__name__}: {words} ({os.path.basename(place.filename)}, line {place.lineno})"

@@ -1,8 +1,9 @@
-"""`Options`: the command line of ``twistd sockjs``, which ends in a `Plan`.
+"""`Options`: the command line of ``twistd sockjs``, which becomes a `Plan`.
 
 Rules: every setting is an option, made from the settings table. The command line overrides the file
-that ``--config`` names; mounts of both are served. Wrong options raise `usage.UsageError`; under
-twistd they end the process with one line instead, as twistd would print all of its help before it.
+that ``--config`` names; the mounts of both are served. Wrong options raise `usage.UsageError`;
+under twistd they end the process with one line instead, because twistd would print all of its help
+first.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -42,7 +43,7 @@ def _in_words(default: object) -> str:
 
 
 def _read_as(mounts: list[Mount], text: str) -> None:
-    """Set the encoding of all mounts that are bridges, in place of the file's."""
+    """Set the encoding of all bridges, in place of the file's."""
     encoding = encoding_from(text)
     bridges = [mount for mount in mounts if isinstance(mount.connection, UPSTREAMS)]
     if not bridges:
@@ -68,12 +69,12 @@ _PLANNED: dict[str, Callable[[str], object]] = {
     "workers": count_workers,
 }
 
-# Each setting by the name of its option; values stay text until all options are parsed.
+# The settings by the names of their options; values stay text until all options are parsed.
 SETTINGS = {field.name.replace("_", "-"): field for field in dataclasses.fields(Settings)}
 
 
 class Options(usage.Options):
-    """What to serve, and how. ``plan`` is there once the options are parsed."""
+    """What to serve, and how; ``plan`` is set once the options are parsed."""
 
     synopsis = "[options]"
     longdesc = (
@@ -189,7 +190,7 @@ class Options(usage.Options):
     def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse a command line; under twistd, an error ends the process with one line.
 
-        ``arguments`` is the command line, for workers to parse again.
+        ``arguments`` keeps the command line, for workers to parse it again.
         """
         self.arguments = sys.argv[1:] if options is None else list(options)
         try:
@@ -201,11 +202,11 @@ class Options(usage.Options):
             sys.exit(f"sockjs: {message}")
 
     def _hint(self, cause: BaseException | None) -> str:
-        """Suggest an option if ``cause`` is that the given one does not exist."""
+        """Suggest an option if ``cause`` is an option that does not exist."""
         if not isinstance(cause, getopt.GetoptError):
             return ""
         known = [name.rstrip("=") for name in self.longOpt]
-        if len(cause.opt) < 2 or cause.opt in known:  # a letter, or a value too many or too few
+        if len(cause.opt) < 2 or cause.opt in known:  # a single letter, or a wrong number of values
             return ""
         written = cause.opt.replace("_", "-")
         near = [name for name in known if name.startswith(written)]
@@ -213,12 +214,12 @@ class Options(usage.Options):
         return f", did you mean {' or '.join(f'--{name}' for name in near)}?" if near else ""
 
     def parseArgs(self, *rest: str) -> None:
-        """Refuse arguments that belong to no option."""
+        """Refuse arguments that do not belong to an option."""
         if rest:
             raise usage.UsageError(f"unexpected {rest[0]!r}; an application is named with --app")
 
     def postOptions(self) -> None:
-        """Override the settings of the file, if there is one, by those of the command line."""
+        """Override the settings of a file with those of the command line."""
         plan = Plan.read(self["config"]) if self["config"] is not None else Plan()
         plan = dataclasses.replace(plan, **self._given(plan))
         plan.check_cluster()
@@ -263,7 +264,7 @@ class Options(usage.Options):
             raise usage.UsageError("--reload looks for changes of an application: there is none")
 
     def watched(self) -> tuple[set[str], set[str]]:
-        """Return the folders of the applications' modules, and the files that they depend on."""
+        """Return the folders of the applications' modules, and the files they depend on."""
         modules = {
             mount.connection.__module__
             for mount in self.plan.mounts

@@ -1,4 +1,4 @@
-"""`Plan`: everything that ``twistd sockjs`` is to serve, and how a TOML file describes it.
+"""`Plan`: everything that ``twistd sockjs`` serves, and its form as a TOML file.
 
 ::
 
@@ -26,8 +26,8 @@
     cookies = ["session"]
     pass_query = false
 
-Rules: a file is checked when it is read; what is wrong raises `SettingsError` in one line, with the
-name of the file.
+Rules: a file is checked when it is read; errors raise `SettingsError` in one line, with the name of
+the file.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ LOG_FORMATS = ("text", "json")
 
 @dataclass
 class Plan:
-    """Where to listen, what to mount, and the settings that hold for every mount.
+    """Where to listen, what to mount, and the settings for every mount.
 
-    ``static`` is the directory whose files are served beside the mounts, or None; ``workers`` is
-    how many processes serve, ``drain`` over how many seconds sessions are ended when the server
-    stops, ``admin`` the endpoint of the site for whoever operates it, or None, ``admin_token`` the
-    file of its token, or None, and ``admin_names`` its names besides localhost and its address.
-    ``cluster`` is the URL of the broker of all nodes, or None; ``cluster_secret`` signs what they
-    say to each other. ``access_log`` is the path of the access log, ``-`` for the standard output,
-    or None; ``log_format`` is ``text``, ``json``, or None for what the command that runs it has.
-    ``reload`` is whether the server starts anew when the application changes, which no file says.
+    ``static`` is a directory whose files are served beside the mounts, or None. ``workers`` is how
+    many processes serve. ``drain`` is over how many seconds sessions are ended when the server
+    stops. ``admin`` is the endpoint of the admin site, or None, ``admin_token`` the file with its
+    token, or None, and ``admin_names`` its names besides localhost and its address. ``cluster`` is
+    the URL of the broker of all nodes, or None; ``cluster_secret`` signs their messages to each
+    other. ``access_log`` is the path of the access log, ``-`` for standard output, or None.
+    ``log_format`` is ``text``, ``json``, or None for the default of the command. ``reload`` is
+    whether the server restarts when the application changes; a file can't set it.
     """
 
     listen: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Plan:
     admin_names: list[str] = field(default_factory=list)
 
     def check_admin(self) -> None:
-        """Raise `SettingsError` for a wrong name, or for a token without an admin site."""
+        """Raise `SettingsError` for a wrong name, or a token without an admin site."""
         if self.admin is None and (self.admin_token is not None or self.admin_names):
             raise SettingsError("an admin token or name is for an admin site, and there is none")
         for name in self.admin_names:
@@ -98,12 +98,12 @@ class Plan:
     def read_admin_token(self) -> str | None:
         """Return the token of the admin site, or None; raise `SettingsError` for a wrong file.
 
-        Not read with the rest: a worker, which has no such site, may not read the file.
+        Not read with the rest, because a worker has no admin site and may not be able to read it.
         """
         return None if self.admin_token is None else read_token(self.admin_token)
 
     def check_cluster(self) -> None:
-        """Raise `SettingsError` for a wrong URL, or a secret that nobody needs."""
+        """Raise `SettingsError` for a wrong URL, or a secret without a cluster."""
         if self.cluster is not None:
             RedisURL.parse(self.cluster)
         elif self.cluster_secret is not None:
@@ -112,7 +112,7 @@ class Plan:
             raise SettingsError("a cluster secret must not be empty")
 
     def override(self, settings: dict[str, object]) -> None:
-        """Set these settings for every mount, in place of those of the file."""
+        """Set these settings for every mount, in place of the file's."""
         self.settings.update(settings)
         self.mounts = [
             dataclasses.replace(mount, settings={**mount.settings, **settings})
@@ -120,12 +120,12 @@ class Plan:
         ]
 
     def settings_of(self, mount: Mount) -> Settings:
-        """Return the settings of one mount: its own where it has them, else those of the plan."""
+        """Return the settings of one mount: its own, and the plan's for the others."""
         return Settings.merged(self.settings, mount.settings)
 
     @classmethod
     def read(cls, path: str) -> Plan:
-        """Read a TOML file. Relative paths start from its directory."""
+        """Read a TOML file; relative paths start from its directory."""
         try:
             with open(path, "rb") as file:
                 values = tomllib.load(file)
@@ -175,7 +175,7 @@ class Plan:
         return plan
 
 
-# What may stand at the top of a file.
+# The names at the top level of a file.
 _NAMES = (
     *("listen", "static", "workers", "cluster", "cluster_secret", "drain"),
     *("admin", "admin_token", "admin_names", "access_log", "log_format", "settings", "mount"),
@@ -183,7 +183,7 @@ _NAMES = (
 
 
 def drain_seconds(value: object) -> float:
-    """Return the number of seconds that a number, or text, stands for; 0 is for all at once."""
+    """Return a number of seconds from a number or text; 0 means all at once."""
     try:
         return checked_drain(SECONDS.parse(value) if isinstance(value, str) else value)
     except Unfit:
@@ -191,21 +191,21 @@ def drain_seconds(value: object) -> float:
 
 
 def log_path(path: str, directory: str) -> str:
-    """Return the path of a log, which starts from ``directory``; ``-`` is no path."""
+    """Return the path of a log, relative to ``directory``; ``-`` is not a path."""
     if not path:
         raise SettingsError("access_log must be a file, or -, not ''")
     return path if path == "-" else os.path.join(directory, path)
 
 
 def checked_log_format(value: object) -> str:
-    """Return the name of a format; raise `SettingsError` for any other."""
+    """Return the name of a log format; raise `SettingsError` for any other."""
     if not isinstance(value, str) or value not in LOG_FORMATS:
         raise SettingsError(f"log_format must be {' or '.join(LOG_FORMATS)}, not {value!r}")
     return value
 
 
 def count_workers(value: object) -> int:
-    """Return the number of workers that a number, or ``auto``, stands for."""
+    """Return the number of workers from a number or ``auto``."""
     if value == "auto":
         return usable_cpus()
     try:

@@ -1,7 +1,7 @@
-"""``twistd sockjs``: its options under twistd, the service it makes, and how the process ends.
+"""``twistd sockjs``: its options under twistd, its service, and how the process ends.
 
-Rules: what is wrong with a command line, or with a port, ends the process with one line on
-standard error and exit code 1; a signal ends it in order, with exit code 0.
+Rules: an error in the command line, or with a port, ends the process with one line on standard
+error and exit code 1; a signal ends it in an orderly way, with exit code 0.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from twisted.application.service import Service
-from twisted.internet import reactor as global_reactor  # which Klein installs in any case
+from twisted.internet import reactor as global_reactor  # Klein installs it in any case
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
@@ -46,39 +46,39 @@ __all__ = ["Options", "StartError", "makeService"]
 
 
 class Process(SockJSService):
-    """The service as a process of its own, which ends with a message and an exit code."""
+    """The service in its own process, which ends with a message and an exit code."""
 
     _told_to_stop = False
 
-    #: Set before it is started.
+    #: Set before the service is started.
     access_log: AccessLog | None = None
 
     def privilegedStartService(self) -> None:
         """Listen; raise `StartError` if an endpoint fails at once."""
-        # Before listening: the first to be registered runs before the ports are announced.
+        # Before listening, so that this runs before the ports are announced.
         self._reactor.callWhenRunning(self._handle_signals)
         self._reactor.callWhenRunning(on_usr1, self._reactor, self.reopen_logs)
         try:
             super().privilegedStartService()
         except ListenError as error:
-            sys.stderr = sys.__stderr__  # twistd has sent it to the log
+            sys.stderr = sys.__stderr__  # twistd has redirected it to the log
             raise StartError(str(error)) from error
 
     def startService(self) -> None:
-        """Serve, with the privileges that are kept; raise `StartError` if a log can't be opened."""
+        """Serve, with the final privileges; raise `StartError` if a log can't be opened."""
         if self.access_log is not None:
             self.access_log.open()
         super().startService()
-        self._reactor.callWhenRunning(look_seldom)  # all is imported by then
+        self._reactor.callWhenRunning(look_seldom)  # everything is imported by then
 
     def reopen_logs(self) -> None:
-        """Go on with other files, where those that are open were moved, or could not be opened."""
+        """Reopen the log files that were moved or could not be opened."""
         PROCESS_LOG.rotate()
         if self.access_log is not None:
             self.access_log.file.reopen()
 
     def stopService(self) -> Deferred[None]:
-        """Stop, and then write what is left of the access log."""
+        """Stop, and then write the rest of the access log."""
         return super().stopService().addCallback(self._close_logs)
 
     def _close_logs(self, _: None) -> None:
@@ -86,14 +86,14 @@ class Process(SockJSService):
             self.access_log.file.close()
 
     def _handle_signals(self) -> None:
-        # After an orderly shutdown twistd kills itself with the signal that it got. To what
-        # supervises it, an orderly shutdown is exit code 0.
+        # After an orderly shutdown, twistd kills itself with the signal it got. For a process
+        # supervisor, an orderly shutdown is exit code 0.
         if signal.getsignal(signal.SIGTERM) != self._reactor.sigTerm:
             return
         signal.signal(signal.SIGTERM, self._stop_on_signal)
         if signal.getsignal(signal.SIGINT) == self._reactor.sigInt:
             signal.signal(signal.SIGINT, self._interrupt)
-        # Sent when a terminal is closed; nohup has set it to be ignored.
+        # Sent when a terminal is closed; under nohup, it is ignored.
         hangup = getattr(signal, "SIGHUP", None)  # not on Windows
         if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
             signal.signal(hangup, self._stop_on_signal)
@@ -112,7 +112,7 @@ class Process(SockJSService):
         if self._told_to_stop:
             self._stop_on_signal(number, frame)
         else:
-            # Twistd ends the process as by this signal, as is right for the one of a terminal.
+            # Twistd ends the process with this signal, which is right for a terminal's.
             self._told_to_stop = True
             self._reactor.sigInt(number, frame)
 
@@ -123,7 +123,7 @@ class Process(SockJSService):
             self._log.debug("shutting down already")
 
     def not_started(self, failure: Failure) -> None:
-        """End the process with a line and exit code 1: an ``on_start`` failed."""
+        """End the process with a line and exit code 1, because an ``on_start`` failed."""
         super().not_started(failure)
         what = failure.value
         words = " ".join(f"{type(what).__name__}: {what}".split())
@@ -132,10 +132,10 @@ class Process(SockJSService):
 
 
 class Options(PlainOptions):
-    """The command line under twistd, where the process has the reactor for itself."""
+    """The command line under twistd, where the process owns the reactor."""
 
     def parseOptions(self, options: list[str] | None = None) -> None:
-        """Make time monotonic first: importing an application may schedule calls."""
+        """Make time monotonic first, because importing an application may schedule calls."""
         if self.parent is not None:
             try:
                 use_monotonic_time(global_reactor)
@@ -144,7 +144,7 @@ class Options(PlainOptions):
         super().parseOptions(options)
 
     def postOptions(self) -> None:
-        """Choose how this process logs, before twistd does."""
+        """Set up the log of this process before twistd does."""
         super().postOptions()
         if self.parent is not None:
             PROCESS_LOG.take_over(self.parent, self.plan.log_format)
@@ -153,7 +153,7 @@ class Options(PlainOptions):
 
 
 def makeService(options: PlainOptions) -> Service:
-    """Make the service of a parsed command line: one that serves, or the parent of workers."""
+    """Make the service for a parsed command line: one that serves, or the parent of workers."""
     try:
         if options.plan.workers > 1:
             from .workers.supervisor import Supervisor  # noqa: PLC0415  # few need it
@@ -183,10 +183,10 @@ def make_server(
     output: int = 1,
     admin_token: str | None = None,
 ) -> Process:
-    """Make the service that serves a plan: its mounts, or the demo if there are none.
+    """Make the service for a plan: its mounts, or the demo if there are none.
 
-    ``bus`` is that of its routers if the plan names no cluster; ``worker`` is its number among
-    several processes, ``output`` the descriptor of the standard output.
+    ``bus`` is the bus of its routers if the plan names no cluster; ``worker`` is its number among
+    several processes; ``output`` is the descriptor of standard output.
     """
     reactor = global_reactor
     if plan.cluster is not None:
@@ -223,9 +223,9 @@ def make_server(
 
 
 def _with_script(plan: Plan) -> Any:
-    """Return the static files, and the client script beside them unless one of them is it."""
+    """Return the static files, with the client script unless they contain it."""
     if any(not mount.prefix for mount in plan.mounts):
-        return plan.static  # every path is that mount's
+        return plan.static  # every path belongs to that mount
     files: Any = Page() if plan.static is None else fallback(plan.static)
     if plan.static is None or not os.path.exists(os.path.join(plan.static, NAME)):
         files.putChild(NAME.encode(), ScriptResource())
@@ -235,7 +235,7 @@ def _with_script(plan: Plan) -> Any:
 def _make_router(
     connection: type[SockJSConnection], prefix: str, settings: Settings
 ) -> SockJSRouter:
-    # Classes of txsockjs.tornado bring a router of their own, whose sessions have more methods.
+    # Classes of txsockjs.tornado have their own router, whose sessions have more methods.
     make: Callable[..., SockJSRouter] | None = getattr(connection, "make_router", None)
     if make is None:
         return SockJSRouter(connection, prefix, settings, global_reactor)

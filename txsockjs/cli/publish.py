@@ -1,4 +1,4 @@
-"""``python -m txsockjs publish``: speaks to a room of a cluster, from a cron job or by hand."""
+"""``python -m txsockjs publish``: sends to a room of a cluster, from a cron job or by hand."""
 
 # Twisted has no annotations for much of what is called here.
 # mypy: allow-untyped-calls
@@ -14,12 +14,12 @@ from twisted.python import usage
 from ..cluster.publisher import Publisher
 from ..errors import SockJSError
 
-# How long Redis is waited for, in seconds.
+# How many seconds to wait for Redis.
 _PATIENCE = 5.0
 
 
 class PublishOptions(usage.Options):
-    """What to say, to whom."""
+    """What to send, and to whom."""
 
     synopsis = "[options] redis://HOST/DATABASE PREFIX ROOM TEXT..."
     longdesc = (
@@ -35,7 +35,7 @@ class PublishOptions(usage.Options):
     ]
 
     def parseArgs(self, *words: str) -> None:
-        """Take the broker, the room and the texts."""
+        """Parse the broker, the room and the texts."""
         if len(words) < 4:
             raise usage.UsageError(f"wanted: {self.synopsis}")
         url, prefix, room, *texts = words

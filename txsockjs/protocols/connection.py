@@ -1,6 +1,6 @@
 """`connection_class`: the connection class that serves an ordinary Twisted protocol factory.
 
-Rules: each session is a connection to the factory, its protocol has a `SockJSTransport`.
+Rules: each session is a connection to the factory; its protocol has a `SockJSTransport`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .transport import SockJSTransport
 
 
 class ProtocolFactory(Protocol):
-    """`IProtocolFactory`, for type checkers that do not know zope.interface."""
+    """`IProtocolFactory` for type checkers that do not know zope.interface."""
 
     def buildProtocol(self, addr: Any, /) -> Any:
         """Make a protocol for a connection, or return None to refuse it."""
@@ -23,11 +23,11 @@ class ProtocolFactory(Protocol):
         """Note that one more port or resource serves the factory."""
 
     def doStop(self) -> None:
-        """Note that one of them is gone."""
+        """Note that one port or resource stopped serving the factory."""
 
 
 class ProtocolConnection(SockJSConnection):
-    """One client's connection to a protocol of ``factory``, which a subclass has."""
+    """One client's connection to a protocol of ``factory``, which a subclass sets."""
 
     factory: ProtocolFactory
     fallback_encoding: str | None = None
@@ -35,7 +35,7 @@ class ProtocolConnection(SockJSConnection):
 
     @classmethod
     def on_start(cls, router: Any) -> None:
-        """Start the factory, as a port does that it is listened with."""
+        """Start the factory, as a listening port does."""
         cls.factory.doStart()
 
     @classmethod
@@ -58,11 +58,11 @@ class ProtocolConnection(SockJSConnection):
         return None if self.transport is None else self.transport.received(message)
 
     def on_event(self, event: object) -> object:
-        """Pass what was posted in a room to the protocol's ``on_event``, if it has one."""
+        """Pass an event posted in a room to the protocol's ``on_event``, if it has one."""
         return None if self.transport is None else self.transport.call("on_event", event)
 
     def on_gap(self, room: str) -> object:
-        """Tell the protocol's ``on_gap``, if it has one."""
+        """Call the protocol's ``on_gap``, if it has one."""
         return None if self.transport is None else self.transport.call("on_gap", room)
 
     def on_close(self) -> None:
@@ -85,5 +85,5 @@ def connection_class(
 
 
 def encoding_from(text: str) -> str | None:
-    """Read a ``fallback_encoding`` from a command line or an endpoint string."""
+    """Parse a ``fallback_encoding`` from a command line or an endpoint string."""
     return None if text.strip().lower() == "none" else checked_encoding(text)

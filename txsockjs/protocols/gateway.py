@@ -1,8 +1,8 @@
-"""`Upstream`: a client endpoint that sessions are bridged to, with no application between.
+"""`Upstream`: a client endpoint that sessions are bridged to, with no application in between.
 
-Rules: each session has a connection of its own; bytes pass unchanged, text or binary; the faster
-side is paused while the slower one does not read. When one side ends, the other is closed, and the
-browser is told why: in fixed words, while details go to the log.
+Rules: each session has its own connection; bytes pass unchanged, text or binary; the faster side is
+paused while the slower one does not read. When one side ends, the other is closed. The browser gets
+the reason in fixed words, and details go to the log.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -33,7 +33,7 @@ _log = Logger()
 
 CONNECT_TIMEOUT = 30.0
 
-# How long an upstream has, in seconds, to read what a browser sent before it left.
+# How many seconds an upstream has to read what a browser sent before it left.
 CLOSE_TIMEOUT = 30.0
 
 UPSTREAM_CLOSED: Reason = (3000, "Upstream closed the connection")
@@ -50,7 +50,7 @@ class Upstream:
     """A client endpoint as text, such as ``tcp:irc.example.net:6667``, and how to bridge to it.
 
     ``connect_timeout`` is in seconds; ``fallback_encoding`` is the encoding of bytes that are not
-    UTF-8, where a browser can only be sent text (see `SockJSTransport`).
+    UTF-8, for browsers that only take text (see `SockJSTransport`).
     """
 
     description: str
@@ -58,13 +58,13 @@ class Upstream:
     fallback_encoding: str | None = None
 
     def connection(self, reactor: Any) -> type[SockJSConnection]:
-        """Make the connection class that bridges to it.
+        """Make the connection class that bridges to the endpoint.
 
-        Raises `SettingsError` if the text describes no endpoint.
+        Raises `SettingsError` if the text does not describe an endpoint.
         """
         try:
             endpoint = clientFromString(reactor, self.description)
-        except Exception as wrong:  # parsers, those of plugins too, raise what they like
+        except Exception as wrong:  # parsers, plugins included, may raise anything
             why = what_is_wrong(self.description, wrong)
             raise SettingsError(f"cannot bridge to {self.description!r}: {why}") from wrong
         gateway = Gateway(endpoint, reactor, self.connect_timeout, self.description)
@@ -72,7 +72,7 @@ class Upstream:
 
 
 class Gateway(Factory):
-    """Makes a bridge for each session; ``name`` is the endpoint's in the log."""
+    """Makes a bridge for each session; ``name`` is the endpoint's name in the log."""
 
     noisy = False
 
@@ -95,7 +95,7 @@ class Gateway(Factory):
 
 @implementer(IPushProducer)
 class Bridge(Protocol):
-    """The browser's end: it connects upstream and passes on what the browser sends.
+    """The browser's end of a bridge: connects upstream and passes on the browser's messages.
 
     It is the producer of the upstream connection, so that a slow upstream pauses the browser.
     """
@@ -112,7 +112,7 @@ class Bridge(Protocol):
     # -- the browser
 
     def connectionMade(self) -> None:
-        """Connect upstream; what the browser sends waits until that is done."""
+        """Connect upstream; the browser's messages wait until that is done."""
         self.transport.pauseProducing()
         gateway = self._gateway
         self._connecting = gateway.endpoint.connect(_UpstreamFactory(self))
@@ -121,12 +121,12 @@ class Bridge(Protocol):
         self._connecting.addErrback(self._failed)
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass on what the browser sent."""
+        """Pass on the browser's messages."""
         if self._upstream is not None:
             self._upstream.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Close upstream, once it has read what the browser sent, for `CLOSE_TIMEOUT` at most."""
+        """Close upstream once it has read what the browser sent, or after `CLOSE_TIMEOUT`."""
         self._over = True
         if self._upstream is not None:
             upstream, self._upstream = self._upstream, None
@@ -140,7 +140,7 @@ class Bridge(Protocol):
     # -- the upstream connection
 
     def connected_upstream(self, end: _UpstreamEnd) -> None:
-        """Pass bytes on both ways, each as fast as the other side reads."""
+        """Pass bytes both ways, each as fast as the other side reads."""
         upstream: Any = end.transport
         if self._over:
             upstream.loseConnection()
@@ -176,7 +176,7 @@ class Bridge(Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection(*reason)
 
-    # -- IPushProducer: whether the upstream reads
+    # -- IPushProducer: tells whether the upstream reads
 
     def pauseProducing(self) -> None:
         """Pause the browser."""
@@ -191,7 +191,7 @@ class Bridge(Protocol):
 
 
 class _UpstreamFactory(Factory):
-    """Makes the one upstream end of a bridge."""
+    """Makes the upstream end of a bridge."""
 
     noisy = False
 
@@ -204,7 +204,7 @@ class _UpstreamFactory(Factory):
 
 @implementer(IPushProducer)
 class _UpstreamEnd(Protocol):
-    """The upstream's end of a bridge; the producer of what the browser reads."""
+    """The upstream end of a bridge, and the producer of what the browser reads."""
 
     transport: Any
 
@@ -229,4 +229,4 @@ class _UpstreamEnd(Protocol):
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Do nothing: `Bridge.connectionLost` closes the upstream, after what the browser sent."""
+        """Do nothing: `Bridge.connectionLost` closes the upstream, after the browser's messages."""

@@ -1,6 +1,6 @@
-"""The options of txsockjs 1.x as settings, each with a warning that names the setting.
+"""Translates the options of txsockjs 1.x to settings, each with a warning that names the setting.
 
-Rules: every documented option works, or is refused with an error that says what to do instead; a
+Rules: every documented option works, or is refused with an error that says what to do instead. A
 name that is neither an option nor a setting is refused.
 """
 
@@ -28,7 +28,7 @@ def _disabled(websocket: object) -> tuple[str, ...]:
 
 
 def _no_proxies(header: object) -> tuple[str, ...]:
-    # The old option believed the header of any client. Which networks to trust can't be guessed.
+    # The old option trusted the header of any client. Which networks to trust can't be guessed.
     if header is not None and header != "":
         raise SettingsError(
             f"proxy_header={header!r} is not supported any more: name the addresses of the proxies "
@@ -59,7 +59,7 @@ OPTIONS = {
 
 
 def translated(options: Mapping[str, object]) -> dict[str, Any]:
-    """Return a dictionary of options, or of settings, as settings."""
+    """Return options, or settings, as settings."""
     settings: dict[str, Any] = {}
     for name, value in options.items():
         option = OPTIONS.get(name)

@@ -1,6 +1,6 @@
 """`SockJSTransport`: a session as the transport of a protocol that knows nothing of SockJS.
 
-Rules: each write is one message, decoded as `text` says. Bytes that are not UTF-8 end a SockJS
+Rules: each write is one message, decoded as in `wire.text`. Bytes that are not UTF-8 end a SockJS
 session with 1003 unless there is a fallback encoding; a raw websocket gets them as binary messages.
 """
 
@@ -34,11 +34,11 @@ NOT_TEXT: Reason = (1003, "Bytes that are not UTF-8 need a raw websocket")
 
 @implementer(ITransport, IConsumer, IPushProducer)
 class SockJSTransport(TCPOptions):
-    """What a wrapped protocol has as its ``transport``.
+    """The ``transport`` of a wrapped protocol.
 
     ``connection`` is the `SockJSConnection` below it; ``connection.info`` describes the request.
     ``fallback_encoding`` is the encoding of bytes that are not UTF-8; with ``replace`` they become
-    U+FFFD. Without it such bytes end the session.
+    U+FFFD. Without it, such bytes end the session.
     """
 
     def __init__(self, connection: SockJSConnection, fallback_encoding: str | None = None) -> None:
@@ -76,10 +76,10 @@ class SockJSTransport(TCPOptions):
         self.write(b"".join(data))
 
     def loseConnection(self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]) -> None:
-        """Close once all that was written is sent; nothing more is received.
+        """Close once everything written was sent; nothing more is received.
 
-        As with TCP, a pull producer is waited for until it unregisters, and a paused push producer
-        until it unregisters or is resumed. The client is told ``code`` and ``reason``.
+        As TCP does, wait for a pull producer until it unregisters, and for a paused push producer
+        until it unregisters or is resumed. The client gets ``code`` and ``reason``.
         """
         if not self.disconnecting and not self.connection.is_closed:
             self._reason = (code, reason)
@@ -96,10 +96,10 @@ class SockJSTransport(TCPOptions):
             self.connection.session.abort()
 
     def getPeer(self) -> IAddress:
-        """Return the client's address, the true one behind trusted proxies.
+        """Return the client's address; behind trusted proxies, the one that they report.
 
-        Its port is 0 if the address comes from a proxy; it is a UNIX address without a name if the
-        connection came over a UNIX socket and no trusted proxy told an address.
+        The port is 0 if a proxy reported the address. It is a UNIX address without a name if the
+        connection came over a UNIX socket and no trusted proxy reported an address.
         """
         info = self._info
         if not info.ip:
@@ -120,40 +120,40 @@ class SockJSTransport(TCPOptions):
         return names
 
     def join(self, name: str, presence: object = None) -> Deferred[None]:
-        """Become a member of a room, whose texts the client is sent: `SockJSConnection.join`.
+        """Join a room, whose texts are sent to the client; see `SockJSConnection.join`.
 
-        The protocol is told by its ``on_event(event)`` what others post there, and by its
-        ``on_gap(room)`` of a gap, if it has these methods.
+        Events posted there are passed to the protocol's ``on_event(event)``, and gaps to its
+        ``on_gap(room)``, if it has these methods.
         """
         return self.connection.join(name, presence)
 
     def leave(self, name: str) -> None:
-        """Be a member of a room no more."""
+        """Leave a room."""
         self.connection.leave(name)
 
     def room(self, name: str) -> Room:
-        """Return a room, to say something to all its members."""
+        """Return a room, to send to all its members."""
         return self.connection.room(name)
 
     # -- IConsumer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pause and resume ``producer`` as the client reads; pull producers are asked for more."""
+        """Pause and resume ``producer`` as the client reads; ask a pull producer for more."""
         if self.connection.is_closed:
             producer.stopProducing()
             return
         self.connection.session.register_producer(producer, streaming, self._close_if_free)
 
     def unregisterProducer(self) -> None:
-        """Forget the producer, and close if that only waited for it."""
+        """Forget the producer, and close if only it delayed the close."""
         self.connection.unregister_producer()
         self._close_if_free()
 
-    # -- IPushProducer: how the protocol pauses its client
+    # -- IPushProducer: lets the protocol pause its client
 
     def pauseProducing(self) -> None:
-        """Receive nothing until `resumeProducing`; when the mailbox is full the client waits."""
-        # While closing nothing is received anyway, and a held message would delay the end.
+        """Receive nothing until `resumeProducing`; when the mailbox is full, the client waits."""
+        # While closing, nothing is received anyway, and a held message would delay the end.
         self._paused = not self.disconnecting
 
     def resumeProducing(self) -> None:
@@ -201,7 +201,7 @@ class SockJSTransport(TCPOptions):
 
     @property
     def takes_text(self) -> bool:
-        """Whether text may be sent to the connection directly, as `utils.broadcast` does it."""
+        """Whether text may be sent to the connection directly, as `utils.broadcast` does."""
         return self._decoder.is_clean
 
     @property
@@ -238,7 +238,7 @@ class SockJSTransport(TCPOptions):
         self._read_on()
         self.connection.close(*NOT_TEXT)
 
-    # -- messages that wait
+    # -- waiting messages
 
     async def _receive_later(self, message: str | bytes) -> None:
         while self._paused:
@@ -250,7 +250,7 @@ class SockJSTransport(TCPOptions):
         self._held = None
 
     def _read_on(self) -> None:
-        # Not now: TCP, too, delivers after the protocol's method has returned.
+        # Not now: like TCP, deliver after the protocol's method has returned.
         if self.disconnecting:
             self._paused = False
         if self._held is not None:

@@ -1,8 +1,8 @@
-"""`Bridge`: a session bridged to a session of a client, message by message.
+"""`Bridge`: bridges a browser's session to a client's session, message by message.
 
-Rules: text stays text, and binary binary where both sides have it. The faster side waits while the
-slower one does not read. When one side ends, the other is closed with its code and reason; what
-went wrong in between is told in fixed words, while details go to the log.
+Rules: text stays text, and binary stays binary where both sides have it. The faster side waits
+while the slower one does not read. When one side ends, the other is closed with its code and
+reason. Errors in between are reported in fixed words, and details go to the log.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -31,7 +31,7 @@ from .transport import NOT_TEXT
 
 _log = Logger()
 
-# What an upstream is told of a browser that did not close by itself.
+# Told to an upstream when a browser did not close by itself.
 LEFT = (1001, "The client has left")
 _NO_CODE = 1005
 
@@ -44,7 +44,7 @@ class Opening(Protocol):
 
 
 class Target(Protocol):
-    """Where sessions are bridged to; ``takes_bytes`` is whether it has binary messages."""
+    """A target of bridges; ``takes_bytes`` is whether it has binary messages."""
 
     reactor: Any
     name: str
@@ -53,17 +53,17 @@ class Target(Protocol):
     takes_bytes: bool
 
     def opening(self, info: ConnectionInfo, subprotocols: Iterable[str]) -> Opening:
-        """Return how to open a session for a client."""
+        """Return an `Opening` for a client."""
 
 
 @implementer(IPushProducer)
 class Bridge(SockJSConnection):
-    """The browser's end; it is also the producer of what goes upstream."""
+    """The browser's end; also the producer of what goes upstream."""
 
     target: Target
 
     def on_open(self, info: ConnectionInfo) -> object:
-        """Connect upstream; what the browser sends waits until that is done."""
+        """Connect upstream; the browser's messages wait until that is done."""
         self._upstream: Session | None = None
         self._waiting: Deferred[None] | None = None
         self._waits = True
@@ -80,14 +80,14 @@ class Bridge(SockJSConnection):
         return None
 
     def on_message(self, message: str | bytes) -> object:
-        """Pass on what the browser sent, when there is room."""
+        """Pass on a message of the browser, when there is room."""
         if self._waits:
             return self._pass_later(message)
         self._pass(message)
         return None
 
     def on_close(self) -> None:
-        """Close upstream, once what the browser sent has left."""
+        """Close upstream, once the browser's messages have left."""
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.outgoing.unregister()
@@ -120,13 +120,13 @@ class Bridge(SockJSConnection):
         self._go_on()
 
     def received(self, message: str | bytes) -> None:
-        """Pass on what the upstream sent."""
+        """Pass on a message of the upstream."""
         passed = self._fitted(message, self.info.transport == "rawwebsocket")
         if passed is not None:
             self.send(passed)
 
     def _fitted(self, message: str | bytes, takes_bytes: bool) -> str | bytes | None:
-        """Return a message as the other side takes it; None if it can't, which ends both."""
+        """Return a message in a form for the other side; None if there is none, which ends both."""
         if isinstance(message, str) or takes_bytes:
             return message
         text = as_text(message, self.target.fallback_encoding)
@@ -135,7 +135,7 @@ class Bridge(SockJSConnection):
         return text
 
     def ended(self, reason: Exception) -> None:
-        """Close the browser's session as the upstream was."""
+        """Close the browser's session in the same way as the upstream."""
         self._upstream = None
         if not self.is_closed:
             told = told_of(reason)
@@ -178,13 +178,13 @@ class Bridge(SockJSConnection):
         code, reason = self.close_reason or LEFT
         if code == _NO_CODE:
             return 1000, ""
-        # 1002 is what a session that broke off is closed with; the upstream did nothing wrong.
+        # A session that broke off is closed with 1002, but the upstream did nothing wrong.
         return (code, reason) if is_close_code(code) and code != 1002 else LEFT
 
-    # -- IPushProducer: whether the upstream reads
+    # -- IPushProducer: tells whether the upstream reads
 
     def pauseProducing(self) -> None:
-        """Have the browser wait."""
+        """Make the browser wait."""
         self._waits = True
 
     def resumeProducing(self) -> None:
@@ -203,7 +203,7 @@ class Downstream:
         self._upstream = upstream
 
     def pauseProducing(self) -> None:
-        """Have the upstream wait."""
+        """Make the upstream wait."""
         self._upstream.pause()
 
     def resumeProducing(self) -> None:
@@ -215,7 +215,7 @@ class Downstream:
 
 
 def told_of(reason: Exception) -> tuple[int, str]:
-    """Return the code and reason that a browser is told of the upstream's end."""
+    """Return the code and reason to close a browser with after the upstream's end."""
     if isinstance(reason, (SessionClosed, SessionLost)) and reason.code != ABNORMAL:
         if reason.code == _NO_CODE:
             return 1000, ""
@@ -228,7 +228,7 @@ def told_of(reason: Exception) -> tuple[int, str]:
 
 
 def as_text(data: bytes, fallback_encoding: str | None) -> str | None:
-    """Return a binary message as text, None if it is not UTF-8 and there is no other way."""
+    """Return a binary message as text; None if it can't be decoded."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

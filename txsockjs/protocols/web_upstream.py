@@ -1,7 +1,7 @@
 """`WebUpstream`: a websocket server, or a SockJS server, that sessions are bridged to.
 
-Rules: each session has a connection of its own. Of what its client sent in its request only what is
-named here is passed on, and only if no header or line of the request upstream can be forged by it.
+Rules: each session has its own connection. Only the parts of a client's request named here are
+passed on, and only if they can't forge a header or a line of the upstream request.
 """
 
 from __future__ import annotations
@@ -28,20 +28,19 @@ from .web_bridge import Bridge
 
 SCHEMES = ("ws", "wss", "http", "https")
 
-# Their requests bring the name of a function of the page in the query (protocol section 4).
+# Their requests have the name of a page's function in the query (protocol section 4).
 _WITH_CALLBACK = frozenset(("jsonp", "htmlfile"))
 _CALLBACK = frozenset(("c", "callback"))
 
 
 @dataclass(frozen=True)
 class WebUpstream:
-    """The URL of a server: ``ws:``, ``wss:`` of any websocket, ``http:``, ``https:`` of SockJS.
+    """A server's URL: ``ws:`` or ``wss:`` for any websocket, ``http:`` or ``https:`` for SockJS.
 
     ``connect_timeout`` is in seconds; ``fallback_encoding`` is the encoding of binary messages that
-    are not UTF-8, where a browser, or the server, can only be sent text. ``headers`` and
-    ``cookies`` are the names of those that are passed on; ``pass_query``, ``pass_origin`` and
-    ``pass_address`` are whether the session's query, ``Origin`` and address, as
-    ``X-Forwarded-For``, are.
+    are not UTF-8, for a browser or a server that only takes text. ``headers`` and ``cookies`` are
+    the names of those to pass on; ``pass_query``, ``pass_origin`` and ``pass_address`` are whether
+    to pass on the session's query, its ``Origin``, and its address as ``X-Forwarded-For``.
     """
 
     url: str
@@ -64,7 +63,7 @@ class WebUpstream:
 
     @property
     def description(self) -> str:
-        """What it is, for logs: without its query, which may be a secret."""
+        """The URL for logs, without its query, which may be secret."""
         return self.url.partition("?")[0]
 
     @property
@@ -74,29 +73,29 @@ class WebUpstream:
 
     @property
     def address(self) -> Address:
-        """Where it is; raises `SettingsError` if the URL is none."""
+        """The parsed URL; raises `SettingsError` if it is invalid."""
         return Address.parse(self.url) if self.is_sockjs else Address.of_websocket(self.url)
 
     def connection(
         self, reactor: Any, endpoints: IAgentEndpointFactory | None = None
     ) -> type[SockJSConnection]:
-        """Make the connection class that bridges to it.
+        """Make the connection class that bridges to the server.
 
-        ``endpoints`` makes connections in place of Twisted's own for a host.
+        ``endpoints`` replaces Twisted's own connections to a host.
         """
-        # One for all sessions: it keeps which certificates are trusted.
+        # One for all sessions: it caches the trusted certificates.
         target = Target(self, reactor, endpoints or Endpoints(reactor))
         return type("WebBridge", (Bridge,), {"target": target})
 
     @classmethod
     def at(cls, text: str) -> WebUpstream | None:
-        """Return the upstream that a text is the URL of, None if it is something else."""
+        """Return the upstream for a URL; None if the text is something else."""
         scheme, mark, _ = text.partition("://")
         return cls(text) if mark and scheme.lower() in SCHEMES else None
 
 
 class Target:
-    """An upstream, and what opens sessions with it."""
+    """An upstream, and the way to open sessions with it."""
 
     def __init__(
         self, upstream: WebUpstream, reactor: Any, endpoints: IAgentEndpointFactory
@@ -139,7 +138,7 @@ class Target:
 
 
 def query_of(info: ConnectionInfo) -> str:
-    """Return the query of a session's request, without what its transport has put there."""
+    """Return the query of a session's request, without its transport's own argument."""
     if info.transport not in _WITH_CALLBACK:
         return info.query
     pairs = parse_qsl(info.query, keep_blank_values=True)
@@ -147,12 +146,12 @@ def query_of(info: ConnectionInfo) -> str:
 
 
 def _sendable(wanted: dict[str, str | None], check: Any) -> dict[str, str]:
-    """Return those that are there, and that can be sent."""
+    """Return the wanted values that exist and can be sent."""
     found: dict[str, str] = {}
     for name, value in wanted.items():
         if value is not None:
             try:
                 found.update(check({name: value}))
             except SettingsError:
-                continue  # a client may send anything
+                continue  # clients may send anything
     return found

@@ -1,11 +1,11 @@
 """The demo of ``twistd sockjs``: a page with a chat, an echo and live statistics.
 
-`Demo` holds its routers (``/chat``, ``/echo``, ``/stats``) and its page. The client script is that
-of the npm package ``sockjs-client`` installed in the current directory or above it, else the one
-that the settings name.
+`Demo` holds its routers (``/chat``, ``/echo``, ``/stats``) and its page. The client script comes
+from the npm package ``sockjs-client`` installed in the current directory or above it, or else from
+the URL in the settings.
 
-No line of the chat is lost when a server ends, however it does, as its author's page has it: it
-says its last lines again to the next server, and each page shows a line once.
+No line of the chat is lost when a server ends in any way, because its author's page keeps it: the
+page sends its last lines again to the next server, and each page shows a line once.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -53,7 +53,7 @@ class Echo(SockJSConnection):
 class Chat(ResumableConnection):
     """A room: ``joins NAME`` or ``again NAME`` comes first, then ``ID TEXT`` for each line.
 
-    Whoever is there again, in another session, hears the last lines of the others.
+    A person who comes back in another session gets the last lines of the others.
     """
 
     demo: Demo
@@ -76,7 +76,7 @@ class Chat(ResumableConnection):
             self.room(ROOM).send(line)
         else:
             self.name = " ".join(text.split())[:NAME_LIMIT] or "nobody"
-            # Names need not differ, so each person is known by a number, and has a room.
+            # Names need not be unique, so each person has a number, and a room.
             number = os.urandom(8).hex()
             await self.join(number)
             person = {"id": number, "name": self.name, "node": self.demo.node}
@@ -111,7 +111,7 @@ class Chat(ResumableConnection):
 
 
 class Watcher(SockJSConnection):
-    """A client that looks at the statistics."""
+    """A client that watches the statistics."""
 
     demo: Demo
 
@@ -146,12 +146,12 @@ class Demo:
 
     @property
     def node(self) -> str:
-        """The name of this node, or nothing if it is the only one."""
+        """The name of this node, or an empty string if it is the only one."""
         bus = self.routers[0].bus
         return "" if bus is None else bus.node[:NODE_LENGTH]
 
     def watch(self, watcher: Watcher) -> None:
-        """Push statistics to a client, once a second."""
+        """Push statistics to a client once a second."""
         self._watchers.add(watcher)
         if self._pushing.running:
             watcher.send(self._statistics())
@@ -161,7 +161,7 @@ class Demo:
             )
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Push nothing more to a client, and nothing at all when none is left."""
+        """Stop pushing to a client, and stop the timer when none is left."""
         self._watchers.discard(watcher)
         if not self._watchers and self._pushing.running:
             self._pushing.stop()
@@ -190,7 +190,7 @@ def find_client() -> str | None:
 
 
 def make_page(sockjs_url: str, client: str | None) -> Resource:
-    """Make the resource of the page, and of the client script if that is a file."""
+    """Make the resource of the page, with the client script if that is a file."""
     text = resources.files(__name__).joinpath("index.html").read_text("utf-8")
     text = text.replace("SOCKJS_URL", html.escape(sockjs_url))
     page = Page()

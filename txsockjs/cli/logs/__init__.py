@@ -1,1 +1,1 @@
-"""What a server process writes: its log, a line for each session, and what it says at its start."""
+"""The output of a server process: its log, a line for each session, and its start line."""

@@ -1,10 +1,10 @@
-"""`AccessLog`: a line for each session, at its end.
+"""`AccessLog`: writes a line for each session, at its end.
 
-As text, its fields in the order of `FIELDS`, a space between two, ``-`` where there is nothing:
-what a client may have chosen stands in quotes, as a string of JSON. As JSON, an object with these
-names, and with ``worker`` where there are several.
+A text line has its fields in the order of `FIELDS`, separated by spaces, with ``-`` for an empty
+one; text that a client may have chosen is quoted, as a JSON string. A JSON line is an object with
+these names, and with ``worker`` if there are several.
 
-Rules: whatever a client chose, its session is one line, of at most 4,000 bytes.
+Rules: no matter what a client chose, its session is one line, of at most 4,000 bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIELDS = (
 )
 _QUOTED = ("origin", "reason", "id")
 
-# How many characters of a text are kept, and of one that may take twelve bytes for each.
+# How many characters of a text are kept, and of one that may take twelve bytes per character.
 _LONGEST, _LONGEST_ESCAPED = 256, 80
 _PLAIN = re.compile(r"[!#-\[\]-~]+")
 
@@ -59,7 +59,7 @@ class AccessLog:
     def of(
         cls, plan: Plan, reactor: Any, worker: int | None = None, output: int = 1
     ) -> AccessLog | None:
-        """Return the log that a plan asks for, or None."""
+        """Return the access log of a plan, or None if it has none."""
         if plan.access_log is None:
             return None
         path = None if plan.access_log == "-" else plan.access_log
@@ -67,27 +67,27 @@ class AccessLog:
 
     @classmethod
     def check(cls, plan: Plan, reactor: Any) -> None:
-        """Raise `StartError` if the log that a plan asks for can't be opened."""
+        """Raise `StartError` if the access log of a plan can't be opened."""
         log = cls.of(plan, reactor)
         if log is not None:
             log.open()
             log.file.close()
 
     def open(self) -> None:
-        """Open the file; raise `StartError`, but in a worker: its parent has tried before."""
+        """Open the file; raise `StartError`, except in a worker, whose parent has tried before."""
         if self._worker is not None:
             self.file.reopen()
             return
         try:
             self.file.open()
         except OSError as error:
-            sys.stderr = sys.__stderr__  # twistd has sent it to the log
+            sys.stderr = sys.__stderr__  # twistd has redirected it to the log
             where = self._path or "the standard output"
             words = f"cannot write the access log to {where}: {error.strerror}"
             raise StartError(f"sockjs: {words}") from error
 
     def ended(self, session: Any) -> None:
-        """Write the line of a session: one of a router's ``end_observers``."""
+        """Write the line of a session; an observer in a router's ``end_observers``."""
         code, reason = session.close_reason
         values = {
             "time": utc(self._now()),
@@ -126,7 +126,7 @@ def _word(value: object, quoted: bool) -> str:
 
 
 def _cut(text: str) -> str:
-    """Bound what a client chose."""
+    """Cut a text that a client chose."""
     if len(text) > _LONGEST_ESCAPED and not (text.isascii() and text.isprintable()):
         return f"{text[:_LONGEST_ESCAPED]}..."
     return f"{text[:_LONGEST]}..." if len(text) > _LONGEST else text

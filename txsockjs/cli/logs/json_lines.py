@@ -1,10 +1,9 @@
 """The log as lines of JSON: `json_observer`, in place of Twisted's `textFileLogObserver`.
 
-A line is an object with ``time`` (ISO 8601, UTC), ``level``, ``namespace`` and ``text``; with
-``failure``, a traceback, where something was raised, and ``worker``, a number, where a worker
-logged it.
+A line is an object with ``time`` (ISO 8601, UTC), ``level``, ``namespace`` and ``text``. It also
+has ``failure``, a traceback, for an exception, and ``worker``, a number, if a worker logged it.
 
-Rules: an event is a line, whatever its text holds; all but ASCII is escaped.
+Rules: each event is one line, whatever its text; everything except ASCII is escaped.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-# The format of an event that a worker logged, as its parent logs it.
+# The format in which a parent logs an event of its worker.
 _OF_WORKER = "[worker {worker}] {text}{traceback}"
 
 
 def read_event(event: LogEvent) -> dict[str, Any]:
-    """Return what a line says of an event; ``time`` is in seconds since 1970."""
+    """Return the fields of an event's line; ``time`` is in seconds since 1970."""
     said: dict[str, Any] = {
         "time": event.get("log_time") or time.time(),
         "level": getattr(event.get("log_level"), "name", "info"),
@@ -46,9 +45,9 @@ def read_event(event: LogEvent) -> dict[str, Any]:
 
 
 def event_of_worker(number: int, said: dict[str, Any]) -> LogEvent:
-    """Return the event for what a worker said of one of its own, as `read_event` does.
+    """Return the parent's event for a worker's, given as the fields of `read_event`.
 
-    Raises something for what is no such thing.
+    Raises something for anything else.
     """
     failure = said.get("failure")
     return {
@@ -63,7 +62,7 @@ def event_of_worker(number: int, said: dict[str, Any]) -> LogEvent:
 
 
 def json_line(event: LogEvent) -> str:
-    """Return the line of an event, with its newline."""
+    """Return the line of an event, with a newline."""
     said = read_event(event)
     said["time"] = utc(said["time"])
     return json.dumps(said) + "\n"
@@ -74,7 +73,7 @@ def json_observer(file: Any) -> ILogObserver:
     return FileLogObserver(file, json_line)
 
 
-#: What makes the observer of a file, by the name of the format.
+#: The functions that make a file's observer, by the name of the format.
 OBSERVERS: dict[str, Callable[[Any], ILogObserver]] = {
     "text": textFileLogObserver,
     "json": json_observer,

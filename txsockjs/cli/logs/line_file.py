@@ -1,8 +1,8 @@
-"""`LineFile`: a file that processes append whole lines to, and that may be moved or full.
+"""`LineFile`: a file to which processes append whole lines, and which may be moved or full.
 
-Rules: each write brings whole lines, at once, to the end of the file (``O_APPEND``), so several
-processes share one. Nobody waits for it: a turn writes a bounded share, a pipe that nobody reads is
-not written to. What can't be written is lost and counted, and logged once a minute at most.
+Rules: each write appends whole lines at once (``O_APPEND``), so several processes can share a file.
+Nothing blocks on it: a turn writes a bounded share, and a pipe that nobody reads is not written to.
+Lines that can't be written are lost and counted, and logged at most once a minute.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-# In bytes: what one turn writes, and what may wait while the file takes nothing.
+# In bytes: how much one turn writes, and how much may wait while the file takes nothing.
 _SHARE = 64 * 1024
 _MOST_WAITING = 1024 * 1024
-# A pipe takes so many bytes at once without those of another process between them.
+# A pipe takes up to this many bytes at once without mixing in those of another process.
 _WHOLE = getattr(select, "PIPE_BUF", 512)
-# In seconds: until a pipe that is full is asked again.
+# In seconds: until a full pipe is tried again.
 _RETRY = 0.1
 # In seconds: how often losses are logged.
 _QUIET = 60.0
@@ -50,19 +50,19 @@ class LineFile:
         self._rest = b""  # of what was written in part
         self._is_torn = False  # whether the file ends within a line
         self._call: Any = None
-        self._is_full = False  # a pipe, until it is asked again
-        self._told = 0  # how many of the lost were logged
+        self._is_full = False  # for a pipe, until it is tried again
+        self._told = 0  # how many lost lines were logged
         self._quiet_until: float | None = None
 
     def open(self) -> None:
-        """Open the file, and make it if there is none; raises `OSError`."""
+        """Open the file, or create it; raises `OSError`."""
         if self._descriptor is None:
             path = self._path
             self._descriptor = os.dup(self._output) if path is None else os.open(path, _HOW, 0o640)
             self._is_pipe = not stat.S_ISREG(os.fstat(self._descriptor).st_mode)
 
     def reopen(self) -> None:
-        """Write to what is at the path from now on, if that is another file, or none."""
+        """Go on with the file at the path, if that is another one or missing."""
         old = self._descriptor
         if old is not None and (self._path is None or self._is_pipe or is_same(self._path, old)):
             return
@@ -82,7 +82,7 @@ class LineFile:
             os.close(old)
 
     def append(self, line: bytes) -> None:
-        """Write a line, which ends with its newline, in the next iteration at the latest."""
+        """Write a line, which ends with a newline, in the next iteration at the latest."""
         if self._descriptor is None or self._size + len(line) > _MOST_WAITING:
             self._lose(1, "it is not open" if self._descriptor is None else "nobody reads it")
             return
@@ -94,7 +94,7 @@ class LineFile:
             self._call = self._reactor.callLater(0, self._turn)
 
     def close(self, patience: float = 1.0) -> None:
-        """Write what waits, and close the file; a pipe that is full gets ``patience`` seconds."""
+        """Write what waits, and close the file; a full pipe gets ``patience`` seconds."""
         if self._descriptor is None:
             return
         until = time.monotonic() + patience
@@ -135,7 +135,7 @@ class LineFile:
                 self._rest = data
                 return False
             except OSError as error:
-                # A newline in front ends a line that was written in part: only that one is spoilt.
+                # A newline first ends a partly written line, so that only this one is spoilt.
                 self._rest = b""
                 self._lose(data.count(b"\n", 1), error.strerror or str(error))
                 continue
@@ -145,7 +145,7 @@ class LineFile:
         return True
 
     def _next(self) -> bytes:
-        """Take whole lines off the queue: as many as a pipe takes whole, or one."""
+        """Take whole lines off the queue: as many as a pipe takes at once, or one."""
         lines = [self._lines.popleft()]
         size = len(lines[0])
         while self._lines and size + len(self._lines[0]) < _WHOLE:
@@ -173,7 +173,7 @@ class LineFile:
 
 
 def is_same(path: str, descriptor: int) -> bool:
-    """Return whether a path leads to the file that is open."""
+    """Return whether a path leads to the open file."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except OSError:

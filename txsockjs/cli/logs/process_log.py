@@ -1,8 +1,8 @@
-"""`ProcessLog`: what ``twistd`` logs to, in the format that is asked for, and rotated as it wants.
+"""`ProcessLog`: the log of ``twistd``, in the requested format.
 
-Rules: the file is the one that twistd was told, and what it does with it by itself stays: a new one
-at 1 MB, and at USR1. A file that was moved is left, and one opened in its place. ``--logger`` and
-``--syslog`` of twistd, and the log file of ``twist``, are none of our business.
+Rules: twistd chooses the file and still rotates it by itself, at 1 MB and at USR1. A file that was
+moved is left alone, and a new one opened in its place. ``--logger`` and ``--syslog`` of twistd, and
+the log file of ``twist``, are not changed.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -23,9 +23,9 @@ _log = Logger()
 
 
 class LogFile(logfile.LogFile):
-    """Twisted's log file, which is opened anew if it was moved when it is to be rotated."""
+    """Twisted's log file; when it is to be rotated and was moved, it is reopened instead."""
 
-    synchronized = ["rotate"]  # as Twisted has it
+    synchronized = ["rotate"]  # as in Twisted
 
     def __init__(self, name: str, directory: str) -> None:
         super().__init__(name, directory)
@@ -33,14 +33,14 @@ class LogFile(logfile.LogFile):
 
     @property
     def is_here(self) -> bool:
-        """Whether its path leads to the file that is open."""
+        """Whether its path leads to the open file."""
         try:
             return os.path.samestat(os.stat(self.path), self._status)
         except OSError:
             return False
 
     def rotate(self) -> None:
-        """Go on with a new file; the present one stays if there can be no other."""
+        """Go on with a new file, or with the present one if no other can be opened."""
         if self.is_here:
             super().rotate()
         elif os.access(self.path if os.path.exists(self.path) else self.directory, os.W_OK):
@@ -54,7 +54,7 @@ threadable.synchronize(LogFile)
 
 
 class ProcessLog:
-    """The log of this process under twistd, made when twistd calls this; ``file`` if it is one."""
+    """The log of this process under twistd, made when twistd calls this; ``file`` may be None."""
 
     def __init__(self) -> None:
         self.file: LogFile | None = None
@@ -63,21 +63,21 @@ class ProcessLog:
         self._in_foreground = False
 
     def take_over(self, command: Any, log_format: str | None) -> None:
-        """Have this made the log of a process; ``command`` are the options of twistd, or twist.
+        """Make this the log of the process; ``command`` is the options of twistd or twist.
 
-        ``log_format`` is one of `OBSERVERS`, or None for what is usual there.
+        ``log_format`` is one of `OBSERVERS`, or None for the command's default.
         """
-        if "fileLogObserverFactory" in command:  # twist has its log file already
+        if "fileLogObserverFactory" in command:  # twist has opened its log file already
             if log_format is not None:
                 command["fileLogObserverFactory"] = OBSERVERS[log_format]
         elif not command.get("logger") and not command.get("syslog"):
             self._format = log_format or "text"
             self._path = command.get("logfile") or ""
             self._in_foreground = is_in_foreground(command)
-            command["logger"] = f"{__name__}.PROCESS_LOG"  # which it looks up later
+            command["logger"] = f"{__name__}.PROCESS_LOG"  # twistd looks it up later
 
     def __call__(self) -> ILogObserver:
-        """Return the observer, as twistd does for a text log."""
+        """Return the observer, as twistd would make it for a text log."""
         if self._path == "-" and not self._in_foreground:
             sys.exit("sockjs: --logfile - needs twistd -n, as a daemon has no standard output")
         if self._path == "-" or (self._in_foreground and not self._path):
@@ -86,7 +86,7 @@ class ProcessLog:
         return OBSERVERS[self._format](self.file)
 
     def rotate(self) -> None:
-        """Go on with a new file, if it is a file."""
+        """Go on with a new file, if the log is a file."""
         if self.file is None:
             return
         self.file.rotate()
@@ -99,5 +99,5 @@ def is_in_foreground(command: Any) -> bool:
     return bool(command.get("nodaemon", True) or command.get("debug", False))
 
 
-#: What twistd is told by name to log to.
+#: The log that twistd is given by name.
 PROCESS_LOG = ProcessLog()

@@ -1,6 +1,6 @@
-"""`log_start`: what a server says once it serves: where, what, and within which limits.
+"""`log_start`: logs what a server serves, where, and within which limits.
 
-Rules: one line, and a warning where the system allows fewer file descriptors than sessions.
+Rules: one line, and a warning if the system allows fewer file descriptors than sessions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ except ImportError:  # on Windows, where nobody sets such a limit
 
 _log = Logger()
 
-# How many descriptors a process should have if nobody said how many sessions there may be.
+# How many descriptors a process should have if the number of sessions is not limited.
 ENOUGH = 4096
-# The settings that bound what clients may do.
+# The settings that limit clients.
 _LIMITS = ("max_sessions", "max_sessions_per_ip", "open_rate_per_ip", "message_rate")
 
 
 def log_start(plan: Plan, urls: Iterable[str], admin: Iterable[str] = ()) -> None:
-    """Log where a plan is served, and warn of what is too low for it."""
+    """Log where a plan is served, and warn if the system's limit is too low for it."""
     limit = descriptor_limit()
     _log.info("{line}", line=start_line(plan, list(urls), list(admin), limit))
     needed = sessions_to_expect(plan)
@@ -40,7 +40,7 @@ def log_start(plan: Plan, urls: Iterable[str], admin: Iterable[str] = ()) -> Non
 
 
 def start_line(plan: Plan, urls: list[str], admin: list[str], limit: int | None) -> str:
-    """Return the line; ``limit`` is how many file descriptors a process may have, None for any."""
+    """Return the line; ``limit`` is how many descriptors a process may have, None for any."""
     mounts = ", ".join(_described(plan, mount) for mount in plan.mounts) or "the demo"
     parts = [f"serving {mounts} at {', '.join(urls)}"]
     if admin:
@@ -61,7 +61,7 @@ def _described(plan: Plan, mount: Mount) -> str:
 
 
 def sessions_to_expect(plan: Plan) -> int:
-    """Return how many sessions a process may have, or a usual number if that has no bound."""
+    """Return how many sessions a process may have, or a usual number if there is no limit."""
     bounds = [plan.settings_of(mount).max_sessions for mount in plan.mounts]
     known = [bound for bound in bounds if bound is not None]
     return sum(known) if known and len(known) == len(bounds) else max(sum(known), ENOUGH)

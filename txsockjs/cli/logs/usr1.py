@@ -1,4 +1,4 @@
-"""`on_usr1`: have SIGUSR1 open the logs anew."""
+"""`on_usr1`: makes SIGUSR1 reopen the logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def on_usr1(reactor: Any, reopen: Callable[[], object]) -> None:
-    """Call ``reopen`` in the reactor at each SIGUSR1, after what was to be called at it before."""
+    """Call ``reopen`` in the reactor at each SIGUSR1, after the handler set before."""
     number = getattr(signal, "SIGUSR1", None)  # not on Windows
     if number is None:
         return

@@ -1,1 +1,1 @@
-"""``--workers``: a parent that binds, starts and watches, and the processes that serve."""
+"""``--workers``: a parent that binds sockets and watches the processes that serve."""

@@ -1,7 +1,7 @@
-"""How the parent asks its workers, and by one of them all nodes of a cluster.
+"""How the parent asks its workers, and through one of them all nodes of a cluster.
 
-Rules: a worker that is away is silent at once, rather than after a while; one that was told to end
-is asked as long as it lives, by a name that says so.
+Rules: a worker that is away counts as silent at once, rather than after a while. A worker that was
+told to end is asked as long as it lives, under a name that says so.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred
 
 from ...admin.asking import PATIENCE, Asker, NoAnswer, Others, Replies, Table
 
-# How many workers are tried, one after the other, when one is to ask for all.
+# How many workers are tried, one after the other, to ask all nodes.
 _MOST_TRIES = 2
 
 
 class Worker(Protocol):
-    """What is known of a worker here."""
+    """A worker, as seen here."""
 
     number: int
     was_ready: bool
@@ -26,17 +26,18 @@ class Worker(Protocol):
 
     @property
     def hears(self) -> bool:
-        """Whether it can be told something now."""
+        """Whether messages can be sent to it now."""
         ...
 
     def say(self, **table: Any) -> None:
-        """Tell it something."""
+        """Send it a table."""
 
 
 class Workers(Others):
-    """Asks the workers: ``serving()`` has those that are to serve by number, ``alive()`` has all.
+    """Asks the workers; ``serving()`` returns those that should serve, by number, ``alive()`` all.
 
-    A worker goes by its number; ``1-leaving`` is one whose successor serves while its sessions end.
+    A worker's name is its number; ``1-leaving`` is one whose successor serves while its sessions
+    end.
     """
 
     def __init__(
@@ -73,13 +74,13 @@ def _can_answer(worker: Worker) -> bool:
 
 
 class Everywhere(Asker):
-    """Asks all nodes of a cluster by way of one worker, which is one of them."""
+    """Asks all nodes of a cluster through one worker, which is one of them."""
 
     label = "node"
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._answered = ""  # the name of the one that did so last; others may hang
+        self._answered = ""  # the name of the last that answered; others may hang
 
     def ask(
         self,
@@ -88,7 +89,7 @@ class Everywhere(Asker):
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
-        """Ask them at once. Fails with `NoAnswer` if no worker can ask for this process, too."""
+        """Ask all at once; fails with `NoAnswer` also if no worker can ask for this process."""
         return Deferred.fromCoroutine(self._ask(question, arguments, whom, patience))
 
     async def _ask(
@@ -102,7 +103,7 @@ class Everywhere(Asker):
         why = "no worker serves"
         names = sorted(self._workers.able(), key=lambda name: name != self._answered)
         for name in names[:_MOST_TRIES]:
-            # The worker waits as long for its answers, and then needs a moment.
+            # The worker waits this long for its answers, and then needs a moment.
             asked = await self._workers.ask("everywhere", table, name, 1.5 * patience)
             for answer in asked.answers.values():
                 self._answered = name

@@ -1,7 +1,7 @@
 """`Child`: the process of one worker, as its parent sees it.
 
-Rules: what it logs is logged with its number, and so is what is written to its standard output and
-error, a line at a time; the last line of standard error tells why it ended.
+Rules: its log entries are logged with its number, and so is each line of its standard output and
+standard error. The last line of standard error says why it ended.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -27,10 +27,10 @@ from ..logs.json_lines import event_of_worker
 from .sockets import Sockets
 
 _log = Logger()
-# How much of a line without an end is kept, in bytes.
+# How many bytes of an incomplete line are kept.
 _LONGEST_LINE = 1024 * 1024
-# The descriptors of the child: of what it prints, of the stream to the parent, of what it logs, and
-# of the parent's own standard output.
+# The descriptors of the child: standard output and error, the stream to the parent, the log, and
+# the parent's own standard output.
 _OUTPUT, _ERRORS, _CONTROL, _EVENTS, _OF_PARENT = 1, 2, 3, 4, 5
 _NAMES = {_OUTPUT: "stdout", _ERRORS: "stderr", _EVENTS: "-"}
 
@@ -67,12 +67,12 @@ class Child(ProcessProtocol):
 
     @property
     def age(self) -> float:
-        """How long it lives, in seconds."""
+        """How many seconds it has been alive."""
         return float(self._reactor.seconds() - self._began)
 
     @property
     def pid(self) -> int | None:
-        """The id of its process."""
+        """The process id."""
         pid: int | None = self.transport.pid
         return pid
 
@@ -111,23 +111,23 @@ class Child(ProcessProtocol):
 
     @property
     def hears(self) -> bool:
-        """Whether it can be told something now."""
+        """Whether messages can be sent to it now."""
         return bool(self._member.connected)
 
     def say(self, **table: Any) -> None:
-        """Tell the worker something."""
+        """Send the worker a table."""
         self._member.say(**table)
 
     def stop(self) -> None:
-        """Have it end in order."""
+        """End it in an orderly way."""
         if not self.was_told_to_stop:
             self.was_told_to_stop = True
             self._signal("TERM")
 
     def retire(self) -> None:
-        """Have it end in order, while its successor accepts what comes."""
+        """End it in an orderly way, while its successor accepts connections."""
         if not self.was_ready:
-            self.kill()  # it serves nobody yet
+            self.kill()  # it serves no clients yet
         elif not self.was_told_to_stop:
             self.was_told_to_stop = True
             self.is_ready = False
@@ -140,7 +140,7 @@ class Child(ProcessProtocol):
 
     def _signal(self, name: str) -> None:
         self.is_ready = False
-        with contextlib.suppress(ProcessExitedAlready):  # then its end is about to be told
+        with contextlib.suppress(ProcessExitedAlready):  # then `processEnded` follows
             self.transport.signalProcess(name)
 
     def _told(self, table: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ class Child(ProcessProtocol):
 
     def _log(self, descriptor: int, line: str) -> None:
         if descriptor == _EVENTS:
-            with contextlib.suppress(Exception):  # what was cut may look like anything
+            with contextlib.suppress(Exception):  # a cut line may look like anything
                 _log.observer(event_of_worker(self.number, json.loads(line)))
                 return
         elif descriptor == _ERRORS and line.strip():

@@ -1,7 +1,7 @@
-"""`Neighbours`: who serves the sockets of a worker that is away.
+"""`Neighbours`: workers that serve the sockets of a worker that is away.
 
-Rules: a worker may be away for `_AWAY` seconds; if the neighbour that serves for it is replaced,
-its successor goes on, and if that ends, another one is found.
+Rules: a worker may be away for `_AWAY` seconds. If the neighbour that serves for it is replaced,
+its successor goes on; if the neighbour ends, another one is found.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Any
 
 from .child import Child
 
-# In seconds: how long a worker's socket may go unserved before a neighbour serves it, too.
+# In seconds: how long a worker's sockets may go unserved before a neighbour serves them, too.
 _AWAY = 2.0
 
 
 class Neighbours:
-    """``children`` are those that serve, or are to, by number."""
+    """``children`` are the workers that serve, or should, by number."""
 
     def __init__(self, reactor: Any, children: Mapping[int, Child]) -> None:
         self._reactor = reactor
         self._children = children
         self._looks: dict[int, Any] = {}
-        self._helpers: dict[int, Child] = {}  # by the number of the one that is away
+        self._helpers: dict[int, Child] = {}  # by the number of the worker that is away
 
     def watch(self, number: int) -> None:
-        """Have a neighbour serve a worker's sockets if nobody does for too long."""
+        """Let a neighbour serve a worker's sockets if nobody does for too long."""
         look = self._looks.get(number)
         if look is None or not look.active():
             self._looks[number] = self._reactor.callLater(_AWAY, self._look, number)
@@ -45,7 +45,7 @@ class Neighbours:
         neighbour.say(serve=number)
 
     def serves(self, child: Child, before: Child | None) -> None:
-        """Note that a worker serves, in place of ``before``."""
+        """Note that a worker serves in place of ``before``."""
         helper = self._helpers.pop(child.number, None)
         if helper is not None:
             helper.say(leave=child.number)
@@ -53,7 +53,7 @@ class Neighbours:
             self._help(number, child)
 
     def ended(self, child: Child) -> None:
-        """Note that the process of a worker ended."""
+        """Note that a worker's process ended."""
         for number in self._helped_by(child):
             del self._helpers[number]
             self.watch(number)

@@ -1,7 +1,7 @@
 """`Reloader`: the parent of one worker, which is replaced when the application changes.
 
-Rules: a worker whose code is older than the last change is not waited for; new code that does not
-start leaves the old one serving, and the next change is tried.
+Rules: a worker with code older than the last change is not waited for. If new code does not start,
+the old worker goes on serving, and the next change is tried.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,7 +25,7 @@ class Reloader(Supervisor):
 
     def __init__(self, options: Options, reactor: Any) -> None:
         super().__init__(options, reactor)
-        self._again = False  # whether something changed since the last worker was started
+        self._again = False  # whether files changed since the last worker was started
         self._changes = Changes(reactor, *options.watched(), self.changed)
 
     def _begin(self) -> None:
@@ -33,12 +33,12 @@ class Reloader(Supervisor):
         self._changes.start()
 
     def stopService(self) -> Deferred[None]:
-        """Look for no more changes, and stop the worker."""
+        """Stop watching for changes, and stop the worker."""
         self._changes.stop()
         return super().stopService()
 
     def changed(self, paths: set[str]) -> None:
-        """Start anew, as these files have changed."""
+        """Restart, because these files have changed."""
         if self._stopping:
             return
         names = sorted(os.path.relpath(path) for path in paths)
@@ -46,7 +46,7 @@ class Reloader(Supervisor):
         self._again = True
         for child in list(self._all):
             if not child.is_ready:
-                child.kill()  # it starts with the code from before, or ends already
+                child.kill()  # it is starting with the old code, or ending already
         self._go_on()
 
     def ready(self, child: Child) -> None:
@@ -57,12 +57,12 @@ class Reloader(Supervisor):
             self._log.info("the new code serves")
 
     def ended(self, child: Child, why: str) -> None:
-        """React to the end of the worker's process."""
+        """Handle the end of the worker's process."""
         super().ended(child, why)
         self._go_on()
 
     def _go_on(self) -> None:
-        """Start what is newest, once only the one that serves is left."""
+        """Start the newest code, once only the serving worker is left."""
         if self._stopping or not self._again or any(not child.is_ready for child in self._all):
             return
         self._again = False
@@ -84,4 +84,4 @@ class Reloader(Supervisor):
         self._log.error("the new code does not start, so the old one serves: {why}", why=why)
 
     def _replaced(self) -> None:
-        pass  # which was said when it served
+        pass  # this was logged when it served

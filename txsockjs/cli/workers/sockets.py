@@ -1,9 +1,9 @@
-"""The listening sockets of workers: bound by the parent, taken up by each worker.
+"""The listening sockets of workers: bound by the parent, adopted by each worker.
 
-Rules: each worker has a socket of its own for each TCP endpoint, so that the system spreads
-connections evenly (``SO_REUSEPORT``); the parent keeps them all, so that what is queued outlives
-the worker. What can be bound once only is shared. What an endpoint string means is for Twisted to
-say: here are only stand-ins for the reactor that it binds with.
+Rules: each worker has its own socket for each TCP endpoint, so that the system spreads connections
+evenly (``SO_REUSEPORT``). The parent keeps all of them open, so that queued connections outlive a
+worker. Sockets that can be bound only once are shared. Twisted parses endpoint strings; this module
+only has stand-ins for the reactor that they bind with.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -31,8 +31,8 @@ from ...errors import ListenError, SettingsError
 from ...server.certificates import endpoint_of
 from ...server.ports import url_of, what_is_wrong, why
 
-# How many connections wait while no worker accepts, as when one is replaced; the system may have a
-# limit of its own.
+# How many connections may wait while no worker accepts, such as while one is replaced; the system
+# may have its own limit.
 _BACKLOG = 1024
 _KINDS = ("tcp", "tcp6", "ssl", "unix", "systemd")
 #: Whether the system spreads connections over the sockets of one port.
@@ -50,13 +50,13 @@ def check(endpoint: str) -> None:
 
 
 class Sockets:
-    """The sockets of one endpoint: one for each of ``count`` workers, or one that they share."""
+    """The sockets of one endpoint: one for each of ``count`` workers, or a shared one."""
 
     def __init__(self, endpoint: str, count: int) -> None:
         self.endpoint = endpoint
         self.sockets: list[socket.socket] = []
         self._count = count
-        self._path: tuple[str, os.stat_result] | None = None  # that was made here
+        self._path: tuple[str, os.stat_result] | None = None  # of a file made here
 
     @property
     def is_shared(self) -> bool:
@@ -65,7 +65,7 @@ class Sockets:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL where it listens."""
         name: Any = self.sockets[0].getsockname()
         if not isinstance(name, tuple):
             return url_of("unix", UNIXAddress(name))
@@ -77,7 +77,7 @@ class Sockets:
         """Bind and listen; raise `ListenError`."""
         try:
             listening: Deferred[Any] = serverFromString(self, self.endpoint).listen(Factory())
-        except Exception as error:  # parsers raise what they like
+        except Exception as error:  # parsers may raise anything
             problem = what_is_wrong(self.endpoint, error)
             raise SettingsError(f"cannot listen on {self.endpoint!r}: {problem}") from error
         failures: list[Any] = []
@@ -99,18 +99,18 @@ class Sockets:
                 if os.path.samestat(os.stat(path), made):
                     os.unlink(path)
 
-    # -- what an endpoint asks of a reactor
+    # -- the methods of a reactor that endpoints use
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
-        """Bind a port as often as there are workers."""
+        """Bind a port once for each worker."""
         try:
-            # One alone first: the system would let a port be shared with another server, too.
+            # First without sharing: otherwise the port could be shared with another server.
             alone = _bound(interface, port, reuse=False)
             if not SPREADS:
                 alone.listen(max(backlog, _BACKLOG))
                 self.sockets.append(alone)
                 return
-            port = alone.getsockname()[1]  # which 0 stood for
+            port = alone.getsockname()[1]  # the real port, if 0 was given
             alone.close()
             for _ in range(self._count):
                 self.sockets.append(_bound(interface, port, reuse=True))
@@ -127,7 +127,7 @@ class Sockets:
         backlog: int = 50,
         interface: str = "",
     ) -> None:
-        """Bind a port; the workers read the keys themselves."""
+        """Bind a port; the workers read the keys."""
         self.listenTCP(port, factory, backlog, interface)
 
     def listenUNIX(
@@ -138,13 +138,13 @@ class Sockets:
         mode: int = 0o666,
         wantPID: bool = False,
     ) -> None:
-        """Bind a UNIX socket, in place of one that nobody listens on."""
+        """Bind a UNIX socket, replacing one that nobody listens on."""
         each = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sockets.append(each)
         try:
             _unlink_stale(address)
             each.bind(address)
-            if address[:1] != "\0":  # those have no file
+            if address[:1] != "\0":  # abstract names have no file
                 os.chmod(address, mode)
                 self._path = address, os.stat(address)
             each.listen(backlog)
@@ -165,7 +165,7 @@ def _bound(interface: str, port: int, reuse: bool) -> socket.socket:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         each.bind((interface, port))
         if not reuse:
-            each.listen(1)  # binding alone would not tell of another that listens
+            each.listen(1)  # binding alone would not show that another process listens
     except OSError:
         each.close()
         raise
@@ -179,13 +179,13 @@ def _unlink_stale(address: str) -> None:
     except ConnectionRefusedError:
         os.unlink(address)
     except OSError:
-        pass  # there is none, or binding tells what is wrong
+        pass  # there is no file, or binding will show the error
     finally:
         probe.close()
 
 
 class Adopter:
-    """A stand-in for the reactor that listens on a bound socket instead of binding one."""
+    """A stand-in for the reactor: listens on a bound socket instead of binding one."""
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
         self._reactor = reactor
@@ -195,7 +195,7 @@ class Adopter:
         return getattr(self._reactor, name)
 
     def listenTCP(self, where: object, factory: Any, **options: object) -> Any:
-        """Listen on the socket, wherever the endpoint is: that was for who bound it."""
+        """Listen on the socket, ignoring the endpoint's address: the parent has bound it."""
         copy = socket.socket(fileno=os.dup(self._descriptor))
         try:
             copy.setblocking(False)
@@ -215,9 +215,9 @@ class Adopter:
 
 
 class _SharedPort(unix.Port):
-    """A port on a UNIX socket whose file is for whoever bound it to change and to remove."""
+    """A port on a UNIX socket whose file belongs to the process that bound it."""
 
-    # That would end the socket for all processes that have it; Twisted has it so for TCP.
+    # Shutting down would end the socket for all its processes; Twisted does the same for TCP.
     _shouldShutdown = False
 
     @classmethod
@@ -228,8 +228,8 @@ class _SharedPort(unix.Port):
         return port
 
     def _buildAddr(self, name: Any) -> UNIXAddress:
-        # Twisted's port would give all users access to it, and remove it when it ends. It leaves
-        # alone what is in Linux's abstract namespace, where names begin like this.
+        # Twisted's port would give all users access to the file, and remove it at the end. It
+        # leaves alone names in Linux's abstract namespace, which begin like this.
         return UNIXAddress(b"\0" + os.fsencode(name))
 
 
@@ -245,7 +245,7 @@ class AdoptedEndpoint:
         """Listen."""
         kind, _, rest = self._endpoint.partition(":")
         if (rest if kind == "haproxy" else kind).startswith("systemd"):
-            # Which descriptor it is was told to the parent only.
+            # Only the parent knows which descriptor systemd passed.
             endpoint: Any = _Whatever(self._adopter)
             endpoint = proxyEndpoint(endpoint) if kind == "haproxy" else endpoint
         else:

@@ -1,8 +1,8 @@
-"""`Supervisor`: the parent of workers, which binds, starts, watches and replaces them.
+"""`Supervisor`: the parent of workers, which binds sockets, and starts and replaces workers.
 
-Rules: it serves nobody; a worker that ends is started again, at once the first time and then with
-a growing delay; one after the other is replaced on SIGHUP, and none before its successor is ready.
-If a worker can't even start, three times, the whole ends with its words.
+Rules: it serves no clients. A worker that ends is started again, at once the first time and then
+after a growing delay. On SIGHUP, workers are replaced one after the other, each once its successor
+is ready. If a worker fails to start three times, the server ends with that worker's error.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -36,11 +36,11 @@ from .child import Child
 from .neighbours import Neighbours
 from .sockets import Sockets
 
-# In seconds: the delays before a worker is started again, which grow while it does not stay.
+# In seconds: the delays before a worker is started again, which grow while it keeps ending.
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
-# A worker that lived so long, in seconds, ended for a reason of its own.
+# After this many seconds, the end of a worker counts as unrelated to its start.
 _STAYED = 60.0
-# After so many workers in a row that never became ready, starting them is given up.
+# How many workers in a row may fail to become ready before the server gives up.
 _MOST_FAILURES = 3
 
 
@@ -91,7 +91,7 @@ class Supervisor(Service):
             self._bind()
             self._admin.open()
         except ListenError as error:
-            sys.stderr = sys.__stderr__  # twistd has sent it to the log
+            sys.stderr = sys.__stderr__  # twistd has redirected it to the log
             raise StartError(str(error)) from error
 
     def _bind(self) -> None:
@@ -104,7 +104,7 @@ class Supervisor(Service):
                 )
 
     def startService(self) -> None:
-        """Start the workers, once the process has the privileges that it keeps."""
+        """Start the workers, once the process has its final privileges."""
         super().startService()
         if not self._bound:
             self.privilegedStartService()
@@ -128,7 +128,7 @@ class Supervisor(Service):
             child.say(reopen=True)
 
     def stopService(self) -> Deferred[None]:
-        """Stop all workers in order; fires when none is left."""
+        """Stop all workers in an orderly way; fires when none is left."""
         super().stopService()
         self._stopping = True
         self._rolling.clear()
@@ -158,7 +158,7 @@ class Supervisor(Service):
             self._stopped.callback(None)
 
     def readiness(self) -> Readiness:
-        """Tell whether any worker serves, and what keeps the others."""
+        """Return whether any worker serves, and why others do not."""
         if self._stopping:
             return Readiness(False, "stopping")
         return all_ready(
@@ -168,14 +168,14 @@ class Supervisor(Service):
             }
         )
 
-    # -- workers come and go
+    # -- workers start and end
 
     def _start(self, number: int) -> None:
         """Start a worker."""
         self._children[number] = self._launch(number)
 
     def _launch(self, number: int) -> Child:
-        """Start the process of a worker, or of one that is to replace it."""
+        """Start the process of a worker, or of its successor."""
         restart = self._restarts.pop(number, None)
         if restart is not None and restart.active():
             restart.cancel()
@@ -186,7 +186,7 @@ class Supervisor(Service):
 
     @property
     def _reactor_name(self) -> str | None:
-        # Twisted's two commands keep it under different names.
+        # The two commands of Twisted keep it under different names.
         parent = self._options.parent or {}
         name = parent.get("reactorName", parent.get("reactor"))
         return name if isinstance(name, str) and name != "default" else None
@@ -207,7 +207,7 @@ class Supervisor(Service):
         if child is self._successor:
             self._successor = None
         if before in self._all and before is not child:
-            before.retire()  # its end goes on with the next one
+            before.retire()  # when it has ended, the next one follows
         else:
             self._roll_next(child.number)
 
@@ -216,14 +216,14 @@ class Supervisor(Service):
         self.asker.take(child, table)
 
     def ended(self, child: Child, why: str) -> None:
-        """React to the end of a worker's process."""
+        """Handle the end of a worker's process."""
         self.asker.lost(child)
         self._all.discard(child)
         number = child.number
         if self._stopping:
             self._abandoned.add(number)
             for other in self._all:
-                # Clients of a worker that drains yet may come to this one's sockets.
+                # Clients of a worker that is still draining may come to this one's sockets.
                 for each in self._abandoned:
                     other.say(serve=each)
                 break
@@ -235,7 +235,7 @@ class Supervisor(Service):
             self._rolling.clear()
             if not child.was_told_to_stop:
                 self._not_replaced(why)
-                if self._children.get(number) not in self._all:  # it ended meanwhile
+                if self._children.get(number) not in self._all:  # ended meanwhile
                     self._restart(child, why)
         elif child.was_told_to_stop:
             self._roll_next(number)
@@ -267,7 +267,7 @@ class Supervisor(Service):
     # -- replacing all
 
     def roll(self) -> None:
-        """Replace the workers, one after the other: new code and new settings."""
+        """Replace the workers one after the other, with new code and new settings."""
         if self._rolling or self._stopping:
             self._log.info("workers are being replaced already, or stopped")
             return

@@ -1,11 +1,12 @@
 """A worker: ``python -m txsockjs.cli.workers.worker SPEC``, started by the supervisor.
 
-``SPEC`` is a table in JSON: the command line, the reactor, the number of the worker (from 1), the
-descriptor of its stream to the parent, that of what it logs, that of the parent's standard output,
-those of the listening sockets of all workers for each endpoint, and the folder of the bus.
+``SPEC`` is a JSON table with the command line, the reactor, the number of the worker (from 1), the
+folder of the bus, and descriptors: of the stream to the parent, of the log, of the parent's
+standard output, and of the listening sockets of all workers for each endpoint.
 
-Rules: what it logs is an event in JSON per line, for the parent to log, as is what it prints; a
-worker that can't start says why in the last line of standard error, and has exit code 1.
+Rules: each log entry is an event as a line of JSON, which the parent logs; the parent also logs
+what the worker prints. A worker that can't start says why in the last line of standard error, with
+exit code 1.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -31,12 +32,12 @@ from ..logs.json_lines import read_event
 
 
 def main() -> None:
-    """Serve until the parent, or a signal, says to stop."""
+    """Serve until the parent or a signal says to stop."""
     spec = json.loads(sys.argv[1])
     if spec["reactor"] is not None:
         installReactor(spec["reactor"])  # before anything imports another one
     if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is something to open anew
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is something to reopen
     for descriptor in (spec["events"], spec["output"]):
         os.set_inheritable(descriptor, False)
     events = os.fdopen(spec["events"], "w", encoding="utf-8", buffering=1)
@@ -80,16 +81,16 @@ def _serve(spec: dict[str, Any]) -> None:
     count = len(sockets[0][1])
     if options.plan.listen != [text for text, _ in sockets] or options.plan.workers != count:
         Logger().warn("listen and workers have changed, which takes a restart")
-    extra: dict[int, Ports] = {}  # the sockets of neighbours that are away
+    extra: dict[int, Ports] = {}  # on the sockets of neighbours that are away
 
     def told(table: dict[str, Any]) -> None:
         if "ask" in table:
             reply(service.answers, table, lambda answer: bus.say(do="answer", **answer))
         elif "retire" in table:
-            # Its successor accepts what comes: who has a session here gets to it through that one.
+            # The successor accepts connections, and relays clients that have a session here.
             for ports in (service.ports, *extra.values()):
                 ports.close()
-            with contextlib.suppress(ReactorNotRunning):  # it is stopping already
+            with contextlib.suppress(ReactorNotRunning):  # stopping already
                 run.stop()
         elif "serve" in table and table["serve"] not in extra:
             ports = Ports(reactor, endpoints_of(table["serve"]))
@@ -109,12 +110,12 @@ def _serve(spec: dict[str, Any]) -> None:
     def stopped(_: None) -> Any:
         for ports in extra.values():
             ports.close()
-        return bus.stop()  # which a cluster's service does not
+        return bus.stop()  # the service of a cluster does not stop this bus
 
     def orphaned() -> None:
-        """Stop in order, as the parent is gone."""
+        """Stop in an orderly way, because the parent is gone."""
         run.addSystemEventTrigger("after", "shutdown", shutil.rmtree, spec["folder"], True)
-        with contextlib.suppress(ReactorNotRunning):  # it is stopping already
+        with contextlib.suppress(ReactorNotRunning):  # stopping already
             run.stop()
 
     bus = LocalBus(reactor, spec["control"], spec["folder"], told, orphaned)
@@ -129,7 +130,7 @@ def _serve(spec: dict[str, Any]) -> None:
     run.addSystemEventTrigger("before", "shutdown", stop)
     service.started.addCallback(lambda _: bus.say(do="ready"))
     if options.plan.cluster is not None:
-        run.callWhenRunning(bus.start)  # it is the way to the parent only
+        run.callWhenRunning(bus.start)  # this bus is only the way to the parent
     run.callWhenRunning(service.startService)
     run.run()
 
