@@ -52,15 +52,18 @@ _MOST_PATHS = 64
 
 
 class _Remembered(dict[str, Mapping[str, Page]]):
-    """The pages at the paths of routers, each looked up once; a dict, so that a hit is quick."""
+    """The pages at the paths of routers; a dict, so that a hit is quick.
 
-    def __init__(self, look_up: Callable[[str], Mapping[str, Page]]) -> None:
+    Only those at fixed paths are in it: what chooses among resources is asked for each request.
+    """
+
+    def __init__(self, look_up: Callable[[str], tuple[Mapping[str, Page], bool]]) -> None:
         super().__init__()
         self._look_up = look_up
 
     def __missing__(self, path: str) -> Mapping[str, Page]:
-        pages = self._look_up(path)
-        if pages:  # otherwise twisted.web serves the path, which may lead to a router later
+        pages, is_fixed = self._look_up(path)
+        if is_fixed:  # otherwise twisted.web serves the path, which may lead to a router later
             if len(self) >= _MOST_PATHS:  # a tree may lead to a router on any number of paths
                 self.clear()
             self[path] = pages
@@ -101,8 +104,9 @@ class SockJSSite(Site):
     for their sessions bypass most of `twisted.web`, which makes them several times as fast. This
     works where the names in a path alone lead to a router's resource; a wrapper around it, such as
     an `HTTPAuthSessionWrapper`, still sees all requests. The tree is searched when a path first
-    brings a session's request, and the result is remembered: after changing resources that were
-    served, call `set_routers` again. With an access log, a ``requestFactory`` or a guard,
+    brings a session's request, and the result is remembered: after putting other children into it,
+    call `set_routers` again. A resource that chooses its children by itself, in a ``getChild`` of
+    its own, is asked for each request. With an access log, a ``requestFactory`` or a guard,
     `twisted.web` serves all requests; the log says so at the start.
 
     ``max_body_size`` is in bytes, by default the largest of the routers'. Further arguments are
@@ -172,14 +176,13 @@ class SockJSSite(Site):
         self.max_body_size = largest if self._body_limit is None else self._body_limit
         self.pages: Mapping[str, Mapping[str, Page]] = _Remembered(self._look_up)
 
-    def _look_up(self, path: str) -> Mapping[str, Page]:
+    def _look_up(self, path: str) -> tuple[Mapping[str, Page], bool]:
         below = tuple(path.encode().split(b"/")[1:])
         found = follow(self.resource, below, more=True)
         router = found and found.resource.serves
         if found is None or router not in self._routers or segments(router.prefix) != found.path:
-            return _NO_PAGES
-        pages: Mapping[str, Page] = router.pages
-        return pages
+            return _NO_PAGES, False
+        return router.pages, found.is_fixed
 
     def resource_of(self, path: bytes) -> PageResource | Nowhere | None:
         """Return the resource at a path as it was sent; None if no router is known there."""

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from twisted.web.resource import Resource
+
 
 class RouterResource(Protocol):
     """The resource of a router, recognized because its class defines `serves` and `render`."""
@@ -27,10 +29,15 @@ class RouterResource(Protocol):
 
 
 class Found(NamedTuple):
-    """The resource of a router, and the segments of the path that led to it."""
+    """The resource of a router, and the segments of the path that led to it.
+
+    ``is_fixed`` is whether that path always leads there, as long as no child is put elsewhere: no
+    resource on the way chooses its children by code of its own, which may choose another next time.
+    """
 
     resource: RouterResource
     path: Sequence[bytes]
+    is_fixed: bool
 
 
 class _Nobody:
@@ -53,16 +60,17 @@ def follow(resource: Any, path: Sequence[bytes], more: bool = False) -> Found | 
     With ``more``, the one for every path that begins with this one.
     """
     nobody = _Nobody()
-    at = 0
+    at, is_fixed = 0, True
     try:
         while True:
             if _renders_as(resource, "serves"):
-                return Found(resource, path[at:])
+                return Found(resource, path[at:], is_fixed)
             if _renders_as(resource, "forwards"):
                 resource = resource.forwards(path[at:], more)
             elif resource is None or resource.isLeaf or at == len(path):
                 return None
             else:
+                is_fixed = is_fixed and _has_child(resource, path[at])
                 resource = resource.getChildWithDefault(path[at], nobody)
                 at += 1
                 if nobody.asked:
@@ -85,6 +93,15 @@ def resources_in(resource: Any) -> Iterator[Any]:
             left += resource.behind()
         elif not getattr(resource, "isLeaf", True):
             left += getattr(resource, "children", {}).values()
+
+
+def _has_child(resource: Any, name: bytes) -> bool:
+    """Return whether a child of this name was put there, and is found as Twisted finds it."""
+    return (
+        type(resource).getChildWithDefault is Resource.getChildWithDefault
+        and "getChildWithDefault" not in vars(resource)
+        and name in resource.children
+    )
 
 
 def _renders_as(resource: Any, mark: str) -> bool:

@@ -308,24 +308,53 @@ def test_a_resource_with_a_render_of_its_own_is_no_routers() -> None:
 def test_paths_are_remembered_but_not_without_bound() -> None:
     router = make_router()
 
-    class Anywhere(Resource):
-        asked = 0
-
-        def getChild(self, path: bytes, request: Any) -> Any:
-            self.asked += 1
-            return router.resource()
-
-    tree: Any = Anywhere()
+    tree = Resource()
+    tree.putChild(b"again", tree)
+    tree.putChild(b"chat", router.resource())
     site = SockJSSite(tree, [router], reactor=Clock())
     for _ in range(3):
-        assert site.pages["/a"] is router.pages
-    assert tree.asked == 1
+        assert site.pages["/chat"] is router.pages
+    assert list(site.pages) == ["/chat"]
     site.set_routers([router])
-    assert site.pages["/a"] is router.pages
-    assert tree.asked == 2
-    for number in range(1000):
-        assert site.pages[f"/{number}"] is router.pages
-    assert len(site.pages) <= 64
+    assert not site.pages
+    for times in range(200):
+        assert site.pages["/again" * times + "/chat"] is router.pages
+    assert 0 < len(site.pages) <= 64
+
+
+def test_what_chooses_among_resources_is_asked_each_time() -> None:
+    router = make_router()
+    chat = router.resource()
+
+    class Switch(Resource):
+        closed = False
+
+        def getChild(self, path: bytes, request: Any) -> Any:
+            return ForbiddenResource() if self.closed else chat
+
+    class Default(Switch):
+        def getChildWithDefault(self, path: bytes, request: Any) -> Any:
+            return self.getChild(path, request)
+
+    replaced = Resource()
+    replaced.putChild(b"chat", chat)
+    replaced.getChildWithDefault = Default().getChildWithDefault  # type: ignore[method-assign]
+    below = Resource()
+    switch = Switch()
+    below.putChild(b"chat", switch)
+    default = Default()
+    default.putChild(b"chat", chat)
+    for tree, path in ((Switch(), "/chat"), (default, "/chat"), (below, "/chat/now")):
+        clock = Clock()
+        site = SockJSSite(tree, [router], reactor=clock)
+        for closed, status in ((False, 200), (True, 403), (False, 200)):
+            (switch if tree is below else tree).closed = closed  # type: ignore[attr-defined]
+            client = Client(site, clock)
+            client.send(request("POST", f"{path}/0/{len(router.sessions)}/xhr"))
+            assert client.answers[0].code == status, (tree, closed)
+    site = SockJSSite(replaced, [router], reactor=Clock())
+    assert site.pages["/chat"] is router.pages
+    assert not list(site.pages)
 
 
 # -- what is said at the start
