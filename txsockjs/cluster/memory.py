@@ -64,6 +64,8 @@ class MemoryNetwork:
             self.cut(bus)
         self.leases.clear()
         self.claims.clear()
+        for bus in nodes:  # as with Redis, nobody is lost who only comes back a moment later
+            self.renew(bus.node)
         for bus in nodes:
             self.heal(bus)
 
