@@ -37,11 +37,7 @@ ROOMS = [
 WITHOUT_TESTS = {
     "__main__",
     "cli.workers.worker",
-    "cluster.bus",
     "cluster.local",
-    "cluster.memory",
-    "cluster.remote",
-    "cluster.serving",
     "cluster.redis.bus",
     "cluster.redis.channels",
     "cluster.redis.scripts",
