@@ -101,6 +101,16 @@ def test_every_module_stands_on_the_map() -> None:
     assert {room(name) for name in modules() if name} <= named
 
 
+def test_the_list_of_rooms_for_contributors_goes_from_top_to_bottom() -> None:
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    listed = page.split("From top to bottom")[1].split("\n\n")[1]
+    named = [word.strip("/") for word in re.findall(r"`([a-z_]+/?)`", listed)]
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} <= {*named}
+    lines = [re.findall(r"`([a-z_]+)/?`", line) for line in re.split(r"[;.]\s", listed)]
+    order = [[ROOMS.index(each) for each in line] for line in lines if line]
+    assert all(min(upper) > max(lower) for upper, lower in zip(order, order[1:])), lines
+
+
 def test_no_module_has_more_than_300_lines() -> None:
     long = {n for n, path in modules().items() if len(path.read_text().splitlines()) > 300}
     assert not long
