@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Callable
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -12,6 +13,16 @@ from twisted.python.failure import Failure
 from txsockjs.actors import pace
 from txsockjs.actors.mailbox import AWAITING, IDLE, RUNNING, YIELDED, Activity, Mailbox
 from txsockjs.actors.scheduler import Scheduler
+
+from ...support.state_tables import pairs, transitions, watch
+
+
+@pytest.fixture(autouse=True)
+def changes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
+    """What mailboxes did after what; nothing that is not in the table."""
+    seen = watch(monkeypatch, Mailbox, "activity")
+    yield seen
+    assert set(seen) <= pairs(Activity)
 
 
 class Box(Mailbox):
@@ -150,3 +161,59 @@ def test_the_rest_of_a_batch_is_dropped_if_a_call_shuts_the_mailbox(place: int) 
     assert box.put_all(box.call, messages, 0) == place + 1
     assert box.heard == messages[: place + 1]
     assert box.activity is IDLE
+
+
+Steps = Callable[[pytest.MonkeyPatch], object]
+
+
+def one_comes(_: pytest.MonkeyPatch) -> None:
+    Box().put(list, "a")
+
+
+def one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_activity(AWAITING, monkeypatch)
+
+
+def time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_activity(YIELDED, monkeypatch)
+
+
+def goes_on_after(activity: Activity) -> Steps:
+    return lambda monkeypatch: in_activity(activity, monkeypatch)[1]()
+
+
+def gives_up_in(activity: Activity) -> Steps:
+    return lambda monkeypatch: in_activity(activity, monkeypatch)[0].give_up()
+
+
+HAPPENS: dict[tuple[str, str, str], Steps] = {
+    ("IDLE", "something to call comes", "RUNNING"): one_comes,
+    ("RUNNING", "nothing is left to call", "IDLE"): one_comes,
+    ("RUNNING", "a call returned what has to be awaited", "AWAITING"): one_waits,
+    (
+        "RUNNING",
+        "the time of a turn is over and something is left to call",
+        "YIELDED",
+    ): time_is_over,
+    ("AWAITING", "what was awaited fired", "RUNNING"): goes_on_after(AWAITING),
+    ("AWAITING", "the mailbox was given up, or the call abandoned", "RUNNING"): gives_up_in(
+        AWAITING
+    ),
+    ("YIELDED", "the reactor's next iteration came", "RUNNING"): goes_on_after(YIELDED),
+    ("YIELDED", "the mailbox was given up", "RUNNING"): gives_up_in(YIELDED),
+}
+
+
+def test_the_table_says_what_happens_here() -> None:
+    assert transitions(Activity) == list(HAPPENS)
+
+
+@pytest.mark.parametrize("row", HAPPENS, ids=lambda row: f"{row[0]} {row[1]}")
+def test_each_row_of_the_table_happens(
+    row: tuple[str, str, str],
+    changes: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    HAPPENS[row](monkeypatch)
+    before, _, after = row
+    assert (before, after) in changes

@@ -41,15 +41,35 @@ class Consumer(Protocol):
         """Note that everything that arrived before the loss of the connection was handled."""
 
 
-class _Phase(enum.Enum):
-    IDLE = "idle"  # more must come
+class Phase(enum.Enum):
+    """What an `Incoming` does.
+
+    =======  ====================================================  ========
+    phase    what happens                                          leads to
+    =======  ====================================================  ========
+    IDLE     bytes come                                            READING
+    IDLE     the receiver has no room for what it read by itself   NO_ROOM
+    READING  more bytes must come                                  IDLE
+    READING  the time of a turn is over and something is left      YIELDED
+    READING  the receiver has no room for more                     NO_ROOM
+    YIELDED  the reactor's next iteration comes                    READING
+    NO_ROOM  there is room, and nothing is left to read            READING
+    NO_ROOM  there is room, and something is left to read          YIELDED
+    NO_ROOM  the connection is lost                                YIELDED
+    any      the connection ends                                   STOPPED
+    =======  ====================================================  ========
+
+    What comes meanwhile waits in all of them but IDLE, and in STOPPED it is dropped.
+    """
+
+    IDLE = "idle"
     READING = "reading"
-    YIELDED = "yielded"  # others have their turn; goes on in the reactor's next iteration
-    NO_ROOM = "no room"  # goes on when the application has caught up
+    YIELDED = "yielded"
+    NO_ROOM = "no room"
     STOPPED = "stopped"
 
 
-_IDLE, _READING, _YIELDED, _NO_ROOM, _STOPPED = _Phase
+_IDLE, _READING, _YIELDED, _NO_ROOM, _STOPPED = Phase
 
 
 class Incoming:
@@ -157,7 +177,7 @@ class Incoming:
 
     # -- pausing
 
-    def _pause(self, phase: _Phase) -> None:
+    def _pause(self, phase: Phase) -> None:
         self._phase = phase
         self.idle = False
         if not self.paused:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Callable
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -11,16 +12,25 @@ from twisted.internet.defer import Deferred
 from txsockjs import SockJSConnection
 from txsockjs.actors import pace
 from txsockjs.actors.mailbox import Mailbox
-from txsockjs.transports.websocket.incoming import Incoming
+from txsockjs.transports.websocket.incoming import Incoming, Phase
 from txsockjs.transports.websocket.receiver import WebSocketReceiver
 
 from ....support.frames import close_code, masked, text
 from ....support.memory import Connection, Echo, Lab
+from ....support.state_tables import pairs, transitions, watch
 from ....support.tracing import tracing
 
 FRAMED = "/000/abc/websocket"
 PING, PONG, CLOSE = 0x89, 0x8A, 0x88
 PATHS = [FRAMED, "/websocket"]
+
+
+@pytest.fixture(autouse=True)
+def changes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
+    """Which phase followed which; none that is not in the table."""
+    seen = watch(monkeypatch, Incoming, "_phase")
+    yield seen
+    assert set(seen) <= pairs(Phase)
 
 
 class Slow(SockJSConnection):
@@ -386,3 +396,91 @@ def test_each_message_of_a_stream_has_its_own_time() -> None:
     assert close_code(socket.received[-200:]) is None
     socket.vanish()
     lab.settle()
+
+
+FLOOD = masked(b"", PING) * 2000
+FILLING = text(FRAMED, "first") + text(FRAMED, "x" * 200)
+
+
+class Walk:
+    """A websocket in a phase, where a mailbox takes 100 bytes."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.lab, self.gates = slow_lab(mailbox_limit=100)
+        self.socket = self.lab.upgrade(FRAMED)
+        self.send(masked(b"", PING) + masked(b"", PONG))
+        if phase is Phase.YIELDED:
+            self.send(FLOOD)
+        elif phase is Phase.NO_ROOM:
+            self.send(FILLING)
+
+    def send(self, data: bytes) -> None:
+        self.socket.send(data)
+
+    def make_room(self) -> None:
+        self.gates[0].callback(None)
+
+    def abort(self) -> None:
+        receiver_of(self.socket).abort()
+
+    def settle(self) -> None:
+        if self.socket.is_open:
+            self.socket.vanish()
+        for gate in self.gates:  # which grow
+            if not gate.called:
+                gate.callback(None)
+            self.lab.clock.advance(0)
+        self.lab.pass_time(1)
+        self.lab.settle()
+
+
+def fill_and_make_room(walk: Walk) -> None:
+    walk.send(masked(b"", PING))
+    walk.make_room()
+
+
+HAPPENS: dict[tuple[str, str, str], Callable[[Walk], object]] = {
+    ("IDLE", "bytes come", "READING"): lambda walk: walk.send(FLOOD),
+    ("IDLE", "the receiver has no room for what it read by itself", "NO_ROOM"): (
+        lambda walk: [walk.send(text(FRAMED, each)) for each in ("first", "x" * 200)]
+    ),
+    ("READING", "more bytes must come", "IDLE"): lambda walk: walk.send(masked(b"", 1)),
+    ("READING", "the time of a turn is over and something is left", "YIELDED"): (
+        lambda walk: walk.send(FLOOD)
+    ),
+    ("READING", "the receiver has no room for more", "NO_ROOM"): (
+        lambda walk: walk.send(masked(b"", PING) + FILLING)
+    ),
+    ("YIELDED", "the reactor's next iteration comes", "READING"): (
+        lambda walk: walk.lab.clock.advance(0)
+    ),
+    ("NO_ROOM", "there is room, and nothing is left to read", "READING"): Walk.make_room,
+    ("NO_ROOM", "there is room, and something is left to read", "YIELDED"): fill_and_make_room,
+    ("NO_ROOM", "the connection is lost", "YIELDED"): lambda walk: walk.socket.vanish(),
+    ("any", "the connection ends", "STOPPED"): Walk.abort,
+}
+
+
+def test_the_table_says_what_happens_here() -> None:
+    assert transitions(Phase) == list(HAPPENS)
+
+
+@pytest.mark.parametrize("row", HAPPENS, ids=lambda row: f"{row[0]} {row[1]}")
+def test_each_row_of_the_table_happens(
+    row: tuple[str, str, str], changes: list[tuple[str, str]]
+) -> None:
+    before, _, after = row
+    for name in ("IDLE", "YIELDED", "NO_ROOM") if before == "any" else (before,):
+        walk = Walk(Phase[name])
+        changes.clear()
+        HAPPENS[row](walk)
+        # It reads only when bytes come.
+        assert changes[name == "READING"] == (name, after)
+        walk.settle()
+
+
+def test_a_violation_stops_the_reading(changes: list[tuple[str, str]]) -> None:
+    walk = Walk(Phase.IDLE)
+    walk.send(masked(b"", PING) + masked(b"["))
+    assert changes[-1] == ("READING", "STOPPED")
+    walk.settle()
