@@ -58,7 +58,7 @@ async def finished(call: Callable[[Any], object], router: Any) -> None:
         await awaited
 
 
-def in_context(context: Context, call: Callable[..., _T], *arguments: Any) -> _T:
+def in_context(context: Context, call: Callable[..., _T], *arguments: object) -> _T:
     """Return ``call(*arguments)``, called in ``context``.
 
     A context can't be entered twice: if it was entered further up in the stack, this enters a copy.

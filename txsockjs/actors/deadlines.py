@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
 # Both in seconds.
 STALL = 1.0
 GRACE = 1.0
@@ -23,7 +25,7 @@ class Deadline:
 
     __slots__ = ("_call", "_over", "_put_off", "_reactor")
 
-    def __init__(self, reactor: Any, seconds: float, over: Callable[[], object]) -> None:
+    def __init__(self, reactor: IReactorTime, seconds: float, over: Callable[[], object]) -> None:
         self._reactor = reactor
         self._over = over
         self._put_off = False
@@ -56,7 +58,7 @@ class Deadline:
 class Patience:
     """A clock for Twisted's own time-outs, whose ``callLater`` makes deadlines."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
 
     def callLater(self, seconds: float, over: Callable[[], object]) -> Deadline:
@@ -75,12 +77,12 @@ class Sweep:
 
     __slots__ = ("_call", "_interval", "_last", "_reactor", "_sweep")
 
-    def __init__(self, reactor: Any, sweep: Callable[[float], bool | None]) -> None:
+    def __init__(self, reactor: IReactorTime, sweep: Callable[[float], bool | None]) -> None:
         self._reactor = reactor
         self._sweep = sweep
         self._interval = 0.0
         self._last = 0.0
-        self._call: Any | None = None
+        self._call: IDelayedCall | None = None
 
     @property
     def running(self) -> bool:
@@ -111,5 +113,6 @@ class Sweep:
             self._call.reset(0)
 
 
-def _is_late(reactor: Any, call: Any) -> bool:
+# `Any`: a sweep that runs has a call, though its type says it may be None.
+def _is_late(reactor: IReactorTime, call: Any) -> bool:
     return bool(reactor.seconds() - call.getTime() > STALL)

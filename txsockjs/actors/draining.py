@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .deadlines import STALL
 from .interfaces import Reason
@@ -27,7 +28,7 @@ class Drain:
     """End ``sessions`` with ``reason`` over ``seconds``; ``done`` fires after the last."""
 
     def __init__(
-        self, reactor: Any, sessions: Iterable[Any], seconds: float, reason: Reason
+        self, reactor: IReactorTime, sessions: Iterable[Any], seconds: float, reason: Reason
     ) -> None:
         self.done: Deferred[None] = Deferred()
         self._reactor = reactor
@@ -38,7 +39,7 @@ class Drain:
         if seconds > 0:
             self._rate, self._due = len(self._left) / seconds, 0.5
         self._last: float = reactor.seconds()
-        self._call: Any | None = reactor.callLater(0, self._step)
+        self._call: IDelayedCall | None = reactor.callLater(0, self._step)
 
     def stop(self) -> None:
         """Stop without ending the others; ``done`` fires."""

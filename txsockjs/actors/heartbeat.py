@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -34,7 +35,7 @@ class Callback:
         self,
         callback: Callable[[], object],
         callback_time: float,
-        reactor: Any,
+        reactor: IReactorTime,
         starter: Starter | None = None,
     ) -> None:
         self._callback = callback

@@ -49,7 +49,7 @@ class Life(Outbox):
         self._application = kind(conn, server, self)
         self._heartbeat: Callback | None = None  # while it is open
 
-    def handle(self, event: Event, *arguments: Any) -> None:
+    def handle(self, event: Event, *arguments: object) -> None:
         """Change the state and act as the table says, in the current turn."""
         if event <= GONE and arguments[0] is not self._receiver:
             return  # from a receiver that was detached
@@ -194,7 +194,7 @@ class Life(Outbox):
             self._finish(TIMED_OUT, "timeout", drop=False)
         self.server.sessions.remove(self.session_id)
 
-    def do_nothing(self, *arguments: Any) -> None:
+    def do_nothing(self, *arguments: object) -> None:
         """Do nothing."""
 
     def _finish(self, reason: Reason, cause: str, drop: bool) -> None:

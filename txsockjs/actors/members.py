@@ -56,7 +56,7 @@ class Member(Protocol):
     def post(self, event: object) -> None:
         """Put an event into the mailbox."""
 
-    def handle(self, event: Event, *arguments: Any) -> None:
+    def handle(self, event: Event, *arguments: object) -> None:
         """Handle an event in the current turn."""
 
 

@@ -85,7 +85,7 @@ class Outbox:
 
     # -- implemented by subclasses
 
-    def handle(self, event: Event, *arguments: Any) -> None:
+    def handle(self, event: Event, *arguments: object) -> None:
         """Handle an event."""
         raise NotImplementedError
 

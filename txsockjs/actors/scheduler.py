@@ -13,6 +13,7 @@ from contextvars import copy_context
 from threading import get_ident
 from typing import Any, Callable, TypeVar
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import WrongThread
@@ -50,14 +51,14 @@ class Scheduler:
         "thread",
     )
 
-    def __init__(self, clock: Any, immediate_flush: bool = True) -> None:
+    def __init__(self, clock: IReactorTime, immediate_flush: bool = True) -> None:
         self._clock = clock
         self._immediate = immediate_flush
         self._steps: deque[_Step] = deque()
         self._next: list[_Step] = []
         self._flushes: list[Callable[[], None]] = []
         self._running = False
-        self._wake: Any | None = None
+        self._wake: IDelayedCall | None = None
         self.context = copy_context()
         self.thread: int | None = None
 
@@ -90,7 +91,7 @@ class Scheduler:
         if self._steps or self._flushes:
             self._run(self._immediate)
 
-    def tell(self, step: Callable[..., None], *arguments: Any) -> None:
+    def tell(self, step: Callable[..., None], *arguments: object) -> None:
         """Run ``step`` after the steps told before it: now, if no turn is running."""
         if self.begin():
             try:
@@ -104,7 +105,7 @@ class Scheduler:
             if not self._running:
                 self._run(self._immediate)
 
-    def tell_later(self, step: Callable[..., None], *arguments: Any) -> None:
+    def tell_later(self, step: Callable[..., None], *arguments: object) -> None:
         """Run ``step`` later in this turn, or in the reactor's next iteration; never now."""
         if self.thread != get_ident():
             self.check_thread()
@@ -113,7 +114,7 @@ class Scheduler:
         else:
             self.tell_next(step, *arguments)
 
-    def tell_next(self, step: Callable[..., None], *arguments: Any) -> None:
+    def tell_next(self, step: Callable[..., None], *arguments: object) -> None:
         """Run ``step`` in the reactor's next iteration."""
         self._next.append((step, arguments))
         self._wake_up()
@@ -133,7 +134,7 @@ class Scheduler:
                 self.tell_next(self._each, act, things, most)
                 return
 
-    def turn(self, call: Callable[..., _T], *arguments: Any) -> _T:
+    def turn(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Return ``call(*arguments)``, called in the current turn or in its own."""
         self.check_thread()
         if self._running:

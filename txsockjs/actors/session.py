@@ -94,7 +94,7 @@ class BaseSession(Life):
         """Whether the client may send messages."""
         return self.state is OPEN
 
-    def tell(self, event: Event, *arguments: Any) -> None:
+    def tell(self, event: Event, *arguments: object) -> None:
         """Handle ``event`` after everything told before it: now, if no turn is running."""
         self.server.scheduler.tell(self.handle, event, *arguments)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
 from .application import Application, SessionForApplication
 from .bucket import Bucket
 from .connection import SockJSConnection
@@ -32,7 +34,7 @@ class ThrottledApplication(Application):
         rate = router.settings.message_rate
         assert rate is not None
         self._bucket = Bucket(rate, router.reactor.seconds())
-        self._timer: Any | None = None  # while somebody may wait for it
+        self._timer: IDelayedCall | None = None  # while somebody may wait for it
 
     def receive(self, messages: list[Any]) -> bool:
         """Call ``on_message`` for each message; return whether the client must wait."""

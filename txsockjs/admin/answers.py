@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
+from twisted.internet.interfaces import IReactorTime
 
 from ..cluster.bus import Bus
 from ..router import SockJSRouter
@@ -34,7 +35,7 @@ class ProcessAnswers(Answers):
     def __init__(
         self,
         routers: Iterable[SockJSRouter],
-        reactor: Any,
+        reactor: IReactorTime,
         site: SiteForReports | None = None,
         buses: Iterable[Bus] = (),
     ) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -132,7 +133,7 @@ class Others(Asker):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         others: Callable[[], Mapping[str, Any]],
         say: Callable[[Any, Table], object],
         label: str = "",
@@ -188,7 +189,7 @@ class Others(Asker):
 class Here(Others):
     """Asks only this process, under the given name."""
 
-    def __init__(self, reactor: Any, answers: Answers, name: str = "here") -> None:
+    def __init__(self, reactor: IReactorTime, answers: Answers, name: str = "here") -> None:
         super().__init__(reactor, lambda: {name: name}, self._reply)
         self._answers = answers
 
@@ -212,7 +213,7 @@ def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> Non
 class _Round:
     """A question to several processes; ``done`` fires with their replies."""
 
-    def __init__(self, others: Mapping[str, Any], reactor: Any, patience: float) -> None:
+    def __init__(self, others: Mapping[str, Any], reactor: IReactorTime, patience: float) -> None:
         self.done: Deferred[Replies] = Deferred(lambda _: self._end())
         self._names = {other: name for name, other in others.items()}  # still to answer
         self._replies = Replies({}, {}, [])

@@ -16,6 +16,7 @@ from collections import deque
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..actors.connection import SockJSConnection
@@ -58,7 +59,7 @@ class Watch:
     """
 
     def __init__(
-        self, asker: Asker, reactor: Any, wall_clock: Callable[[], float] = time.time
+        self, asker: Asker, reactor: IReactorTime, wall_clock: Callable[[], float] = time.time
     ) -> None:
         self._asker = asker
         self._reactor = reactor
@@ -66,7 +67,7 @@ class Watch:
         self._sampler = Sampler()
         self._watchers: set[SockJSConnection] = set()
         self._kept: deque[str] = deque(maxlen=KEPT)  # samples, as JSON
-        self._timer: Any | None = None  # of the next round
+        self._timer: IDelayedCall | None = None  # of the next round
         self._is_asking = False
 
     def add(self, watcher: SockJSConnection) -> None:
@@ -120,7 +121,7 @@ class Feed(SockJSConnection):
 
     watch: Watch
     guard: Guard
-    reactor: Any
+    reactor: IReactorTime
     _timer: Any = None
     _is_in = False
 
@@ -160,7 +161,7 @@ class Feed(SockJSConnection):
             self._timer.cancel()
 
 
-def make_feed(watch: Watch, guard: Guard, reactor: Any) -> SockJSRouter:
+def make_feed(watch: Watch, guard: Guard, reactor: IReactorTime) -> SockJSRouter:
     """Make the router that the page connects to."""
     feed = type("Feed", (Feed,), {"watch": watch, "guard": guard, "reactor": reactor})
     return SockJSRouter(feed, "", _SETTINGS, reactor)

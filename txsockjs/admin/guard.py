@@ -15,9 +15,9 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress
 
 from ..errors import SettingsError
 
@@ -65,7 +65,7 @@ class Guard:
         """Treat all requests as coming from other machines."""
         self._exposed = True
 
-    def check_host(self, headers: Mapping[str, str], address: Any) -> None:
+    def check_host(self, headers: Mapping[str, str], address: IAddress | None) -> None:
         """Raise `Denied` unless the request is for one of the site's own names.
 
         ``address`` is the address of this end of the connection.
@@ -96,7 +96,7 @@ class Guard:
         if foreign:
             raise Denied(403, "only pages of this site may do this")
 
-    def check_reader(self, headers: Mapping[str, str], address: Any) -> None:
+    def check_reader(self, headers: Mapping[str, str], address: IAddress | None) -> None:
         """Raise `Denied` unless the request may read something.
 
         A link on any page may lead here: the person who follows it reads the answer, but the page
@@ -107,18 +107,18 @@ class Guard:
         if self.needs_token(headers, address):
             self.check_token(bearer(headers))
 
-    def check_writer(self, headers: Mapping[str, str], address: Any) -> None:
+    def check_writer(self, headers: Mapping[str, str], address: IAddress | None) -> None:
         """Raise `Denied` unless the request may change something."""
         self.check_page(headers)
         if self._token is not None or self.needs_token(headers, address):
             self.check_token(bearer(headers))
 
-    def check_place(self, headers: Mapping[str, str], address: Any) -> None:
+    def check_place(self, headers: Mapping[str, str], address: IAddress | None) -> None:
         """Raise `Denied` if no request from this place could be admitted."""
         if self._token is None and self.needs_token(headers, address):
             raise Denied(403, NO_TOKEN)
 
-    def needs_token(self, headers: Mapping[str, str], address: Any) -> bool:
+    def needs_token(self, headers: Mapping[str, str], address: IAddress | None) -> bool:
         """Return whether reading requires the token."""
         here = isinstance(address, UNIXAddress) or is_loopback(getattr(address, "host", ""))
         return self._exposed or not here or any(name in headers for name in _FORWARDED)

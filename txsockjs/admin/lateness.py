@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
 from .histogram import Histogram
 
 #: The seconds between two measurements.
@@ -23,13 +25,13 @@ _KEEP = 300.0
 class Lateness:
     """A histogram of delays, measured from the first `ask` until minutes after the last."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._histogram = Histogram(BOUNDS)
         self._recent: deque[float] = deque([0.0], RECENT)
         self._asked = 0.0
         self._due = 0.0
-        self._call: Any | None = None
+        self._call: IDelayedCall | None = None
 
     def ask(self) -> dict[str, Any]:
         """Return the histogram, with the ``longest`` recent delay."""

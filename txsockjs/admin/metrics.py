@@ -6,7 +6,7 @@ turns.
 
 from __future__ import annotations
 
-from typing import Any
+from twisted.internet.interfaces import IReactorTime
 
 from .asking import Asker
 from .request import Answer
@@ -17,7 +17,7 @@ _MOST_PIECES = 100
 _MISSING = "metrics need prometheus_client: pip install 'txsockjs[metrics]'"
 
 
-async def metrics(asker: Asker, reactor: Any, accept: str = "") -> Answer:
+async def metrics(asker: Asker, reactor: IReactorTime, accept: str = "") -> Answer:
     """Ask all for a report, and return the metrics in a format that ``accept`` names.
 
     The status is 501 if the extra ``metrics`` is not installed. Raises `NoAnswer` if too many

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from ..cluster.bus import Bus
 from .asking import Answers, Others, Table, reply
@@ -25,7 +26,7 @@ class Nodes(Others):
     Raises `ValueError` if somebody else does so on this bus.
     """
 
-    def __init__(self, bus: Bus, answers: Answers, reactor: Any) -> None:
+    def __init__(self, bus: Bus, answers: Answers, reactor: IReactorTime) -> None:
         super().__init__(reactor, partial(_living, bus), self._ask, "node")
         self._bus = bus
         self._answers = answers

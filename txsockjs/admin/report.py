@@ -10,6 +10,8 @@ import platform
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 from twisted import __version__ as twisted_version
 
 from .. import __version__
@@ -57,7 +59,10 @@ class Report:
     """
 
     def __init__(
-        self, routers: Iterable[SockJSRouter], reactor: Any, site: SiteForReports | None = None
+        self,
+        routers: Iterable[SockJSRouter],
+        reactor: IReactorTime,
+        site: SiteForReports | None = None,
     ) -> None:
         self._routers = list(routers)
         self._reactor = reactor

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from twisted.internet.interfaces import IAddress
+
 from ..http.exchange import REASONS
 from .guard import Denied
 from .query import BadQuery
@@ -66,7 +68,7 @@ class Asked(NamedTuple):
 
     method: str
     headers: Mapping[str, str]
-    address: Any
+    address: IAddress | None
     query: bytes
     body: bytes
 

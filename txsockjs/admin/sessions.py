@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..router import SockJSRouter
 from .query import Order, Page, Part, Query, Row
 from .turns import in_turns
@@ -19,7 +21,7 @@ _STRETCH = 500
 _LONGEST_ORIGIN = 200
 
 
-async def merged(query: Query, parts: Mapping[str, Part], reactor: Any) -> dict[str, Any]:
+async def merged(query: Query, parts: Mapping[str, Part], reactor: IReactorTime) -> dict[str, Any]:
     """Merge the pages of several processes into one; each session has its ``node``."""
     # The next page begins after the end of a process that has more.
     ends = [part.end for part in parts.values() if part.end is not None]
@@ -41,7 +43,7 @@ class Sessions:
     def __init__(
         self,
         routers: Iterable[SockJSRouter],
-        reactor: Any,
+        reactor: IReactorTime,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._routers = list(routers)

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 
 from ..server.ports import Endpoint, Ports
@@ -30,7 +31,7 @@ class AdminSite:
     ``options`` are those of `AdminResource`.
     """
 
-    def __init__(self, reactor: Any, endpoint: Endpoint | None, **options: Any) -> None:
+    def __init__(self, reactor: IReactorTime, endpoint: Endpoint | None, **options: Any) -> None:
         self.ports = Ports(reactor, [] if endpoint is None else [endpoint])
         self.resource: AdminResource | None = None
         if endpoint is not None:
@@ -59,5 +60,5 @@ class AdminSite:
         return DeferredList(ending, consumeErrors=True)
 
 
-def _is_local(address: Any) -> bool:
+def _is_local(address: IAddress | None) -> bool:
     return isinstance(address, UNIXAddress) or is_loopback(getattr(address, "host", ""))

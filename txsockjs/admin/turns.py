@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from ..actors.pace import Pace
@@ -15,7 +16,9 @@ from ..actors.pace import Pace
 Thing = TypeVar("Thing")
 
 
-async def in_turns(things: Iterable[Thing], reactor: Any, most: int) -> AsyncIterator[Thing]:
+async def in_turns(
+    things: Iterable[Thing], reactor: IReactorTime, most: int
+) -> AsyncIterator[Thing]:
     """Yield things, at most ``most`` in a turn; the rest come in later iterations."""
     pace = Pace(most)
     for thing in things:

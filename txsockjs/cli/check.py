@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
@@ -49,7 +50,7 @@ class CheckOptions(ClientOptions):
         super().postOptions()
         self["hold"] = self.number("hold")
 
-    async def run(self, reactor: Any) -> int:
+    async def run(self, reactor: IReactorTime) -> int:
         """Check, write the findings, and return the exit code."""
         opening = self.endpoint(reactor).opening
         requests = opening.requests()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getopt
 from typing import Any, ClassVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
 from ..client import SockJSClientEndpoint
@@ -80,7 +81,7 @@ class ClientOptions(usage.Options):
             raise usage.UsageError(f"--{name} must be seconds, not {self[name]!r}")
         return value
 
-    def endpoint(self, reactor: Any) -> SockJSClientEndpoint:
+    def endpoint(self, reactor: IReactorTime | None) -> SockJSClientEndpoint:
         """Make the endpoint."""
         options: dict[str, Any] = {}
         if self["transport"] is not None:

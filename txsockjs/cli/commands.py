@@ -9,6 +9,7 @@ import sys
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorCore
 from twisted.internet.task import react
 from twisted.python import usage
 
@@ -47,7 +48,7 @@ def main() -> None:
     react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options.subOptions)))
 
 
-async def _run(reactor: Any, options: Any) -> None:
+async def _run(reactor: IReactorCore, options: Any) -> None:
     running: Deferred[int] = Deferred.fromCoroutine(options.run(reactor))
     interrupted = False
 

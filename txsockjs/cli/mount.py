@@ -15,8 +15,9 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Union
+from typing import Union
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.python import reflect
 
 from ..actors.connection import SockJSConnection, check_class
@@ -56,7 +57,7 @@ class Mount:
             raise SettingsError(f"a mount must be PREFIX=dotted.Name, not {text!r}")
         return cls(check_prefix(match[1]), find_app(match[2]))
 
-    def connection_on(self, reactor: Any) -> type[SockJSConnection]:
+    def connection_on(self, reactor: IReactorTime) -> type[SockJSConnection]:
         """Return the connection class; raise `SettingsError` if an endpoint can't be parsed."""
         if isinstance(self.connection, UPSTREAMS):
             return self.connection.connection(reactor)

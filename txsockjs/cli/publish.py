@@ -9,6 +9,7 @@ import json
 import sys
 from typing import Any, ClassVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
 from ..cluster.publisher import Publisher
@@ -50,7 +51,7 @@ class PublishOptions(usage.Options):
         except ValueError as error:
             raise usage.UsageError(f"{text!r} is not JSON: {error}") from None
 
-    async def run(self, reactor: Any) -> int:
+    async def run(self, reactor: IReactorTime) -> int:
         """Publish, and return the exit code."""
         try:
             publisher = Publisher(self["url"], reactor, self["cluster-secret"], patience=_PATIENCE)

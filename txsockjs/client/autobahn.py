@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
+from twisted.internet.interfaces import IReactorTime
 from txaio.tx import make_logger
 
 from ..wire.frames import is_close_code
@@ -57,7 +58,7 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         socket: AutobahnListener,
         address: Address,
         headers: dict[str, str],

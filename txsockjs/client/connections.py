@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI
@@ -33,7 +33,7 @@ _LONGEST_HEAD = 64 * 1024
 class Connections:
     """Makes connections through ``endpoints``, and knows which are open."""
 
-    def __init__(self, reactor: Any, endpoints: IAgentEndpointFactory) -> None:
+    def __init__(self, reactor: IReactorTime, endpoints: IAgentEndpointFactory) -> None:
         self.reactor = reactor
         self.open: dict[Any, int] = {}
         self._endpoints = endpoints
@@ -92,7 +92,7 @@ class _Connection(ProtocolWrapper):
             self._head += len(data)
         super().dataReceived(data)
 
-    def end(self, reactor: Any) -> None:
+    def end(self, reactor: IReactorTime) -> None:
         """End the connection, and wait for the server's end."""
         if self._patience is None:
             self._patience = Deadline(reactor, CLOSE_TIMEOUT, self.abortConnection)

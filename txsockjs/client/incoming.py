@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..wire.limits import MESSAGE_COST
@@ -34,7 +35,10 @@ class Incoming:
     """
 
     def __init__(
-        self, reactor: Any, told: Callable[[], object], failed: Callable[[Exception], object]
+        self,
+        reactor: IReactorTime,
+        told: Callable[[], object],
+        failed: Callable[[Exception], object],
     ) -> None:
         self.is_paused = False
         #: How many characters wait, plus a fixed cost per message.
@@ -46,7 +50,7 @@ class Incoming:
         self._messages: deque[str | bytes] = deque()
         self._end: Exception | None = None
         self._telling = False
-        self._wake: Any | None = None
+        self._wake: IDelayedCall | None = None
 
     def begin(self, listener: MessageListener) -> None:
         """Deliver everything to ``listener``, from the reactor's next iteration on."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 
@@ -52,7 +53,7 @@ class Info:
 class Opening:
     """How to open sessions with the server at ``address``."""
 
-    reactor: Any
+    reactor: IReactorTime
     address: Address
     options: Options
     endpoints: IAgentEndpointFactory

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..wire.limits import MESSAGE_COST
 from ..wire.text import Data
 
@@ -19,7 +21,7 @@ HIGH = 64 * 1024
 class Outgoing:
     """A queue that knows its size; ``limit`` is how much may wait."""
 
-    def __init__(self, reactor: Any, limit: int) -> None:
+    def __init__(self, reactor: IReactorTime, limit: int) -> None:
         self._reactor = reactor
         self._limit = limit
         self._messages: deque[str | bytes] = deque()

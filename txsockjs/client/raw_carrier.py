@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.web.iweb import IAgentEndpointFactory
 
@@ -89,7 +88,7 @@ class RawCarrier(SocketCarrier):
 class RawOpening:
     """How to open a websocket to the server at ``address``."""
 
-    reactor: Any
+    reactor: IReactorTime
     address: Address
     options: Options
     endpoints: IAgentEndpointFactory

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IReactorTime
 
 from ..actors.deadlines import Deadline
 from ..errors import SockJSError
@@ -83,7 +84,9 @@ class Carrier(Protocol):
 class Session:
     """One session at ``address``; ``transport`` is the name of the transport that carries it."""
 
-    def __init__(self, reactor: Any, options: Options, transport: str, address: Address) -> None:
+    def __init__(
+        self, reactor: IReactorTime, options: Options, transport: str, address: Address
+    ) -> None:
         self.reactor = reactor
         self.options = options
         self.transport = transport

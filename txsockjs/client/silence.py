@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
+
+from twisted.internet.interfaces import IReactorTime
 
 from ..actors.deadlines import Deadline
 
@@ -10,7 +12,9 @@ from ..actors.deadlines import Deadline
 class Silence:
     """Call ``over`` once nothing was heard for ``seconds``; None means never."""
 
-    def __init__(self, reactor: Any, seconds: float | None, over: Callable[[], object]) -> None:
+    def __init__(
+        self, reactor: IReactorTime, seconds: float | None, over: Callable[[], object]
+    ) -> None:
         self._reactor = reactor
         self._seconds = seconds
         self._over = over

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..errors import SettingsError
 from ..wire.text import checked_encoding
 from .endpoint import SockJSClientEndpoint
@@ -12,7 +14,7 @@ from .options import checked_transports
 
 
 def endpoint_from(
-    reactor: Any, args: Sequence[str], kwargs: Mapping[str, str]
+    reactor: IReactorTime, args: Sequence[str], kwargs: Mapping[str, str]
 ) -> SockJSClientEndpoint:
     """Make the endpoint that the parts of a string describe; raise `SettingsError` if wrong."""
     options: dict[str, Any] = {"headers": {}, "cookies": {}}

@@ -6,10 +6,14 @@ Rules: once closed, it ends in bounded time; the listener hears nothing after `l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -47,7 +51,7 @@ class WebSocket:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         endpoint: IStreamClientEndpoint,
         address: Address,
         headers: dict[str, str],
@@ -64,7 +68,7 @@ class WebSocket:
         self._connecting: Deferred[Any] | None = None
         self._protocol: Any = None
         self._patience: Deadline | None = None
-        self._drained: Any = None
+        self._drained: Callable[[], object] | None = None
 
     def connect(self) -> None:
         """Connect."""
@@ -109,7 +113,7 @@ class WebSocket:
         else:
             self.close(_NORMAL, "")
 
-    def when_drained(self, call: Any) -> None:
+    def when_drained(self, call: Callable[[], object]) -> None:
         """Call ``call`` whenever the connection takes more again."""
         self._drained = call
 

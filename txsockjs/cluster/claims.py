@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import Any, Callable, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,7 +31,7 @@ _MOST_WAITING = 10_000
 class Claims:
     """The claims of one router, whose keys begin with ``scope``; ``patience`` is in seconds."""
 
-    def __init__(self, bus: Bus, reactor: Any, scope: str, patience: float) -> None:
+    def __init__(self, bus: Bus, reactor: IReactorTime, scope: str, patience: float) -> None:
         self._bus = bus
         self._reactor = reactor
         self._scope = scope

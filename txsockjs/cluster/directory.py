@@ -97,7 +97,7 @@ class Member(Control):
     def __init__(
         self,
         directory: Directory,
-        reactor: Any,
+        reactor: IReactorTime,
         told: Callable[[dict[str, Any]], object],
     ) -> None:
         super().__init__(reactor, self._do, self._left)

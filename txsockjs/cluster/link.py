@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, deque
-from typing import Any, Callable
+from typing import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 VERSION = 1
 #: How many bytes are under way, and how many a packet has at most if it has more than one message.
@@ -44,7 +46,7 @@ class Link:
 
     def __init__(
         self,
-        clock: Any,
+        clock: IReactorTime,
         post: Callable[[bytes], object],
         received: Callable[[bytes], object],
         broken: Callable[[], object],
@@ -56,9 +58,9 @@ class Link:
         self._broken = broken
         self._counters = counters
         self._epoch = 1
-        self._timer: Any | None = None
-        self._flush_call: Any | None = None
-        self._ack_call: Any | None = None
+        self._timer: IDelayedCall | None = None
+        self._flush_call: IDelayedCall | None = None
+        self._ack_call: IDelayedCall | None = None
         self._start()
 
     def _start(self) -> None:

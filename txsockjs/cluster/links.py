@@ -7,7 +7,9 @@ go on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Callable
+
+from twisted.internet.interfaces import IReactorTime
 
 from .bus import Bus
 from .link import Link
@@ -19,7 +21,7 @@ class Links:
     ``post`` hands a packet to the carrier for a node. Messages have the port that they are for.
     """
 
-    def __init__(self, bus: Bus, clock: Any, post: Callable[[str, bytes], object]) -> None:
+    def __init__(self, bus: Bus, clock: IReactorTime, post: Callable[[str, bytes], object]) -> None:
         self._bus = bus
         self._clock = clock
         self._post = post

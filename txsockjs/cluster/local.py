@@ -38,7 +38,12 @@ class LocalBus(Bus):
     """
 
     def __init__(
-        self, reactor: Any, control: int, folder: str, told: Any = None, orphaned: Any = None
+        self,
+        reactor: Any,
+        control: int,
+        folder: str,
+        told: Any = None,
+        orphaned: Any = None,
     ) -> None:
         super().__init__()
         self.reactor = reactor

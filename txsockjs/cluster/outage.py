@@ -6,7 +6,9 @@ waits for the bus does so for ``patience`` seconds.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
+
+from twisted.internet.interfaces import IReactorTime
 
 from ..actors.deadlines import Deadline
 from .bus import Bus
@@ -16,7 +18,7 @@ class Outage:
     """Calls ``give_up`` once the bus was away for ``patience`` seconds."""
 
     def __init__(
-        self, bus: Bus, reactor: Any, patience: float, give_up: Callable[[], object]
+        self, bus: Bus, reactor: IReactorTime, patience: float, give_up: Callable[[], object]
     ) -> None:
         self._bus = bus
         self._reactor = reactor

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -43,7 +43,7 @@ class PeerOwner(Interface):
     """What a peer needs from its bus."""
 
     node: str
-    reactor: Any
+    reactor: IReactorTime
 
     @property
     def channels(self) -> list[str]:

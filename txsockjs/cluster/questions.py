@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from ..actors.deadlines import Deadline
 from ..wire.publication import ASK, COUNT, MEMBERS, Key, channel_name, encode, is_count
@@ -37,7 +38,7 @@ Taker = Callable[[str, Answer], object]
 class Questions:
     """What this node asked and waits for."""
 
-    def __init__(self, bus: Bus, prefix: str, port: str, reactor: Any) -> None:
+    def __init__(self, bus: Bus, prefix: str, port: str, reactor: IReactorTime) -> None:
         self._bus = bus
         self._prefix = prefix
         self._port = port
@@ -127,7 +128,7 @@ class Questions:
 class Question:
     """A question that is not answered yet. ``done`` fires with the answers by node."""
 
-    def __init__(self, number: int, what: str, taken: Taker | None, reactor: Any) -> None:
+    def __init__(self, number: int, what: str, taken: Taker | None, reactor: IReactorTime) -> None:
         self.number = number
         self.what = what
         self.done: Deferred[dict[str, Answer]] = Deferred(lambda _: self.end())

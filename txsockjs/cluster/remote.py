@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from twisted.internet import interfaces
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
 
 from ..errors import UpgradeRequired
 from ..http.exchange import Callback, Exchange, Head
@@ -77,7 +78,7 @@ class RemoteExchange(Exchange):
         return self._described.is_secure
 
     @property
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address of the client, at its edge."""
         return address_of(*self._described.peer)
 
@@ -277,13 +278,13 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
     return found
 
 
-def host_and_port(address: Any) -> tuple[str, int]:
+def host_and_port(address: IAddress | None) -> tuple[str, int]:
     """Return what is told of an address; ("", 0) for a UNIX socket."""
     return getattr(address, "host", "") or "", getattr(address, "port", 0) or 0
 
 
 @lru_cache(maxsize=1024)
-def address_of(host: str, port: int) -> Any:
+def address_of(host: str, port: int) -> IAddress:
     """Return an address of which this was told."""
     if not host:
         return UNIXAddress(None)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 
 from ..actors.rooms import Rooms
 from ..wire.publication import (
@@ -41,7 +42,7 @@ class RoomsOfNodes:
     Raises `ValueError` if there is another one at its prefix on this bus.
     """
 
-    def __init__(self, bus: Bus, prefix: str, rooms: Rooms, reactor: Any) -> None:
+    def __init__(self, bus: Bus, prefix: str, rooms: Rooms, reactor: IReactorTime) -> None:
         port = f"rooms{prefix}"
         self._bus = bus
         self._prefix = prefix

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Callable, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..actors.registry import SessionContainer
 from ..http.exchange import Exchange
 from ..http.page import Page
@@ -39,7 +41,7 @@ class RouterForRelay(Protocol):
 
     prefix: str
     settings: Settings
-    reactor: Any
+    reactor: IReactorTime
     sessions: SessionContainer
     pages: Mapping[str, Page]
 

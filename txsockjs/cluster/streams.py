@@ -13,6 +13,7 @@ import json
 import struct
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,11 +37,11 @@ class Stream(Protocol):
     What is said in an iteration of the reactor leaves together.
     """
 
-    reactor: Any
+    reactor: IReactorTime
     transport: Any
     _rest = b""
-    _next_turn: Any | None = None
-    _flush_call: Any | None = None
+    _next_turn: IDelayedCall | None = None
+    _flush_call: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         self._unsent: list[bytes] = []
@@ -130,7 +131,10 @@ class Control(Stream):
     """The stream between a process and the directory: tables in JSON, both ways."""
 
     def __init__(
-        self, reactor: Any, told: Callable[[dict[str, Any]], object], ended: Callable[[], object]
+        self,
+        reactor: IReactorTime,
+        told: Callable[[dict[str, Any]], object],
+        ended: Callable[[], object],
     ) -> None:
         self.reactor = reactor
         self._told = told

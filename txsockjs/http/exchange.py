@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from typing import Callable
 
 from twisted.internet import interfaces
+from twisted.internet.interfaces import IAddress
 from twisted.web.http import RESPONSES
 from zope.interface import implementer
 
@@ -87,7 +88,7 @@ class Exchange(ABC):
 
     @property
     @abstractmethod
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address at the other end of the connection."""
 
     @property

@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
-from twisted.internet.interfaces import IAddress, IPushProducer, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -57,7 +57,7 @@ class Upstream:
     connect_timeout: float = CONNECT_TIMEOUT
     fallback_encoding: str | None = None
 
-    def connection(self, reactor: Any) -> type[SockJSConnection]:
+    def connection(self, reactor: IReactorTime) -> type[SockJSConnection]:
         """Make the connection class that bridges to the endpoint.
 
         Raises `SettingsError` if the text does not describe an endpoint.
@@ -79,7 +79,7 @@ class Gateway(Factory):
     def __init__(
         self,
         endpoint: IStreamClientEndpoint,
-        reactor: Any,
+        reactor: IReactorTime,
         connect_timeout: float = CONNECT_TIMEOUT,
         name: str | None = None,
     ) -> None:

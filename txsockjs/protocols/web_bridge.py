@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -46,7 +46,7 @@ class Opening(Protocol):
 class Target(Protocol):
     """A target of bridges; ``takes_bytes`` is whether it has binary messages."""
 
-    reactor: Any
+    reactor: IReactorTime
     name: str
     connect_timeout: float
     fallback_encoding: str | None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IAgentEndpointFactory
 
 from ..actors.connection import SockJSConnection
@@ -77,7 +78,7 @@ class WebUpstream:
         return Address.parse(self.url) if self.is_sockjs else Address.of_websocket(self.url)
 
     def connection(
-        self, reactor: Any, endpoints: IAgentEndpointFactory | None = None
+        self, reactor: IReactorTime, endpoints: IAgentEndpointFactory | None = None
     ) -> type[SockJSConnection]:
         """Make the connection class that bridges to the server.
 
@@ -98,7 +99,7 @@ class Target:
     """An upstream, and the way to open sessions with it."""
 
     def __init__(
-        self, upstream: WebUpstream, reactor: Any, endpoints: IAgentEndpointFactory
+        self, upstream: WebUpstream, reactor: IReactorTime, endpoints: IAgentEndpointFactory
     ) -> None:
         self.reactor = reactor
         self.name = upstream.description

@@ -29,7 +29,7 @@ class ConnectionForExchanges(Protocol):
     described: tuple[bytes, bytes] | None  # the head of a request, and its description
 
     @property
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address at the other end."""
 
     def send(self, data: bytes) -> None:
@@ -86,7 +86,7 @@ class DirectExchange(Exchange):
         return is_secure(self._connection.transport)
 
     @property
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address at the other end of the connection."""
         return self._connection.address
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IProtocol
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -72,7 +72,7 @@ class Front(Output):
     )
     _exchange: DirectExchange | None
 
-    def __init__(self, site: SiteForConnections, address: Any) -> None:
+    def __init__(self, site: SiteForConnections, address: IAddress | None) -> None:
         super().__init__(site, address)
         self._state = _READING
         self._successor: Any | None = None  # the protocol that has the connection now

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from zope.interface import implementer
 
 from ..http.exchange import Exchange
@@ -36,7 +36,7 @@ class SiteForConnections(Protocol):
     def leave(self, connection: Any) -> None:
         """Forget a connection that ended or has another protocol now."""
 
-    def web_protocol(self, address: Any) -> Any:
+    def web_protocol(self, address: IAddress | None) -> Any:
         """Make the protocol of twisted.web for a connection."""
 
 
@@ -49,7 +49,7 @@ class Output:
         *("peer_timeout", "transport"),
     )
 
-    def __init__(self, site: SiteForConnections, address: Any) -> None:
+    def __init__(self, site: SiteForConnections, address: IAddress | None) -> None:
         self._site = site
         self._address = address
         self._exchange: Exchange | None = None
@@ -60,11 +60,12 @@ class Output:
         self.transport: Any | None = None
 
     @property
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address at the other end."""
         if self._address is not None and isinstance(self.transport, tcp.Connection):
             return self._address
-        return self.transport.getPeer()  # type: ignore[union-attr]  # it may know better by now
+        peer: IAddress = self.transport.getPeer()  # type: ignore[union-attr]
+        return peer  # the transport may know better by now
 
     def send(self, data: bytes) -> None:
         """Write."""

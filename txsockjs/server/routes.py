@@ -57,7 +57,7 @@ def application() -> Klein:
 def add(app: Klein, prefix: str, url: Url) -> None:
     """Add a URL under a prefix to an application."""
 
-    def serve(*arguments: Any, **segments: str) -> Resource:
+    def serve(*arguments: object, **segments: str) -> Resource:
         return url.resource(**segments)
 
     app.route(

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet import interfaces
+from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.resource import Resource
@@ -55,9 +56,10 @@ class WebExchange(Exchange):
         return bool(self._request.isSecure())
 
     @property
-    def address(self) -> Any:
+    def address(self) -> IAddress | None:
         """The address at the other end of the connection."""
-        return self._request.getClientAddress()
+        address: IAddress = self._request.getClientAddress()
+        return address
 
     @property
     def server_address(self) -> interfaces.IAddress:

@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
@@ -43,7 +44,7 @@ class Transport(StringTransportWithDisconnection):
         super().__init__(peerAddress=kind("TCP", ip, 4711))
         self._clock = clock
         self._patience: float | None = None
-        self._timeout: Any | None = None
+        self._timeout: IDelayedCall | None = None
         self.reader: Callable[[bytes], object] = _nothing
         self.lost: Callable[[], object] = _nothing
         self.resumed: Callable[[], object] = _nothing

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -125,7 +126,7 @@ class Watcher(SockJSConnection):
 class Demo:
     """The routers of the demo, and ``page``, the resource for all other paths."""
 
-    def __init__(self, settings: Mapping[str, Any], reactor: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], reactor: IReactorTime) -> None:
         client = find_client()
         if client is not None:
             settings = {"sockjs_url": CLIENT_URL, **settings}

@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..plan import Plan
 from ..start_error import StartError
 from .json_lines import utc
@@ -41,7 +43,7 @@ class AccessLog:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         path: str | None,
         as_json: bool = False,
         worker: int | None = None,
@@ -57,7 +59,7 @@ class AccessLog:
 
     @classmethod
     def of(
-        cls, plan: Plan, reactor: Any, worker: int | None = None, output: int = 1
+        cls, plan: Plan, reactor: IReactorTime, worker: int | None = None, output: int = 1
     ) -> AccessLog | None:
         """Return the access log of a plan, or None if it has none."""
         if plan.access_log is None:
@@ -66,7 +68,7 @@ class AccessLog:
         return cls(reactor, path, plan.log_format == "json", worker, output)
 
     @classmethod
-    def check(cls, plan: Plan, reactor: Any) -> None:
+    def check(cls, plan: Plan, reactor: IReactorTime) -> None:
         """Raise `StartError` if the access log of a plan can't be opened."""
         log = cls.of(plan, reactor)
         if log is not None:

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from typing import Any, cast
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 _log = Logger()
@@ -37,7 +38,7 @@ class LineFile:
     ``lost`` is how many lines could not be written.
     """
 
-    def __init__(self, reactor: Any, path: str | None, output: int = 1) -> None:
+    def __init__(self, reactor: IReactorTime, path: str | None, output: int = 1) -> None:
         self.lost = 0
         self._reactor = reactor
         self._path = path

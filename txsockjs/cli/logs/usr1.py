@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IReactorFromThreads
 
-def on_usr1(reactor: Any, reopen: Callable[[], object]) -> None:
+
+def on_usr1(reactor: IReactorFromThreads, reopen: Callable[[], object]) -> None:
     """Call ``reopen`` in the reactor at each SIGUSR1, after the handler set before."""
     number = getattr(signal, "SIGUSR1", None)  # not on Windows
     if number is None:

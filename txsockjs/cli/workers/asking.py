@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from ...admin.asking import PATIENCE, Asker, NoAnswer, Others, Replies, Table
 
@@ -42,7 +43,7 @@ class Workers(Others):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         serving: Callable[[], Mapping[int, Worker]],
         alive: Callable[[], Iterable[Worker]],
     ) -> None:

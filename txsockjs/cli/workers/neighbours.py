@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from .child import Child
 
 # In seconds: how long a worker's sockets may go unserved before a neighbour serves them, too.
@@ -18,7 +20,7 @@ _AWAY = 2.0
 class Neighbours:
     """``children`` are the workers that serve, or should, by number."""
 
-    def __init__(self, reactor: Any, children: Mapping[int, Child]) -> None:
+    def __init__(self, reactor: IReactorTime, children: Mapping[int, Child]) -> None:
         self._reactor = reactor
         self._children = children
         self._looks: dict[int, Any] = {}

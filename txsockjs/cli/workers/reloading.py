@@ -10,9 +10,9 @@ the old worker goes on serving, and the next change is tried.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from ..changes import Changes
 from ..options import Options
@@ -23,7 +23,7 @@ from .supervisor import Supervisor
 class Reloader(Supervisor):
     """The service of the parent under ``--reload``."""
 
-    def __init__(self, options: Options, reactor: Any) -> None:
+    def __init__(self, options: Options, reactor: IReactorTime) -> None:
         super().__init__(options, reactor)
         self._again = False  # whether files changed since the last worker was started
         self._changes = Changes(reactor, *options.watched(), self.changed)

@@ -7,9 +7,8 @@ claims in `Claims`, messages in their links, publications in `Channels`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 
 from ..bus import LEASE, MEMORY, RENEWAL, Bus, Owner, Subscriber
 from ..links import Links
@@ -38,7 +37,7 @@ class RedisBus(Bus):
     def __init__(
         self,
         url: str,
-        reactor: Any,
+        reactor: IReactorTime,
         secret: str | None = None,
         *,
         lease: float = LEASE,

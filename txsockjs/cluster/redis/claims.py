@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..bus import BusError, Owner
 from .client import Lost
@@ -42,7 +43,7 @@ class Claims:
     def __init__(
         self,
         node: str,
-        reactor: Any,
+        reactor: IReactorTime,
         connection: Connection,
         times: tuple[float, float, float],
         keys: tuple[bytes, bytes],
@@ -63,8 +64,8 @@ class Claims:
         self._released: dict[str, None] = {}
         self._open = 0  # how many questions have no answer
         self._up = False
-        self._release_call: Any | None = None
-        self._again_call: Any | None = None
+        self._release_call: IDelayedCall | None = None
+        self._again_call: IDelayedCall | None = None
 
     def __len__(self) -> int:
         return len(self._owned)

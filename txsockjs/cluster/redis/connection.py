@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,7 +42,7 @@ class Connection:
     _log = Logger()
 
     def __init__(
-        self, url: RedisURL, reactor: Any, user: User, scripts: Iterable[str] = ()
+        self, url: RedisURL, reactor: IReactorTime, user: User, scripts: Iterable[str] = ()
     ) -> None:
         self.url = url
         self.user = user
@@ -50,7 +51,7 @@ class Connection:
         self._scripts = {script: _digest(script) for script in scripts}
         self._client: Client | None = None
         self._attempt: Deferred[Any] | None = None
-        self._retry: Any | None = None
+        self._retry: IDelayedCall | None = None
         self._delay = FIRST_DELAY
         self._running = False
         self._reached = False
@@ -59,7 +60,7 @@ class Connection:
         self._stopping: Deferred[None] | None = None
         self._out: list[bytes] = []
         self._out_answers: list[Answer | None] = []
-        self._flush_call: Any | None = None
+        self._flush_call: IDelayedCall | None = None
 
     # -- its life
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
 from .client import Lost
 from .connection import LONGEST_DELAY, Connection
 from .resp import ReplyError
@@ -37,7 +39,7 @@ class Leases:
     def __init__(
         self,
         node: str,
-        reactor: Any,
+        reactor: IReactorTime,
         connection: Connection,
         times: tuple[float, float],
         renewed: Callable[[bool, list[str]], object],
@@ -58,8 +60,8 @@ class Leases:
         self._returning = False  # whether others may still come back
         self._claimed: set[str] = set()  # who claimed again what it had
         self._asked_at: float | None = None  # when, while there is no answer
-        self._look_call: Any | None = None
-        self._timer: Any | None = None
+        self._look_call: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
         self._due = 0.0
         keys = connection.url.prefix
         self.key = f"{keys}:nodes".encode()

@@ -14,6 +14,8 @@ import json
 from functools import partial
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 from ...cluster.bus import Bus
 from ...cluster.edge import NODE_GONE
 from .far import ConnectionAtEdge, Far
@@ -41,7 +43,7 @@ class RouterForBridges(Protocol):
     """What a bridge needs from its router, whose place a `ResumeServer` takes."""
 
     scheduler: Any
-    reactor: Any
+    reactor: IReactorTime
 
     def find(self, text: str) -> Any | None:
         """Return the session of a token, or None."""
@@ -76,7 +78,7 @@ class Bridge:
         """Return whether this is another node, and alive as far as is known."""
         return node != self._bus.node and node in self._bus.nodes
 
-    def _say(self, node: str, number: int, kind: str, *rest: Any) -> None:
+    def _say(self, node: str, number: int, kind: str, *rest: object) -> None:
         # In ASCII: on PyPy the time to encode lone surrogates grows with their number squared.
         frame = json.dumps([kind, number, *rest], separators=(",", ":")).encode("ascii")
         if len(frame) > _PIECE:

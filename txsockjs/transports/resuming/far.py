@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from ...actors.deadlines import Deadline
 from ...actors.interfaces import Reason
@@ -42,7 +43,7 @@ class Far:
         node: str,
         say: Callable[..., object],
         over: Callable[[], object],
-        reactor: Any,
+        reactor: IReactorTime,
     ) -> None:
         self.node = node
         self._edge = edge

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from ...actors.connection import SockJSConnection
 from ...actors.deadlines import Deadline
@@ -65,8 +66,8 @@ class ResumableSession(BaseSession):
         self.under_way = UnderWay(server.window)
         self._waiting = 0  # how many at the head of what is pending went out before
         self._told = 0  # how many of those received the client knows of
-        self._timer: Any | None = None
-        self._expecting: Any | None = None  # a timer, while acknowledgements are asked for
+        self._timer: IDelayedCall | None = None
+        self._expecting: IDelayedCall | None = None  # a timer, while acknowledgements are asked for
         self._deadline: Deadline | None = None
         self.token = server.add(self)
 

@@ -158,7 +158,7 @@ class WebSocketConnection:
 
     # -- the end
 
-    def handle(self, event: Event, *arguments: Any) -> None:
+    def handle(self, event: Event, *arguments: object) -> None:
         """Change the state and act as the table says."""
         act, state = self._rows[self._state][event]
         if state is not self._state:
@@ -175,7 +175,7 @@ class WebSocketConnection:
                 incoming.stop()
         act(self, *arguments)
 
-    def _do_nothing(self, *_: Any) -> None:
+    def _do_nothing(self, *_: object) -> None:
         """Do nothing."""
 
     def _do_close(self, code: int, reason: str) -> None:
@@ -198,7 +198,7 @@ class WebSocketConnection:
             self._expect_end(self._sockets.router.settings.ping_timeout)
             self._do_finish()
 
-    def _do_finish(self, *_: Any) -> None:
+    def _do_finish(self, *_: object) -> None:
         """End the connection, because both sides have sent a close frame."""
         if self.transport is not None:
             # TLS does not end while it has a producer, nor does TCP while the producer is paused.
@@ -211,7 +211,7 @@ class WebSocketConnection:
         self._do_leave_refused(code, reason)
         self._do_end_writing()
 
-    def _do_end_writing(self, *_: Any) -> None:
+    def _do_end_writing(self, *_: object) -> None:
         """End our side, and discard what the peer still sends until it ends its own.
 
         If we closed at once, the kernel would answer that with a reset, which can destroy the close

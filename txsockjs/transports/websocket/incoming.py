@@ -10,6 +10,7 @@ import enum
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ...actors.deadlines import Deadline
 from ...actors.pace import Pace
@@ -96,7 +97,7 @@ class Incoming:
     )
 
     def __init__(
-        self, consumer: Consumer, reader: Reader, reactor: Any, timeout: float, most: int
+        self, consumer: Consumer, reader: Reader, reactor: IReactorTime, timeout: float, most: int
     ) -> None:
         self._consumer = consumer
         self._reader = reader
@@ -104,7 +105,7 @@ class Incoming:
         self._timeout = timeout
         self._most = most
         self._phase = _IDLE
-        self._wake: Any | None = None
+        self._wake: IDelayedCall | None = None
         self._slow: Deadline | None = None  # while a message is incomplete
         self._begun = 0.0
         self.idle = True
