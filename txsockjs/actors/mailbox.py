@@ -33,18 +33,16 @@ _FIRST_LOOK = 4
 class Activity(enum.Enum):
     """What a mailbox is doing.
 
-    ========  ========================================================  ========
-    state     what happens                                              leads to
-    ========  ========================================================  ========
-    IDLE      something to call comes                                   RUNNING
-    RUNNING   nothing is left to call                                   IDLE
-    RUNNING   a call returned what has to be awaited                    AWAITING
-    RUNNING   the time of a turn is over and something is left to call  YIELDED
-    AWAITING  what was awaited fired                                    RUNNING
-    AWAITING  the mailbox was given up, or the call abandoned           RUNNING
-    YIELDED   the reactor's next iteration came                         RUNNING
-    YIELDED   the mailbox was given up                                  RUNNING
-    ========  ========================================================  ========
+    ========  ==============================================================  ========
+    state     what happens                                                    leads to
+    ========  ==============================================================  ========
+    IDLE      something to call comes                                         RUNNING
+    RUNNING   nothing is left to call                                         IDLE
+    RUNNING   a call returned what has to be awaited                          AWAITING
+    RUNNING   the time of a turn is over and something is left to call        YIELDED
+    AWAITING  what was awaited fired, or was given up                         RUNNING
+    YIELDED   the reactor's next iteration came, or the mailbox was given up  RUNNING
+    ========  ==============================================================  ========
 
     What comes meanwhile queues in all of them but IDLE.
     """

@@ -186,21 +186,21 @@ def gives_up_in(activity: Activity) -> Steps:
     return lambda monkeypatch: in_activity(activity, monkeypatch)[0].give_up()
 
 
-HAPPENS: dict[tuple[str, str, str], Steps] = {
-    ("IDLE", "something to call comes", "RUNNING"): one_comes,
-    ("RUNNING", "nothing is left to call", "IDLE"): one_comes,
-    ("RUNNING", "a call returned what has to be awaited", "AWAITING"): one_waits,
-    (
-        "RUNNING",
-        "the time of a turn is over and something is left to call",
-        "YIELDED",
-    ): time_is_over,
-    ("AWAITING", "what was awaited fired", "RUNNING"): goes_on_after(AWAITING),
-    ("AWAITING", "the mailbox was given up, or the call abandoned", "RUNNING"): gives_up_in(
-        AWAITING
+HAPPENS: dict[tuple[str, str, str], tuple[Steps, ...]] = {
+    ("IDLE", "something to call comes", "RUNNING"): (one_comes,),
+    ("RUNNING", "nothing is left to call", "IDLE"): (one_comes,),
+    ("RUNNING", "a call returned what has to be awaited", "AWAITING"): (one_waits,),
+    ("RUNNING", "the time of a turn is over and something is left to call", "YIELDED"): (
+        time_is_over,
     ),
-    ("YIELDED", "the reactor's next iteration came", "RUNNING"): goes_on_after(YIELDED),
-    ("YIELDED", "the mailbox was given up", "RUNNING"): gives_up_in(YIELDED),
+    ("AWAITING", "what was awaited fired, or was given up", "RUNNING"): (
+        goes_on_after(AWAITING),
+        gives_up_in(AWAITING),
+    ),
+    ("YIELDED", "the reactor's next iteration came, or the mailbox was given up", "RUNNING"): (
+        goes_on_after(YIELDED),
+        gives_up_in(YIELDED),
+    ),
 }
 
 
@@ -214,6 +214,8 @@ def test_each_row_of_the_table_happens(
     changes: list[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    HAPPENS[row](monkeypatch)
     before, _, after = row
-    assert (before, after) in changes
+    for happens in HAPPENS[row]:
+        changes.clear()
+        happens(monkeypatch)
+        assert (before, after) in changes
