@@ -37,7 +37,6 @@ ROOMS = [
 WITHOUT_TESTS = {
     "__main__",
     "cli.workers.worker",
-    "cluster.local",
     "cluster.redis.bus",
     "cluster.redis.channels",
     "cluster.redis.scripts",

@@ -41,7 +41,7 @@ class Lab:
         self.frames: list[bytes] = []
         self.urgent: list[bytes] = []
         self.told: list[Any] = []
-        self.exchange = RemoteExchange(STREAM, DESCRIBED, True, size, self._post, self.note("over"))
+        self.exchange = RemoteExchange(STREAM, DESCRIBED, size, self._post, self.note("over"))
         self.exchange.watch(lost=self.note("lost"), drained=self.note("drained"))
         self.exchange.when_ended(self.note("ended"))
 
@@ -77,7 +77,7 @@ def lab() -> Lab:
 
 def test_it_is_the_request_that_its_edge_described(lab: Lab) -> None:
     exchange = lab.exchange
-    assert (exchange.name, exchange.session_id, exchange.opens) == ("xhr_send", "abc", True)
+    assert (exchange.name, exchange.session_id) == ("xhr_send", "abc")
     assert (exchange.method, exchange.path, exchange.query) == (
         b"POST",
         "/chat/000/abc/xhr_send",

@@ -117,8 +117,7 @@ def test_one_that_may_open_a_session_claims_it_first(lab: Lab) -> None:
     lab.request(opens=True)
     assert lab.page.served == []
     lab.pass_time()
-    ((exchange, _),) = lab.page.served
-    assert not exchange.opens
+    assert [session_id for _, session_id in lab.page.served] == ["abc"]
     assert "abc" in lab.claims
     assert lab.told == []
 
@@ -189,6 +188,16 @@ def test_what_is_too_large_is_refused_before_it_comes() -> None:
     ((exchange, _),) = lab.page.served
     assert exchange.body_size() == 1001
     lab.request(number=2, body=b"ab", size=1000)
+    assert len(lab.page.served) == 1
+
+
+def test_whether_it_may_open_a_session_is_kept_until_its_body_is_here(lab: Lab) -> None:
+    lab.request(body=b"ab", size=4, opens=True)
+    lab.pass_time()
+    assert "abc" not in lab.claims
+    lab.tell(wire.BODY, 1, b"cd")
+    lab.pass_time()
+    assert "abc" in lab.claims
     assert len(lab.page.served) == 1
 
 
