@@ -1,7 +1,6 @@
 """`Mailbox`: makes the calls to one application object, one after the other.
 
-Rules: the application gets one message at a time. While its callback awaits, its further messages
-wait, and nothing else does.
+Rules: the application gets one message at a time; only messages wait while its callback awaits.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ from .waiting import ANYTHING, DROPPING, NOTHING, OVER, WaitingRoom
 
 _Call = tuple[Callable[[Any], Any], Any, int]
 
-# One mailbox full of small messages must not hold up the others: after so many calls, or the time
-# of a turn, the others go on.
+# The most calls in one turn: a mailbox full of small messages must not hold up the others.
 _CALLS_PER_STEP = 1024
 # How many calls are made before the first look at the clock: most batches are smaller.
 _FIRST_LOOK = 4

@@ -1,6 +1,6 @@
-"""How nodes find and reach each other: buses, the relay of requests, and rooms over nodes.
+"""How nodes find and reach each other: buses, the relay of requests, and rooms across nodes.
 
-`Publisher` speaks to rooms from outside of the nodes.
+`Publisher` sends to rooms from outside the nodes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        if name == "Publisher":  # what nodes without a broker need not load
+        if name == "Publisher":  # nodes without a broker need not import it
             from .publisher import Publisher  # noqa: PLC0415
 
             return Publisher

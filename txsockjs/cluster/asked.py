@@ -1,4 +1,4 @@
-"""`Asked`: a request that came to this node, and may be another one's to answer."""
+"""`Asked`: a request that arrived at this node, and that another node may have to answer."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ..errors import RequestError
 from ..http.exchange import Exchange
 from .edge import Speaker
 
-#: Serves a request on this node; the Deferred fails with what is to be answered instead.
+#: Serves a request on this node; the Deferred fails with the error to answer instead.
 Here = Callable[[], "Deferred[None] | None"]
 
 
 class Asker(Protocol):
-    """What is told of the end of a request that was relayed without looking for its owner."""
+    """Hears of the end of a request that was relayed without looking for its owner."""
 
     def answered(self, asked: Asked, found: bool) -> None:
-        """Look again for the owner of a request if the one that was known is not."""
+        """Look for the owner of a request again, if the remembered one was wrong."""
 
     def refused(self, asked: Asked, error: RequestError) -> None:
-        """Answer a request with what is wrong."""
+        """Answer a request with an error."""
 
 
 class Asked:
-    """A request; it is the `edge.Result` of one that is relayed at once, for its ``asker``.
+    """A request; for its ``asker``, also the `edge.Result` of one that is relayed at once.
 
     ``name`` is the last segment of its URL; ``speaker`` is None for a sender; ``look(asked)`` finds
-    who answers; ``body`` is None until it is needed.
+    the node that answers; ``body`` is None until needed.
     """
 
     __slots__ = ("_asker", "body", "exchange", "here", "look", "name", "session_id", "speaker")
@@ -60,9 +60,9 @@ class Asked:
         return self.body
 
     def callback(self, found: bool) -> None:
-        """Note whether its session was there."""
+        """Note whether the session was found."""
         self._asker.answered(self, found)
 
     def errback(self, error: RequestError) -> None:
-        """Note what is to be answered instead."""
+        """Note the error to answer instead."""
         self._asker.refused(self, error)

@@ -1,13 +1,13 @@
-"""`Bus`: how nodes find each other and reach each other.
+"""`Bus`: how nodes find and reach each other.
 
-A node is a process that serves; its name, ``node``, is new at each start, so that nothing meant for
+A node is a serving process. Its name, ``node``, is new at each start, so that no message meant for
 one life of a process reaches the next. Implementations: `memory` for tests, `local` for the workers
 of one machine, `redis` for machines that share a broker.
 
-Rules: a message to a node comes in order and once, or both ends are told that the other is lost; a
-publication comes in order for each publisher and at most once; nobody is called from inside a call
-to the bus; all in the reactor's thread. What waits for a bus that is away is bounded by whoever
-waits.
+Rules: a message to a node arrives in order and exactly once, or both ends are told that the other
+is lost. A publication arrives at most once, in order for each publisher. No callback runs inside a
+call to the bus; everything runs in the reactor's thread. Those that wait for a bus that is away
+bound what they keep.
 """
 
 from __future__ import annotations
@@ -28,53 +28,53 @@ _log = Logger()
 #: Receives a publication.
 Subscriber = Callable[[bytes], object]
 
-# In seconds: how often a node says that it lives, and how long its word holds.
+# In seconds: how often a node renews its lease, and how long the lease holds.
 RENEWAL = 2.0
 LEASE = 7.0
-# How long a claim outlives the lease of the node that made it: whoever asks meanwhile is told that
-# the node is gone, rather than that there never was such a session.
+# How many seconds a claim outlives its node's lease: those that ask meanwhile hear that the node is
+# gone, rather than that there never was such a session.
 MEMORY = 60.0
 
 
 class BusError(SockJSError):
-    """What was asked of a bus got no answer, and waits no longer."""
+    """A request to a bus got no answer, and waits no longer."""
 
 
 class Owner(NamedTuple):
-    """The node that claimed a key, and whether it lives."""
+    """The node that claimed a key, and whether it is alive."""
 
     node: str
     alive: bool
 
 
 class PortListener(Protocol):
-    """What a bus tells those that listen on a port of it."""
+    """A listener on a port of a bus."""
 
     def received(self, node: str, data: bytes) -> None:
-        """Take what the listener on the same port of another node sent."""
+        """Handle a message from the listener on the same port of another node."""
 
     def lost(self, node: str) -> None:
-        """Note that a node ended, or has to be taken for it: what was sent may not have come."""
+        """Note that a node ended, or must be taken for ended: messages may not have arrived."""
 
     def away(self) -> None:
-        """Note that the bus can't be reached; what is sent meanwhile waits."""
+        """Note that the bus can't be reached; messages wait meanwhile."""
 
     def back(self) -> None:
-        """Note that the bus can be reached again, and subscriptions hold.
+        """Note that the bus can be reached again, and that subscriptions are active.
 
-        Some publications are missing. Nodes that ended meanwhile are told `lost` before.
+        Some publications are missing. For nodes that ended meanwhile, `lost` is called before this.
         """
 
     def taken(self, key: str) -> None:
-        """Note that another node owns a key that was claimed here before the bus was away."""
+        """Note that another node owns a key that this node had claimed before the bus was away."""
 
 
 class Bus(ABC):
     """One node's end of a bus.
 
-    ``connected`` is whether the bus can be reached now, ``reached`` whether it ever was.
-    `settled` is false while it is not known whether this node's claims still hold, as after a sleep
-    that was longer than its lease; an implementation sets it. ``counters`` counts what happens.
+    ``connected`` is whether the bus can be reached now, ``reached`` whether it ever was. `settled`
+    is false while it is unknown whether this node's claims still hold, as after a sleep longer than
+    its lease; implementations set it. ``counters`` counts events.
     """
 
     def __init__(self) -> None:
@@ -88,9 +88,9 @@ class Bus(ABC):
         self.subscriptions: dict[str, Subscriber] = {}
 
     def listen(self, port: str, listener: PortListener) -> None:
-        """Have ``listener`` told what is sent to ``port``, and what becomes of other nodes.
+        """Call ``listener`` with messages to ``port``, and with the state of other nodes.
 
-        Raises `ValueError` if somebody listens there already.
+        Raises `ValueError` if there is a listener on this port already.
         """
         if port in self.listeners:
             raise ValueError(f"somebody listens on {port} of this bus already")
@@ -114,7 +114,7 @@ class Bus(ABC):
         else:
             self._held.append(call)
 
-    # -- for implementations; what a listener raises is logged and goes no further
+    # -- for implementations; exceptions of a listener are logged and go no further
 
     def deliver(self, node: str, port: str, messages: Sequence[bytes]) -> None:
         """Pass messages to the listener on their port."""
@@ -137,7 +137,7 @@ class Bus(ABC):
                 _log.failure("{listener!r} failed at {what}", listener=listener, what=what)
 
     def deliver_publication(self, channel: str, data: bytes) -> None:
-        """Pass a publication to who subscribes."""
+        """Pass a publication to its subscriber."""
         subscriber = self.subscriptions.get(channel)
         if subscriber is not None:
             try:
@@ -149,34 +149,34 @@ class Bus(ABC):
 
     @abstractmethod
     def start(self) -> Deferred[None]:
-        """Become a node; fires once the bus was reached, which is tried until `stop`."""
+        """Become a node; fires once the bus is reached, which is tried until `stop`."""
 
     @abstractmethod
     def stop(self) -> Deferred[None]:
-        """Stop being a node: give back the lease and all claims; fires when that is done."""
+        """Stop being a node, and give up the lease and all claims; fires when that is done."""
 
     @property
     @abstractmethod
     def nodes(self) -> frozenset[str]:
-        """The nodes that live, as far as is known here; this one included once it is one."""
+        """The nodes known to be alive, this one included once it is a node."""
 
     # -- who owns what
 
     @abstractmethod
     def claim(self, key: str) -> Deferred[Owner]:
-        """Own ``key`` if nobody does; fires with its owner, which may be a node that ended.
+        """Own ``key`` unless another node does; fires with its owner, which may have ended.
 
-        A claim is renewed until `release`. While the bus is away the Deferred waits; cancel it to
-        stop waiting. If the answer to a cancelled claim comes after all, the key is released.
+        A claim is renewed until `release`. While the bus is away, the Deferred waits; cancel it to
+        stop waiting. If the answer to a cancelled claim still comes, the key is released.
         """
 
     @abstractmethod
     def find(self, key: str) -> Deferred[Owner | None]:
-        """Fire with the owner of ``key``, or None; waits, and may be cancelled, as in `claim`."""
+        """Fire with the owner of ``key``, or None; waits and can be cancelled as in `claim`."""
 
     @abstractmethod
     def release(self, key: str) -> None:
-        """Give up a claim; nothing happens if the key is not this node's."""
+        """Give up a claim; does nothing if this node does not own the key."""
 
     # -- to one node
 
@@ -184,27 +184,27 @@ class Bus(ABC):
     def send(self, node: str, port: str, data: bytes, urgent: bool = False) -> None:
         """Send to the listener on ``port`` of a node.
 
-        At most 1 MiB is under way to a node; the rest waits for it to be acknowledged, unless it is
-        ``urgent``: short, and what others wait for. If the node is lost, or lost already, its
-        listeners here are told and the data is dropped.
+        At most 1 MiB is under way to a node, and the rest waits for acknowledgements. ``urgent``
+        messages, which are short and waited for, do not wait. If the node is lost, now or already,
+        the listeners here are told, and the data is dropped.
         """
 
-    # -- to all that want it
+    # -- to all subscribers
 
     @abstractmethod
     def publish(self, channel: str, data: bytes) -> None:
         """Send to all other nodes that subscribe to ``channel``.
 
-        While the bus is away publications wait, up to 1 MiB; more are dropped and counted.
+        While the bus is away, up to 1 MiB of publications wait; more are dropped and counted.
         """
 
     @abstractmethod
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
-        """Have ``subscriber`` called with the publications of others; fires when they come."""
+        """Call ``subscriber`` with the publications of others; fires once they arrive."""
 
     @abstractmethod
     def unsubscribe(self, channel: str) -> None:
-        """Receive nothing more of a channel."""
+        """Stop receiving a channel."""
 
     @abstractmethod
     def subscribers(self, channel: str) -> Deferred[int]:

@@ -1,7 +1,7 @@
-"""`Claims`: which node owns which session, as a router asks it of its bus.
+"""`Claims`: which node owns which session; asks the bus for a router.
 
-Rules: requests that come at once for one session share a claim; nobody waits longer than
-``patience``, and not after the client left; who waits is bounded in number.
+Rules: simultaneous requests for one session share a claim. No request waits longer than
+``patience``, or after its client has left; the number of waiting requests is bounded.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .bus import Bus, Owner
 _log = Logger()
 _T = TypeVar("_T")
 
-# How many owners are remembered, so that most requests need not ask.
+# How many owners are remembered, so that most requests need not ask the bus.
 _MOST_OWNERS = 10_000
-# How many requests may wait to hear who owns their session.
+# How many requests may wait for the owner of their session.
 _MOST_WAITING = 10_000
 
 
@@ -45,7 +45,7 @@ class Claims:
     # -- what is known here
 
     def __contains__(self, session_id: str) -> bool:
-        """Tell whether this node owns a session."""
+        """Return whether this node owns a session."""
         return session_id in self._mine
 
     def __len__(self) -> int:
@@ -53,33 +53,33 @@ class Claims:
         return len(self._mine)
 
     def known(self, session_id: str) -> str | None:
-        """Return the node that owned a session when it was last asked, if that is remembered."""
+        """Return the remembered owner of a session, or None."""
         return self._owners.get(session_id)
 
     def mistaken(self, session_id: str) -> None:
-        """Forget who owned a session, as it was not there."""
+        """Forget the remembered owner of a session, because the session was not there."""
         self._owners.pop(session_id, None)
 
     def lost(self, node: str) -> None:
-        """Forget what a node owned: whether it lives is for the bus to say."""
+        """Forget what a node owned; the bus knows whether it is alive."""
         for session_id in [each for each, owner in self._owners.items() if owner == node]:
             del self._owners[session_id]
 
     def session_of(self, key: str) -> str | None:
-        """Return the id of the session that a key of the bus stands for, if it is one of these."""
+        """Return the session id for a key on the bus, or None if the key is not of this scope."""
         return key[len(self._scope) :] if key.startswith(self._scope) else None
 
     def release(self, session_id: str) -> None:
-        """Give up the claim to a session that is no more."""
+        """Give up the claim to a session that is gone."""
         if session_id in self._mine:
             self._mine.discard(session_id)
             self._bus.release(self._scope + session_id)
 
     def taken(self, session_id: str) -> None:
-        """Note that another node owns a session that was this one's."""
+        """Note that another node owns a session that this node owned."""
         self._mine.discard(session_id)
 
-    # -- what has to be asked
+    # -- asking the bus
 
     def find(self, exchange: Exchange, session_id: str) -> Deferred[Owner | None]:
         """Fire with a session's owner, or None; fail with `Overloaded` if that takes too long."""
@@ -88,7 +88,7 @@ class Claims:
         )
 
     def claim(self, exchange: Exchange, session_id: str) -> Deferred[Owner]:
-        """Fire with a session's owner: this node, if nobody was."""
+        """Fire with a session's owner; this node becomes it if there is none."""
         answer: Deferred[Owner] = Deferred(lambda answer: self._leave(session_id, answer))
         sharing = self._sharing.get(session_id)
         if sharing is not None:
@@ -101,7 +101,7 @@ class Claims:
         return self._wait(exchange, answer).addCallback(self._remember, session_id)
 
     def when_answered(self, session_id: str, call: Callable[[], object]) -> bool:
-        """Call ``call`` when the claim that is under way was answered; return whether one is."""
+        """Call ``call`` when a pending claim was answered; return whether there is one."""
         sharing = self._sharing.get(session_id)
         if sharing is None:
             return False
@@ -113,9 +113,9 @@ class Claims:
     async def until(
         self, exchange: Exchange, ask: Callable[[Callable[[], None]], object], seconds: float
     ) -> None:
-        """Wait until what ``ask`` is given is called, ``seconds`` passed, or the client left.
+        """Wait until the function passed to ``ask`` is called, or ``seconds`` have passed.
 
-        Raises `NotFound`, which nobody hears, if it left.
+        Raises `NotFound`, which nobody hears, if the client leaves.
         """
         waiting: Deferred[None] = Deferred()
 

@@ -1,7 +1,7 @@
-"""`Directory`: what the parent of workers knows of them: who lives, and who claims what.
+"""`Directory`: what the parent of workers knows of them: who is alive, and who owns what.
 
-Rules: the end of its stream is a process's end; what it claimed is remembered for `MEMORY` seconds,
-unless it left in order.
+Rules: the end of its stream is the end of a process; its claims are remembered for `MEMORY`
+seconds, unless it left in an orderly way.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Directory:
     def member(self, told: Callable[[dict[str, Any]], object] = lambda table: None) -> Member:
         """Make the protocol of one process's stream.
 
-        ``told`` hears what is none of the directory's business.
+        ``told`` gets the tables that are not for the directory.
         """
         return Member(self, self._reactor, told)
 
     @property
     def nodes(self) -> dict[str, str]:
-        """The path of each process that lives, by its name."""
+        """The path of each living process, by name."""
         return {node: member.path for node, member in self._members.items()}
 
     def stop(self) -> None:
@@ -45,7 +45,7 @@ class Directory:
     # -- told by members
 
     def join(self, member: Member) -> None:
-        """Note a process that lives, and tell all."""
+        """Note a new process, and tell all others."""
         self._members[member.node] = member
         self._keys.setdefault(member.node, set())
         self._tell_all()
@@ -61,19 +61,19 @@ class Directory:
         self._tell_all()
 
     def claim(self, node: str, key: str) -> tuple[str, bool]:
-        """Return the owner of a key, which is ``node`` if nobody was, and whether it lives."""
+        """Return the owner of a key (``node`` if there was none), and whether it is alive."""
         owner = self._claims.setdefault(key, node)
         if owner == node:
             self._keys[node].add(key)
         return owner, owner in self._members
 
     def find(self, key: str) -> tuple[str, bool] | None:
-        """Return the owner of a key, if there is one, and whether it lives."""
+        """Return the owner of a key, if there is one, and whether it is alive."""
         owner = self._claims.get(key)
         return None if owner is None else (owner, owner in self._members)
 
     def release(self, node: str, key: str) -> None:
-        """Give up a claim of this node."""
+        """Give up a claim of a node."""
         if self._claims.get(key) == node:
             del self._claims[key]
             self._keys[node].discard(key)

@@ -1,7 +1,7 @@
-"""`Edge`: a request that came to this node, and that the owner of its session answers.
+"""`Edge`: a request that arrived at this node, and that the owner of its session answers.
 
-Rules: nothing is written after the end, whoever makes it; the owner is told, once, how much of the
-answer the client's connection took. What the owner says after an end of our own is dropped.
+Rules: nothing is written after the end, whoever causes it. The owner is told, once, how much of the
+answer the client's connection took. Frames of the owner after our own end are dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NODE_GONE: Reason = (1001, "Node gone")
 
 
 class Speaker(Protocol):
-    """Says something in the framing of a transport, where its session can't."""
+    """Ends an answer in the framing of a transport, where the session can't."""
 
     def heartbeat(self, started: bool) -> None:
         """End the answer with a heartbeat, so that the client asks again."""
@@ -30,20 +30,20 @@ class Speaker(Protocol):
 
 
 class Result(Protocol):
-    """Who waits for the end of a request, such as a Deferred."""
+    """Waits for the end of a request, as a Deferred does."""
 
     def callback(self, found: bool) -> object:
-        """Note that it was answered, or that the session is not there."""
+        """Note whether it was answered or the session was not found."""
 
     def errback(self, error: RequestError) -> object:
-        """Note what is to be answered instead."""
+        """Note the error to answer instead."""
 
 
 class Edge:
-    """One request, its client at this end and the owner of its session at the other.
+    """One request, between its client here and the owner of its session.
 
-    ``number`` is that of its stream; ``speaker`` is None for a sender. ``post`` sends a frame to
-    the owner; ``over`` is called at the end, and ``result`` then.
+    ``number`` is the number of its stream; ``speaker`` is None for a sender. ``post`` sends a frame
+    to the owner; ``over`` is called at the end, and then ``result``.
     """
 
     _body = b""  # of the request
@@ -54,11 +54,11 @@ class Edge:
     _size = wire.STREAM
     _started = False
     _ending = False
-    _chunk: list[bytes] | None = None  # the pieces that came of what is written as one
+    _chunk: list[bytes] | None = None  # the pieces so far of what is written as one chunk
     _chunk_size = 0
-    _unread = 0  # bytes that were written, and that the connection has not taken yet
-    _taken = 0  # those that it has
-    _owed = 0  # those that the owner does not know of
+    _unread = 0  # bytes written that the connection has not taken yet
+    _taken = 0  # bytes that it has taken
+    _owed = 0  # bytes taken that the owner does not know of yet
 
     def __init__(
         self,
@@ -92,13 +92,13 @@ class Edge:
 
     @property
     def is_receiver(self) -> bool:
-        """Whether it brings frames to its client."""
+        """Whether this request takes frames to its client."""
         return self._speaker is not None
 
     # -- told by the owner
 
     def told(self, kind: int, payload: bytes) -> None:
-        """Do what a frame says."""
+        """Handle a frame."""
         if kind == wire.ASK:
             self._post(wire.frame(wire.HERE, self.number), urgent=True)
         elif kind == wire.ABORT:
@@ -106,7 +106,7 @@ class Edge:
             self._exchange.abort()
             self._result.callback(True)
         elif self._ending:
-            pass  # an end of our own is under way
+            pass  # our own end is under way
         elif kind == wire.HEAD:
             self._begin_answer(payload)
         elif kind == wire.DATA:
@@ -133,18 +133,18 @@ class Edge:
             self._final = bool(flags & wire.FINAL)
             if flags & wire.CLOSES:
                 self._exchange.close_connection()
-        self._body = b""  # whatever is left of it
+        self._body = b""  # the rest is not needed
         if self._size != wire.STREAM:
             self._add(piece, self._size)
 
     def _add(self, piece: bytes, size: int) -> None:
-        """Add a piece of what is written as one, which has ``size`` bytes."""
+        """Add a piece of a chunk that has ``size`` bytes."""
         if piece and len(piece) < size:
             self._chunk = self._chunk or []
             self._chunk.append(piece)
             self._chunk_size += len(piece)
             if self._chunk_size < size:
-                # The room in between is of this node's memory, as that of a chunk always is.
+                # Give the room back at once: this node holds the chunk in memory anyway.
                 self._post(wire.number(wire.CREDIT, self.number, len(piece)), urgent=True)
                 return
             owed = len(piece)
@@ -206,18 +206,18 @@ class Edge:
     def _tell_end(self, kind: int, in_order: bool = True) -> None:
         self._end()
         if not self._final:
-            # Of what the connection did not take whole, the client may have got a part.
+            # The client may have got a part of what the connection did not take whole.
             taken = self._taken + self._unread
             self._post(wire.told(kind, self.number, taken, in_order), urgent=True)
 
     # -- told by the relay
 
     def give_up(self) -> None:
-        """End in order, as the owner can't be reached: it may have the session yet."""
+        """End in an orderly way, as the owner can't be reached and may still have the session."""
         if self._ending:
-            return  # on its way to the client, which hears it in any case
+            return  # on its way to the client, which will get it in any case
         if self._unread:
-            # It is known only at its end whether the client got what it has not taken yet.
+            # Only at the end it is known whether the client got the bytes not yet taken.
             self._ending = True
             self._chunk = None
             self._exchange.end(self._gave_up)
@@ -230,9 +230,9 @@ class Edge:
             self._result.callback(True)
 
     def owner_lost(self, lives: bool) -> None:
-        """End, as the owner is gone, and the session with it.
+        """End, because the owner is gone, and the session with it.
 
-        An owner that ``lives`` has taken this node for gone, and may have the session yet.
+        An owner that ``lives`` has taken this node for gone, and may still have the session.
         """
         if self._ending:
             return
@@ -263,5 +263,5 @@ def _nothing() -> None:
     pass
 
 
-# Most heads are those of answers before; cookies and origins may differ from client to client.
+# Most heads repeat earlier ones; cookies and origins may differ from client to client.
 _head = lru_cache(maxsize=256)(Head)

@@ -1,4 +1,4 @@
-"""`Here`: a room that has members on this node, as far as other nodes are concerned."""
+"""`Here`: a room with members on this node, and what it knows of other nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .presence import Presence
 
 
 class Here:
-    """A room that has members on this node; ``heard`` are the counts of others' publications."""
+    """A room with members on this node; ``heard`` has the counts of others' publications."""
 
     __slots__ = ("early", "heard", "key", "listening", "presence", "ready", "waiters")
 
@@ -23,10 +23,10 @@ class Here:
         self.waiters: list[Deferred[None]] = []
 
     def note(self, node: str, n: int, alive: frozenset[str]) -> int | None:
-        """Note that a node published ``n``, and return what it was before, if anything was heard.
+        """Note publication ``n`` of a node, and return its count before, if there was one.
 
-        If that is more, the node has forgotten that it spoke here before, and counts anew. What
-        comes before the room is listened to may have been under way to a member that left.
+        If the old count is larger, the node has forgotten it and counts from the start.
+        Publications before the room is listened to may have been under way to a member that left.
         """
         if not self.listening:
             return None
@@ -41,13 +41,13 @@ class Here:
         self.listening = True
 
     def be_ready(self) -> None:
-        """Let nobody wait any more: all is as it should be."""
+        """Fire what waits for the room: everything is known."""
         self.ready = True
         self.early = False
         self._release()
 
     def release(self) -> None:
-        """Let nobody wait any more, though something may be missed."""
+        """Fire what waits for the room, although something may be missed."""
         self.early = True
         self._release()
 

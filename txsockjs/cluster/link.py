@@ -1,14 +1,14 @@
-"""`Link`: messages between two nodes, in order and once, over a carrier that promises neither.
+"""`Link`: messages between two nodes, in order and exactly once, over a carrier without guarantees.
 
-Both directions are numbered. What is not acknowledged is kept, at most `WINDOW` bytes of it, and
-sent again when the other end misses it or says nothing. A link has an epoch: an end that takes the
-other for lost starts anew with the next one, and the other end learns from it that it was.
+Both directions are numbered. Up to `WINDOW` bytes of unacknowledged messages are kept, and sent
+again when the other end misses them or is silent. A link has an epoch: an end that takes the other
+for lost starts the next epoch, and the other end learns from this that it was taken for lost.
 
 A packet is a head (`_HEAD`) and messages, each after its length in four bytes. The head has the
-version, flags, the epoch, the number of the next message that is expected, and that of the first
-one in the packet.
+version, flags, the epoch, the number of the next expected message, and that of the first message in
+the packet.
 
-Rules: no I/O and no node's name here; `links` has those. A packet that is none is dropped and
+Rules: no I/O and no names of nodes here; `links` has those. An invalid packet is dropped and
 counted. The timers here only send, so none of them has to survive a stall.
 """
 
@@ -21,27 +21,27 @@ from typing import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 VERSION = 1
-#: How many bytes are under way, and how many a packet has at most if it has more than one message.
+#: The most bytes under way, and the most in a packet of more than one message.
 WINDOW = 1024 * 1024
 PACKET = 64 * 1024
-# In seconds: after how long silence is taken for a loss, and how long an acknowledgement waits for
-# something that it could leave with.
+# In seconds: after how long silence counts as a loss, and how long an acknowledgement waits for a
+# message to leave with.
 RESEND_DELAY = 1.0
 ACK_DELAY = 0.05
-# After so many bytes it does not wait.
+# After this many bytes, it does not wait.
 _ACK_SIZE = WINDOW // 4
 
 _HEAD = struct.Struct("!BBIQQ")
 _LENGTH = struct.Struct("!I")
-# A flag: messages before the first one of a packet did not come.
+# A flag: messages before the first one of a packet did not arrive.
 _MISSING = 1
 
 
 class Link:
     """One end of a link.
 
-    ``post`` hands a packet to the carrier, ``received`` takes each message; ``broken`` is called
-    when the other end took this one for lost: what is under way both ways may not come.
+    ``post`` passes a packet to the carrier, ``received`` takes each message. ``broken`` is called
+    when the other end took this one for lost: messages under way, both ways, may not arrive.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Link:
 
     @property
     def waiting(self) -> int:
-        """How many messages wait for the window."""
+        """How many messages wait for room in the window."""
         return len(self._waiting)
 
     # -- sending
 
     def send(self, message: bytes, urgent: bool = False) -> None:
-        """Send a message with all others of this iteration; an urgent one does not wait."""
+        """Send a message together with others of this iteration; an urgent one does not wait."""
         if urgent or (not self._waiting and self._sent_size < WINDOW):
             self._append(message)
         else:
@@ -90,7 +90,7 @@ class Link:
         self._flush_soon()
 
     def reset(self) -> None:
-        """Start anew, as the other end is taken for lost; nobody here is told."""
+        """Start a new epoch, because the other end is taken for lost; calls nobody here."""
         self._begin(self._epoch + 1)
 
     def _begin(self, epoch: int) -> None:
@@ -106,7 +106,7 @@ class Link:
         self._timer = self._flush_call = self._ack_call = None
 
     def resend(self) -> None:
-        """Send again what was not acknowledged: the carrier may have dropped it."""
+        """Send unacknowledged messages again, because the carrier may have dropped them."""
         if self._sent:
             self._recover()
 
@@ -123,14 +123,14 @@ class Link:
         while self._waiting and self._sent_size < WINDOW:
             self._append(self._waiting.popleft())
         if self._recovering_from is not None:
-            return  # what is new follows when what is old has come
+            return  # new messages follow once old ones have arrived
         end = self._first + len(self._sent)
         while self._posted < end:
             self._posted = self._post_packet(self._posted)
         self._watch()
 
     def _post_packet(self, first: int) -> int:
-        """Post what fits into one packet, and return the number of the message after it."""
+        """Post as much as fits into one packet, and return the number of the message after it."""
         parts: list[bytes] = []
         size = 0
         for place in range(first - self._first, len(self._sent)):
@@ -151,7 +151,7 @@ class Link:
         self._post(b"".join((head, *parts)))
 
     def _watch(self) -> None:
-        """Look after a while whether what was sent is acknowledged."""
+        """Check after a while whether messages were acknowledged."""
         if self._sent and self._timer is None:
             self._timer = self._clock.callLater(RESEND_DELAY, self._look, self._first)
 
@@ -162,7 +162,7 @@ class Link:
         self._watch()
 
     def _recover(self) -> None:
-        """Send the first packet again; each acknowledgement brings the next one."""
+        """Send the first packet again; each acknowledgement triggers the next one."""
         self._counters["packets_resent"] += 1
         if self._recovering_from is None:
             self._recover_to = self._posted
@@ -171,9 +171,9 @@ class Link:
         self._watch()
 
     def _acknowledge(self, expected: int, missing: bool) -> None:
-        """Forget what the other end has."""
+        """Forget the messages that the other end has."""
         if expected < self._first or expected > self._first + len(self._sent):
-            return  # late, or nonsense
+            return  # late or invalid
         progress = expected > self._first
         while self._first < expected:
             self._first += 1
@@ -212,7 +212,7 @@ class Link:
             return
         if epoch < self._epoch:
             self._counters["packets_late"] += 1
-            if messages:  # it does not know yet that it was taken for lost
+            if messages:  # the other end does not know yet that it was taken for lost
                 self._post_head(self._end, [])
             return
         if epoch > self._epoch:
@@ -232,7 +232,7 @@ class Link:
         new = messages[self._expected - first :]
         if not new:
             self._counters["packets_doubled"] += 1
-            self._post_head(self._end, [])  # the acknowledgement may be what got lost
+            self._post_head(self._end, [])  # perhaps the acknowledgement was lost
             return
         epoch = self._epoch
         for message in new:
@@ -240,7 +240,7 @@ class Link:
             self._unacknowledged += len(message)
             self._received(message)
             if self._epoch != epoch:
-                return  # whoever took it has started anew
+                return  # the receiver of the message has started a new epoch
         if self._unacknowledged >= _ACK_SIZE:
             self._post_head(self._end, [])
         elif self._ack_call is None:

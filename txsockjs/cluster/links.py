@@ -1,7 +1,7 @@
 """`Links`: the links of a node to all others, for buses whose carrier may lose packets.
 
-Rules: a link is made when it is first needed and kept as long as the node, because its numbers must
-go on.
+Rules: a link is made when first needed, and kept for the life of the node, because its numbers must
+continue.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .link import Link
 
 
 class Links:
-    """The links of a node to all others, made when they are first needed.
+    """The links of a node to all others, made when first needed.
 
-    ``post`` hands a packet to the carrier for a node. Messages have the port that they are for.
+    ``post`` passes a packet for a node to the carrier. Messages contain their port.
     """
 
     def __init__(self, bus: Bus, clock: IReactorTime, post: Callable[[str, bytes], object]) -> None:
@@ -36,7 +36,7 @@ class Links:
         self._of(node).send(bytes((len(name),)) + name + data, urgent)
 
     def take(self, node: str, packet: bytes) -> None:
-        """Take a packet that came from a node."""
+        """Take a packet from a node."""
         self._of(node).take(packet)
 
     def lose(self, node: str) -> None:
@@ -47,7 +47,7 @@ class Links:
         self._bus.tell("lost", node)
 
     def resend(self) -> None:
-        """Send again what was not acknowledged, as the carrier was away."""
+        """Send unacknowledged messages again, because the carrier was away."""
         for link in list(self._links.values()):
             link.resend()
 

@@ -1,10 +1,10 @@
 """`LocalBus`: the bus of the workers of one machine, with nothing to install.
 
-The parent of the workers is the directory (`directory`), which each asks over a stream of its own;
-what they say to each other goes over a UNIX socket between each two, and never through the parent.
+The parent of the workers is the directory (`directory`), which each worker asks over its own
+stream. Messages between workers go over a UNIX socket between each two, never through the parent.
 
-Rules: a UNIX stream loses nothing, so its end is the end of a process. Sockets are in a directory
-that only the workers' user can enter, with a name for each life of a process. Of two processes, the
+Rules: a UNIX stream loses nothing, so its end is the end of a process. Sockets are in a folder that
+only the workers' user can enter, with a new name for each life of a process. Of two processes, the
 one whose name comes first connects.
 """
 
@@ -32,9 +32,9 @@ from .streams import Control
 class LocalBus(Bus):
     """A worker's end of the bus.
 
-    ``control`` is the descriptor of its stream to the directory, which this takes over; ``folder``
-    is where the sockets are. ``told`` hears what the parent says that is not about the bus,
-    ``orphaned`` that the parent is gone.
+    ``control`` is the descriptor of its stream to the directory, which this object takes over;
+    ``folder`` is where the sockets are. ``told`` gets the parent's tables that are not about the
+    bus; ``orphaned`` is called when the parent is gone.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class LocalBus(Bus):
         self._port: Any | None = None
         self._nodes: dict[str, str] = {}
         self._peers: dict[str, Peer] = {}
-        # What is said to nodes that are not connected yet: messages with their ports, and
-        # publications with none.
+        # For nodes that are not connected yet: messages with their ports, and publications without
+        # one.
         self._early: dict[str, list[tuple[str | None, bytes]]] = {}
-        self._unpublished: list[tuple[str, bytes]] = []  # before it is known which nodes there are
+        self._unpublished: list[tuple[str, bytes]] = []  # until the other nodes are known
         self._subscribers: dict[str, set[str]] = {}
         self._subscribing: dict[str, tuple[set[str], Deferred[None]]] = {}
         self._questions: dict[int, Deferred[Any]] = {}
@@ -70,7 +70,7 @@ class LocalBus(Bus):
 
     def start(self) -> Deferred[None]:
         """Become a node."""
-        # First, so that the end of the parent is known even if the folder went with it.
+        # First, to notice the end of the parent even if the folder is gone with it.
         control = Factory.forProtocol(lambda: self._control)
         control.noisy = False
         self.reactor.adoptStreamConnection(self._descriptor, socket.AF_UNIX, control)
@@ -82,7 +82,7 @@ class LocalBus(Bus):
         return self._started
 
     def say(self, **table: Any) -> None:
-        """Tell the parent something that is not about the bus."""
+        """Send the parent a table that is not about the bus."""
         self._control.say(**table)
 
     def stop(self) -> Deferred[None]:
@@ -90,7 +90,7 @@ class LocalBus(Bus):
         if self._stopped:
             return succeed(None)
         self._stopped = True
-        if self._control.transport is not None:  # it was started
+        if self._control.transport is not None:  # started
             self._control.say(do="leave")
             self._control.flush()
             self._control.transport.loseConnection()
@@ -102,7 +102,7 @@ class LocalBus(Bus):
 
     @property
     def nodes(self) -> frozenset[str]:
-        """The nodes that live."""
+        """The living nodes."""
         return frozenset(self._nodes)
 
     def _told(self, table: dict[str, Any]) -> None:
@@ -122,7 +122,7 @@ class LocalBus(Bus):
             if peer is None:
                 self._lose(node)
             else:
-                peer.transport.loseConnection()  # what came before its end is still read
+                peer.transport.loseConnection()  # what it sent before its end is still read
         for node in set(nodes) - set(before):
             self._connect(node)
         if not self.reached:
@@ -140,7 +140,7 @@ class LocalBus(Bus):
     # -- who owns what
 
     def claim(self, key: str) -> Deferred[Owner]:
-        """Own a key if nobody does."""
+        """Own a key unless another node does."""
         return self._ask("claim", key)
 
     def find(self, key: str) -> Deferred[Owner | None]:
@@ -177,7 +177,7 @@ class LocalBus(Bus):
             self.reactor.connectUNIX(self._nodes[node], PeerFactory(self))
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
-        """Note who a peer is, and send what waited for it."""
+        """Note the name of a peer, and send what waited for it."""
         if peer.node in self._peers:
             return False
         self._peers[peer.node] = peer
@@ -194,7 +194,7 @@ class LocalBus(Bus):
         return True
 
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:
-        """Take what a peer says."""
+        """Handle a string from a peer."""
         if kind == PUBLICATION:
             self.deliver_publication(*read_named(payload))
         elif kind == SUBSCRIBE:
@@ -211,11 +211,11 @@ class LocalBus(Bus):
         """Note that a peer's stream ended."""
         if self._peers.get(peer.node) is peer:
             del self._peers[peer.node]
-            path = self._nodes.pop(peer.node, None)  # whoever is told must not take it for alive
+            path = self._nodes.pop(peer.node, None)  # listeners must not take it for alive
             self._lose(peer.node)
             if path is not None:
-                self._nodes[peer.node] = path  # until the directory knows
-            self.reactor.callLater(0, self._connect, peer.node)  # if it lives after all
+                self._nodes[peer.node] = path  # until the directory reports its end
+            self.reactor.callLater(0, self._connect, peer.node)  # in case it is still alive
 
     def _lose(self, node: str) -> None:
         self._early.pop(node, None)
@@ -250,7 +250,7 @@ class LocalBus(Bus):
         for node in self._subscribers.get(channel, ()):
             self._peers[node].say(PUBLICATION, payload, urgent=False)
         for node in self._nodes.keys() - self._peers.keys() - {self.node}:
-            # What it subscribes to is not known yet.
+            # Its subscriptions are not known yet.
             self._early.setdefault(node, []).append((None, payload))
 
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
@@ -264,7 +264,7 @@ class LocalBus(Bus):
         return done
 
     def unsubscribe(self, channel: str) -> None:
-        """Receive nothing more of a channel."""
+        """Stop receiving a channel."""
         if self.subscriptions.pop(channel, None) is not None:
             for peer in self._peers.values():
                 peer.say(UNSUBSCRIBE, channel.encode())

@@ -1,7 +1,7 @@
 """`MemoryNetwork`: a broker and its nodes in one process, on a clock, with all faults of a network.
 
-For tests, ours and those of applications. What other buses do with sockets happens here in calls;
-each takes ``delay`` seconds of the clock.
+For our tests and those of applications. Calls replace the sockets of other buses; each takes
+``delay`` seconds of the clock.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .links import Links
 
 
 class MemoryNetwork:
-    """The broker: who lives, who claims what, who subscribes to what.
+    """The broker: living nodes, their claims and their subscriptions.
 
-    ``fault`` is asked for each packet between two nodes and says how often it comes: once, unless
-    it is set; ``publication_lost`` is asked for each publication to each node.
+    ``fault`` is called for each packet between two nodes and returns how often it arrives (once by
+    default); ``publication_lost`` is called for each publication to each node.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class MemoryNetwork:
         self.clock = clock
         self.delay, self.lease, self.renewal = delay, lease, renewal
         self.leases: dict[str, float] = {}
-        self.ended: set[str] = set()  # the nodes whose lease others saw end
+        self.ended: set[str] = set()  # nodes whose lease others have seen end
         self.claims: dict[str, tuple[str, float]] = {}
         self.reachable: dict[str, MemoryBus] = {}
         self.fault: Callable[[], int] = lambda: 1
         self.publication_lost: Callable[[], bool] = lambda: False
 
     def bus(self) -> MemoryBus:
-        """Make a node, which is one once its bus is started."""
+        """Make the bus of a new node; it becomes a node when the bus is started."""
         return MemoryBus(self)
 
     # -- faults
@@ -53,12 +53,12 @@ class MemoryNetwork:
         bus.reconnect()
 
     def kill(self, bus: MemoryBus) -> None:
-        """End a node's process: it says and hears nothing more."""
+        """End a node's process: it sends and receives nothing more."""
         self.reachable.pop(bus.node, None)
         bus.die()
 
     def forget(self) -> None:
-        """Restart the broker empty: all nodes lose it, and find it again a moment later."""
+        """Restart the broker empty: all nodes lose it and reconnect a moment later."""
         nodes = list(self.reachable.values())
         for bus in nodes:
             self.cut(bus)
@@ -69,10 +69,10 @@ class MemoryNetwork:
         for bus in nodes:
             self.heal(bus)
 
-    # -- what nodes ask, once they reach it
+    # -- requests of the nodes that reach it
 
     def renew(self, node: str) -> frozenset[str]:
-        """Renew a lease, and return the nodes that live."""
+        """Renew a lease, and return the living nodes."""
         now = self.clock.seconds()
         self.leases[node] = now + self.lease
         self.ended.update([other for other, end in self.leases.items() if end <= now])
@@ -80,7 +80,7 @@ class MemoryNetwork:
         return frozenset(self.leases)
 
     def owner(self, key: str) -> Owner | None:
-        """Return who owns a key."""
+        """Return the owner of a key."""
         node, end = self.claims.get(key, ("", 0.0))
         now = self.clock.seconds()
         if end <= now:
@@ -89,7 +89,7 @@ class MemoryNetwork:
         return Owner(node, self.leases.get(node, 0.0) > now)
 
     def claim(self, key: str, node: str) -> Owner:
-        """Let a node own a key, unless another one does."""
+        """Make a node the owner of a key, unless another one is."""
         owner = self.owner(key)
         if owner is None or owner.node == node:
             self.claims[key] = (node, self.clock.seconds() + LEASE + 2 * MEMORY)
@@ -107,7 +107,7 @@ class MemoryNetwork:
             bus.links.take(sender, packet)
 
     def spread(self, sender: str, channel: str, data: bytes) -> None:
-        """Carry a publication to all that subscribe."""
+        """Carry a publication to all subscribers."""
         for bus in list(self.reachable.values()):
             if bus.node != sender and channel in bus.subscribed and not self.publication_lost():
                 self.clock.callLater(self.delay, bus.deliver_publication, channel, data)
@@ -120,7 +120,7 @@ class MemoryBus(Bus):
         super().__init__()
         self.network = network
         self.links = Links(self, network.clock, self._post)
-        self.subscribed: set[str] = set()  # what the broker knows of
+        self.subscribed: set[str] = set()  # as the broker knows
         self._started: Deferred[None] | None = None
         self._alive: frozenset[str] = frozenset()
         self._claimed: set[str] = set()
@@ -148,11 +148,11 @@ class MemoryBus(Bus):
 
     @property
     def nodes(self) -> frozenset[str]:
-        """The nodes that live, as far as is known here."""
+        """The nodes known to be alive."""
         return self._alive
 
     def die(self) -> None:
-        """Do nothing any more."""
+        """Stop doing anything."""
         self._stopped = True
         self.connected = False
         self.links.stop()
@@ -174,7 +174,7 @@ class MemoryBus(Bus):
         self.subscribed.update(self.subscriptions)
         self.settled = not self._claimed
         self._renew()
-        if self.node in self.network.ended:  # so the others were told that it is lost
+        if self.node in self.network.ended:  # the others were told that it is lost
             self.network.ended.discard(self.node)
             for node in self.links:
                 self.links.lose(node)
@@ -191,7 +191,7 @@ class MemoryBus(Bus):
             self._started.callback(None)
 
     def _renew(self) -> None:
-        """Say that this node lives, and see who else does."""
+        """Renew the lease, and see which other nodes are alive."""
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
         self._tick = self.network.clock.callLater(self.network.renewal, self._renew)
@@ -202,7 +202,7 @@ class MemoryBus(Bus):
             self.links.lose(node)
 
     def _settle(self) -> None:
-        """Claim again what was claimed, as it may have been forgotten or taken."""
+        """Claim all keys again, because they may have been forgotten or taken."""
         for key in list(self._claimed):
             if self.network.claim(key, self.node).node != self.node:
                 self._claimed.discard(key)
@@ -212,7 +212,7 @@ class MemoryBus(Bus):
     # -- who owns what
 
     def claim(self, key: str) -> Deferred[Owner]:
-        """Own a key if nobody does."""
+        """Own a key unless another node does."""
 
         def ask() -> Owner:
             owner = self.network.claim(key, self.node)
@@ -287,7 +287,7 @@ class MemoryBus(Bus):
         return self._ask(lambda: self.subscribed.update({channel} & set(self.subscriptions)))
 
     def unsubscribe(self, channel: str) -> None:
-        """Receive nothing more of a channel."""
+        """Stop receiving a channel."""
         self.subscriptions.pop(channel, None)
         self.subscribed.discard(channel)
 

@@ -1,7 +1,7 @@
-"""`Outage`: what a relay does while its bus is away, and for a while after.
+"""`Outage`: what a relay does while its bus is away, and for some time after.
 
-Rules: clients that can't come are not missed, so sessions do not end for want of a receiver; who
-waits for the bus does so for ``patience`` seconds.
+Rules: while clients can't reach their sessions, sessions do not end for lack of a receiver.
+Requests wait for the bus for ``patience`` seconds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Outage:
 
     @property
     def may_expire(self) -> bool:
-        """Whether clients had the time to come: ``patience`` seconds since the bus is back."""
+        """Whether clients had time to come back: ``patience`` seconds since the bus is back."""
         if not self._bus.connected:
             return not self._bus.reached
         if self._back_since is not None:

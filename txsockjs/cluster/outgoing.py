@@ -1,8 +1,8 @@
-"""`Outgoing`: what a node says in rooms, and how much of it there was.
+"""`Outgoing`: a node's publications in rooms, with their counts.
 
-Rules: what is said in a room in one turn is one publication, as long as it is of one kind. Each has
-the count of what this node published in that room; of rooms without a member here so many counts
-are kept, and one that was forgotten starts anew, which the others do not take for a gap.
+Rules: all that is said in a room in one turn is one publication, as long as it is of one kind. Each
+has the count of this node's publications in that room. For rooms without a member here, a bounded
+number of counts is kept; a forgotten count restarts, which other nodes do not take for a gap.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ..wire.limits import MESSAGE_COST
 from ..wire.publication import NOTHING, POST, SEND, Key, channel_name, encode
 from .bus import Bus
 
-# What is said in a turn leaves in pieces of so many bytes.
+# The publications of a turn are cut into pieces of this many bytes.
 _PIECE = 64 * 1024
 _MOST_COUNTS = 16384
 
 
 class Outgoing:
-    """What a node says in the rooms of the mount at ``prefix``."""
+    """A node's publications in the rooms of the mount at ``prefix``."""
 
     def __init__(self, bus: Bus, prefix: str, scheduler: Scheduler) -> None:
         self._bus = bus
@@ -32,13 +32,13 @@ class Outgoing:
         self._size = 0
         self._flushing = False
         self._kept: dict[Key, int] = {}  # the counts of rooms with members here
-        # Those of others, the one that was used last at the end. The first of a plain dict is slow
-        # to find where many were deleted before it.
+        # The counts of other rooms, the last used at the end. A plain dict finds its first key
+        # slowly after many deletions.
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._unsure: set[Key] = set()  # where publications may have been dropped
 
     def say(self, key: Key, kind: str, value: Any) -> None:
-        """Publish something when the turn ends."""
+        """Publish a value when the turn ends."""
         self._said.setdefault(key, []).append((kind, value))
         self._size += MESSAGE_COST + (len(value) if kind == SEND else 0)
         if self._size > _PIECE:
@@ -52,7 +52,7 @@ class Outgoing:
         self.publish()
 
     def publish(self) -> None:
-        """Publish what was said, now."""
+        """Publish everything said so far, now."""
         said, self._said = self._said, {}
         self._size = 0
         for key, things in said.items():
@@ -62,7 +62,7 @@ class Outgoing:
                 self._unsure.add(key)
 
     def publish_counts(self) -> None:
-        """Publish how much there was in the rooms where some of it may have been dropped."""
+        """Publish the counts of the rooms where publications may have been dropped."""
         unsure, self._unsure = self._unsure, set()
         for key in unsure:
             self._publish(key, NOTHING, None, self.count(key))
@@ -74,7 +74,7 @@ class Outgoing:
     # -- counts
 
     def count(self, key: Key) -> int:
-        """Return how much was published in a room."""
+        """Return the count of publications in a room."""
         return self._kept.get(key) or self._counts.get(key, 0)
 
     def keep(self, key: Key) -> None:
@@ -82,7 +82,7 @@ class Outgoing:
         self._kept[key] = self._counts.pop(key, 0)
 
     def let_go(self, key: Key) -> None:
-        """Keep a room's count as long as there is place for it."""
+        """Keep a room's count only as long as there is space for it."""
         n = self._kept.pop(key)
         if n:
             self._put(key, n)
@@ -103,7 +103,7 @@ class Outgoing:
 
 
 def _joined(things: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Join texts that follow each other, and events: one publication carries several."""
+    """Join consecutive texts, and consecutive events: one publication carries several."""
     last = ""
     values: list[Any] = []
     for kind, value in things:

@@ -1,7 +1,7 @@
 """`Peer`: the stream between two workers of one machine.
 
-Rules: a string is a kind and raw bytes; the first one says who speaks. Messages to one port that
-follow each other are one string, a bundle, as most of what costs here is paid for each string.
+Rules: a string is a kind and raw bytes; the first one names the sender. Consecutive messages to one
+port are one string, a bundle, because most of the cost is per string.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -25,16 +25,17 @@ from ..wire.named import named, read_name
 from .streams import Stream
 
 VERSION = 2
-# How many bytes are said at once; what is not urgent waits behind them.
+# How many bytes are sent at once; messages that are not urgent wait behind them.
 _MOST_AT_ONCE = 256 * 1024
 
-# How many messages a bundle has at most: the receiver takes all of them before it looks at the
-# time. A message of more than so many bytes is the last one, as a bundle is read once it is whole.
+# The most messages in a bundle: the receiver takes all of them before it looks at the clock. A
+# message of more than this many bytes is the last one, because a bundle is read once it is
+# complete.
 _MOST_MESSAGES = 16
 _LARGE = 4096
 
-# What a peer says: who it is; a bundle of messages to a port; a publication; that it subscribes, or
-# not any more; that it knows that this end does.
+# The kinds of strings: the name of the peer; a bundle of messages to a port; a publication; that
+# the peer subscribes; that it unsubscribes; that it knows of this end's subscription.
 HELLO, MESSAGES, PUBLICATION, SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBED = range(6)
 _A_BUNDLE = bytes((MESSAGES,))
 
@@ -51,30 +52,30 @@ class PeerOwner(Interface):
         ...
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
-        """Note who a peer is; return whether it may stay."""
+        """Note the name of a peer; return whether it may stay."""
         ...
 
     def deliver(self, node: str, port: str, messages: Sequence[bytes]) -> None:
         """Take messages."""
 
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:
-        """Take anything else that a peer says."""
+        """Handle any other string from a peer."""
 
     def ended(self, peer: Peer) -> None:
         """Note that a peer's stream ended."""
 
 
 class Peer(Stream):
-    """The stream to another process; ``node`` is its name, empty before it said so.
+    """The stream to another process; ``node`` is its name, empty until it is known.
 
-    What is not urgent waits here while the other end reads more slowly than it is written to.
+    Messages that are not urgent wait here while the other end reads slowly.
     """
 
     def __init__(self, owner: PeerOwner) -> None:
         self.reactor = owner.reactor
         self.node = ""
         self._owner = owner
-        # Messages with their ports, and other strings with none.
+        # Messages with their ports, and other strings without one.
         self._waiting: deque[tuple[str | None, bytes]] = deque()
         self._port: str | None = None  # of the bundle, if there is one
         self._bundle: list[bytes] = []  # its messages
@@ -82,14 +83,14 @@ class Peer(Stream):
         self._size = 0  # of what was said in this iteration
 
     def connectionMade(self) -> None:
-        """Say who this end is."""
+        """Send the name of this end."""
         super().connectionMade()
         self.transport.registerProducer(_Output(self), True)
         hello = {"version": VERSION, "node": self._owner.node, "channels": self._owner.channels}
         self.say(HELLO, json.dumps(hello).encode())
 
     def take(self, string: bytes) -> int:
-        """Take what the other end says; first, who it is."""
+        """Handle a string from the other end; the first is its name."""
         kind = string[0]
         if self.node:
             if kind == MESSAGES:
@@ -109,7 +110,7 @@ class Peer(Stream):
         return 1
 
     def say(self, kind: int, payload: bytes, urgent: bool = True) -> None:
-        """Send a kind and its bytes; unless it is ``urgent``, once the other end reads."""
+        """Send a kind and its bytes; if not ``urgent``, wait until the other end reads."""
         string = bytes((kind,)) + payload
         if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
             self._say(string)
@@ -117,7 +118,7 @@ class Peer(Stream):
             self._waiting.append((None, string))
 
     def send(self, port: str, message: bytes, urgent: bool = False) -> None:
-        """Send a message to a port; unless it is ``urgent``, once the other end reads."""
+        """Send a message to a port; if not ``urgent``, wait until the other end reads."""
         if urgent or not (self._slow or self._waiting or self._size > _MOST_AT_ONCE):
             self._add(port, message)
         else:
@@ -147,12 +148,12 @@ class Peer(Stream):
             self.sendString(_A_BUNDLE + named(port, bundle(messages)))
 
     def set_slow(self, slow: bool) -> None:
-        """Hold back what is not urgent, or send it."""
+        """Hold back messages that are not urgent, or send them."""
         self._slow = slow
         self._release()
 
     def flush(self) -> None:
-        """Send what was said, and take some of what waits for the next time."""
+        """Send everything said, and take some waiting messages for the next time."""
         self._end_bundle()
         super().flush()
         self._size = 0
@@ -176,7 +177,7 @@ class Peer(Stream):
 
 @implementer(IPushProducer)
 class _Output:
-    """The transport's word on whether the other end reads; reading this end's is another matter."""
+    """Hears from the transport whether the other end reads; not about reading on this end."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
@@ -192,7 +193,7 @@ class _Output:
 
 
 class PeerFactory(ClientFactory):
-    """Makes peers; that one can't be connected to is known to the directory, too."""
+    """Makes peers; a failed connection needs no handling, as the directory knows who is alive."""
 
     noisy = False
 

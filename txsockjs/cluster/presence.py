@@ -1,8 +1,8 @@
-"""`Presence`: who is in a room on other nodes, as far as this one was told.
+"""`Presence`: the members of a room on other nodes, as known here.
 
-Rules: a node's answer says who is there; its publications say who comes and goes, and those that
-the answer has in it already are told by their count. What is missing is found out by asking again,
-and the difference is what the members are told.
+Rules: a node's answer has its members, and its publications have the changes; their counts show
+which changes the answer includes already. If publications are missing, the node is asked again, and
+the members are told the difference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-#: The value of a ``presence``: who joined, who left.
+#: The value of a ``presence``: the presences that joined and left.
 Change = dict[str, list[Any]]
 
 
@@ -29,7 +29,7 @@ class Presence:
         return iter(list(self._nodes))
 
     def members(self) -> list[Any]:
-        """Return who is there."""
+        """Return the presences of the members."""
         return [
             json.loads(member)
             for known in self._nodes.values()
@@ -37,9 +37,9 @@ class Presence:
         ]
 
     def ask(self, node: str, anew: bool = False) -> None:
-        """Note that a node is asked: what it publishes waits until `answered`.
+        """Note that a node is asked; its publications wait until `answered`.
 
-        ``anew`` is whether it counts from the beginning again.
+        ``anew`` is whether its counts have restarted.
         """
         known = self._nodes.setdefault(node, _Node())
         if known.waiting is None:
@@ -48,21 +48,21 @@ class Presence:
             known.n = 0
 
     def knows(self, node: str) -> bool:
-        """Whether a node is known and answered when it was asked last."""
+        """Return whether a node is known and has answered the last question."""
         known = self._nodes.get(node)
         return known is not None and known.sure
 
     def begin(self, node: str) -> None:
-        """Note that a node had no member before what it publishes now."""
+        """Note that a node had no members before its present publication."""
         self._nodes[node] = _Node()
 
     def is_asked(self, node: str) -> bool:
-        """Whether it is."""
+        """Return whether a node is being asked."""
         known = self._nodes.get(node)
         return known is not None and known.waiting is not None
 
     def changed(self, node: str, n: int, change: Change) -> Change | None:
-        """Note what a node that is known published; return what to tell, if anything."""
+        """Note a change on a known node; return the change to tell the members, or None."""
         known = self._nodes[node]
         if known.waiting is not None:
             known.waiting.append((n, change))
@@ -73,17 +73,17 @@ class Presence:
         return None
 
     def answered(self, node: str, n: int, members: Iterable[Any]) -> Change | None:
-        """Note who is there; return what to tell the members, if anything."""
+        """Note the members of a node; return the change to tell the members here, or None."""
         known = self._nodes.setdefault(node, _Node())
         if n < known.n:
-            return None  # it took longer than what was published since
+            return None  # the answer is older than publications since
         before, known.members = known.members, Counter(map(_text, members))
         known.n = n
         known.sure = True
         return known.catch_up(before)
 
     def unanswered(self, node: str) -> Change | None:
-        """Note that a node did not answer; return what to tell the members, if anything."""
+        """Note that a node did not answer; return the change to tell the members, or None."""
         known = self._nodes.get(node)
         if known is None:
             return None
@@ -91,15 +91,15 @@ class Presence:
         return known.catch_up(known.members.copy())
 
     def lost(self, node: str) -> Change | None:
-        """Forget a node; return what to tell the members, if anything."""
+        """Forget a node; return the change to tell the members, or None."""
         known = self._nodes.pop(node, None)
         return None if known is None else _difference(known.members, Counter())
 
 
 class _Node:
-    """Who is there on a node, up to the publication ``n`` of it; and what waits for its answer.
+    """The members on a node up to its publication ``n``, and the changes that wait for its answer.
 
-    It is not ``sure`` if the node did not answer, and so has to be asked when it is heard again.
+    It is not ``sure`` if the node did not answer, and must be asked when it is heard again.
     """
 
     __slots__ = ("members", "n", "sure", "waiting")

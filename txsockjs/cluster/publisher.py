@@ -1,12 +1,12 @@
-"""`Publisher`: speaks to rooms from outside of the nodes, in any Twisted program.
+"""`Publisher`: sends to rooms from outside the nodes, in any Twisted program.
 
 ::
 
     publisher = Publisher("redis://127.0.0.1:6379/0")
     await publisher.room("/chat", "lobby").send("The shop opens")
 
-Rules: it connects when there is something to publish, and again when that ended. Publications leave
-in their order; while Redis is away they wait, up to 1 MiB and for ``patience`` seconds.
+Rules: it connects when there is something to publish, and reconnects when needed. Publications
+leave in order; while Redis is away, they wait, up to 1 MiB and for ``patience`` seconds.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from .redis.url import RedisURL
 class Publisher:
     """Publishes to the rooms of all nodes at a broker.
 
-    ``url`` is that of the nodes' ``--cluster``, ``secret`` their ``cluster_secret``; ``reactor`` is
-    the global one unless given. Raises `SettingsError` for a wrong URL.
+    ``url`` is that of the nodes' ``--cluster``, ``secret`` their ``cluster_secret``; ``reactor``
+    defaults to the global one. Raises `SettingsError` for a wrong URL.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class Publisher:
         self._reason = "it does not answer"
 
     def room(self, prefix: str, name: str, channel: str = "") -> PublishersRoom:
-        """Return a room of the mount at a prefix, and of a multiplexed channel if one is named.
+        """Return a room of the mount at ``prefix``, or of a multiplexed channel there.
 
-        Raises `ValueError` or `TypeError` for what can't be one.
+        Raises `ValueError` or `TypeError` for invalid names.
         """
         key = (wire_name(channel), check_name(name))
         return PublishersRoom(self, channel_name(check_prefix(prefix), key))
 
     def close(self) -> Deferred[None]:
-        """Disconnect; fires when that is done. What still waits fails."""
+        """Disconnect; fires when that is done. Waiting publications fail."""
         self._closed = True
         self._reason = "the publisher was closed"
         for *_, answer in list(self._waiting):
@@ -78,9 +78,9 @@ class Publisher:
         return self._connection.stop()
 
     def publish(self, name: str, data: bytes) -> Deferred[int]:
-        """Publish to a channel of the bus; fires with the number of nodes that were reached.
+        """Publish to a channel of the bus; fires with the number of nodes reached.
 
-        Fails with `BusError` if that did not happen; a message says so if it may have happened.
+        Fails with `BusError` otherwise; its message says if the publication may have arrived.
         """
         if self._closed:
             return fail(BusError("this publisher was closed"))
@@ -119,10 +119,10 @@ class Publisher:
             self._waiting_size -= len(message)
             self._connection.publish(channel, message, partial(_tell, answer))
 
-    # -- what the connection tells
+    # -- told by the connection
 
     def broker_reached(self) -> None:
-        """Publish what waits."""
+        """Publish waiting publications."""
         self._connection.works()
         self._go_on()
 
@@ -130,24 +130,24 @@ class Publisher:
         """Wait."""
 
     def broker_failed(self, reason: str) -> None:
-        """Keep the reason for those who wait in vain."""
+        """Keep the reason, for publications that wait in vain."""
         self._reason = reason
 
     def broker_ready(self) -> None:
-        """Publish more of what waits."""
+        """Publish more waiting publications."""
         self._go_on()
 
     def broker_said(self, channel: bytes, message: bytes) -> None:
-        """Do nothing: this is subscribed to nothing."""
+        """Do nothing: a publisher has no subscriptions."""
 
     def broker_confirmed(self, channel: bytes) -> None:
         """Do nothing."""
 
 
 class PublishersRoom:
-    """A room as it is seen from outside: `Room` without its members.
+    """A room as seen from outside the nodes: like `Room`, but without the members.
 
-    Each method fires with the number of nodes that have members there.
+    Each method returns a Deferred, which fires with the number of nodes that have members there.
     """
 
     def __init__(self, publisher: Publisher, name: str) -> None:
@@ -162,7 +162,7 @@ class PublishersRoom:
         return self._say(SEND, list(messages))
 
     def post(self, *events: object) -> Deferred[int]:
-        """Deliver events to ``on_event`` of every member: values that JSON has."""
+        """Deliver events, any JSON values, to ``on_event`` of every member."""
         for event in events:
             as_json("an event", event)
         return self._say(POST, list(events))

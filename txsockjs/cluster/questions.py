@@ -1,8 +1,8 @@
-"""`Questions`: what a node asks the others about a room, and what it answers them.
+"""`Questions`: a node's questions to others about a room, and its answers to theirs.
 
-Rules: a question to all is published in the room's channel, one to a node is sent to it; answers
-are sent; all are JSON. Whoever does not answer in time is left out. A long answer comes in pieces,
-and is given the time again with each of them.
+Rules: a question to all nodes is published in the room's channel; one to a single node, and each
+answer, is sent to that node. All are JSON. Nodes that do not answer in time are left out. A long
+answer comes in pieces, each of which restarts the time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ..actors.deadlines import Deadline
 from ..wire.publication import ASK, COUNT, MEMBERS, Key, channel_name, encode, is_count
 from .bus import Bus
 
-#: How long an answer is waited for, in seconds.
+#: How many seconds to wait for an answer.
 PATIENCE = 0.5
-# The size of a piece in bytes, and how many pieces are made in one turn.
+# The size of a piece in bytes, and how many pieces one turn makes.
 _PIECE = 32 * 1024
 PIECES_PER_TURN = 8
 
@@ -31,12 +31,12 @@ class Answer(NamedTuple):
     value: Any
 
 
-#: Takes each answer as it comes, with the node whose it is.
+#: Takes each answer as it arrives, with its node.
 Taker = Callable[[str, Answer], object]
 
 
 class Questions:
-    """What this node asked and waits for."""
+    """The open questions of this node."""
 
     def __init__(self, bus: Bus, prefix: str, port: str, reactor: IReactorTime) -> None:
         self._bus = bus
@@ -54,7 +54,7 @@ class Questions:
     ) -> Deferred[dict[str, Answer]]:
         """Ask the nodes that have members; fires with the answers by node.
 
-        ``listening`` is whether this one is among those that subscribe to the room.
+        ``listening`` is whether this node is among the room's subscribers.
         """
         question = self._make(what, taken)
         channel = channel_name(self._prefix, key)
@@ -83,14 +83,14 @@ class Questions:
         return answers
 
     def end(self) -> None:
-        """Wait for no answer any more: what comes later is of another time."""
+        """Stop waiting for answers; those that come later are out of date."""
         for question in list(self._open.values()):
             question.end()
 
     def take(self, node: str, content: dict[str, Any]) -> None:
-        """Take a piece of an answer; one that comes too late is dropped.
+        """Take a piece of an answer; a late one is dropped.
 
-        Raises `ValueError` for what is no answer.
+        Raises `ValueError` if it is not an answer.
         """
         number: Any = content.get("answer")
         n: Any = content.get("n")
@@ -104,7 +104,7 @@ class Questions:
     def answer(
         self, node: str, number: int, what: str, n: int, presences: list[str]
     ) -> Iterator[None]:
-        """Answer a node's question, one piece for each step of the iterator."""
+        """Answer a node's question, with one piece for each step of the iterator."""
         head = f'{{"v":1,"answer":{number},"n":{n},'
         if what == COUNT:
             self._send(node, f'{head}"count":{len(presences)}}}')
@@ -126,7 +126,7 @@ class Questions:
 
 
 class Question:
-    """A question that is not answered yet. ``done`` fires with the answers by node."""
+    """An open question; ``done`` fires with the answers by node."""
 
     def __init__(self, number: int, what: str, taken: Taker | None, reactor: IReactorTime) -> None:
         self.number = number
@@ -140,13 +140,13 @@ class Question:
         self._deadline = Deadline(reactor, PATIENCE, self.end)
 
     def count(self, counting: Deferred[int], listening: bool) -> None:
-        """Expect as many answers as there are others among those that ``counting`` fires with."""
+        """Expect one answer from each of the nodes that ``counting`` counts, except this one."""
         self._counting = counting
-        # What fails is that the bus stops, or the cancellation below.
+        # A failure means that the bus stops, or comes from the cancellation below.
         counting.addCallbacks(lambda nodes: self.expect(nodes - listening), lambda failure: None)
 
     def expect(self, nodes: int) -> None:
-        """Be answered once so many nodes have answered."""
+        """Finish once this many nodes have answered."""
         self._counting = None
         self._expected = nodes
         self._look()
@@ -176,7 +176,7 @@ class Question:
             self.end()
 
     def end(self) -> None:
-        """Be done with the answers that came."""
+        """Finish with the answers so far."""
         self._deadline.cancel()
         if self._counting is not None:
             counting, self._counting = self._counting, None

@@ -1,12 +1,12 @@
-"""`Relay`: the requests of a router's sessions, wherever they come to and wherever a session lives.
+"""`Relay`: connects the requests of a router's sessions with the nodes where the sessions live.
 
 The owner of a session is the node that claimed its id, because the first receiver came to it. A
-request for a session that is not here goes to its owner over the bus (`edge`); what comes from
-other nodes is served by the router's own pages (`remote`).
+request for a session that is not here goes to its owner over the bus (`edge`); requests from other
+nodes are served by the router's own pages (`remote`).
 
-Rules: a session that is here is served without the bus; nobody waits for the bus longer than
-``disconnect_delay``; a request goes to one life of one node and is never sent again to another. A
-node that may have no new session lets another one have it.
+Rules: a session on this node is served without the bus. No request waits for the bus longer than
+``disconnect_delay``. A request goes to one life of one node, and is never sent to another one
+again. A node that may not open a session lets another one open it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from .outage import Outage
 from .remote import describe
 from .serving import TO_OWNER, RouterForRelay, Serving, make_way
 
-# How often a request looks for the owner anew if the one that it found says that it is not.
+# How often a request looks for the owner again if the one it found denies it.
 _MOST_TRIES = 3
 
 
 class Relay:
-    """What connects a router with those at the same prefix of other nodes."""
+    """Connects a router with the routers at the same prefix on other nodes."""
 
     def __init__(self, router: RouterForRelay, bus: Bus) -> None:
         self._router = router
@@ -47,7 +47,8 @@ class Relay:
         self._claims = Claims(bus, router.reactor, scope, self._patience)
         self._numbers = itertools.count()
         self._edges = Edges()
-        # What sends a frame to a node: as cheap as a call of the bus, and made once for a node.
+        # The function that sends frames to a node: as cheap as a call of the bus, made once per
+        # node.
         self._post_to = lru_cache(maxsize=1024)(lambda node: partial(bus.send, node, self._port))
         self._serving = Serving(router, self._claims, bus.counters, self._post_to)
         self._outage = Outage(bus, router.reactor, self._patience, self._give_up)
@@ -58,9 +59,9 @@ class Relay:
     # -- asked by the transports
 
     def must_wait(self, session: Any | None = None) -> bool:
-        """Tell whether a request for a session that is here can't be served at once.
+        """Return whether a request for a session on this node can't be served at once.
 
-        ``session`` is what it is for, if it is a receiver's.
+        ``session`` is its session, if it is a receiver's.
         """
         if not self._bus.settled:
             return True
@@ -69,21 +70,21 @@ class Relay:
     def attach(
         self, exchange: Exchange, session_id: str, name: str, speaker: Speaker, here: Here
     ) -> Deferred[None] | None:
-        """Serve a receiver's request by ``here()``, or by the session's owner.
+        """Serve a receiver's request with ``here()``, or through the session's owner.
 
-        ``name`` is the last segment of its URL. The Deferred, if it is not None, fails with what is
-        to be answered instead; else the request's page is told that.
+        ``name`` is the last segment of its URL. If a Deferred is returned, it fails with the error
+        to answer instead; otherwise the request's page gets that error.
         """
         return self._serve(Asked(exchange, session_id, name, speaker, here, self, self._attach))
 
     def send(
         self, exchange: Exchange, session_id: str, name: str, here: Here
     ) -> Deferred[None] | None:
-        """Serve a sender's request by ``here()``, or by the session's owner; as `attach`."""
+        """Serve a sender's request with ``here()`` or through the session's owner, as `attach`."""
         return self._serve(Asked(exchange, session_id, name, None, here, self, self._send))
 
     def _serve(self, asked: Asked) -> Deferred[None] | None:
-        """Relay a request at once if the owner is known, as it is for most; else look for it."""
+        """Relay a request at once if the owner is known, as for most; otherwise look for it."""
         exchange = asked.exchange
         node = self._claims.known(asked.session_id)
         if (
@@ -95,24 +96,24 @@ class Relay:
             return Deferred.fromCoroutine(asked.look(asked))
         if asked.speaker is not None:
             exchange.set_peer_timeout(self._router.settings.peer_timeout)
-        # No Deferred: it would be a tenth of what relaying costs.
+        # Without a Deferred, which would be a tenth of the cost of relaying.
         self._relay(asked, node, asked)
         return None
 
     def answered(self, asked: Asked, found: bool) -> None:
-        """Look again for the owner of a request if the one that was known is not."""
+        """Look for the owner of a request again, if the remembered one was wrong."""
         if not found:
             self._claims.mistaken(asked.session_id)
             page = self._router.pages[asked.name]
             Deferred.fromCoroutine(asked.look(asked)).addErrback(page.failed_later, asked.exchange)
 
     def refused(self, asked: Asked, error: RequestError) -> None:
-        """Answer a request with what is wrong."""
+        """Answer a request with an error."""
         self._router.pages[asked.name].failed_later(Failure(error), asked.exchange)
 
     async def _attach(self, asked: Asked) -> None:
         exchange, session_id = asked.exchange, asked.session_id
-        speaker: Any = asked.speaker  # a receiver's has one
+        speaker: Any = asked.speaker  # receivers have one
         await self._settled(exchange)
         session = self._router.sessions.get(session_id)
         if session is not None and session.relayed_receiver is not None:
@@ -129,7 +130,7 @@ class Relay:
                 try:
                     await self._here(asked)
                     return
-                except Overloaded:  # since it asked, the node is full, or about to stop
+                except Overloaded:  # meanwhile, the node is full or about to stop
                     owner = None
             if owner is not None and not owner.alive:
                 speaker.close(NODE_GONE, started=False)
@@ -159,10 +160,10 @@ class Relay:
             await _done(asked.here())
         finally:
             if self._router.sessions.get(asked.session_id) is None:
-                self._claims.release(asked.session_id)  # it was not to be
+                self._claims.release(asked.session_id)  # the session was not opened
 
     async def _owner(self, exchange: Exchange, session_id: str) -> Owner | None:
-        """Return a session's owner, this node if nobody was; None if another may be."""
+        """Return a session's owner; this node if there was none; None if another may be."""
         try:
             self._router.admit(exchange)
         except RequestError as error:
@@ -175,16 +176,16 @@ class Relay:
         return await self._claims.claim(exchange, session_id)
 
     def _another(self) -> str:
-        """Return another node, to open a session that this one may not."""
+        """Return another node, to open a session that this node may not open."""
         others = sorted(self._bus.nodes - {self._bus.node})
         if not others:
             raise Overloaded()
         return random.choice(others)
 
     async def _relayed(self, asked: Asked, node: str, opens: bool = False) -> bool:
-        """Return whether a node answered; false if the session is not there.
+        """Return whether a node answered; false if it does not have the session.
 
-        ``opens`` is whether it is to open the session.
+        ``opens`` is whether that node may open the session.
         """
         answered: Deferred[bool] = Deferred()
         self._relay(asked, node, answered, opens)
@@ -211,14 +212,14 @@ class Relay:
     # -- told by the router and its service
 
     def leave(self) -> Deferred[None]:
-        """Have the clients of others' sessions ask another node.
+        """Make the clients of other nodes' sessions ask another node.
 
-        Their receivers end; the Deferred fires when their senders were answered, too.
+        Their receivers end; fires when their senders were answered, too.
         """
         return self._edges.leave()
 
     def forget(self, session_id: str) -> None:
-        """Note that a session is no more."""
+        """Note that a session is gone."""
         self._claims.release(session_id)
 
     @property
@@ -228,13 +229,13 @@ class Relay:
 
     @property
     def may_expire(self) -> bool:
-        """Whether sessions may end for want of a receiver: not while some can't come."""
+        """Whether sessions may end for lack of a receiver: not while clients can't come."""
         return self._outage.may_expire
 
     # -- told by the bus
 
     def received(self, node: str, data: bytes) -> None:
-        """Take a frame of another node."""
+        """Handle a frame from another node."""
         try:
             kind, number, payload = wire.split(data)
             if kind in TO_OWNER:
@@ -245,14 +246,14 @@ class Relay:
             self._bus.counters["frames_invalid"] += 1
 
     def lost(self, node: str) -> None:
-        """End what another node had to do with."""
+        """End the requests that a lost node takes part in."""
         self._claims.lost(node)
         lives = node in self._bus.nodes
         self._edges.owner_lost(node, lives)
         self._serving.lost(node, lives)
 
     def _give_up(self) -> None:
-        """End what waits for a bus that does not come back, at both ends."""
+        """End what waits for a bus that does not come back, on both ends."""
         self._edges.give_up()
         self._serving.let_go()
 
@@ -270,7 +271,7 @@ class Relay:
         if edge is not None and edge.owner == node:
             edge.told(kind, payload)
         elif kind in (wire.HEAD, wire.DATA):
-            # It was ended here meanwhile, of which the owner may not have heard.
+            # It ended here meanwhile, and the owner may not have heard of that.
             self._post_to(node)(wire.told(wire.LOST, number, 0), urgent=True)
 
 

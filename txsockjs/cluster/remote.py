@@ -1,7 +1,7 @@
-"""`RemoteExchange`: a request that came to another node, its edge, and is answered here.
+"""`RemoteExchange`: a request that arrived at another node, its edge, and is answered here.
 
-Rules: what is written leaves in pieces of at most `PIECE` bytes, of which `WINDOW` are under way
-before the exchange is not ready; an answer ends when the edge says that its client took it.
+Rules: the answer leaves in pieces of at most `PIECE` bytes; with `WINDOW` bytes under way, the
+exchange is not ready. An answer ends when the edge says that its client took it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from ..errors import UpgradeRequired
 from ..http.exchange import Callback, Exchange, Head
 from ..wire import relay as wire
 
-#: Both in bytes: of a piece of a body, and of what is under way without the receiver's leave.
+#: Both in bytes: the size of a piece of a body, and the most under way without credit.
 PIECE = 32 * 1024
 WINDOW = 64 * 1024
 
-#: Is told how many bytes of the body its client took, and whether the answer ended in order.
+#: Called with how many bytes of the body the client took, and whether the answer ended properly.
 Untaken = Callable[[int, bool], object]
 
 
 class RemoteExchange(Exchange):
     """An exchange whose bytes are written by its edge.
 
-    ``described`` is the request, ``size`` the size of its body; ``post`` sends a frame to the edge,
-    ``forget`` is called when nothing more is to be heard of it. ``written`` is how many bytes of
-    the answer's body were sent; ``leaving`` is true while its end is sent and not known to have
-    arrived; ``is_given_up`` whether the edge took this node for gone, and has told its client;
-    ``is_silent`` whether the edge was asked for its client and has not answered.
+    ``described`` is the request, ``size`` the size of its body. ``post`` sends a frame to the edge;
+    ``forget`` is called when nothing more can follow from it. ``written`` is how many bytes of the
+    answer's body were sent; ``leaving`` is true after its end was sent, until it is known to have
+    arrived. ``is_given_up`` is whether the edge took this node for gone and has told its client;
+    ``is_silent`` is whether the edge was asked for its client and has not answered.
     """
 
     is_relayed = True
@@ -74,7 +74,7 @@ class RemoteExchange(Exchange):
 
     @property
     def is_secure(self) -> bool:
-        """Whether it came over TLS to its edge."""
+        """Whether it came to its edge over TLS."""
         return self._described.is_secure
 
     @property
@@ -84,7 +84,7 @@ class RemoteExchange(Exchange):
 
     @property
     def server_address(self) -> interfaces.IAddress:
-        """The address of the edge that it came to."""
+        """The edge's address where it arrived."""
         address: interfaces.IAddress = address_of(*self._described.server)
         return address
 
@@ -99,34 +99,34 @@ class RemoteExchange(Exchange):
         return sum([len(each) for each in self._body]) < self._size
 
     def body_size(self) -> int:
-        """Return how many bytes the body has."""
+        """Return the size of the body in bytes."""
         return self._size
 
     def take_body(self) -> bytes:
-        """Return the whole body, and let go of it."""
+        """Return the whole body, and free it here."""
         body, self._body = self._body, b""
         return body if isinstance(body, bytes) else b"".join(body)
 
     # -- the response
 
     def when_told(self, untaken: Untaken, let_go: Callback, there: Callback) -> None:
-        """Call ``untaken`` instead of ``lost`` when the edge tells that its client is gone.
+        """Call ``untaken`` instead of ``lost`` when the edge reports that its client is gone.
 
-        ``let_go`` is to be called when the edge can't be reached for so long that the client may
-        come again by another way, ``there`` when the edge answers that its client is there.
+        ``let_go`` is called when the edge was unreachable for so long that the client may come back
+        another way, ``there`` when the edge answers that its client is there.
         """
         self._untaken = untaken
         self.let_go = let_go
         self._there = there
 
     def ask(self) -> None:
-        """Ask the edge whether its client is there yet."""
+        """Ask the edge whether its client is still there."""
         if not self.is_silent:
             self.is_silent = True
             self._post(wire.frame(wire.ASK, self._stream), urgent=True)
 
     def set_peer_timeout(self, seconds: float) -> None:
-        """Do nothing: the edge has done that."""
+        """Do nothing: the edge has done it."""
 
     def start(self, head: Head) -> None:
         """Begin a response in parts; the head leaves with the first part or the end."""
@@ -141,7 +141,7 @@ class RemoteExchange(Exchange):
         self.ready = self._credit > 0
 
     def end(self, last: Callback | None = None) -> None:
-        """End the response; ``last`` is called once the client took it."""
+        """End the response; call ``last`` once the client took it."""
         if self.ended or self._ending:
             return
         self._ending = True
@@ -150,7 +150,7 @@ class RemoteExchange(Exchange):
         self._post(wire.frame(wire.END, self._stream))
 
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
-        """Make the whole response at once: with its length, and `end`."""
+        """Send the whole response at once, with its length, and end it."""
         if self.ended or self._ending:
             return
         self._ending = True
@@ -178,25 +178,25 @@ class RemoteExchange(Exchange):
         if not self.ended:
             self._lost = self._untaken = None
             self._post(wire.frame(wire.ABORT, self._stream), urgent=True)
-            self._forget()  # its edge says nothing more of it
+            self._forget()  # the edge sends nothing more about it
             self.lost()
 
     def take_over(self, protocol: interfaces.IProtocol, peer_timeout: float) -> None:
-        """Refuse: a websocket is served where it came to."""
+        """Refuse: a websocket is served on the node where it arrived."""
         raise UpgradeRequired()
 
     def _complete(self) -> None:
-        """Nothing is left to do: the edge has completed it."""
+        """Do nothing: the edge has completed the response."""
 
     def _send_head(self) -> None:
-        """Send the head of a response in parts, unless that was done."""
+        """Send the head of a response in parts, unless it was sent."""
         head, self._head = self._head, None
         if head is not None:
             flags = self._close
             self._post(wire.head(self._stream, head.status, head.headers, flags, wire.STREAM, b""))
 
     def _send_pieces(self, data: bytes, start: int) -> None:
-        """Send what is to be one chunk from ``start`` on, the size of all of it with each piece."""
+        """Send one chunk in pieces from ``start`` on, each with the size of the whole chunk."""
         size = len(data)
         self.written += size - start
         self._credit -= size - start
@@ -208,7 +208,7 @@ class RemoteExchange(Exchange):
     # -- told by the edge
 
     def credited(self, size: int) -> None:
-        """Note that the client took so many bytes."""
+        """Note that the client took ``size`` bytes."""
         self._credit += size
         if not self.ready and not self._ending and self._credit > WINDOW // 2:
             self.ready = True
@@ -216,7 +216,7 @@ class RemoteExchange(Exchange):
                 self._drained()
 
     def done(self) -> None:
-        """Note that the client took all of the answer."""
+        """Note that the client took the whole answer."""
         if self._ending and not self.ended:
             self._end()
 
@@ -234,22 +234,22 @@ class RemoteExchange(Exchange):
         super().lost()
 
     def is_there(self) -> None:
-        """Note that the client is there yet."""
+        """Note that the client is still there."""
         self.is_silent = False
         if self._there is not None and not self.ended:
             self._there()
 
     def resumeProducing(self) -> None:
-        """Do nothing: there is no transport under it."""
+        """Do nothing: there is no transport here."""
 
 
-# Requests for one URL over one connection differ in their bodies only.
+# Requests for one URL over one connection differ only in their bodies.
 _descriptions: dict[Any, bytes] = {}
 _MOST_DESCRIPTIONS = 4096
 
 
 def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
-    """Return what a `RemoteExchange` is made of; ``name`` is the last segment of the URL."""
+    """Describe a request for a `RemoteExchange`; ``name`` is the last segment of its URL."""
     known = exchange.description
     if known:
         return known
@@ -279,13 +279,13 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
 
 
 def host_and_port(address: IAddress | None) -> tuple[str, int]:
-    """Return what is told of an address; ("", 0) for a UNIX socket."""
+    """Return an address as a host and a port; ("", 0) for a UNIX socket."""
     return getattr(address, "host", "") or "", getattr(address, "port", 0) or 0
 
 
 @lru_cache(maxsize=1024)
 def address_of(host: str, port: int) -> IAddress:
-    """Return an address of which this was told."""
+    """Return the address for a host and a port of `host_and_port`."""
     if not host:
         return UNIXAddress(None)
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)

@@ -1,8 +1,9 @@
 """`RoomsOfNodes`: the rooms of one mount on all nodes of a bus.
 
-Rules: a node listens to the rooms that have members on it. Each counts what it publishes in each
-room, so that a listener sees from the next publication that some are missing, and tells its members
-of the gap, as it does after the bus was away. What is no publication is dropped and counted.
+Rules: a node listens to the rooms that have members on it. Each node counts its publications in
+each room, so that a listener sees from the next publication that some are missing. It then tells
+its members of the gap, as it does after the bus was away. Anything that is not a publication is
+dropped and counted.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from .outgoing import Outgoing
 from .presence import Change
 from .questions import PIECES_PER_TURN, Answer, Questions
 
-# In so many rooms something is done in a turn, if that does not take too long.
+# How many rooms one turn goes through, if that does not take too long.
 _MOST_ROOMS = 256
 
 
 class RoomsOfNodes:
-    """The rooms of a router's mount, on the other nodes of its bus: `actors.rooms.Nodes`.
+    """The rooms of a router's mount on the other nodes of its bus: an `actors.rooms.Nodes`.
 
-    Raises `ValueError` if there is another one at its prefix on this bus.
+    Raises `ValueError` if this bus already has one at the same prefix.
     """
 
     def __init__(self, bus: Bus, prefix: str, rooms: Rooms, reactor: IReactorTime) -> None:
@@ -53,17 +54,17 @@ class RoomsOfNodes:
         self._here: dict[Key, Here] = {}
         bus.listen(port, self)
 
-    # -- rooms that have members here
+    # -- rooms with members here
 
     def entered(self, key: Key, watched: bool) -> Deferred[None]:
-        """Listen to a room; fire when it is listened to, or can't be now."""
+        """Listen to a room; fires once it is listened to, or if that is impossible now."""
         here = self._here.get(key)
         if here is None:
             here = self._here[key] = Here(key, watched)
             self._outgoing.keep(key)
             channel = channel_name(self._prefix, key)
             subscribed = self._bus.subscribe(channel, partial(self._heard, here))
-            # What fails is that the bus stops.
+            # A failure means that the bus stops.
             subscribed.addCallbacks(lambda _: self._listening(here), lambda failure: None)
         if not here.ready and not self._bus.connected:
             here.release()
@@ -85,17 +86,17 @@ class RoomsOfNodes:
             self._ask_all(here)
 
     def emptied(self, key: Key) -> None:
-        """Do not listen to a room any more."""
+        """Stop listening to a room."""
         here = self._here.pop(key)
         self._bus.unsubscribe(channel_name(self._prefix, key))
         self._outgoing.let_go(key)
         here.be_ready()
 
     def say(self, key: Key, kind: str, value: Any) -> None:
-        """Say something to the members of other nodes when the turn ends."""
+        """Tell the members on other nodes a value when the turn ends."""
         self._outgoing.say(key, kind, value)
 
-    # -- what is said there
+    # -- publications
 
     def _heard(self, here: Here, data: bytes) -> None:
         if self._here.get(here.key) is not here:
@@ -118,7 +119,7 @@ class RoomsOfNodes:
             self._rooms.hear(here.key, said.kind, said.value)
 
     def _look(self, here: Here, said: Publication) -> None:
-        """Look whether publications of a node are missing before this one."""
+        """Check whether publications of a node are missing before this one."""
         before = said.n if said.kind == NOTHING else said.n - 1
         last = here.note(said.node, said.n, self._bus.nodes) if said.n else None
         missed, anew = (False, False) if last is None else (before > last, before < last)
@@ -132,21 +133,21 @@ class RoomsOfNodes:
             else:
                 self._ask_node(here, said.node, anew)
 
-    # -- who is there
+    # -- members
 
     def members(self, key: Key) -> Deferred[list[Any]]:
-        """Fire with the presences of the members of other nodes."""
+        """Fire with the presences of the members on other nodes."""
 
         def join(answers: dict[str, Answer]) -> list[Any]:
             here = self._here.get(key)
             if here is not None and here.presence is not None:
-                return here.presence.members()  # which agrees with what its members were told
+                return here.presence.members()  # the same as the members here were told
             return [member for answer in answers.values() for member in answer.value]
 
         return self._ask(key, MEMBERS).addCallback(join)
 
     def count(self, key: Key) -> Deferred[int]:
-        """Fire with the number of members of other nodes."""
+        """Fire with the number of members on other nodes."""
         here = self._here.get(key)
         if here is not None and here.presence is not None:
             return self.members(key).addCallback(len)
@@ -163,7 +164,7 @@ class RoomsOfNodes:
         return self._questions.ask_all(key, what, here.listening, partial(self._take, here))
 
     def _ask_all(self, here: Here) -> None:
-        """Find out who is in a room, for those who want to be told."""
+        """Ask for the members of a room, for members here that want to know."""
         asked = self._questions.ask_all(here.key, MEMBERS, True, partial(self._take, here))
         asked.addCallback(lambda _: here.be_ready())
 
@@ -176,7 +177,7 @@ class RoomsOfNodes:
 
         def look(answers: dict[str, Answer]) -> None:
             if not answers:
-                # A node that nobody knows of may have ended: what it said last must not stay.
+                # An unknown node may have ended: its last members must not stay.
                 known = node in self._bus.nodes
                 self._tell(here, presence.unanswered(node) if known else presence.lost(node))
 
@@ -186,7 +187,7 @@ class RoomsOfNodes:
         here.heard.setdefault(node, answer.n)
         if here.presence is not None and self._here.get(here.key) is here:
             change = here.presence.answered(node, answer.n, answer.value)
-            if here.ready or here.early:  # whoever waits for its join asks when that is done
+            if here.ready or here.early:  # otherwise, those that wait for the join ask afterwards
                 self._tell(here, change)
 
     def _tell(self, here: Here, change: Change | None) -> None:
@@ -198,7 +199,7 @@ class RoomsOfNodes:
         self._scheduler.flush(partial(self._answer_now, key, node, question))
 
     def _answer_now(self, key: Key, node: str, question: dict[str, Any]) -> None:
-        # Who came and went must be published, and so be counted, before it is in an answer.
+        # Changes must be published, and so be counted, before they are part of an answer.
         self._outgoing.publish()
         presences, n = self._rooms.presences(key), self._outgoing.count(key)
         answer = self._questions.answer(node, question["id"], question["what"], n, presences)
@@ -207,7 +208,7 @@ class RoomsOfNodes:
     # -- told by the bus
 
     def received(self, node: str, data: bytes) -> None:
-        """Take an answer, or a question to this node."""
+        """Handle an answer, or a question to this node."""
         try:
             content = json_object(data)
             if "answer" in content:
@@ -223,7 +224,7 @@ class RoomsOfNodes:
             self._answer((service, name), node, said.value)
 
     def lost(self, node: str) -> None:
-        """Tell those who want to know that a node's members left; ask it again if it lives."""
+        """Tell members that want to know that a node's members left; ask it again if alive."""
 
         def lose(here: Here) -> None:
             if here.presence is not None and node in here.presence:
@@ -234,27 +235,27 @@ class RoomsOfNodes:
         self._scheduler.tell_each(lose, iter(list(self._here.values())), _MOST_ROOMS)
 
     def away(self) -> None:
-        """Let nobody wait for a room to be listened to, or for an answer."""
+        """Stop all waiting for rooms to be listened to, and for answers."""
         self._questions.end()
         for here in list(self._here.values()):
             if not here.ready:
                 here.release()
 
     def back(self) -> None:
-        """Tell all members of a gap; ask who is there, and say what must have been heard."""
+        """Tell all members of a gap; ask for members, and publish the counts."""
         for here in self._here.values():
             here.heard.clear()
         self._outgoing.publish_counts()
         self._scheduler.tell_each(self._return, iter(list(self._here.values())), _MOST_ROOMS)
 
     def taken(self, key: str) -> None:
-        """Do nothing: no key is claimed for rooms."""
+        """Do nothing: rooms claim no keys."""
 
     def _return(self, here: Here) -> None:
         if self._here.get(here.key) is not here or not here.listening:
-            return  # nobody was promised anything yet, or is told once it is listened to
+            return  # no member relies on the room yet, or it is told once the room is listened to
         self._rooms.gap(here.key)
         if here.presence is not None:
-            for node in here.presence:  # one that has no member left is not among all
+            for node in here.presence:  # a node without members is not among those asked
                 self._ask_node(here, node)
             self._ask_all(here)

@@ -1,7 +1,7 @@
-"""`Serving`: what this node serves for other nodes, which are the edges of its sessions' requests.
+"""`Serving`: serves requests from other nodes, the edges, for sessions on this node.
 
-Rules: a request is served once its body is here, by the page that would have served it had it come
-to this node; a node whose session it is not says so, rather than 404.
+Rules: a request is served once its body has arrived, by the page that would have served it on this
+node. If the session is not here, the edge is told so, rather than 404.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .remote import RemoteExchange
 #: The frames that an edge sends.
 TO_OWNER = frozenset((wire.REQUEST, wire.BODY, wire.CREDIT, wire.LOST, wire.DONE, wire.HERE))
 
-# How long, in seconds, a receiver waits for the end of the one before it to reach the client, and
-# how long for the word of an edge that the one before it is there yet: a packet that was lost is
-# sent again after one second.
+# In seconds: how long a receiver waits for the end of the one before it to reach the client, and
+# how long for an edge to answer whether that one's client is still there: a lost packet is sent
+# again after one second.
 _LEAVING, _ASKING = 5.0, 2.0
-# For how many that came before it does one wait: clients may leave poll after poll.
+# How many earlier receivers one waits for: clients may leave poll after poll.
 _MOST_BEFORE = 3
 
 #: A stream: the node at its edge, and its number there.
@@ -46,14 +46,14 @@ class RouterForRelay(Protocol):
     pages: Mapping[str, Page]
 
     def admit(self, exchange: Exchange) -> None:
-        """Raise a `RequestError` if there may be no new session for this request.
+        """Raise a `RequestError` if this request may not open a new session.
 
-        That is `Overloaded` if there may be none for anybody here.
+        That is `Overloaded` if nobody may open one here.
         """
 
 
 class Serving:
-    """The requests that are under way for other nodes; ``post_to(node)`` sends frames."""
+    """The current requests of other nodes; ``post_to(node)`` sends frames."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class Serving:
         self._ended_early: set[Key] = set()  # requests that were lost before they came
 
     def told(self, node: str, kind: int, number: int, payload: bytes) -> None:
-        """Take a frame of an edge."""
+        """Handle a frame from an edge."""
         key = (node, number)
         if kind == wire.REQUEST:
             self._begin(key, payload)
             return
         remote = self._remotes.get(key)
         if remote is None:
-            # What is urgent may overtake a request that waits for the window.
+            # An urgent frame may overtake a request that waits for the window.
             if kind == wire.LOST and number > self._last_number.get(node, -1):
                 self._ended_early.add(key)
         elif kind == wire.BODY:
@@ -100,13 +100,13 @@ class Serving:
                 remote.untaken(taken, in_order)
 
     def let_go(self) -> None:
-        """End what can be ended, as the bus was away for so long that edges may have, too."""
+        """End what can be ended: the bus was away for so long that edges may have done so, too."""
         for remote in list(self._remotes.values()):
             if remote.let_go is not None:
                 remote.let_go()
 
     def lost(self, node: str, lives: bool) -> None:
-        """Cut what a node is the edge of; if it ``lives``, it has taken this one for gone."""
+        """Cut the requests of an edge; if it ``lives``, it has taken this node for gone."""
         for key in [key for key in self._remotes if key[0] == node]:
             remote = self._remotes.pop(key)
             self._collecting.pop(remote, None)
@@ -126,7 +126,7 @@ class Serving:
         if remote.name not in self._router.pages:
             raise wire.BadFrame(f"there is no page {remote.name!r}")
         self._remotes[key] = remote
-        # What is wrong with one that is too large is known already.
+        # The error of a body that is too large is known already.
         if size > self._router.settings.max_body_size or not remote.add(body):
             self._serve(key, remote, opens)
         else:
@@ -145,7 +145,7 @@ class Serving:
 
     def _serve(self, key: Key, remote: RemoteExchange, opens: bool) -> None:
         if self._remotes.get(key) is not remote:
-            return  # it ended while it waited
+            return  # ended while it waited
         session_id = remote.session_id
         if self._router.sessions.get(session_id) is None and session_id not in self._claims:
             # The edge may have heard of the claim before this node did.
@@ -165,9 +165,9 @@ class Serving:
 
 
 async def make_way(session: Any, exchange: Exchange, claims: Claims, bus: Bus) -> None:
-    """End the receiver of ``session`` if its client came to another node and is there no more.
+    """End the receiver of ``session`` if its client was connected to another node and has left.
 
-    ``exchange`` is a request that wants to be served in its place.
+    ``exchange`` is the request to serve in its place.
     """
     for _ in range(_MOST_BEFORE):
         receiver = session.relayed_receiver
@@ -177,7 +177,7 @@ async def make_way(session: Any, exchange: Exchange, claims: Claims, bus: Bus) -
         if not receiver.is_leaving:
             await claims.until(exchange, receiver.when_sure, _ASKING)
         if receiver.is_leaving:
-            # Its client has the end of the answer, or will never have it.
+            # The client has the end of the answer, or will never get it.
             await claims.until(exchange, receiver.when_left, _LEAVING)
         if receiver.is_silent:
             receiver.miss(sure=bus.connected)

@@ -1,7 +1,7 @@
 """Streams of strings between the processes of one machine: `Control`, to the directory.
 
-Rules: strings after their length in four bytes. A turn takes at most `_MOST_STRINGS` of what one
-stream brings; the rest waits as the bytes it came in. `peer` has the streams between workers.
+Rules: each string follows its length in four bytes. A turn takes at most `_MOST_STRINGS` from one
+stream; the rest waits undecoded. `peer` has the streams between workers.
 """
 
 # Twisted has no annotations for much of what is called here.
@@ -22,10 +22,10 @@ from ..actors.pace import Pace
 
 _log = Logger()
 
-# The largest string, in bytes: a publication is the largest there is.
+# The largest string in bytes; the largest kind is a publication.
 _LONGEST = 16 * 1024 * 1024
 _MOST_STRINGS = 256
-# After so many the time of a turn is looked at.
+# After how many strings to look at the clock.
 _A_FEW = 8
 
 _LENGTH = struct.Struct("!I")
@@ -34,7 +34,7 @@ _LENGTH = struct.Struct("!I")
 class Stream(Protocol):
     """A stream of strings, read in bounded turns; ``reactor`` is for the next turn.
 
-    What is said in an iteration of the reactor leaves together.
+    Strings sent in one iteration of the reactor leave together.
     """
 
     reactor: IReactorTime
@@ -47,17 +47,17 @@ class Stream(Protocol):
         self._unsent: list[bytes] = []
 
     def sendString(self, string: bytes) -> None:
-        """Say a string."""
+        """Send a string."""
         self._unsent += (_LENGTH.pack(len(string)), string)
         self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Send what was said at the end of this iteration of the reactor."""
+        """Flush at the end of this iteration of the reactor."""
         if self._flush_call is None:
             self._flush_call = self.reactor.callLater(0, self.flush)
 
     def flush(self) -> None:
-        """Send what was said."""
+        """Send the strings that wait."""
         if self._flush_call is not None:
             if self._flush_call.active():
                 self._flush_call.cancel()
@@ -67,10 +67,10 @@ class Stream(Protocol):
             self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what came, or some of it."""
+        """Handle the data, or as much of it as fits into a turn."""
         if self._rest:
             data = self._rest + data
-        if self._next_turn is not None:  # it is not read, but some may be on its way
+        if self._next_turn is not None:  # reading is paused, but some data may be on its way
             self._rest = data
         else:
             self._take_strings(data)
@@ -115,7 +115,7 @@ class Stream(Protocol):
         self.transport.abortConnection()
 
     def take(self, string: bytes) -> int:
-        """Do what a string says; return how many things that were."""
+        """Handle a string; return how many things it did."""
         raise NotImplementedError
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -146,7 +146,7 @@ class Control(Stream):
             self.sendString(json.dumps(table).encode())
 
     def take(self, string: bytes) -> int:
-        """Take a table."""
+        """Handle a table."""
         table = json.loads(string)
         if not isinstance(table, dict):
             raise ValueError(f"not a table: {table!r}")
@@ -154,6 +154,6 @@ class Control(Stream):
         return 1
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell that the other end is gone."""
+        """Report that the other end is gone."""
         super().connectionLost(reason)
         self._ended()

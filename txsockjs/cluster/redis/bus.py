@@ -1,8 +1,8 @@
 """`RedisBus`: a node among those that share a broker.
 
-Rules: names of channels hold the prefix and the database, as publish and subscribe ignores
-databases. Each message is in an `Envelope`. What this node can't send while Redis is away waits:
-claims in `Claims`, messages in their links, publications in `Channels`.
+Rules: channel names contain the prefix and the database, because publish and subscribe ignore
+databases. Each message is in an `Envelope`. While Redis is away, output waits: claims in `Claims`,
+messages in their links, publications in `Channels`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .leases import Leases
 from .scripts import ALL
 from .url import RedisURL
 
-# How long a node that stops waits for Redis to take back what it had, in seconds.
+# How many seconds a stopping node waits for Redis to take back its lease and claims.
 _PATIENCE = 2.0
-# What a node says to all others: that it lives, that it claimed what it had, that it stops.
+# The messages to all other nodes: this node is alive; it has claimed its keys again; it stops.
 _HELLO, _CLAIMED, _GOODBYE = b"hello", b"claimed", b"goodbye"
 
 
 class RedisBus(Bus):
     """One node's end of a bus over Redis.
 
-    ``url`` is described in `RedisURL`; what is wrong with it raises `SettingsError`. With a
-    ``secret`` each message is signed, and what is not by the same one is dropped. ``lease``,
-    ``renewal`` and ``memory`` are seconds, shorter only in tests.
+    ``url`` is described in `RedisURL`; a wrong one raises `SettingsError`. With a ``secret``, each
+    message is signed, and messages not signed with the same secret are dropped. ``lease``,
+    ``renewal`` and ``memory`` are in seconds; only tests shorten them.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class RedisBus(Bus):
     # -- the life of a node
 
     def start(self) -> Deferred[None]:
-        """Become a node; fires once Redis was reached."""
+        """Become a node; fires once Redis is reached."""
         self._started = Deferred()
         self._connection.start()
         return self._started
 
     def stop(self) -> Deferred[None]:
-        """Give back all claims and the lease; waits two seconds for that at most."""
+        """Give up all claims and the lease; waits two seconds for that at most."""
         if self._stopped:
             return succeed(None)
         self._stopped = True
@@ -101,13 +101,13 @@ class RedisBus(Bus):
 
     @property
     def nodes(self) -> frozenset[str]:
-        """The nodes that live."""
+        """The living nodes."""
         return self._leases.alive
 
-    # -- what the connection tells
+    # -- told by the connection
 
     def broker_reached(self) -> None:
-        """Subscribe, and be a node."""
+        """Subscribe, and become a node."""
         if self._stopped:
             return
         self._connection.tell(b"SUBSCRIBE", self._own, self._everybody)
@@ -115,7 +115,7 @@ class RedisBus(Bus):
         self._leases.renew()
 
     def broker_lost(self) -> None:
-        """Wait, as Redis is not connected, or does not answer."""
+        """Wait: Redis is not connected or does not answer."""
         self._claims.lost()
         self._channels.lost()
         if self.connected:
@@ -126,11 +126,11 @@ class RedisBus(Bus):
         """Do nothing: the connection has logged it."""
 
     def broker_ready(self) -> None:
-        """Publish what waited."""
+        """Publish waiting publications."""
         self._channels.go_on()
 
     def broker_confirmed(self, channel: bytes) -> None:
-        """Note that a subscription holds."""
+        """Note that a subscription is active."""
         self._channels.confirmed(channel)
 
     def broker_said(self, channel: bytes, message: bytes) -> None:
@@ -159,7 +159,7 @@ class RedisBus(Bus):
         else:
             self.counters["messages_invalid"] += 1
 
-    # -- what the lease tells
+    # -- told by the lease
 
     def _renewed(self, kept: bool, ended: list[str]) -> None:
         if self._stopped:
@@ -179,7 +179,7 @@ class RedisBus(Bus):
         self.connected = self.reached = True
         self._connection.works()
         self._say(self._everybody, _HELLO)
-        if not kept:  # so the others were told that it is lost, and what was under way may be
+        if not kept:  # the others were told that it is lost, and messages under way may be
             for node in self._links:
                 self._links.lose(node)
         self._check()
@@ -200,14 +200,14 @@ class RedisBus(Bus):
         self._leases.claimed(self.node)
 
     def _slept(self) -> None:
-        """Answer nothing for a claim before it is known to hold."""
+        """Give no answers for claims before they are known to hold."""
         if self._claims:
             self.settled = False
 
     # -- who owns what
 
     def claim(self, key: str) -> Deferred[Owner]:
-        """Own a key if nobody does; fails with `BusError` if too many wait."""
+        """Own a key unless another node does; fails with `BusError` if too many wait."""
         return self._claims.claim(key, self.settled)
 
     def find(self, key: str) -> Deferred[Owner | None]:
@@ -228,25 +228,25 @@ class RedisBus(Bus):
             self._links.send(node, port, data, urgent)
 
     def _post(self, node: str, packet: bytes) -> None:
-        if self.connected:  # else the link sends it again
+        if self.connected:  # otherwise the link sends it again
             self._say(self._of_node(node).encode(), packet)
 
     def _say(self, channel: bytes, data: bytes) -> None:
         self._connection.publish(channel, self._envelope.close(channel, data))
 
-    # -- to all that want it
+    # -- to all subscribers
 
     def publish(self, channel: str, data: bytes) -> None:
         """Send to all other nodes that subscribe."""
         self._channels.publish(channel, data)
 
     def subscribe(self, channel: str, subscriber: Subscriber) -> Deferred[None]:
-        """Have a subscriber called with the publications of others; fires when they come."""
+        """Call a subscriber with the publications of others; fires once they arrive."""
         self.subscriptions[channel] = subscriber
         return self._channels.subscribe(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        """Receive nothing more of a channel."""
+        """Stop receiving a channel."""
         if self.subscriptions.pop(channel, None) is not None:
             self._channels.unsubscribe(channel)
 

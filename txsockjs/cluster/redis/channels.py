@@ -1,8 +1,8 @@
-"""`Channels`: what a node publishes and subscribes to.
+"""`Channels`: a node's publications and subscriptions.
 
-Rules: publications leave in the order in which they came; while Redis is away, or does not read,
-they wait up to 1 MiB, and each that is more is dropped and counted. What was on its way when the
-connection ended may have come, so it is not sent again.
+Rules: publications leave in order. While Redis is away, or does not read, up to 1 MiB of them wait;
+more are dropped and counted. Those under way when the connection ended may have arrived, so they
+are not sent again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .connection import Connection
 from .envelope import Envelope
 from .resp import ReplyError
 
-# How much longer than its data a publication that waits counts.
+# How many bytes a waiting publication counts in addition to its data.
 _OVERHEAD = 64
 
 
@@ -34,14 +34,14 @@ class Channels:
         self._begin = connection.url.channels
         self._up = False
         self._names: dict[bytes, str] = {}
-        # How many subscriptions of a channel are not confirmed, and who waits for that.
+        # For each channel, how many subscriptions are unconfirmed, and the Deferreds that wait.
         self._subscribing: dict[bytes, tuple[int, list[Deferred[None]]]] = {}
         self._counting: list[tuple[str, Deferred[int]]] = []
         self._publications: deque[tuple[str, bytes]] = deque()
         self._waiting_size = 0
 
     def name(self, channel: bytes) -> str | None:
-        """Return what this node calls a channel to which it subscribes."""
+        """Return this node's name for a channel that it subscribes to."""
         return self._names.get(channel)
 
     def _channel(self, name: str) -> bytes:
@@ -60,7 +60,7 @@ class Channels:
             self._connection.tell(b"SUBSCRIBE", *self._names)
 
     def reached(self) -> None:
-        """Publish and ask what waits."""
+        """Send waiting publications and questions."""
         self._up = True
         self.go_on()
         counting, self._counting = self._counting, []
@@ -72,14 +72,14 @@ class Channels:
         self._up = False
 
     def go_on(self) -> None:
-        """Publish what waits, as far as Redis reads it."""
+        """Send waiting publications, as far as Redis reads."""
         while self._publications and self._up and not self._connection.full:
             name, data = self._publications.popleft()
             self._waiting_size -= len(data) + _OVERHEAD
             self._publish(name, data)
 
     def confirmed(self, channel: bytes) -> None:
-        """Tell those that wait for a subscription."""
+        """Fire the Deferreds that wait for a subscription."""
         count, waiting = self._subscribing.get(channel, (0, []))
         if count > 1:
             self._subscribing[channel] = (count - 1, waiting)
@@ -92,7 +92,7 @@ class Channels:
     # -- for the node
 
     def publish(self, name: str, data: bytes) -> None:
-        """Publish, now or when that is possible again."""
+        """Publish, now or when possible again."""
         if self._up and not self._publications and not self._connection.full:
             self._publish(name, data)
         elif self._waiting_size + len(data) + _OVERHEAD > WINDOW:
@@ -113,7 +113,7 @@ class Channels:
             self._counters["publications_refused"] += 1
 
     def subscribe(self, name: str) -> Deferred[None]:
-        """Subscribe; fires when Redis has confirmed it."""
+        """Subscribe; fires once Redis has confirmed it."""
         channel = self._channel(name)
         self._names[channel] = name
         answer: Deferred[None] = Deferred()
@@ -123,7 +123,7 @@ class Channels:
         return answer
 
     def unsubscribe(self, name: str) -> None:
-        """Receive nothing more."""
+        """Stop receiving a channel."""
         channel = self._channel(name)
         del self._names[channel]
         self._connection.tell(b"UNSUBSCRIBE", channel)
@@ -139,7 +139,7 @@ class Channels:
     def _ask(self, name: str, answer: Deferred[int]) -> None:
         def counted(reply: Any) -> None:
             if answer.called:
-                return  # it was cancelled
+                return  # cancelled
             if isinstance(reply, Lost):
                 self._ask(name, answer)
             elif isinstance(reply, ReplyError):

@@ -1,8 +1,8 @@
-"""`Claims`: the keys that a node owns in Redis, and the questions who owns one.
+"""`Claims`: the keys that a node owns in Redis, and questions for the owners of keys.
 
-Rules: a question waits while Redis is away and is asked again if its answer was lost; nobody waits
-for one that was cancelled, and a claim that comes of it is released. Claims are renewed in batches,
-the oldest first, so that each holds `MEMORY` longer than the lease of a node that ends.
+Rules: a question waits while Redis is away, and is asked again if its answer was lost. A cancelled
+question is not waited for, and a claim that results from it is released. Claims are renewed in
+batches, the oldest first, so that each holds `MEMORY` longer than the lease of a node that ends.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from .connection import Connection
 from .resp import ReplyError
 from .scripts import ASK_OWNER, RELEASE_CLAIMS, RENEW_CLAIMS
 
-#: How many questions wait at most.
+#: The most questions that wait.
 MOST_WAITING = 10_000
-# How many keys one script takes: Redis does nothing else meanwhile.
+# How many keys one script takes, because Redis does nothing else meanwhile.
 _BATCH = 500
-# In seconds: after how long a question is asked again to which there was no answer yet.
+# In seconds: after how long a question that could not be answered yet is asked again.
 _AGAIN = 0.2
 
 
 class _Question:
-    """Who owns a key: whoever asked, and whether to claim it."""
+    """A question for a key's owner: the Deferreds that wait, and whether to claim the key."""
 
     def __init__(self, key: str, claims: bool) -> None:
         self.key = key
         self.claims = claims
         self.askers: list[Deferred[Any]] = []
-        self.sent: float | None = None  # when, if it was
+        self.sent: float | None = None  # when it was sent, or None
 
 
 class Claims:
-    """What a node owns. ``taken`` is called with each key that turned out to be another's."""
+    """A node's claims; ``taken`` is called with each key that another node turns out to own."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Claims:
         self._keys = list(keys)
         self._taken = taken
         self._begin = f"{connection.url.prefix}:claim:".encode()
-        # The oldest renewal of a claim is half its memory ago.
+        # The last renewal of a claim is at most half its memory ago.
         self._holds = b"%d" % ((lease + 1.5 * self._memory) * 1000)
         self._owned: dict[str, float] = {}  # when each was renewed, the oldest first
         self._claiming: dict[str, _Question] = {}
@@ -73,7 +73,7 @@ class Claims:
     # -- questions
 
     def claim(self, key: str, sure: bool) -> Deferred[Owner]:
-        """Own a key if nobody does; ``sure`` is whether our claims are known to hold."""
+        """Own a key unless another node does; ``sure`` is whether our claims are known to hold."""
         if sure and key in self._owned:
             return succeed(Owner(self._node.decode(), True))
         self._released.pop(key, None)
@@ -83,7 +83,7 @@ class Claims:
         return self._ask(_Question(key, True))
 
     def find(self, key: str, sure: bool) -> Deferred[Owner | None]:
-        """Ask who owns a key."""
+        """Ask for the owner of a key."""
         if sure and key in self._owned:
             return succeed(Owner(self._node.decode(), True))
         return self._ask(_Question(key, False))
@@ -121,7 +121,7 @@ class Claims:
         self._open -= 1
         if question.claims:
             self._claiming.pop(question.key, None)
-            if question.sent is not None and question.key not in self._owned:  # it may have come
+            if question.sent is not None and question.key not in self._owned:  # may have arrived
                 self._release_later(question.key)
 
     def _send(self, question: _Question) -> None:
@@ -157,7 +157,7 @@ class Claims:
             answer.callback(owner)
 
     def _wait(self, question: _Question) -> None:
-        """Ask again later, if anybody still waits for the answer."""
+        """Ask again later, if somebody still waits for the answer."""
         self._waiting[question] = None
         if not question.askers:
             self._drop(question)
@@ -176,7 +176,7 @@ class Claims:
     # -- the broker
 
     def reached(self, settled: Callable[[], object]) -> None:
-        """Claim again what was claimed, then ask what waits; ``settled`` is called in between."""
+        """Claim all keys again, call ``settled``, then send the waiting questions."""
         self._up = True
         self.check(settled)
         self._release_now()
@@ -187,7 +187,7 @@ class Claims:
         self._up = False
 
     def stop(self) -> Deferred[None]:
-        """Give back all claims; fires when Redis has done so."""
+        """Give up all claims; fires when Redis has done so."""
         self._released.update(dict.fromkeys(self._owned))
         self._owned.clear()
         done: Deferred[None] = Deferred()
@@ -203,13 +203,14 @@ class Claims:
         return done
 
     def check(self, settled: Callable[[], object]) -> None:
-        """Claim again what was claimed, in case that it was forgotten."""
+        """Claim all keys again, in case they were forgotten."""
         self._renew(list(self._owned), settled)
 
     def renew(self) -> None:
-        """Renew those that are due; called each ``renewal`` seconds.
+        """Renew the claims that are due; called every ``renewal`` seconds.
 
-        After Redis was away all claims of all nodes are due at once: they are spread over ticks.
+        After Redis was away, all claims of all nodes are due at once, so they are spread over
+        ticks.
         """
         due_before = self._reactor.seconds() - self._memory / 2
         most = _BATCH + int(len(self._owned) * 2.5 * self._renewal / self._memory)
@@ -230,7 +231,7 @@ class Claims:
 
     def _renewed(self, keys: list[str], reply: Any) -> None:
         if isinstance(reply, ReplyError):
-            return  # the lease tells what is wrong
+            return  # the lease reports the error
         for place in reply:
             if self._owned.pop(keys[place], None) is not None:
                 self._taken(keys[place])
@@ -264,7 +265,7 @@ class Claims:
         answered: Callable[[list[str], Any], object],
         done: Callable[[], object],
     ) -> None:
-        """Run a script over keys; ``answered`` is told each batch, ``done`` is called after all."""
+        """Run a script over keys; ``answered`` is called for each batch, ``done`` after all."""
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         left = len(batches)
 

@@ -1,7 +1,7 @@
-"""`Client`: one connection with a broker: commands out, replies and publications in.
+"""`Client`: one connection to a broker: commands out, replies and publications in.
 
-Rules: replies come in the order of the commands; what was asked before the connection ended is
-answered with `Lost`. Subscriptions are answered by pushes, which have no place in that order.
+Rules: replies come in the order of the commands; commands without a reply when the connection ends
+are answered with `Lost`. Subscriptions are answered by pushes, which have no place in that order.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ class Lost(ReplyError):
 
 
 class User(Interface):
-    """Whoever uses a connection."""
+    """The user of a connection."""
 
     def broker_reached(self) -> None:
         """Note that commands can be sent."""
 
     def broker_lost(self) -> None:
-        """Note that they can't."""
+        """Note that commands can't be sent."""
 
     def broker_failed(self, reason: str) -> None:
-        """Note that an attempt to reach it failed."""
+        """Note that an attempt to connect failed."""
 
     def broker_said(self, channel: bytes, message: bytes) -> None:
         """Take a publication."""
 
     def broker_confirmed(self, channel: bytes) -> None:
-        """Note that a subscription holds."""
+        """Note that a subscription is active."""
 
     def broker_ready(self) -> None:
-        """Note that it reads again, after it did not (`Connection.full`)."""
+        """Note that the broker reads again, after it did not (`Connection.full`)."""
 
 
 class ClientOwner(Interface):
-    """What a client tells of its connection."""
+    """The owner of a client, which hears of its connection."""
 
     user: User
 
     def connected(self, client: Client) -> None:
-        """Note that it can be spoken to."""
+        """Note that the connection is made."""
 
     def disconnected(self, client: Client, reason: Failure) -> None:
-        """Note that it ended."""
+        """Note that the connection ended."""
 
     def fail(self, reason: str) -> None:
-        """Note that it is of no use."""
+        """Note that the connection can't be used."""
 
 
 @implementer(IPushProducer)
@@ -83,7 +83,7 @@ class Client(Protocol):
         self._owner.connected(self)
 
     def send(self, commands: bytes, answers: Iterable[Answer | None]) -> None:
-        """Send commands; each answer is called with a reply, None ignores it."""
+        """Send commands; each answer is called with its reply; None ignores the reply."""
         self._answers.extend(answers)
         tcp.write(self.transport, commands, self)
 
@@ -95,7 +95,7 @@ class Client(Protocol):
                 if type(reply) is resp.Push:
                     self._pushed(reply)
                 elif type(reply) is ReplyError and str(reply).startswith("NOPERM"):
-                    # It may be the answer to a subscription, which has no place in the queue.
+                    # It may answer a subscription, which has no place in the queue.
                     self._owner.fail(str(reply))
                 elif (answer := answers.popleft()) is not None:
                     answer(reply)
@@ -123,7 +123,7 @@ class Client(Protocol):
         self._owner.user.broker_ready()
 
     def stopProducing(self) -> None:
-        """Do nothing: the connection's end is told in another way."""
+        """Do nothing: the end of the connection is reported in another way."""
 
     def close(self) -> None:
         """Disconnect once everything has left."""
@@ -132,7 +132,7 @@ class Client(Protocol):
         transport.loseConnection()
 
     def abort(self) -> None:
-        """Disconnect now; nothing more of what came is read."""
+        """Disconnect now, without reading anything more."""
         self._aborted = True
         transport: Any = self.transport
         transport.abortConnection()

@@ -1,8 +1,8 @@
-"""`Connection`: a connection with a broker that is made again for ever.
+"""`Connection`: a connection to a broker that always reconnects.
 
 Rules: one connection carries commands and publications (RESP3), so that there is one state: reached
-or not. It is tried again after 0.1 s at first and every second at last; what is wrong is logged
-once. Replies come in the order of the commands. What was asked before a connection ended is
+or not. Reconnecting starts after 0.1 s and ends up at every second; an error is logged once.
+Replies come in the order of the commands; commands without a reply when a connection ends are
 answered with `Lost`.
 """
 
@@ -25,18 +25,18 @@ from .client import Answer, Client, Lost, User
 from .resp import ReplyError
 from .url import RedisURL
 
-# In seconds: how long is waited before the first attempt, and at most, and for an attempt.
+# In seconds: the first delay, the longest delay, and the time for an attempt.
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
 _PATIENCE = 3.0
-# After how long another address of the host is tried, and a failure of the last one is told.
+# In seconds: when another address of the host is tried, and when the last failure is reported.
 _NEXT_ADDRESS = 0.05
 
 
 class Connection:
-    """The connection of a user with its broker.
+    """The connection of a user to its broker.
 
-    Raises `SettingsError` if TLS is wanted and its libraries are missing.
+    Raises `SettingsError` if TLS is wanted but its libraries are missing.
     """
 
     _log = Logger()
@@ -56,7 +56,7 @@ class Connection:
         self._running = False
         self._reached = False
         self._failed = False
-        self._told: str | None = None  # what is wrong, so that it is logged once; "" if nothing
+        self._told: str | None = None  # the error that was logged; "" if there is none
         self._stopping: Deferred[None] | None = None
         self._out: list[bytes] = []
         self._out_answers: list[Answer | None] = []
@@ -65,12 +65,12 @@ class Connection:
     # -- its life
 
     def start(self) -> None:
-        """Connect, and go on trying."""
+        """Connect, and keep trying."""
         self._running = True
         self._connect()
 
     def stop(self) -> Deferred[None]:
-        """Disconnect, after what was sent has left; fires when that is done."""
+        """Disconnect once everything sent has left; fires when that is done."""
         self._running = False
         stopped: Deferred[None] = Deferred()
         if self._retry is not None:
@@ -89,12 +89,12 @@ class Connection:
         return stopped
 
     def abort(self) -> None:
-        """Drop the connection: it is dead, or of no use."""
+        """Drop the connection, which is dead or can't be used."""
         if self._client is not None:
             self._client.abort()
 
     def fail(self, reason: str) -> None:
-        """Report what is wrong, drop the connection and try again later."""
+        """Report an error, drop the connection and try again later."""
         self._delay = LONGEST_DELAY
         self._failed = True
         self.report(reason)
@@ -124,7 +124,7 @@ class Connection:
             self._delay = min(LONGEST_DELAY, self._delay * 2)
 
     def report(self, reason: str) -> None:
-        """Say what is wrong with this broker, unless that was said."""
+        """Log an error of this broker, unless it was logged already."""
         if reason != self._told:
             self._told = reason
             self._log.warn(
@@ -161,7 +161,7 @@ class Connection:
             self.user.broker_reached()
 
     def works(self) -> None:
-        """Note that this broker can be used, so that what is wrong later is told again."""
+        """Note that this broker works, so that a later error is logged again."""
         self._delay = FIRST_DELAY
         if self._told != "":
             self._log.info("{url} can be used", url=str(self.url))
@@ -196,15 +196,15 @@ class Connection:
 
     @property
     def full(self) -> bool:
-        """Whether the broker does not read what was sent."""
+        """Whether the broker does not read."""
         return self._client is None or self._client.full
 
     def call(self, answer: Answer | None, *arguments: bytes) -> None:
-        """Send a command; with others of this iteration in one write."""
+        """Send a command, in one write with others of this iteration."""
         self._send(resp.command(*arguments), answer)
 
     def tell(self, *arguments: bytes) -> None:
-        """Send a command that is answered by pushes alone: to subscribe, or to stop it."""
+        """Send a command that only pushes answer: to subscribe or unsubscribe."""
         if self._client is not None:
             self._out.append(resp.command(*arguments))
             self._flush_soon()
@@ -219,7 +219,7 @@ class Connection:
 
     def _ran(self, reply: Any, answer: Answer) -> None:
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
-            self.fail("it forgot our scripts")  # they are loaded with each connection
+            self.fail("it forgot our scripts")  # each connection loads them
             reply = Lost(str(reply))
         answer(reply)
 
@@ -252,7 +252,7 @@ class Connection:
 
 
 def _tls(host: str) -> Any:
-    """Return what TLS with a host takes; its certificate is verified."""
+    """Return the TLS options for a host, whose certificate is verified."""
     try:
         from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # needs OpenSSL
     except ImportError as error:

@@ -1,15 +1,15 @@
-"""`Envelope`: what is around each message in a channel, so that a receiver knows what it is.
+"""`Envelope`: the format around each message in a channel.
 
 ::
 
     1SSSSSSSSSSSSSSSSdata                  S: the sender, 16 characters
     2SSSSSSSSSSSSSSSSMMMM...MMMMdata       M: 64 hexadecimal digits, where there is a cluster_secret
 
-M is HMAC-SHA256 by the secret of the channel's whole name, a line feed, the sender and the data.
-Without a secret a JSON object may come bare, from programs that are no nodes.
+M is HMAC-SHA256, with the secret as key, of the channel's whole name, a line feed, the sender and
+the data. Without a secret, a JSON object may come bare, from programs that are not nodes.
 
-Rules: with a secret only what verifies is taken, without one only what is not signed; nothing here
-is unpickled or evaluated.
+Rules: with a secret, only messages that verify are taken; without one, only unsigned ones. Nothing
+here is unpickled or evaluated.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-#: How many characters a node's name has.
+#: The length of a node's name in characters.
 SENDER = 16
 _MAC = 64
 
 
 class Opened(NamedTuple):
-    """A message: who sent it, None if that is no node, and the data."""
+    """A message: its sender, None if that is not a node, and the data."""
 
     sender: bytes | None
     data: bytes
@@ -47,13 +47,13 @@ class Envelope:
         self._warned = False
 
     def close(self, channel: bytes, data: bytes) -> bytes:
-        """Return what travels."""
+        """Return data in its envelope."""
         if self._secret is None:
             return self._plain + data
         return b"2%b%b%b" % (self._sender, self._mac(channel, self._sender, data), data)
 
     def open(self, channel: bytes, message: bytes) -> Opened | None:
-        """Return what came, or None if it is to be dropped: our own, or one that is not right."""
+        """Return a message, or None if it must be dropped because it is our own or invalid."""
         sender = message[1 : 1 + SENDER]
         if sender == self._sender:
             return None

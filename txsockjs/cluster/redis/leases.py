@@ -1,8 +1,8 @@
-"""`Leases`: which nodes live, by Redis's own clock, and that this one does.
+"""`Leases`: which nodes are alive, by Redis's own clock, this one included.
 
-Rules: renewed every ``renewal`` seconds, and looked at once more when the lease of another node is
-about to end, so that everybody sees an end at once. What is missing in a Redis that nobody lived in
-may come back: it is not lost before that time is over (`scripts`).
+Rules: the lease is renewed every ``renewal`` seconds. Leases are also checked when another node's
+is about to end, so that all nodes see an end at the same time. After a Redis without living nodes
+comes back, missing nodes may return, and are not lost before a time is over (`scripts`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from .connection import LONGEST_DELAY, Connection
 from .resp import ReplyError
 from .scripts import RENEW_LEASE
 
-# In seconds without an answer: when Redis counts as away, which has to be well before sessions are
-# missed whose requests wait for it (``disconnect_delay``), and when the connection is dropped.
+# In seconds without an answer: when Redis counts as away, which must be well before sessions end
+# whose requests wait for it (``disconnect_delay``), and when the connection is dropped.
 SILENT = 1.5
 DEAD = 4.0
-# How long sockets get to be read before that counts, in seconds.
+# In seconds: how long sockets get to be read before that counts.
 _TURN = 0.1
-# How long after the end of a lease it is looked for, in seconds.
+# In seconds: how long after the end of a lease it is checked.
 _AFTER = 0.02
 _NO_ANSWER = "it does not answer"
 
 
 class Leases:
-    """The lease of a node, and who else has one.
+    """The lease of this node, and the nodes that have one.
 
-    ``renewed`` is called with whether the lease held until then and the nodes that ended;
-    ``silent`` when Redis does not answer, until it does; ``slept`` when this process did not run
-    for longer than its lease.
+    ``renewed`` is called with whether the lease has held and the nodes that ended; ``silent`` when
+    Redis does not answer, until it does; ``slept`` when this process did not run for longer than
+    its lease.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Leases:
         slept: Callable[[], object],
     ) -> None:
         self.alive: frozenset[str] = frozenset()
-        self.gone: set[str] = set()  # once seen, or written to, and ended
+        self.gone: set[str] = set()  # ended nodes that were once seen or written to
         self._node = node
         self._reactor = reactor
         self._connection = connection
@@ -58,8 +58,8 @@ class Leases:
         self._others: Callable[[], Iterable[str]] = tuple
         self._registered = False
         self._returning = False  # whether others may still come back
-        self._claimed: set[str] = set()  # who claimed again what it had
-        self._asked_at: float | None = None  # when, while there is no answer
+        self._claimed: set[str] = set()  # nodes that have claimed their keys again
+        self._asked_at: float | None = None  # while there is no answer
         self._look_call: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
         self._due = 0.0
@@ -68,11 +68,11 @@ class Leases:
         self.returning = f"{keys}:returning".encode()
 
     def watch(self, others: Callable[[], Iterable[str]]) -> None:
-        """Take ``others()`` for nodes as well, although they may never have been seen."""
+        """Treat ``others()`` as nodes as well, even if they were never seen."""
         self._others = others
 
     def renew(self) -> None:
-        """Renew it now; the connection was just made."""
+        """Renew the lease now, because the connection was just made."""
         self._asked_at = None
         self._claimed.clear()
         self._send()
@@ -93,19 +93,19 @@ class Leases:
             self._look_call = None
 
     def met(self, node: str) -> None:
-        """Note that a node lives."""
+        """Note that a node is alive."""
         self.alive |= {node}
         self.gone.discard(node)
 
     def left(self, node: str) -> bool:
-        """Note that a node gave back its lease; return whether that is news."""
+        """Note that a node gave up its lease; return whether that is news."""
         news = node not in self.gone
         self.alive -= {node}
         self.gone.add(node)
         return news
 
     def claimed(self, node: str) -> None:
-        """Note that a node has claimed again what it had; nobody waits for more once all have."""
+        """Note that a node has claimed its keys again; once all have, the wait is over."""
         self._claimed.add(node)
         if self._returning and self.alive <= self._claimed:
             self._returning = False
@@ -115,7 +115,7 @@ class Leases:
         self._schedule(self._renewal)
         self._asked_at = self._reactor.seconds()
         self._look_later(SILENT)
-        # The others may still have to notice that Redis was away, and to find it again.
+        # The others may still have to notice that Redis was away, and to reconnect.
         grace = self._lease / 2 + LONGEST_DELAY
         self._connection.run(
             RENEW_LEASE,
@@ -149,7 +149,7 @@ class Leases:
         self._look_call = self._reactor.callLater(delay, self._look, due)
 
     def _look(self, due: bool) -> None:
-        """Look whether there is an answer, after the sockets were read once more."""
+        """Check for an answer, after the sockets were read once more."""
         self._look_call = None
         if self._asked_at is None:
             return

@@ -1,7 +1,8 @@
-"""Redis's protocol, RESP3: commands to bytes, bytes to replies, no I/O.
+"""Redis's protocol, RESP3: commands to bytes, bytes to replies; no I/O.
 
-Rules: what a server pushes (publications, mostly) is a `Push`, an error is a `ReplyError` and not
-raised. hiredis reads where it is installed; `Reader` is as good, and as fast on PyPy.
+Rules: a server's push (mostly a publication) is a `Push`; an error is a `ReplyError`, which is
+returned, not raised. hiredis reads replies where it is installed; `Reader` does the same, and as
+fast on PyPy.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class ReplyError(SockJSError):
 
 
 class BrokenReply(SockJSError):
-    """What came is not RESP: nothing that follows can be read."""
+    """The data is not RESP, so nothing after it can be read."""
 
 
 class _Push(list[Any]):
-    """What a server says without being asked: a kind, and its arguments."""
+    """A message that a server sends without being asked: a kind, and its arguments."""
 
 
 #: Returned by a reader that needs more bytes.
@@ -43,7 +44,7 @@ def command(*arguments: bytes) -> bytes:
 
 
 def publish(channel: bytes, data: bytes) -> bytes:
-    """Write the command that is sent most."""
+    """Write the most frequent command."""
     return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
         len(channel),
         channel,
@@ -60,7 +61,7 @@ def make_reader() -> Any:
 
 
 class _Short(Exception):
-    """A reply is not whole; so many bytes are needed at least."""
+    """A reply is incomplete; at least this many bytes are needed."""
 
     def __init__(self, needed: int) -> None:
         super().__init__(needed)
@@ -90,7 +91,8 @@ class Reader:
         try:
             reply = self._read()
         except _Short as short:
-            # A reply is read from its beginning again, but not before all that it named is here.
+            # A reply is read again from its beginning, but not before all announced bytes are
+            # there.
             self._place = start
             self._needed = short.needed
             return NOTHING

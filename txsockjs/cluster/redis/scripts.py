@@ -1,8 +1,8 @@
-"""What runs inside Redis, in one step each.
+"""The scripts that run inside Redis, in one step each.
 
-Rules: a node lives while its score in the sorted set of nodes is in the future of Redis's own
-clock; a claim is a key that holds its owner's name. While `returning` exists, which the first node
-sets that comes back to a Redis where nobody lives, what is missing there may only be late.
+Rules: a node is alive while its score in the sorted set of nodes is in the future of Redis's own
+clock. A claim is a key that holds its owner's name. The first node that comes back to a Redis
+without living nodes sets `returning`; while it exists, missing nodes and claims may only be late.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 # KEYS: nodes, returning. ARGV: the node, its lease in ms, 1 if it had one before, how long the
 # others may take to come back in ms. Returns whether the lease still held, whether others are
-# coming back, the time, and the nodes each with the end of its lease.
+# coming back, the time, and each node with the end of its lease.
 RENEW_LEASE = (
     _NOW
     + """
@@ -30,9 +30,9 @@ return {held and 1 or 0, redis.call('EXISTS', KEYS[2]), now,
 """
 )
 
-# KEYS: the claim, nodes, returning. ARGV: the node, how long a claim holds in ms, 1 to claim what
-# nobody owns. Returns the owner and whether it lives, nothing if nobody owns the key, or 0 if that
-# can't be told yet.
+# KEYS: the claim, nodes, returning. ARGV: the node, how long a claim holds in ms, 1 to claim a key
+# without an owner. Returns the owner and whether it is alive, nothing if there is no owner, or 0 if
+# that is not known yet.
 ASK_OWNER = (
     _NOW
     + """
@@ -61,7 +61,7 @@ return false
 """
 )
 
-# KEYS: claims. ARGV: the node, how long a claim holds in ms. Returns which ones are others'.
+# KEYS: claims. ARGV: the node, how long a claim holds in ms. Returns those that others own.
 RENEW_CLAIMS = """
 local others = {}
 for place, key in ipairs(KEYS) do

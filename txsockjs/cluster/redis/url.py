@@ -1,7 +1,7 @@
-"""`RedisURL`: where a broker is, and which keys and channels there are ours.
+"""`RedisURL`: the address of a broker, and the prefix of our keys and channels there.
 
-``redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]``, or ``rediss://`` for TLS, whose
-certificate must be for the host.
+``redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=NAME]``, or ``rediss://`` for TLS, with a
+certificate for the host.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RedisURL(NamedTuple):
     prefix: str = DEFAULT_PREFIX
 
     def __str__(self) -> str:
-        """Say where it is, for a log: without the password."""
+        """Return the URL for a log, without the password."""
         scheme = "rediss" if self.secure else "redis"
         user = f"{self.user or ''}:***@" if self.password is not None else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -38,12 +38,12 @@ class RedisURL(NamedTuple):
 
     @property
     def channels(self) -> str:
-        """What the names of channels begin with; it tells the database, which channels ignore."""
+        """The prefix of channel names; it contains the database, which channels ignore."""
         return f"{self.prefix}:{self.database}:"
 
     @classmethod
     def parse(cls, text: Any) -> RedisURL:
-        """Read a URL; raise `SettingsError` if it is none of Redis, and never tell its password."""
+        """Parse a URL; raise `SettingsError`, without the password, if it is not one of Redis."""
         if not isinstance(text, str):
             raise SettingsError(f"a cluster must be {FORM}, not {text!r}")
         try:
@@ -78,7 +78,7 @@ class RedisURL(NamedTuple):
 
 
 def _shown(text: str) -> str:
-    """Return what may be shown of a text that may hold a password."""
+    """Return the part of a text, which may hold a password, that may be shown."""
     return repr(text) if "@" not in text else "what was given"
 
 
