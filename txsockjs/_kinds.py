@@ -201,7 +201,7 @@ def _token(value: object) -> str:
 
 
 def _tokens(value: object) -> tuple[str, ...]:
-    if isinstance(value, (set, frozenset)):  # which has no order
+    if isinstance(value, (set, frozenset)):  # these have no order
         raise Unfit(value)
     return tuple(map(_token, _items(value)))
 

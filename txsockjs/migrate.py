@@ -43,7 +43,7 @@ class Request:
 
 
 class WebsocketHandler(SockJSConnection):
-    """A base class for handlers written as Tornado's ``WebSocketHandler``.
+    """A base class for handlers written for Tornado's ``WebSocketHandler``.
 
     ``request`` is set before `open` is called.
     """

@@ -87,7 +87,7 @@ class ResumableConnection(SockJSConnection):
 
 
 class Carrier(SockJSConnection):
-    """The connection of a session that carries a resumable one."""
+    """The connection of a session that carries a resumable session."""
 
     def __init__(self, session: SessionForConnection, carried: type[ResumableConnection]) -> None:
         super().__init__(session)
@@ -127,7 +127,7 @@ class Carrier(SockJSConnection):
         return None
 
     def on_close(self) -> None:
-        """Suspend what is carried; end it if the server stops."""
+        """Suspend the resumable session; end it if the server stops."""
         self._stop_waiting()
         cause = self._carrier.cause
         # Somebody, such as an operator, closed the carrying session and meant this one.

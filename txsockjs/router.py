@@ -246,7 +246,7 @@ class SockJSRouter:
         if self.relay is not None:
             self.relay.forget(session_id)
         if self.client_limits is not None:
-            self.client_limits.ended(session_id)  # of one that was never opened
+            self.client_limits.ended(session_id)  # needed if it was never opened
 
     def _stop(self) -> None:
         self.stats.stop()

@@ -107,7 +107,7 @@ class SockJSSite(Site):
     brings a session's request, and the result is remembered: after putting other children into it,
     call `set_routers` again. A resource that chooses its children by itself, in a ``getChild`` of
     its own, is asked for each request. With an access log, a ``requestFactory`` or a guard,
-    `twisted.web` serves all requests; the log says so at the start.
+    `twisted.web` serves these requests; the log says so at the start.
 
     ``max_body_size`` is in bytes, by default the largest of the routers'. Further arguments are
     those of `twisted.web.server.Site`; a ``requestFactory`` among them must be a subclass of

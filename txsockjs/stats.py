@@ -35,12 +35,12 @@ REFUSALS = (
     "sessions",  # a new session over max_sessions, or while the router closes
     "limit",  # a new session over max_sessions_per_ip
     "rate",  # a new session over open_rate_per_ip
-    "session",  # a request of a session that is not there, or is over
+    "session",  # a request for a session that does not exist or is over
     "senders",  # one more request with messages, while too many wait
     "size",  # a body or a message that is too large
-    "content",  # a body or a message that is not what it must be
-    "slow",  # a websocket message that takes too long to come
-    "callback",  # a callback that is missing, or no name
+    "content",  # a body or a message with invalid content
+    "slow",  # a websocket message that takes too long to arrive
+    "callback",  # a callback that is missing or not a valid name
     "handshake",  # a malformed upgrade
     "method",  # a method that the URL does not have
 )
@@ -48,12 +48,12 @@ REFUSALS = (
 #: The names under which the ends of opened sessions are counted, by their cause.
 CAUSES = (
     "client",  # the client closed its websocket properly
-    "application",  # the application closed it, or dropped it
+    "application",  # the application closed or dropped it
     "lost",  # the connection broke, or an HTTP client went away from a response
     "timeout",  # no further request came, or a websocket's ping was not answered
     "slow",  # the client did not read what it was sent
     "error",  # a callback failed, or the client broke the protocol
-    "refused",  # the application did not want it: on_open returned False, or raised Refused
+    "refused",  # the application refused it: on_open returned False or raised Refused
     "shutdown",  # the server stops
     "node_gone",  # the node that its client was connected to is gone, or another node took it over
 )

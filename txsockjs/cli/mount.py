@@ -83,7 +83,7 @@ def find_connection(name: str) -> type[SockJSConnection]:
         raise SettingsError(
             f"cannot import {name!r}: No module named {module!r}{_hint(name)}"
         ) from error
-    except Exception as error:  # whatever the module raises while it is imported
+    except Exception as error:  # importing the module may raise anything
         module = name.rpartition(".")[0]
         hint = _hint(name) or _hint(module, sys.modules.get(module))
         raise SettingsError(f"cannot import {name!r}: {_one_line(error)}{hint}") from error

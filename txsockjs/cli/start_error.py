@@ -23,7 +23,7 @@ def end_with(message: str) -> None:
 
     For errors after the reactor has started, when a `StartError` would only be logged.
     """
-    atexit.register(os._exit, 1)  # once twistd has tidied up, which would end with 0
-    with contextlib.suppress(OSError):  # whoever would read it may have ended
+    atexit.register(os._exit, 1)  # after twistd has tidied up; otherwise the code would be 0
+    with contextlib.suppress(OSError):  # the reader of standard error may be gone
         if sys.__stderr__ is not None:
             sys.__stderr__.write(f"sockjs: {message}\n")

@@ -22,7 +22,7 @@ from .address import Address
 # Registered close codes that Autobahn does not know.
 _NEWER_CODES = frozenset((1012, 1013, 1014))
 _NORMAL = 1000
-# The most that is read of the answer to a handshake, in bytes.
+# The longest answer to a handshake, in bytes.
 _LONGEST_HEAD = 64 * 1024
 
 

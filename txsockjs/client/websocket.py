@@ -47,7 +47,7 @@ class WebSocketListener(Protocol):
 
 @implementer(IPushProducer)
 class WebSocket:
-    """A websocket to ``address``; ``is_full`` is whether the connection takes no more just now."""
+    """A websocket to ``address``; ``is_full`` is whether the connection takes no more for now."""
 
     def __init__(
         self,

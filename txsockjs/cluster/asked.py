@@ -54,7 +54,7 @@ class Asked:
         self._asker = asker
 
     def take_body(self) -> bytes:
-        """Return the body of the request, which is kept here for whoever is asked next."""
+        """Return the body of the request; it is kept here for the next node that is asked."""
         if self.body is None:
             self.body = self.exchange.take_body()
         return self.body

@@ -21,8 +21,8 @@ class Directory:
         self._reactor = reactor
         self._members: dict[str, Member] = {}
         self._claims: dict[str, str] = {}
-        self._keys: dict[str, set[str]] = {}  # of each node, the dead included
-        self._forgetting: dict[str, Any] = {}  # the timers of the dead
+        self._keys: dict[str, set[str]] = {}  # of each node, ended ones included
+        self._forgetting: dict[str, Any] = {}  # the timers of ended nodes
 
     def member(self, told: Callable[[dict[str, Any]], object] = lambda table: None) -> Member:
         """Make the protocol of one process's stream.

@@ -18,8 +18,8 @@ class Here:
         self.heard: dict[str, int] = {}
         self.presence = Presence() if watched else None
         self.listening = False
-        self.ready = False  # it is listened to, and known who is there
-        self.early = False  # somebody was told to go on before that
+        self.ready = False  # it is listened to, and the members are known
+        self.early = False  # the waiting was released before that
         self.waiters: list[Deferred[None]] = []
 
     def note(self, node: str, n: int, alive: frozenset[str]) -> int | None:

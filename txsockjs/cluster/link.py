@@ -64,15 +64,15 @@ class Link:
         self._start()
 
     def _start(self) -> None:
-        self._waiting: deque[bytes] = deque()  # for the window
-        self._sent: deque[bytes] = deque()  # and not acknowledged
+        self._waiting: deque[bytes] = deque()  # for room in the window
+        self._sent: deque[bytes] = deque()  # but not acknowledged
         self._sent_size = 0
-        self._first = 0  # the number of the first of them
-        self._posted = 0  # the number of the first that was not handed to the carrier
+        self._first = 0  # the number of the first sent message
+        self._posted = 0  # the number of the first message not yet passed to the carrier
         self._recovering_from: int | None = None
-        self._recover_to = 0  # the number of the first message that was not sent by then
-        self._expected = 0  # the number of the next message that is to come
-        self._unacknowledged = 0  # how many bytes came since the last acknowledgement
+        self._recover_to = 0  # the number of the first message not sent before the loss
+        self._expected = 0  # the number of the next message to arrive
+        self._unacknowledged = 0  # how many bytes arrived since the last acknowledgement
 
     @property
     def waiting(self) -> int:

@@ -28,7 +28,7 @@ class Outgoing:
         self._bus = bus
         self._prefix = prefix
         self._scheduler = scheduler
-        self._said: dict[Key, list[tuple[str, Any]]] = {}  # in this turn
+        self._said: dict[Key, list[tuple[str, Any]]] = {}  # values of this turn
         self._size = 0
         self._flushing = False
         self._kept: dict[Key, int] = {}  # the counts of rooms with members here

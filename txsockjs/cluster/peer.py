@@ -77,10 +77,10 @@ class Peer(Stream):
         self._owner = owner
         # Messages with their ports, and other strings without one.
         self._waiting: deque[tuple[str | None, bytes]] = deque()
-        self._port: str | None = None  # of the bundle, if there is one
-        self._bundle: list[bytes] = []  # its messages
+        self._port: str | None = None  # of the present bundle
+        self._bundle: list[bytes] = []  # the messages of the present bundle
         self._slow = False
-        self._size = 0  # of what was said in this iteration
+        self._size = 0  # of the strings sent in this iteration
 
     def connectionMade(self) -> None:
         """Send the name of this end."""

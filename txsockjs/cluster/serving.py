@@ -69,8 +69,8 @@ class Serving:
         self._remotes: dict[Key, RemoteExchange] = {}
         # Those whose body is not all here, and whether their session may be opened here then.
         self._collecting: dict[RemoteExchange, bool] = {}
-        self._last_number: dict[str, int] = {}  # of the requests of each node
-        self._ended_early: set[Key] = set()  # requests that were lost before they came
+        self._last_number: dict[str, int] = {}  # the highest number of each node's requests
+        self._ended_early: set[Key] = set()  # requests that were lost before they arrived
 
     def told(self, node: str, kind: int, number: int, payload: bytes) -> None:
         """Handle a frame from an edge."""

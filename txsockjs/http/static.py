@@ -55,7 +55,7 @@ _IFRAME = """\
 
 
 def greeting(exchange: Exchange) -> None:
-    """Say that a SockJS server is here."""
+    """Answer with the greeting of a SockJS server."""
     exchange.answer(_GREETING_HEAD, _GREETING)
 
 

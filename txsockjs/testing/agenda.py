@@ -40,7 +40,7 @@ class Agenda:
             self._wake = self._clock.callLater(0, self._awake)
 
     def fail(self, problem: Exception) -> None:
-        """Raise this in the test, when it next does or looks at something."""
+        """Raise this in the test the next time it uses the client."""
         self._problem = problem
 
     def clear(self) -> None:

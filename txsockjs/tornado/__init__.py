@@ -1,4 +1,4 @@
-"""The API of sockjs-tornado: replace ``sockjs.tornado`` by ``txsockjs.tornado`` in the imports.
+"""The API of sockjs-tornado: replace ``sockjs.tornado`` with ``txsockjs.tornado`` in the imports.
 
 The modules and names are those of its reference. `SockJSRouter` is loaded when first used, because
 it installs a reactor.

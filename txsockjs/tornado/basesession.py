@@ -56,7 +56,7 @@ class BaseSession:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the end has come."""
+        """Whether the session has ended."""
         return self.close_reason is not None
 
     # -- handlers

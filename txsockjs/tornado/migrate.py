@@ -15,7 +15,7 @@ __all__ = ["PeriodicCallback", "WebsocketHandler"]
 
 
 class WebsocketHandler(migrate.WebsocketHandler, SockJSConnection):
-    """A base class for handlers written as Tornado's ``WebSocketHandler``.
+    """A base class for handlers written for Tornado's ``WebSocketHandler``.
 
     ``request`` is set before `open` is called.
     """

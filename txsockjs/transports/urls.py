@@ -221,7 +221,7 @@ class Urls:
         """Raise what `_send` would raise with any body."""
         session = self._find(session_id, exchange)
         if session is None and self._router.relay is not None:
-            pass  # it may be another node's
+            pass  # it may belong to another node
         elif session is None or not session.is_open:
             raise NotFound()
         if exchange.body_size() > self._settings.max_body_size:
@@ -235,7 +235,7 @@ class Urls:
         if session is None:
             return None
         if not isinstance(session, Session):
-            raise NotFound()  # a websocket's, which nobody else can join
+            raise NotFound()  # a websocket's session, which nobody else can join
         if (
             self._settings.verify_ip
             and session.info is not None

@@ -67,7 +67,7 @@ def _standard_loads(data: str | bytes) -> Any:
             return [message]
     if "N" in text or "I" in text:  # perhaps NaN and Infinity, which are not JSON
         return json.loads(text, parse_constant=_refuse_constant)
-    return json.loads(text)  # far faster, in PyPy
+    return json.loads(text)  # far faster on PyPy
 
 
 def _refuse_constant(name: str) -> Any:

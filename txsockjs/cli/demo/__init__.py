@@ -62,8 +62,8 @@ class Chat(ResumableConnection):
 
     def __init__(self, session: SessionForConnection) -> None:
         super().__init__(session)
-        self.people: dict[str, str] = {}  # the names of those who are there
-        self.lines: deque[str] = deque(maxlen=LINES_KEPT)  # the last ones of this client
+        self.people: dict[str, str] = {}  # the names of the people in the chat
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)  # the last lines of this client
 
     async def on_message(self, message: str | bytes) -> None:
         if not isinstance(message, str):

@@ -47,8 +47,8 @@ class LineFile:
         self._descriptor: int | None = None
         self._is_pipe = False
         self._lines: deque[bytes] = deque()
-        self._size = 0  # of all lines that wait, in bytes
-        self._rest = b""  # of what was written in part
+        self._size = 0  # of all waiting lines, in bytes
+        self._rest = b""  # of lines that were written in part
         self._is_torn = False  # whether the file ends within a line
         self._call: Any = None
         self._is_full = False  # for a pipe, until it is tried again

@@ -56,8 +56,8 @@ class Supervisor(Service):
         self._sockets = [Sockets(endpoint, self._count) for endpoint in options.plan.listen]
         self._directory = Directory(reactor)
         self._folder = ""
-        self._children: dict[int, Child] = {}  # those that serve, or are to, by number from 1
-        self._all: set[Child] = set()  # those whose process lives
+        self._children: dict[int, Child] = {}  # those that serve, or should, by number from 1
+        self._all: set[Child] = set()  # those with a living process
         self.asker = Workers(reactor, lambda: self._children, lambda: self._all)
         everywhere = None if options.plan.cluster is None else Everywhere(self.asker)
         self._admin = AdminSite(
@@ -73,10 +73,10 @@ class Supervisor(Service):
         self._delays: dict[int, float] = {}
         self._restarts: dict[int, Any] = {}
         self._neighbours = Neighbours(reactor, self._children)
-        self._abandoned: set[int] = set()  # those whose process ended in the course of the stop
+        self._abandoned: set[int] = set()  # those whose process ended during the stop
         self._served = False  # whether any worker ever did
-        self._rolling: list[int] = []  # the numbers of those that are yet to be replaced
-        self._successor: Child | None = None  # of the first of them
+        self._rolling: list[int] = []  # the numbers of the workers still to be replaced
+        self._successor: Child | None = None  # of the first of these
         self._bound = False
         self._stopping = False
         self._stopped: Deferred[None] = Deferred()

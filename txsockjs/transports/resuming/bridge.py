@@ -26,7 +26,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "open": (str, int, dict),  # the token, how much was received, the connection's request
     "said": (str,),  # by the client
     "lost": (),  # the connection
-    "end": (int, str),  # of the session, by whoever closed the connection
+    "end": (int, str),  # end the session: its connection was closed
     "say": (list,),  # to the client
     "close": (int, str, str),  # the connection, for a reason and a cause
     "room": (int,),  # for so many bytes more of the client's

@@ -64,8 +64,8 @@ class ResumableSession(BaseSession):
         self.received = 0
         self._resume_for = resume_for
         self.under_way = UnderWay(server.window)
-        self._waiting = 0  # how many at the head of what is pending went out before
-        self._told = 0  # how many of those received the client knows of
+        self._waiting = 0  # how many of the first pending messages were sent before
+        self._told = 0  # how many received messages were acknowledged to the client
         self._timer: IDelayedCall | None = None
         self._expecting: IDelayedCall | None = None  # a timer, while acknowledgements are asked for
         self._deadline: Deadline | None = None

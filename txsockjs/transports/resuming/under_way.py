@@ -55,7 +55,7 @@ class UnderWay:
             self._size -= len(self._texts.popleft()) + MESSAGE_COST
 
     def go_on(self, received: int) -> None:
-        """Begin anew over another connection: nothing is under way, the client has this many."""
+        """Go on over another connection: nothing is under way, and the client has this many."""
         self.acked = received
 
     def take_back(self) -> tuple[list[str], int]:

@@ -70,10 +70,10 @@ class WebSocketConnection:
         self._greeting = greeting
         self._state = OPEN
         self._incoming: Incoming | None = None  # made when first needed
-        self._pong_timer: Deadline | None = None  # while a ping is to be answered
+        self._pong_timer: Deadline | None = None  # while a ping waits for its answer
         self._end_timer: Deadline | None = None  # while the peer has time to end the connection
         self._unanswered: bytes | None = None
-        self._is_silent = False  # whether it is dropped because no pong came
+        self._is_silent = False  # whether it is being dropped because no pong came
         self.ready = True
         self.session: BaseSession | None = None
         self.transport: Any | None = None

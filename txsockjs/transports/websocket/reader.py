@@ -29,9 +29,9 @@ class Kind(enum.Enum):
     MESSAGES = "messages"  # those of one or more frames, decoded
     PING = "ping"  # its payload
     CLOSED = "closed"  # the payload of a close frame, the last item
-    BROKEN = "broken"  # (code, reason): a message that is not as the application wants it
+    BROKEN = "broken"  # (code, reason): a message with invalid content
     VIOLATED = "violated"  # (code, reason): RFC 6455 was broken, the last item
-    NOTHING = "nothing"  # frames that ask for nothing, such as a pong; whatever it is
+    NOTHING = "nothing"  # frames that need no action, such as a pong; the value has no meaning
 
 
 MESSAGES, PINGED, CLOSED, BROKEN, VIOLATED, NOTHING = Kind
@@ -84,8 +84,8 @@ class Reader:
         self._autobahn: AutobahnProtocol | None = None
         self._partial: PartialFrame | None = None
         self._data: bytes | bytearray = b""
-        self._position = 0  # where what was not read yet begins in it
-        self._items: list[Item] = []  # what Autobahn made of a slice, the next one last
+        self._position = 0  # where the unread bytes begin
+        self._items: list[Item] = []  # the items of Autobahn's last slice, in reverse order
         self._over = False
 
     def feed(self, data: bytes) -> None:

@@ -13,9 +13,9 @@ class State(enum.Enum):
     """How far the end of the connection has come."""
 
     OPEN = "open"
-    CLOSING = "closing"  # our close frame was sent, and the peer's is waited for
+    CLOSING = "closing"  # our close frame was sent; the peer's has not arrived
     DISCARDING = "discarding"  # nothing is sent any more, and what still comes is discarded
-    LOST = "lost"  # what came before the connection was lost is still handed over
+    LOST = "lost"  # messages from before the loss are still being handed over
     GONE = "gone"
 
     # Each member is a single object, and an enum's own hash is slow.
@@ -30,7 +30,7 @@ class Event(enum.Enum):
     CLOSE_FRAME = "close frame"  # (payload): the peer ends it, or answers our close frame
     VIOLATION = "violation"  # (code, reason): the peer broke the protocol
     DISCONNECT = "disconnect"  # (): the transport ended
-    DRAINED = "drained"  # (): everything that arrived before was handed over
+    DRAINED = "drained"  # (): all messages from before that were handed over
 
     __hash__ = object.__hash__
 
