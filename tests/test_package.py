@@ -37,8 +37,6 @@ ROOMS = [
 WITHOUT_TESTS = {
     "__main__",
     "cli.workers.worker",
-    "cluster.redis.bus",
-    "cluster.redis.channels",
     "cluster.redis.scripts",
 }
 
