@@ -98,7 +98,7 @@ class SockJSMultiFactory(SockJSSite):
         super().stopFactory()
 
     def close(self, patience: float | None = None) -> Deferred[Any]:
-        """Refuse new sessions, close the others, and fire when none is left.
+        """Refuse new sessions, close the existing ones, and fire when none is left.
 
         Clients that do not come for their close frame are dropped after ``patience`` seconds.
         """

@@ -55,8 +55,8 @@ _MOST_AT_ONCE = 512
 class SockJSRouter:
     """Serve a connection class under a prefix, with its settings and its sessions.
 
-    ``prefix`` is a literal path such as ``/chat``, where `resource` and `apply_routes` put it. Pass
-    settings as a `Settings` or a mapping, single ones as keywords; wrong ones raise
+    ``prefix`` is a literal path such as ``/chat``, where `resource` and `apply_routes` serve it.
+    Pass settings as a `Settings` or a mapping, single ones as keywords; wrong ones raise
     `SettingsError`. ``reactor`` defaults to the global one. ``bus`` connects this router with the
     routers at the same prefix on other nodes; a `SockJSService` starts and stops the bus.
     """
@@ -272,7 +272,7 @@ class SockJSRouter:
     def drain(
         self, seconds: float, code: int = GO_AWAY[0], reason: str = GO_AWAY[1]
     ) -> Deferred[None]:
-        """Refuse new sessions, and end the others evenly over ``seconds``; fire after the last.
+        """Refuse new sessions, end existing ones evenly over ``seconds``; fire after the last.
 
         The sessions that are left are served meanwhile. Call `close` afterwards.
         """
@@ -285,7 +285,7 @@ class SockJSRouter:
     def close(
         self, code: int = GO_AWAY[0], reason: str = GO_AWAY[1], patience: float | None = None
     ) -> Deferred[None]:
-        """Refuse new sessions, close the others, and fire when none is left.
+        """Refuse new sessions, close the existing ones, and fire when none is left.
 
         Each session gets its close frame. Each application still handles what its client has sent,
         then gets its ``on_close``. After ``patience`` seconds (default: ``disconnect_delay`` plus
