@@ -28,6 +28,7 @@ ANOTHER_RECEIVER: Reason = (2010, "Another connection still open")
 SLOW_CONSUMER: Reason = (1008, "Slow consumer")
 INTERNAL_ERROR: Reason = (1011, "Internal error")
 TIMED_OUT: Reason = (1006, "Session timed out")
+NODE_GONE: Reason = (1001, "Node gone")
 
 
 class Receiver(Protocol):

@@ -9,14 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Callable, Protocol
 
-from ..actors.interfaces import Reason
+from ..actors.interfaces import NODE_GONE, Reason
 from ..errors import Overloaded, RequestError
 from ..http.exchange import Exchange, Head
 from ..wire import relay as wire
 from .remote import PIECE, WINDOW
-
-#: The end of a session whose node is gone.
-NODE_GONE: Reason = (1001, "Node gone")
 
 
 class Speaker(Protocol):

@@ -19,13 +19,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ..actors.interfaces import NODE_GONE
 from ..errors import NotFound, Overloaded, RequestError
 from ..http.exchange import Exchange
 from ..wire import relay as wire
 from .asked import Asked, Here
 from .bus import Bus, Owner
 from .claims import Claims
-from .edge import NODE_GONE, Edge, Result, Speaker
+from .edge import Edge, Result, Speaker
 from .edges import Edges
 from .outage import Outage
 from .remote import describe

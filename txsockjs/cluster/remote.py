@@ -7,40 +7,29 @@ exchange is not ready. An answer ends when the edge says that its client took it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Callable
 
 from twisted.internet import interfaces
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
 from ..errors import UpgradeRequired
-from ..http.exchange import Callback, Exchange, Head
+from ..http.addresses import address_of, host_and_port
+from ..http.exchange import Callback, Exchange, Head, RelayedExchange, Untaken
 from ..wire import relay as wire
 
 #: Both in bytes: the size of a piece of a body, and the most under way without credit.
 PIECE = 32 * 1024
 WINDOW = 64 * 1024
 
-#: Called with how many bytes of the body the client took, and whether the answer ended properly.
-Untaken = Callable[[int, bool], object]
 
-
-class RemoteExchange(Exchange):
+class RemoteExchange(RelayedExchange):
     """An exchange whose bytes are written by its edge.
 
     ``described`` is the request, ``size`` the size of its body. ``post`` sends a frame to the edge;
-    ``forget`` is called when nothing more can follow from it. ``written`` is how many bytes of the
-    answer's body were sent; ``leaving`` is true after its end was sent, until it is known to have
-    arrived. ``is_given_up`` is whether the edge took this node for gone and has told its client;
-    ``is_silent`` is whether the edge was asked for its client and has not answered.
+    ``forget`` is called when nothing more can follow from it.
     """
 
-    is_relayed = True
-
     let_go: Callback | None = None
-    is_given_up = is_silent = False
-    written = 0
     _body: bytes | list[bytes] = b""
     _credit = WINDOW
     _head: Head | None = None
@@ -276,16 +265,3 @@ def describe(exchange: Exchange, name: str, session_id: str) -> bytes:
             _descriptions[key] = found
     exchange.keep_description(found)
     return found
-
-
-def host_and_port(address: IAddress | None) -> tuple[str, int]:
-    """Return an address as a host and a port; ("", 0) for a UNIX socket."""
-    return getattr(address, "host", "") or "", getattr(address, "port", 0) or 0
-
-
-@lru_cache(maxsize=1024)
-def address_of(host: str, port: int) -> IAddress:
-    """Return the address for a host and a port of `host_and_port`."""
-    if not host:
-        return UNIXAddress(None)
-    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)

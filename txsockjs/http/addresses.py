@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Union
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
+
 from ..settings import Settings
 from .exchange import Exchange
 
@@ -109,3 +112,16 @@ def is_secure(exchange: Exchange, settings: Settings) -> bool:
         return False
     proto = exchange.headers.get("x-forwarded-proto", "")
     return proto.rpartition(",")[2].strip().lower() == "https"
+
+
+def host_and_port(address: IAddress | None) -> tuple[str, int]:
+    """Return an address as a host and a port; ("", 0) for a UNIX socket."""
+    return getattr(address, "host", "") or "", getattr(address, "port", 0) or 0
+
+
+@lru_cache(maxsize=1024)
+def address_of(host: str, port: int) -> IAddress:
+    """Return the address for a host and a port of `host_and_port`."""
+    if not host:
+        return UNIXAddress(None)
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)

@@ -19,6 +19,8 @@ from zope.interface import implementer
 from ..errors import Header
 
 Callback = Callable[[], None]
+#: Called with how many bytes of the body the client took, and whether the answer ended properly.
+Untaken = Callable[[int, bool], object]
 
 
 class Head:
@@ -219,3 +221,29 @@ class Exchange(ABC):
 
     def stopProducing(self) -> None:
         self.ready = False
+
+
+class RelayedExchange(Exchange):
+    """An exchange whose request arrived at another node, its edge.
+
+    ``written`` is how many bytes of the answer's body were sent; ``leaving`` is true after its end
+    was sent, until it is known to have arrived. ``is_given_up`` is whether the edge took this node
+    for gone and has told its client; ``is_silent`` is whether the edge was asked for its client and
+    has not answered.
+    """
+
+    is_relayed = True
+    is_given_up = is_silent = False
+    written = 0
+
+    @abstractmethod
+    def when_told(self, untaken: Untaken, let_go: Callback, there: Callback) -> None:
+        """Call ``untaken`` instead of ``lost`` when the edge reports that its client is gone.
+
+        ``let_go`` is called when the edge was unreachable for so long that the client may come back
+        another way, ``there`` when the edge answers that its client is there.
+        """
+
+    @abstractmethod
+    def ask(self) -> None:
+        """Ask the edge whether its client is still there."""

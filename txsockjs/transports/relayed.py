@@ -13,22 +13,21 @@ from typing import Any, Callable
 from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
 from ..actors.states import GONE, RETURNED, UNOPENED
-from ..cluster.remote import RemoteExchange
-from ..http.exchange import Exchange
+from ..http.exchange import Exchange, RelayedExchange
 from ..settings import Settings
 from ..wire.proto import HEARTBEAT_FRAME, disconnect
 from .receiver import Framing, HTTPReceiver
 
 
 class RelayedReceiver(HTTPReceiver):
-    """A receiver over a `RemoteExchange`."""
+    """A receiver over a `RelayedExchange`."""
 
     __slots__ = ("_carried", "_when_left", "_when_sure")
-    _exchange: RemoteExchange
+    _exchange: RelayedExchange
     is_relayed = True
 
     def __init__(
-        self, exchange: RemoteExchange, framing: Framing, settings: Settings, opening: bool
+        self, exchange: RelayedExchange, framing: Framing, settings: Settings, opening: bool
     ) -> None:
         super().__init__(exchange, framing, settings, opening)
         # Where each frame begins in the body, and its messages; None for the open frame.

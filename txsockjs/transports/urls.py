@@ -16,12 +16,10 @@ from twisted.web.resource import Resource
 
 from ..actors.info import ConnectionInfo
 from ..actors.session import Session
-from ..cluster.relay import Relay
-from ..cluster.remote import RemoteExchange
 from ..errors import AddressChanged, BodyTooLarge, CallbackRequired, InvalidCallback, NotFound
 from ..http import static
 from ..http.addresses import client_address
-from ..http.exchange import Exchange
+from ..http.exchange import Exchange, RelayedExchange
 from ..http.page import Handler, Page, RouterForPages, with_head, with_preflight
 from ..server.web import Nowhere, PageResource
 from ..stats import TRANSPORTS
@@ -48,6 +46,41 @@ class Url(NamedTuple):
     resource: Callable[..., Resource]
 
 
+class RelayForUrls(Protocol):
+    """What the URLs need from the relay of a router that is on a bus."""
+
+    def must_wait(self, session: Session | None = ...) -> bool:
+        """Return whether a request for a session on this node can't be served at once.
+
+        ``session`` is its session, if it is a receiver's.
+        """
+        ...
+
+    def attach(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        speaker: LastWord,
+        here: Callable[[], Deferred[None] | None],
+    ) -> Deferred[None] | None:
+        """Serve a receiver's request with ``here()``, or through the session's owner.
+
+        If a Deferred is returned, it fails with the error to answer instead.
+        """
+        ...
+
+    def send(
+        self,
+        exchange: Exchange,
+        session_id: str,
+        name: str,
+        here: Callable[[], Deferred[None] | None],
+    ) -> Deferred[None] | None:
+        """Serve a sender's request with ``here()`` or through the session's owner, as `attach`."""
+        ...
+
+
 class RouterForUrls(RouterForPages, Protocol):
     """What the URLs need from their router."""
 
@@ -64,7 +97,7 @@ class RouterForUrls(RouterForPages, Protocol):
         ...
 
     @property
-    def relay(self) -> Relay | None:
+    def relay(self) -> RelayForUrls | None:
         """The relay to sessions on other nodes, if there are any."""
         ...
 
@@ -171,7 +204,7 @@ class Urls:
         opening = session is None or session.info is None
         receiver: HTTPReceiver
         if exchange.is_relayed:
-            remote = cast("RemoteExchange", exchange)
+            remote = cast("RelayedExchange", exchange)
             receiver = RelayedReceiver(remote, framing, self._settings, opening)
         else:
             receiver = HTTPReceiver(exchange, framing, self._settings, opening)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from txsockjs.cluster.edge import NODE_GONE, Edge
+from txsockjs.actors.interfaces import NODE_GONE
+from txsockjs.cluster.edge import Edge
 from txsockjs.cluster.remote import PIECE, WINDOW
 from txsockjs.errors import Overloaded
 from txsockjs.http.exchange import Exchange, Head

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Protocol
 
 from txsockjs.cluster import remote as module
-from txsockjs.cluster.remote import PIECE, WINDOW, RemoteExchange, address_of, describe
+from txsockjs.cluster.remote import PIECE, WINDOW, RemoteExchange, describe
 from txsockjs.errors import UpgradeRequired
 from txsockjs.http.exchange import Head
 from txsockjs.wire import relay as wire
@@ -88,10 +88,6 @@ def test_it_is_the_request_that_its_edge_described(lab: Lab) -> None:
     assert exchange.address == IPv4Address("TCP", "192.0.2.1", 4711)
     assert exchange.peer == "192.0.2.1"
     assert exchange.server_address == IPv6Address("TCP", "2001:db8::1", 443)
-
-
-def test_an_address_without_a_host_is_a_unix_socket() -> None:
-    assert address_of("", 0) == UNIXAddress(None)
 
 
 @pytest.mark.parametrize("pieces", [[b""], [b"abcdef"], [b"ab", b"cd", b"ef"], [b"ab", b"cdef"]])

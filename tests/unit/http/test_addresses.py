@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from txsockjs.http.addresses import client_address, parse_address
+from txsockjs.http.addresses import address_of, client_address, host_and_port, parse_address
 from txsockjs.http.snapshot import connection_info
 from txsockjs.settings import Settings
 
@@ -88,3 +89,15 @@ def test_the_port_of_a_proxy_is_not_taken_for_the_client_s() -> None:
     behind = request(x_forwarded_for="10.0.0.1")
     info = connection_info(behind, Settings(trusted_proxies="192.0.2.1"), "xhr")
     assert (info.ip, info.port) == ("10.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        IPv4Address("TCP", "192.0.2.1", 4711),
+        IPv6Address("TCP", "2001:db8::1", 443),
+        UNIXAddress(None),
+    ],
+)
+def test_another_node_has_the_same_address(address: Any) -> None:
+    assert address_of(*host_and_port(address)) == address

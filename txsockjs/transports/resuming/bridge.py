@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
+from collections.abc import Collection
 from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from ...cluster.bus import Bus
-from ...cluster.edge import NODE_GONE
+from ...actors.interfaces import NODE_GONE
 from .far import ConnectionAtEdge, Far
 from .visitor import Visitor, described
 
@@ -49,10 +50,28 @@ class RouterForBridges(Protocol):
         """Return the session of a token, or None."""
 
 
+class BusForBridges(Protocol):
+    """What a bridge needs from the bus of its node."""
+
+    node: str
+    counters: Counter[str]
+
+    @property
+    def nodes(self) -> Collection[str]:
+        """The nodes that live, as far as is known."""
+        ...
+
+    def listen(self, port: str, listener: Bridge) -> None:
+        """Have ``listener`` told what is sent to ``port``, and what becomes of other nodes."""
+
+    def send(self, node: str, port: str, data: bytes) -> None:
+        """Send to the listener on a port of another node."""
+
+
 class Bridge:
     """The streams of one mount: those that end here, and those that begin here."""
 
-    def __init__(self, bus: Bus, prefix: str, router: RouterForBridges) -> None:
+    def __init__(self, bus: BusForBridges, prefix: str, router: RouterForBridges) -> None:
         self._bus = bus
         self._port = f"resume {prefix}"
         self._router = router

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from ...actors.info import ConnectionInfo
 from ...actors.interfaces import Reason
-from ...cluster.remote import address_of, host_and_port
+from ...http.addresses import address_of, host_and_port
 from ...wire.limits import MESSAGE_COST
 from ...wire.resumption import Refused, read
 from .receiver import ResumedReceiver
