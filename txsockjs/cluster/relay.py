@@ -5,8 +5,8 @@ request for a session that is not here goes to its owner over the bus (`edge`); 
 nodes are served by the router's own pages (`remote`).
 
 Rules: a session on this node is served without the bus. No request waits for the bus longer than
-``disconnect_delay``. A request goes to one life of one node, and is never sent to another one
-again. A node that may not open a session lets another one open it.
+``disconnect_delay``. A request goes to one life of one node, and is never sent again to another. A
+node that may not open a session lets another one open it.
 """
 
 from __future__ import annotations
