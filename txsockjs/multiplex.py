@@ -86,7 +86,7 @@ class MultiplexConnection(SockJSConnection):
     channels: Mapping[str, type[SockJSConnection]] = {}
     _services = Services({})
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         cls._services = Services(cls.channels)
 

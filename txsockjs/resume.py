@@ -44,7 +44,7 @@ class ResumableConnection(SockJSConnection):
 
     _servers: ClassVar[WeakValueDictionary[int, ResumeServer]] = WeakValueDictionary()
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         cls._servers = WeakValueDictionary()
         check_callbacks(cls, {"on_suspend": "", "on_resume": "info"})

@@ -78,7 +78,7 @@ class Application(Mailbox):
         """Make the connection and call ``on_open``."""
         self.put(self._on_open, info)
 
-    def receive(self, messages: list[Any]) -> bool:
+    def receive(self, messages: list[str | bytes]) -> bool:
         """Call ``on_message`` for each message; return whether the client must wait for its rate.
 
         The mailbox's ``size`` tells whether the client must wait for room.
@@ -91,7 +91,7 @@ class Application(Mailbox):
             self._router.stats.dropped(len(messages) - taken)
         return False
 
-    def post(self, event: Any) -> None:
+    def post(self, event: object) -> None:
         """Call ``on_event``."""
         if not self.put(self._on_event, event, MESSAGE_COST):
             self._router.stats.dropped()
@@ -140,7 +140,7 @@ class Application(Mailbox):
         _log.warn("{session!r} ended and its callback does not: cancelled", session=self._session)
         self.give_up()
 
-    def cancelled(self, awaited: Deferred[Any]) -> None:
+    def cancelled(self, awaited: Deferred[object]) -> None:
         """Abandon the callback; under asyncio only after ``disconnect_delay``.
 
         A cancelled Task ends in a later iteration of the loop, or not at all. A closing router has
@@ -164,7 +164,7 @@ class Application(Mailbox):
     def _refuse(self) -> None:
         self._session.end(GO_AWAY, "refused")
 
-    def _on_event(self, event: Any) -> Any:
+    def _on_event(self, event: object) -> Any:
         if self.connection is None:
             return None
         if type(event) is Notice:

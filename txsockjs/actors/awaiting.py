@@ -148,7 +148,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
             raise
         return self._over
 
-    def send(self, value: Any) -> Any:
+    def send(self, value: object) -> Any:
         """Go on to the next await, and return what is awaited there."""
         if self._over:
             raise StopIteration
@@ -157,7 +157,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
             awaited = self._go_on(self._coroutine.send, value)
         return self._awaitable(awaited)
 
-    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:
+    def throw(self, error: object, value: object = None, traceback: Any = None) -> Any:
         """Go on with an exception."""
         if self._over:
             raise StopIteration
@@ -171,7 +171,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
         """Close the coroutine."""
         self._coroutine.close()
 
-    def _go_on(self, go_on: Callable[[Any], Any], value: Any) -> Any:
+    def _go_on(self, go_on: Callable[[Any], object], value: object) -> Any:
         if self._loop is None:
             return self._turn(in_context, self._context, go_on, value)
         try:
@@ -197,7 +197,7 @@ def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Futu
     """
     future: asyncio.Future[None] = loop.create_future()
 
-    def fired(result: Any) -> Any:
+    def fired(result: object) -> Any:
         if future.done():
             return None  # nobody waits for it any more
         future.set_result(None)

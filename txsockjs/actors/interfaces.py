@@ -54,7 +54,7 @@ class Receiver(Protocol):
     def opened(self) -> None:
         """Tell the client that the session is new and open."""
 
-    def deliver(self, messages: list[Any]) -> None:
+    def deliver(self, messages: list[str | bytes]) -> None:
         """Send these messages to the client, in order."""
 
     def heartbeat(self) -> None:

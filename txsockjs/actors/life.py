@@ -110,7 +110,7 @@ class Life(Outbox):
         else:
             self.handle(ATTACH, receiver)
 
-    def do_take_back(self, receiver: Receiver, messages: list[Any]) -> None:
+    def do_take_back(self, receiver: Receiver, messages: list[str | bytes]) -> None:
         """Detach the receiver, and queue the messages again that the client did not get."""
         self._pending[:0] = messages
         self._pending_size += sum([len(message) + MESSAGE_COST for message in messages])
@@ -143,7 +143,7 @@ class Life(Outbox):
 
     # -- messages and events come
 
-    def do_receive(self, messages: list[Any]) -> bool:
+    def do_receive(self, messages: list[str | bytes]) -> bool:
         """Pass the client's messages to the application; return as `Application.receive` does."""
         if self.counted:
             count = len(messages)
@@ -152,7 +152,7 @@ class Life(Outbox):
             self.bytes_in += len(messages[0]) if count == 1 else length(messages)
         return self._application.receive(messages)
 
-    def do_post(self, event: Any) -> None:
+    def do_post(self, event: object) -> None:
         """Pass an event to the application."""
         self._application.post(event)
 

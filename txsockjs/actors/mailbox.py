@@ -94,10 +94,10 @@ class Mailbox(WaitingRoom, ABC):
         """Handle the end of the last call."""
 
     @abstractmethod
-    def cancelled(self, awaited: Deferred[Any]) -> None:
+    def cancelled(self, awaited: Deferred[object]) -> None:
         """Handle a call that was cancelled and is not over: `abandon` it, now or later."""
 
-    def put(self, call: Callable[[Any], Any], argument: Any, size: int = 0) -> bool:
+    def put(self, call: Callable[[Any], object], argument: object, size: int = 0) -> bool:
         """Call ``call(argument)``, now or after the others; return False if `shut` forbids it."""
         if self._intake is not ANYTHING:
             return False
@@ -111,7 +111,7 @@ class Mailbox(WaitingRoom, ABC):
             self.look()
         return self._drop() if drop else 0
 
-    def put_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
+    def put_all(self, call: Callable[[Any], object], arguments: list[Any], cost: int) -> int:
         """`put` all ``arguments``, of size ``len(argument) + cost``; return how many were taken."""
         if self._intake is not ANYTHING:
             return 0
@@ -135,7 +135,7 @@ class Mailbox(WaitingRoom, ABC):
             self.activity = IDLE
         return taken
 
-    def _invoke_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> int:
+    def _invoke_all(self, call: Callable[[Any], object], arguments: list[Any], cost: int) -> int:
         """`put_all` more than one while nothing is running; what does not fit into a turn waits."""
         each = iter(arguments)
         result = None
@@ -155,7 +155,7 @@ class Mailbox(WaitingRoom, ABC):
                 self._yield()
         return len(arguments)
 
-    def _call_each(self, call: Callable[[Any], Any], each: Iterator[Any]) -> Any:
+    def _call_each(self, call: Callable[[Any], object], each: Iterator[Any]) -> Any:
         """Call until a call returns something, and return it, or until the turn is over."""
         # Written out: enumerate() and a call of next_look() would cost a small batch a tenth more.
         done, look, began = 0, _FIRST_LOOK, pace.clock()
@@ -173,7 +173,7 @@ class Mailbox(WaitingRoom, ABC):
                     return _LATER
         return None
 
-    def close(self, call: Callable[[Any], Any]) -> None:
+    def close(self, call: Callable[[Any], object]) -> None:
         """Make ``call(None)`` the last call, after what still waits; then `done` is called."""
         self._intake = OVER
         self._take(call, None, 0)
@@ -199,7 +199,7 @@ class Mailbox(WaitingRoom, ABC):
                 self.cancelled(awaited)
         return dropped
 
-    def abandon(self, awaited: Deferred[Any]) -> None:
+    def abandon(self, awaited: Deferred[object]) -> None:
         """Stop waiting for a call that ignores its cancellation."""
         self._fired(None, awaited)
 
@@ -213,17 +213,17 @@ class Mailbox(WaitingRoom, ABC):
         self.size = 0
         return dropped
 
-    def _append(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+    def _append(self, call: Callable[[Any], object], argument: object, size: int) -> None:
         if self._calls is None:
             self._calls = deque()
         self._calls.append((call, argument, size))
         self.size += size
 
-    def _append_all(self, call: Callable[[Any], Any], arguments: list[Any], cost: int) -> None:
+    def _append_all(self, call: Callable[[Any], object], arguments: list[Any], cost: int) -> None:
         batch = _Batch(arguments, cost)
         self._append(call, batch, batch.size)
 
-    def _take(self, call: Callable[[Any], Any], argument: Any, size: int) -> None:
+    def _take(self, call: Callable[[Any], object], argument: object, size: int) -> None:
         if self.activity is not IDLE:
             self._append(call, argument, size)
         else:
@@ -270,7 +270,7 @@ class Mailbox(WaitingRoom, ABC):
             self.activity = RUNNING
             self._work()
 
-    def _invoke(self, call: Callable[[Any], Any], argument: Any) -> None:
+    def _invoke(self, call: Callable[[Any], object], argument: object) -> None:
         try:
             result = self._context.run(call, argument)
             if result is not None:
@@ -280,7 +280,7 @@ class Mailbox(WaitingRoom, ABC):
             # RUNNING.
             self.failed(Failure())
 
-    def _await(self, result: Any) -> None:
+    def _await(self, result: object) -> None:
         awaited = to_deferred(result, self._scheduler.turn, self._context)
         if awaited is not None:
             self._awaited = awaited
@@ -289,7 +289,7 @@ class Mailbox(WaitingRoom, ABC):
             if self._awaited is not None:  # it may have fired already
                 self.activity = AWAITING
 
-    def _fired(self, result: object, awaited: Deferred[Any]) -> None:
+    def _fired(self, result: object, awaited: Deferred[object]) -> None:
         if awaited is not self._awaited:
             return  # given up meanwhile
         self._awaited = None

@@ -43,7 +43,7 @@ class Nodes(Protocol):
     def emptied(self, key: Key) -> None:
         """Stop listening to a room, which no longer has members here."""
 
-    def say(self, key: Key, kind: str, value: Any) -> None:
+    def say(self, key: Key, kind: str, value: object) -> None:
         """Tell the members on other nodes a value of a kind of `publication`."""
 
     def members(self, key: Key) -> Deferred[list[Any]]:
@@ -185,18 +185,18 @@ class Rooms:
 
     # -- what is said
 
-    def say(self, key: Key, kind: str, value: Any, excluded: Member | None = None) -> None:
+    def say(self, key: Key, kind: str, value: object, excluded: Member | None = None) -> None:
         """Tell the members of a room something, here and on other nodes."""
         self.scheduler.turn(self._say, key, kind, value, excluded)
 
-    def _say(self, key: Key, kind: str, value: Any, excluded: Member | None) -> None:
+    def _say(self, key: Key, kind: str, value: object, excluded: Member | None) -> None:
         room = self._rooms.get(key)
         if room is not None:
             room.tell(kind, value, excluded)
         if self.nodes is not None:
             self.nodes.say(key, kind, value)
 
-    def hear(self, key: Key, kind: str, value: Any) -> None:
+    def hear(self, key: Key, kind: str, value: object) -> None:
         """Tell the members here the content of a `publication` from another node."""
         room = self._rooms.get(key)
         if room is not None:

@@ -98,7 +98,7 @@ class BaseSession(Life):
         """Handle ``event`` after everything told before it: now, if no turn is running."""
         self.server.scheduler.tell(self.handle, event, *arguments)
 
-    def receive(self, messages: list[Any]) -> bool:
+    def receive(self, messages: list[str | bytes]) -> bool:
         """Handle the client's messages as ``tell(RECEIVED)`` would; return whether it may go on.
 
         If not, messages are waiting, or the client is over its rate: ask `room`. When no turn is
@@ -125,7 +125,7 @@ class BaseSession(Life):
         most = self.server.settings.max_body_size
         return self._application.bring(partial(self._bring, read), size, most)
 
-    def _bring(self, read: Callable[[], list[Any]]) -> Deferred[None] | None:
+    def _bring(self, read: Callable[[], list[str | bytes]]) -> Deferred[None] | None:
         if self.state is not OPEN:
             raise NotFound()
         messages = read()

@@ -6,8 +6,6 @@ arrive together are taken together, and the client waits for their time afterwar
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IDelayedCall
 
 from .application import Application, SessionForApplication
@@ -36,7 +34,7 @@ class ThrottledApplication(Application):
         self._bucket = Bucket(rate, router.reactor.seconds())
         self._timer: IDelayedCall | None = None  # while somebody may wait for it
 
-    def receive(self, messages: list[Any]) -> bool:
+    def receive(self, messages: list[str | bytes]) -> bool:
         """Call ``on_message`` for each message; return whether the client must wait."""
         self._bucket.take(self._router.reactor.seconds(), len(messages))
         super().receive(messages)

@@ -59,7 +59,7 @@ class ProcessAnswers(Answers):
         self._report.stop()
 
     def _one_by_one(self, function: Function) -> Function:
-        async def answer(arguments: Mapping[str, Any]) -> Any:
+        async def answer(arguments: Mapping[str, object]) -> Any:
             await self._lock.acquire()
             try:
                 return await function(arguments)
@@ -68,7 +68,7 @@ class ProcessAnswers(Answers):
 
         return answer
 
-    async def _everywhere(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    async def _everywhere(self, arguments: Mapping[str, Any]) -> dict[str, object]:
         question = arguments.get("question")
         if not isinstance(question, str) or question == "everywhere" or self.nodes is None:
             raise NoAnswer(f"all nodes can't be asked for {question!r}")

@@ -50,7 +50,7 @@ class Replies(NamedTuple):
     failed: dict[str, str]
     silent: list[str]
 
-    def read(self, function: Callable[[Any], Any]) -> Replies:
+    def read(self, function: Callable[[Any], object]) -> Replies:
         """Return the same replies, with each answer passed through ``function``.
 
         If that raises anything, the process counts as failed: a node may be of another version, and
@@ -81,11 +81,11 @@ class Answers:
             raise ValueError(f"{question!r} is answered already")
         self._functions[question] = function
 
-    def answer(self, question: str, arguments: Mapping[str, Any]) -> Deferred[Any]:
+    def answer(self, question: str, arguments: Mapping[str, object]) -> Deferred[Any]:
         """Fire with the answer; fail with `NoAnswer`."""
         return Deferred.fromCoroutine(self._answer(question, arguments))
 
-    async def _answer(self, question: str, arguments: Mapping[str, Any]) -> Any:
+    async def _answer(self, question: str, arguments: Mapping[str, object]) -> Any:
         function = self._functions.get(question)
         if function is None:
             raise NoAnswer(f"nobody answers {question!r} here")
@@ -113,7 +113,7 @@ class Asker(ABC):
     def ask(
         self,
         question: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, object] | None = None,
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
@@ -134,7 +134,7 @@ class Others(Asker):
     def __init__(
         self,
         reactor: IReactorTime,
-        others: Callable[[], Mapping[str, Any]],
+        others: Callable[[], Mapping[str, object]],
         say: Callable[[Any, Table], object],
         label: str = "",
     ) -> None:
@@ -148,7 +148,7 @@ class Others(Asker):
     def ask(
         self,
         question: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, object] | None = None,
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
@@ -173,14 +173,14 @@ class Others(Asker):
         del self._rounds[number]
         return result
 
-    def take(self, other: Any, table: Table) -> None:
+    def take(self, other: object, table: Table) -> None:
         """Take an answer; a late one is dropped."""
         number = table.get("number")
         asked = self._rounds.get(number) if isinstance(number, int) else None
         if asked is not None:
             asked.take(other, table)
 
-    def lost(self, other: Any) -> None:
+    def lost(self, other: object) -> None:
         """Stop waiting for a process that ended."""
         for asked in list(self._rounds.values()):
             asked.lost(other)
@@ -201,7 +201,7 @@ def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> Non
     """Answer the question in a table (see `Others`) with another table, now or later."""
     number = table["ask"]
 
-    def tell(value: Any) -> None:
+    def tell(value: object) -> None:
         say({"number": number, "value": value})
 
     def fail(failure: Failure) -> None:
@@ -213,13 +213,15 @@ def reply(answers: Answers, table: Table, say: Callable[[Table], object]) -> Non
 class _Round:
     """A question to several processes; ``done`` fires with their replies."""
 
-    def __init__(self, others: Mapping[str, Any], reactor: IReactorTime, patience: float) -> None:
+    def __init__(
+        self, others: Mapping[str, object], reactor: IReactorTime, patience: float
+    ) -> None:
         self.done: Deferred[Replies] = Deferred(lambda _: self._end())
         self._names = {other: name for name, other in others.items()}  # still to answer
         self._replies = Replies({}, {}, [])
         self._deadline = Deadline(reactor, patience, self._end)
 
-    def take(self, other: Any, table: Table) -> None:
+    def take(self, other: object, table: Table) -> None:
         """Take the answer of one."""
         name = self._names.pop(other, None)
         if name is not None:
@@ -229,7 +231,7 @@ class _Round:
                 self._replies.failed[name] = str(table.get("error"))
             self.look()
 
-    def lost(self, other: Any) -> None:
+    def lost(self, other: object) -> None:
         """Note that one will not answer."""
         name = self._names.pop(other, None)
         if name is not None:
@@ -250,6 +252,6 @@ class _Round:
 
 
 def _fail(why: str) -> Deferred[Any]:
-    failed: Deferred[Any] = Deferred()
+    failed: Deferred[object] = Deferred()
     failed.errback(NoAnswer(why))
     return failed

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
 
 
 class Histogram:
@@ -25,6 +24,6 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> dict[str, object]:
         """Return ``bounds``, ``counts`` and ``sum`` as JSON."""
         return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.sum}

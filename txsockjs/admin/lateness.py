@@ -6,7 +6,6 @@ Rules: it costs nothing while nobody asks; while somebody does, it runs a timer.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -33,7 +32,7 @@ class Lateness:
         self._due = 0.0
         self._call: IDelayedCall | None = None
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self) -> dict[str, object]:
         """Return the histogram, with the ``longest`` recent delay."""
         self._asked = self._reactor.seconds()
         if self._call is None:

@@ -114,7 +114,7 @@ class Query(NamedTuple):
             return int(row["waiting_in"]) + int(row["waiting_out"])
         return int(row[self.sort])
 
-    def answer(self, rows: list[Row], more: bool = False) -> dict[str, Any]:
+    def answer(self, rows: list[Row], more: bool = False) -> dict[str, object]:
         """Return the answer for a page, with the cursor of the next page if there is one."""
         size = 0
         for count, row in enumerate(rows):

@@ -73,7 +73,7 @@ class Report:
         """Stop measuring the reactor's delays."""
         self._lateness.stop()
 
-    async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    async def answer(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Return the table; takes no arguments."""
         mounts = [await self._mount(router) for router in self._routers]
         buses = {id(router.bus): router.bus for router in self._routers if router.bus is not None}
@@ -91,7 +91,7 @@ class Report:
             },
         }
 
-    async def _mount(self, router: SockJSRouter) -> dict[str, Any]:
+    async def _mount(self, router: SockJSRouter) -> dict[str, object]:
         stats = router.stats
         mailboxes, outputs = Histogram(SIZES), Histogram(SIZES)
         async for session in in_turns(router.sessions, self._reactor, _STRETCH):
@@ -118,7 +118,7 @@ class Report:
         }
 
 
-def _bus(bus: Bus) -> dict[str, Any]:
+def _bus(bus: Bus) -> dict[str, object]:
     return {
         "node": bus.node,
         "connected": bus.connected,
@@ -127,7 +127,7 @@ def _bus(bus: Bus) -> dict[str, Any]:
     }
 
 
-def _of_site(site: SiteForReports) -> dict[str, Any]:
+def _of_site(site: SiteForReports) -> dict[str, object]:
     return {
         "connections": len(site.connections()),
         "refused": site.refused,

@@ -87,7 +87,7 @@ class Asked(NamedTuple):
         """Return the query arguments; raise `BadQuery` if they are wrong."""
         return _words(self.query)
 
-    def order(self) -> dict[str, Any]:
+    def order(self) -> dict[str, object]:
         """Return the table in the body, from JSON or a form; raise `Denied` or `BadQuery`."""
         if len(self.body) > LONGEST_BODY:
             raise Denied(413, f"an order must have at most {LONGEST_BODY} bytes")

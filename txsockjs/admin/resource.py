@@ -223,7 +223,7 @@ async def _answer(page: _Page, asked: Asked) -> Answer:
     return found
 
 
-def _missing(replies: Replies) -> dict[str, Any]:
+def _missing(replies: Replies) -> dict[str, object]:
     return {"silent": replies.silent, "failed": replies.failed}
 
 

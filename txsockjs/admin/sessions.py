@@ -21,7 +21,9 @@ _STRETCH = 500
 _LONGEST_ORIGIN = 200
 
 
-async def merged(query: Query, parts: Mapping[str, Part], reactor: IReactorTime) -> dict[str, Any]:
+async def merged(
+    query: Query, parts: Mapping[str, Part], reactor: IReactorTime
+) -> dict[str, object]:
     """Merge the pages of several processes into one; each session has its ``node``."""
     # The next page begins after the end of a process that has more.
     ends = [part.end for part in parts.values() if part.end is not None]
@@ -51,7 +53,7 @@ class Sessions:
         # Computed once, so that a session has the same time in each answer.
         self._epoch = wall_clock() - reactor.seconds()
 
-    async def list(self, arguments: Mapping[str, object]) -> dict[str, Any]:
+    async def list(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Answer a `Query` with one page; raises `BadQuery`."""
         query = Query.of(arguments)
         page = Page(query)
@@ -62,7 +64,7 @@ class Sessions:
                 page.add(_row(router, session, self._epoch))
         return query.answer(page.rows())
 
-    def close(self, arguments: Mapping[str, object]) -> dict[str, Any]:
+    def close(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """End a session, as its application would; return how many were found.
 
         The arguments are ``id`` and ``mount``, and optionally ``code`` and ``reason``. Raises

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -35,8 +35,8 @@ class CheckOptions(ClientOptions):
         "Exit codes: 0, all works; 1, the command line is wrong; 2, nothing works; 3, something "
         "does not."
     )
-    optFlags: ClassVar[list[list[Any]]] = [["json", None, "Write the results as JSON."]]
-    optParameters: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[list[object]]] = [["json", None, "Write the results as JSON."]]
+    optParameters: ClassVar[list[list[object]]] = [
         [
             "hold",
             None,

@@ -20,7 +20,7 @@ class ClientOptions(usage.Options):
     """A URL, and what to send with each request."""
 
     synopsis = "[options] URL"
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[list[list[object]]] = [
         ["transport", None, None, "The transports to try, in order, with commas between them."],
         ["timeout", None, "5", "How long each transport has at least, in seconds."],
     ]

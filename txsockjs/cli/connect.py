@@ -43,10 +43,10 @@ class ConnectOptions(ClientOptions):
         "output is wrong; 2, there was no connection; 3, the connection was lost; 4, fewer "
         "messages came than --count; 130, it was interrupted."
     )
-    optFlags: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[list[object]]] = [
         ["json", None, "Each line, in and out, is a JSON string, so that any message is a line."],
     ]
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[list[list[object]]] = [
         ["wait", None, "1", "How long to wait for messages after the end of input, in seconds."],
         ["count", None, None, "Close once so many messages have come."],
     ]

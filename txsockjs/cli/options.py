@@ -84,7 +84,7 @@ class Options(usage.Options):
     )
     parent: Any = None
     plan: Plan
-    optFlags: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[list[object]]] = [
         [
             "reload",
             None,

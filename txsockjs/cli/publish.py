@@ -27,10 +27,10 @@ class PublishOptions(usage.Options):
         "Send each TEXT to all members of a room. Example: "
         'python -m txsockjs publish redis://127.0.0.1/0 /chat lobby "The shop opens"'
     )
-    optFlags: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[list[object]]] = [
         ["post", None, "Each TEXT is JSON, for on_event of the members rather than for clients."],
     ]
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[list[list[object]]] = [
         ["channel", None, "", "The multiplexed channel that the room is of."],
         ["cluster-secret", None, None, "The cluster_secret of the nodes."],
     ]

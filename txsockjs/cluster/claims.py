@@ -145,7 +145,7 @@ class Claims:
             else:
                 answer.callback(owner)
 
-    def _leave(self, session_id: str, answer: Any) -> None:
+    def _leave(self, session_id: str, answer: object) -> None:
         sharing = self._sharing.get(session_id, [])
         if answer in sharing:
             sharing.remove(answer)
@@ -171,7 +171,7 @@ class Claims:
         deadline = Deadline(self._reactor, self._patience, answer.cancel)
         exchange.watch(lost=answer.cancel)
 
-        def done(result: Any) -> Any:
+        def done(result: object) -> Any:
             self._waiting -= 1
             deadline.cancel()
             if isinstance(result, Failure) and result.check(CancelledError):

@@ -67,7 +67,7 @@ class Outgoing:
         for key in unsure:
             self._publish(key, NOTHING, None, self.count(key))
 
-    def _publish(self, key: Key, kind: str, value: Any, n: int) -> None:
+    def _publish(self, key: Key, kind: str, value: object, n: int) -> None:
         channel = channel_name(self._prefix, key)
         self._bus.publish(channel, encode(kind, value, self._bus.node, n))
 

@@ -129,5 +129,5 @@ def _difference(before: Counter[str], after: Counter[str]) -> Change | None:
     return change if change["joined"] or change["left"] else None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))

@@ -100,7 +100,7 @@ class Publisher:
             return answer
         giving_up = self._reactor.callLater(self._patience, answer.cancel)
 
-        def answered(result: Any) -> Any:
+        def answered(result: object) -> Any:
             if giving_up.active():
                 giving_up.cancel()
             if entry in self._waiting:
@@ -172,7 +172,7 @@ class PublishersRoom:
         check_reason(code, reason)
         return self._say(CLOSE, [int(code), reason])
 
-    def _say(self, kind: str, value: Any) -> Deferred[int]:
+    def _say(self, kind: str, value: object) -> Deferred[int]:
         return self._publisher.publish(self._name, encode(kind, value))
 
 

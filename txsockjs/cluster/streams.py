@@ -140,7 +140,7 @@ class Control(Stream):
         self._told = told
         self._ended = ended
 
-    def say(self, **table: Any) -> None:
+    def say(self, **table: object) -> None:
         """Send a table."""
         if self.transport is not None and self.connected:
             self.sendString(json.dumps(table).encode())

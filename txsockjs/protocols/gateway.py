@@ -125,7 +125,7 @@ class Bridge(Protocol):
         if self._upstream is not None:
             self._upstream.write(data)
 
-    def connectionLost(self, reason: Any = None) -> None:
+    def connectionLost(self, reason: object = None) -> None:
         """Close upstream once it has read what the browser sent, or after `CLOSE_TIMEOUT`."""
         self._over = True
         if self._upstream is not None:

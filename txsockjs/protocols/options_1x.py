@@ -58,7 +58,7 @@ OPTIONS = {
 }
 
 
-def translated(options: Mapping[str, object]) -> dict[str, Any]:
+def translated(options: Mapping[str, object]) -> dict[str, object]:
     """Return options, or settings, as settings."""
     settings: dict[str, Any] = {}
     for name, value in options.items():

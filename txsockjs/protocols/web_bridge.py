@@ -73,7 +73,7 @@ class Bridge(SockJSConnection):
         if info.transport == "rawwebsocket":
             offered = (info.subprotocol,) if info.subprotocol else ()
         opening = target.opening(info, offered)
-        self._connecting: Deferred[Any] | None = Deferred.fromCoroutine(opening.session())
+        self._connecting: Deferred[object] | None = Deferred.fromCoroutine(opening.session())
         patience: Any = Patience(target.reactor)
         self._connecting.addTimeout(target.connect_timeout, patience)
         self._connecting.addCallbacks(self._connected, self._failed)

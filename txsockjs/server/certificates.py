@@ -46,7 +46,7 @@ class _Renewing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
 
-    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: Any) -> Any:
+    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: object) -> Any:
         """Listen on the reactor."""
         context = RenewedContext(self._reactor, self._description, contextFactory)
         return self._reactor.listenSSL(port, factory, context, **options)
@@ -110,7 +110,7 @@ class _Reader:
         serverFromString(reader, description).listen(Factory())
         return reader.options
 
-    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: Any) -> None:
+    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: object) -> None:
         self.options = contextFactory
 
 

@@ -84,7 +84,7 @@ class BaseSession:
 
     # -- messages
 
-    def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
+    def send_message(self, msg: object, stats: bool = True, binary: bool = False) -> None:
         """Send a message; subclasses override this."""
         raise NotImplementedError(f"{type(self).__name__} must override send_message")
 
@@ -92,11 +92,11 @@ class BaseSession:
         """Send a message that is already JSON."""
         self.send_message(json_decode(msg), stats)
 
-    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: object) -> None:
         """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, msg)
 
-    def post(self, event: Any) -> None:
+    def post(self, event: object) -> None:
         """Deliver any object to ``on_event``."""
         if self._opened and not self.is_closed:
             call = partial(self.conn.on_event, event)
@@ -128,10 +128,10 @@ class BaseSession:
     def _call_on_open(self) -> Any:
         return unless_false(self.conn.on_open(self.conn_info), self.close)
 
-    def _end(self) -> Deferred[Any] | None:
+    def _end(self) -> Deferred[object] | None:
         return self._supervise(self.conn.on_close)
 
-    def _supervise(self, call: Callable[[], Any]) -> Deferred[Any] | None:
+    def _supervise(self, call: Callable[[], Any]) -> Deferred[object] | None:
         """Make a call whose failure ends this session, but not the one that carries it."""
         try:
             awaited = to_deferred(call(), self.server.scheduler.turn, self._context)
@@ -158,7 +158,7 @@ class LastCall:
         self._awaited: Deferred[Any] | None = None
         server.enter(self)
 
-    def make(self, call: Callable[[], Deferred[Any] | None]) -> None:
+    def make(self, call: Callable[[], Deferred[object] | None]) -> None:
         """Make the call, and tell the router when it is done."""
         self._awaited = call()
         if self._awaited is None:
@@ -176,7 +176,7 @@ class LastCall:
         return 0
 
 
-def broadcast(scheduler: Scheduler, clients: Iterable[Client], msg: Any) -> None:
+def broadcast(scheduler: Scheduler, clients: Iterable[Client], msg: object) -> None:
     """Send one message to many connections, in one turn, encoding it once."""
     sessions = [client.session for client in clients]
     scheduler.turn(_send_to_all, sessions, shared(msg))

@@ -51,7 +51,7 @@ class SockJSConnection(connection.SockJSConnection):
         self.close()
         return True
 
-    def send(self, message: Any, binary: bool = False) -> None:
+    def send(self, message: object, binary: bool = False) -> None:
         """Send a message: text, or anything JSON can encode, which the client gets parsed.
 
         ``binary`` sends it as bytes on a raw websocket, and has no effect elsewhere.
@@ -67,7 +67,7 @@ class SockJSConnection(connection.SockJSConnection):
             # A subclass of BaseSession may not support binary messages.
             session.send_message(message)
 
-    def broadcast(self, clients: Iterable[Client], message: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], message: object) -> None:
         """Send one message to many connections, encoding it once."""
         if isinstance(self.session, BaseSession):
             self.session.broadcast(clients, message)

@@ -6,7 +6,7 @@ Everything else is sent as JSON, which the client gets parsed (on a raw websocke
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Union
 
 from ..wire.proto import JSONMessage, Message, json_encode
 
@@ -15,7 +15,7 @@ Sendable = Union[str, bytes]
 _RAW = "rawwebsocket"
 
 
-def outgoing(message: Any, transport: str, binary: bool = False) -> Sendable:
+def outgoing(message: object, transport: str, binary: bool = False) -> Sendable:
     """Return the message to pass to ``send`` of a session with this transport."""
     if isinstance(message, JSONMessage):
         return message.json if transport == _RAW else message
@@ -28,7 +28,7 @@ def outgoing(message: Any, transport: str, binary: bool = False) -> Sendable:
     return encoded if transport == _RAW else JSONMessage(encoded)
 
 
-def shared(message: Any) -> str:
+def shared(message: object) -> str:
     """Return a message encoded once, for any number of connections."""
     if isinstance(message, Message):
         return message

@@ -5,8 +5,6 @@ Also has Tornado's own timer, `PeriodicCallback`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import migrate
 from ..migrate import PeriodicCallback
 from .conn import SockJSConnection
@@ -20,6 +18,6 @@ class WebsocketHandler(migrate.WebsocketHandler, SockJSConnection):
     ``request`` is set before `open` is called.
     """
 
-    def write_message(self, msg: Any, binary: bool = False) -> None:
+    def write_message(self, msg: object, binary: bool = False) -> None:
         """Send a message, as `send` does."""
         self.send(msg, binary)

@@ -55,7 +55,7 @@ class SockJSRouter(router.SockJSRouter):
             return routes
         return super().apply_routes(routes)
 
-    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: object) -> None:
         """Send one message to many connections, encoding it once."""
         broadcast(self.scheduler, clients, msg)
 

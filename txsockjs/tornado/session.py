@@ -102,7 +102,7 @@ class _Client(actors.BaseSession):
 
     # -- messages
 
-    def send_message(self, msg: Any, stats: bool = True, binary: bool = False) -> None:
+    def send_message(self, msg: object, stats: bool = True, binary: bool = False) -> None:
         """Send a message: text, or anything JSON can encode.
 
         ``binary`` sends bytes on a raw websocket. ``stats`` has no effect: everything is counted.
@@ -113,7 +113,7 @@ class _Client(actors.BaseSession):
         """Send a message that is already JSON; raise `txsockjs.errors.BrokenJSON` if it is not."""
         self.send_message(json_decode(msg), stats)
 
-    def broadcast(self, clients: Iterable[Client], msg: Any) -> None:
+    def broadcast(self, clients: Iterable[Client], msg: object) -> None:
         """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, msg)
 

@@ -79,7 +79,7 @@ class RelayedReceiver(HTTPReceiver):
         self._carried.append((self._exchange.written, None))
         super().opened()
 
-    def deliver(self, messages: list[Any]) -> None:
+    def deliver(self, messages: list[str | bytes]) -> None:
         """Write one frame with these messages."""
         self._carried.append((self._exchange.written, messages))
         super().deliver(messages)

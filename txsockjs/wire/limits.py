@@ -6,6 +6,7 @@ Rules: one limit has one meaning on every transport (protocol section 6). Pure.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BatchTooLarge, MessageTooLarge
@@ -31,7 +32,7 @@ class Limits:
         # A message takes at least three bytes of JSON, so a byte costs less than 23.
         self.harmless = min(message, batch // 23)
 
-    def check(self, messages: list[Any], size: int) -> None:
+    def check(self, messages: Sequence[str | bytes], size: int) -> None:
         """Raise `MessageTooLarge` or `BatchTooLarge` if the messages of a payload exceed a limit.
 
         ``size`` is the payload's size in bytes: no message in it can be larger.

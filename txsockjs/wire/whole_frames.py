@@ -38,7 +38,7 @@ def read_messages(
     ``longest`` is the size in bytes of the largest payload, ``most`` the number of frames to read
     at most; a large frame is the last.
     """
-    messages: list[Any] = []
+    messages: list[str | bytes] = []
     harmless = limits.harmless
     size = len(data)
     first = -1

@@ -126,13 +126,13 @@ class Watcher(SockJSConnection):
 class Demo:
     """The routers of the demo, and ``page``, the resource for all other paths."""
 
-    def __init__(self, settings: Mapping[str, Any], reactor: IReactorTime) -> None:
+    def __init__(self, settings: Mapping[str, object], reactor: IReactorTime) -> None:
         client = find_client()
         if client is not None:
             settings = {"sockjs_url": CLIENT_URL, **settings}
         checked = Settings.merged(None, settings)
 
-        def route(prefix: str, base: type[SockJSConnection], **own: Any) -> SockJSRouter:
+        def route(prefix: str, base: type[SockJSConnection], **own: object) -> SockJSRouter:
             return SockJSRouter(type(base.__name__, (base,), own), prefix, checked, reactor)
 
         self.routers: list[SockJSRouter] = [

@@ -7,7 +7,7 @@ told to end is asked as long as it lives, under a name that says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -30,7 +30,7 @@ class Worker(Protocol):
         """Whether messages can be sent to it now."""
         ...
 
-    def say(self, **table: Any) -> None:
+    def say(self, **table: object) -> None:
         """Send it a table."""
 
 
@@ -86,7 +86,7 @@ class Everywhere(Asker):
     def ask(
         self,
         question: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, object] | None = None,
         whom: str | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[Replies]:
@@ -96,7 +96,7 @@ class Everywhere(Asker):
     async def _ask(
         self,
         question: str,
-        arguments: Mapping[str, Any] | None,
+        arguments: Mapping[str, object] | None,
         whom: str | None,
         patience: float,
     ) -> Replies:

@@ -114,7 +114,7 @@ class Child(ProcessProtocol):
         """Whether messages can be sent to it now."""
         return bool(self._member.connected)
 
-    def say(self, **table: Any) -> None:
+    def say(self, **table: object) -> None:
         """Send the worker a table."""
         self._member.say(**table)
 

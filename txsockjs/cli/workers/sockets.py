@@ -76,7 +76,7 @@ class Sockets:
     def bind(self) -> None:
         """Bind and listen; raise `ListenError`."""
         try:
-            listening: Deferred[Any] = serverFromString(self, self.endpoint).listen(Factory())
+            listening: Deferred[object] = serverFromString(self, self.endpoint).listen(Factory())
         except Exception as error:  # parsers may raise anything
             problem = what_is_wrong(self.endpoint, error)
             raise SettingsError(f"cannot listen on {self.endpoint!r}: {problem}") from error
@@ -241,7 +241,7 @@ class AdoptedEndpoint:
         self._endpoint = endpoint
         self._adopter = Adopter(reactor, descriptor)
 
-    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+    def listen(self, protocolFactory: object) -> Deferred[Any]:
         """Listen."""
         kind, _, rest = self._endpoint.partition(":")
         if (rest if kind == "haproxy" else kind).startswith("systemd"):
@@ -250,7 +250,7 @@ class AdoptedEndpoint:
             endpoint = proxyEndpoint(endpoint) if kind == "haproxy" else endpoint
         else:
             endpoint = endpoint_of(self._adopter, self._endpoint)
-        listening: Deferred[Any] = endpoint.listen(protocolFactory)
+        listening: Deferred[object] = endpoint.listen(protocolFactory)
         return listening
 
 
@@ -261,5 +261,5 @@ class _Whatever:
     def __init__(self, adopter: Adopter) -> None:
         self._adopter = adopter
 
-    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+    def listen(self, protocolFactory: object) -> Deferred[Any]:
         return execute(self._adopter.listenTCP, 0, protocolFactory)

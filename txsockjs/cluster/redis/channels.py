@@ -106,7 +106,7 @@ class Channels:
         message = self._envelope.close(channel, data)
         self._connection.publish(channel, message, self._was_published)
 
-    def _was_published(self, reply: Any) -> None:
+    def _was_published(self, reply: object) -> None:
         if isinstance(reply, Lost):
             self._counters["publications_lost"] += 1
         elif isinstance(reply, ReplyError):

@@ -107,11 +107,11 @@ class Claims:
         return answer
 
     def _join(self, question: _Question) -> Deferred[Any]:
-        answer: Deferred[Any] = Deferred(lambda _: self._cancel(question, answer))
+        answer: Deferred[object] = Deferred(lambda _: self._cancel(question, answer))
         question.askers.append(answer)
         return answer
 
-    def _cancel(self, question: _Question, answer: Deferred[Any]) -> None:
+    def _cancel(self, question: _Question, answer: Deferred[object]) -> None:
         question.askers.remove(answer)
         if not question.askers and question in self._waiting:
             self._drop(question)
@@ -251,7 +251,7 @@ class Claims:
         keys = list(released)
         self._in_batches(RELEASE_CLAIMS, keys, [self._node], self._were_released, done)
 
-    def _were_released(self, keys: list[str], reply: Any) -> None:
+    def _were_released(self, keys: list[str], reply: object) -> None:
         if isinstance(reply, Lost):
             for key in keys:
                 if key not in self._owned and key not in self._claiming:
@@ -269,7 +269,7 @@ class Claims:
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         left = len(batches)
 
-        def tell(batch: list[str], reply: Any) -> None:
+        def tell(batch: list[str], reply: object) -> None:
             nonlocal left
             answered(batch, reply)
             left -= 1

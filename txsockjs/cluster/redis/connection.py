@@ -50,7 +50,7 @@ class Connection:
         self._tls = _tls(url.host) if url.secure else None
         self._scripts = {script: _digest(script) for script in scripts}
         self._client: Client | None = None
-        self._attempt: Deferred[Any] | None = None
+        self._attempt: Deferred[object] | None = None
         self._retry: IDelayedCall | None = None
         self._delay = FIRST_DELAY
         self._running = False
@@ -150,11 +150,11 @@ class Connection:
         answers: list[Answer] = [self._check] * (len(commands) - 1)
         client.send(b"".join(resp.command(*each) for each in commands), [*answers, self._greeted])
 
-    def _check(self, reply: Any) -> None:
+    def _check(self, reply: object) -> None:
         if isinstance(reply, ReplyError) and not isinstance(reply, Lost):
             self.fail(str(reply))
 
-    def _greeted(self, reply: Any) -> None:
+    def _greeted(self, reply: object) -> None:
         self._check(reply)
         if not isinstance(reply, ReplyError) and self._client is not None:
             self._reached = True
@@ -217,7 +217,7 @@ class Connection:
             *(b"EVALSHA", digest, b"%d" % len(keys), *keys, *arguments),
         )
 
-    def _ran(self, reply: Any, answer: Answer) -> None:
+    def _ran(self, reply: object, answer: Answer) -> None:
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
             self.fail("it forgot our scripts")  # each connection loads them
             reply = Lost(str(reply))

@@ -83,7 +83,7 @@ class Reader:
         self._needed -= self._place
         self._place = 0
 
-    def gets(self) -> Any:
+    def gets(self) -> object:
         """Return the next reply, or `NOTHING`; raise `BrokenReply`."""
         if len(self._data) < self._needed:
             return NOTHING
@@ -108,7 +108,7 @@ class Reader:
         self._place = end + 2
         return line
 
-    def _read(self) -> Any:
+    def _read(self) -> object:
         line = self._line()
         read = _KINDS.get(line[:1])
         if read is None:

@@ -109,7 +109,7 @@ class Visitor:
         """Do nothing more, because the connection was ended."""
 
 
-def described(info: ConnectionInfo) -> dict[str, Any]:
+def described(info: ConnectionInfo) -> dict[str, object]:
     """Describe a request to another node."""
     return {
         "ip": info.ip,

@@ -29,10 +29,10 @@ class Consumer(Protocol):
     def transport(self) -> Any:
         """The transport to pause; None once the connection is lost."""
 
-    def received(self, messages: list[Any]) -> None:
+    def received(self, messages: list[str | bytes]) -> None:
         """Pass messages to the session."""
 
-    def take(self, kind: Kind, value: Any) -> None:
+    def take(self, kind: Kind, value: object) -> None:
         """Handle any other item."""
 
     def fail(self, code: int, reason: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...actors.interfaces import Reason
 from ...wire.frames import BINARY, TEXT
 from ...wire.whole_frames import Decoders
@@ -31,7 +29,7 @@ class RawWebSocketReceiver(WebSocketReceiver):
         """Answer the upgrade, which tells the client."""
         self.greet()
 
-    def deliver(self, messages: list[Any]) -> None:
+    def deliver(self, messages: list[str | bytes]) -> None:
         """Send each message as a websocket message."""
         for message in messages:
             if isinstance(message, bytes):

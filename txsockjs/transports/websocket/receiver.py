@@ -89,7 +89,7 @@ class WebSocketReceiver(WebSocketConnection):
 
     # -- told by `Incoming`
 
-    def received(self, messages: list[Any]) -> None:
+    def received(self, messages: list[str | bytes]) -> None:
         """Pass messages to the session; stop reading while it has no room for more."""
         session = self.session
         if not messages or session is None or session.close_reason is not None:
