@@ -37,8 +37,6 @@ BESIDE = {"cluster", "transports"}
 
 # What has no test module of its own yet.
 WITHOUT_TESTS = {
-    "__main__",
-    "cli.workers.worker",
     "cluster.redis.scripts",
 }
 

@@ -1,0 +1,30 @@
+"""``python -m txsockjs``: runs the commands, and does nothing when it is only imported."""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+
+import pytest
+
+from txsockjs.cli import commands
+
+
+def test_it_runs_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["txsockjs"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("txsockjs", run_name="__main__")
+    assert ended.value.code == (
+        "txsockjs: wanted: one of publish, connect, check; a server is started by twistd sockjs"
+    )
+
+
+def test_a_word_that_is_no_command_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["txsockjs", "tea"])
+    with pytest.raises(SystemExit, match=r"^txsockjs: Unknown command: tea$"):
+        runpy.run_module("txsockjs", run_name="__main__")
+
+
+def test_importing_it_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["txsockjs"])
+    assert importlib.import_module("txsockjs.__main__").main is commands.main
