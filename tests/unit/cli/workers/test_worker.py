@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import Clock
-from twisted.logger import Logger, capturedLogs
+from twisted.logger import LogLevel, capturedLogs
 from twisted.python import usage
 from zope.interface import implementer
 
@@ -49,6 +49,18 @@ class Started:
         return [json.loads(line) for line in data.splitlines()]
 
 
+class Signals:
+    """The module, as far as a worker needs it; the handlers are those of the tests' reactor."""
+
+    SIGUSR1, SIG_IGN = signal.SIGUSR1, signal.SIG_IGN
+
+    def __init__(self, done: list[Any]) -> None:
+        self._done = done
+
+    def signal(self, number: int, handler: Any) -> None:
+        self._done.append((number, handler))
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     events, events_in = os.pipe()
@@ -59,7 +71,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     started = Started(events, spec)
     monkeypatch.setattr(worker, "globalLogBeginner", started)
     monkeypatch.setattr(worker, "installReactor", started.done.append)
-    monkeypatch.setattr(signal, "signal", lambda *what: started.done.append(what))
+    monkeypatch.setattr(worker, "signal", Signals(started.done))
     monkeypatch.setattr(worker, "_serve", lambda spec: started.done.append("serve"))
     yield started
     for observer in started.observers:
@@ -96,12 +108,12 @@ def test_what_it_logs_is_a_line_of_json_for_its_parent(
 ) -> None:
     run(started, monkeypatch)
     (observer,) = started.observers
-    log = Logger("a.b", observer=observer)
-    log.error("one\n{number}", number=2, log_time=1.5)
-    log.info("two", log_time=2.5)
+    event = {"log_namespace": "a.b", "log_format": "one\n{number}", "number": 2}
+    observer({**event, "log_time": 1.5, "log_level": LogLevel.error})
+    observer({**event, "log_time": 2.5, "log_level": LogLevel.info, "number": 3})
     assert started.written() == [
         {"time": 1.5, "level": "error", "namespace": "a.b", "text": "one\n2"},
-        {"time": 2.5, "level": "info", "namespace": "a.b", "text": "two"},
+        {"time": 2.5, "level": "info", "namespace": "a.b", "text": "one\n3"},
     ]
 
 
