@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
 from .http.prefix import check_prefix
 from .protocols.connection import ProtocolFactory, connection_class
@@ -150,7 +151,7 @@ class RouterResource(Resource):
         self._resource = router.resource()
         self._started: list[ProtocolFactory] = []
 
-    def render(self, request: Any) -> Any:
+    def render(self, request: Request) -> object:
         """Answer a request for a URL of the router."""
         return self._resource.render(request)
 

@@ -257,7 +257,7 @@ class SockJSSite(Site):
         if not self.numPorts:
             self._rest()
 
-    def note_refused(self, peer: Any) -> None:
+    def note_refused(self, peer: object) -> None:
         """Count a request that was too large; ``peer`` is the address it came from."""
         self.refused += 1
         self._peer_log.note("a request that was too large", peer)

@@ -154,7 +154,7 @@ class Application(Mailbox):
 
     # -- calls made by the mailbox
 
-    def _on_open(self, info: ConnectionInfo) -> Any:
+    def _on_open(self, info: ConnectionInfo) -> object:
         session: Any = self._session  # the whole session, for its connection
         self.connection = self._class(session)
         self._opened = True
@@ -164,14 +164,14 @@ class Application(Mailbox):
     def _refuse(self) -> None:
         self._session.end(GO_AWAY, "refused")
 
-    def _on_event(self, event: object) -> Any:
+    def _on_event(self, event: object) -> object:
         if self.connection is None:
             return None
         if type(event) is Notice:
             return event.call(self.connection)
         return self.connection.on_event(event)
 
-    def _on_close(self, _: None) -> Any:
+    def _on_close(self, _: None) -> object:
         connection, self.connection = self.connection, None
         if self._grace is not None:
             self.stay()

@@ -70,7 +70,7 @@ def in_context(context: Context, call: Callable[..., _T], *arguments: object) ->
     return context.run(call, *arguments)
 
 
-def unless_false(answer: Any, refuse: Callable[[], object]) -> Any:
+def unless_false(answer: Any, refuse: Callable[[], object]) -> object:
     """Call ``refuse`` if ``answer``, or its awaited result, is False; return what to await."""
     if answer is None:
         return None
@@ -105,7 +105,7 @@ def _check(result: object) -> None:
         result.raiseException()
 
 
-async def _awaiting(result: Awaitable[Any]) -> Any:
+async def _awaiting(result: Awaitable[Any]) -> object:
     return await result
 
 
@@ -148,7 +148,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
             raise
         return self._over
 
-    def send(self, value: object) -> Any:
+    def send(self, value: object) -> object:
         """Go on to the next await, and return what is awaited there."""
         if self._over:
             raise StopIteration
@@ -157,7 +157,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
             awaited = self._go_on(self._coroutine.send, value)
         return self._awaitable(awaited)
 
-    def throw(self, error: object, value: object = None, traceback: Any = None) -> Any:
+    def throw(self, error: object, value: object = None, traceback: object = None) -> object:
         """Go on with an exception."""
         if self._over:
             raise StopIteration
@@ -171,7 +171,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
         """Close the coroutine."""
         self._coroutine.close()
 
-    def _go_on(self, go_on: Callable[[Any], object], value: object) -> Any:
+    def _go_on(self, go_on: Callable[[Any], object], value: object) -> object:
         if self._loop is None:
             return self._turn(in_context, self._context, go_on, value)
         try:
@@ -180,7 +180,7 @@ class _Stretches(Coroutine[Any, Any, Any]):
             # A Task would let these end the loop and the reactor, so they are returned instead.
             raise StopIteration(Failure()) from None
 
-    def _awaitable(self, awaited: Any) -> Any:
+    def _awaitable(self, awaited: Any) -> object:
         """Return ``awaited`` as something that a Deferred, or a Task, can wait for."""
         if self._loop is not None:
             if isinstance(awaited, Deferred):
@@ -197,7 +197,7 @@ def _to_future(deferred: Deferred[Any], loop: AbstractEventLoop) -> asyncio.Futu
     """
     future: asyncio.Future[None] = loop.create_future()
 
-    def fired(result: object) -> Any:
+    def fired(result: object) -> object:
         if future.done():
             return None  # nobody waits for it any more
         future.set_result(None)

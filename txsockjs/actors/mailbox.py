@@ -155,7 +155,7 @@ class Mailbox(WaitingRoom, ABC):
                 self._yield()
         return len(arguments)
 
-    def _call_each(self, call: Callable[[Any], object], each: Iterator[Any]) -> Any:
+    def _call_each(self, call: Callable[[Any], object], each: Iterator[Any]) -> object:
         """Call until a call returns something, and return it, or until the turn is over."""
         # Written out: enumerate() and a call of next_look() would cost a small batch a tenth more.
         done, look, began = 0, _FIRST_LOOK, pace.clock()

@@ -69,7 +69,7 @@ class Notice:
         self._callback = callback
         self._arguments = arguments
 
-    def call(self, connection: Any) -> Any:
+    def call(self, connection: object) -> object:
         """Call the callback."""
         return getattr(connection, self._callback)(*self._arguments)
 

@@ -59,7 +59,7 @@ class ProcessAnswers(Answers):
         self._report.stop()
 
     def _one_by_one(self, function: Function) -> Function:
-        async def answer(arguments: Mapping[str, object]) -> Any:
+        async def answer(arguments: Mapping[str, object]) -> object:
             await self._lock.acquire()
             try:
                 return await function(arguments)

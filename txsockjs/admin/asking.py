@@ -85,7 +85,7 @@ class Answers:
         """Fire with the answer; fail with `NoAnswer`."""
         return Deferred.fromCoroutine(self._answer(question, arguments))
 
-    async def _answer(self, question: str, arguments: Mapping[str, object]) -> Any:
+    async def _answer(self, question: str, arguments: Mapping[str, object]) -> object:
         function = self._functions.get(question)
         if function is None:
             raise NoAnswer(f"nobody answers {question!r} here")

@@ -185,7 +185,7 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _network(text: str) -> Any:
+def _network(text: str) -> object:
     try:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from twisted.internet.interfaces import IAddress
+from twisted.web.server import Request
 
 from ..http.exchange import REASONS
 from .guard import Denied
@@ -53,7 +54,7 @@ class Answer(NamedTuple):
             return answer._replace(headers={"WWW-Authenticate": "Bearer"})
         return answer
 
-    def head(self, request: Any) -> bytes:
+    def head(self, request: Request) -> bytes:
         """Set status and headers, and return the body to write."""
         request.setResponseCode(self.status, REASONS.get(self.status))
         request.setHeader("Content-Type", self.type)

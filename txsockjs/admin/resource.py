@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource, getChildForRequest
-from twisted.web.server import NOT_DONE_YET
+from twisted.web.server import NOT_DONE_YET, Request
 
 from ..errors import SettingsError
 from ..router import SockJSRouter
@@ -130,7 +130,7 @@ class AdminResource(Resource):
 
     # -- requests
 
-    def render(self, request: Any) -> Any:
+    def render(self, request: Request) -> object:
         """Answer a request, now or later."""
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
@@ -164,7 +164,7 @@ class AdminResource(Resource):
         answering.addErrback(_failed).addCallback(finish)
         return NOT_DONE_YET
 
-    def _render_feed(self, request: Any, asked: Asked) -> Any:
+    def _render_feed(self, request: Any, asked: Asked) -> object:
         """Pass a request to the page's own SockJS."""
         if request.postpath[-1] not in _FEED_URLS:
             return Answer.line(404, "not found").head(request)
@@ -253,7 +253,7 @@ def _failed(failure: Failure) -> Answer:
     return Answer.line(500, "failed; the log tells why")
 
 
-def _reactor() -> Any:
+def _reactor() -> object:
     from twisted.internet import reactor  # noqa: PLC0415  # only where nobody brings one
 
     return reactor

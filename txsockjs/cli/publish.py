@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
@@ -43,7 +43,7 @@ class PublishOptions(usage.Options):
         self["url"], self["at"], self["name"] = url, prefix, room
         self["values"] = [self._read(text) for text in texts]
 
-    def _read(self, text: str) -> Any:
+    def _read(self, text: str) -> object:
         if not self["post"]:
             return text
         try:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from txaio.tx import make_logger
 
 from ..wire.frames import is_close_code
@@ -32,10 +32,10 @@ class AutobahnListener(Protocol):
     subprotocol: str | None
     is_full: bool
 
-    def begun(self, protocol: Any) -> None:
+    def begun(self, protocol: IProtocol) -> None:
         """Take the protocol of the connection."""
 
-    def upgraded(self, protocol: Any) -> None:
+    def upgraded(self, protocol: IProtocol) -> None:
         """Note that the handshake is done."""
 
     def took(self, payload: bytes, binary: bool) -> None:
@@ -90,7 +90,7 @@ class ClientFactory(WebSocketClientFactory):  # type: ignore[misc,unused-ignore]
             tcpNoDelay=True,
         )
 
-    def buildProtocol(self, addr: Any) -> _Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> _Protocol:
         protocol = _Protocol(self.socket, self.request)
         protocol.factory = self
         return protocol
@@ -134,7 +134,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
             )
         super().sendData(data, *more, **options)
 
-    def onConnecting(self, transport_details: Any) -> ConnectingRequest:
+    def onConnecting(self, transport_details: object) -> ConnectingRequest:
         return self._request
 
     def onConnect(self, response: Any) -> None:

@@ -14,7 +14,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI
@@ -111,7 +115,7 @@ class _Factory(WrappingFactory):
     protocol = _Connection
 
 
-def _unwrapped(connection: _Connection) -> Any:
+def _unwrapped(connection: _Connection) -> object:
     protocol = connection.wrappedProtocol
     if protocol is None:  # some endpoints build the protocol some time after they connect
         raise ConnectionLost()

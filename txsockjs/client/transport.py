@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable
 
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.internet.interfaces import IAddress, IConsumer, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -44,7 +44,7 @@ class ClientTransport(TCPOptions):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._session!r}>"
 
-    def connect(self, protocol: Any) -> None:
+    def connect(self, protocol: IProtocol) -> None:
         """Connect the protocol; one with an ``on_message`` gets text."""
         self._protocol = protocol
         self._on_message = getattr(protocol, "on_message", None)

@@ -10,6 +10,7 @@ from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IProtocol,
     IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
@@ -180,7 +181,7 @@ class WebSocket:
         if listener is not None:
             listener.lost(reason, why)
 
-    def begun(self, protocol: Any) -> None:
+    def begun(self, protocol: IProtocol) -> None:
         """Take the protocol of the connection."""
         self._protocol = protocol
 

@@ -171,7 +171,7 @@ class Claims:
         deadline = Deadline(self._reactor, self._patience, answer.cancel)
         exchange.watch(lost=answer.cancel)
 
-        def done(result: object) -> Any:
+        def done(result: object) -> object:
             self._waiting -= 1
             deadline.cancel()
             if isinstance(result, Failure) and result.check(CancelledError):

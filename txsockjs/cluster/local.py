@@ -154,7 +154,7 @@ class LocalBus(Bus):
     def _ask(self, what: str, key: str) -> Deferred[Any]:
         number = next(self._numbers)
 
-        def cancelled(_: Any) -> None:
+        def cancelled(_: object) -> None:
             late: Deferred[Any] = Deferred()
             self._questions[number] = late
             if what == "claim":

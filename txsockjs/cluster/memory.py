@@ -244,7 +244,7 @@ class MemoryBus(Bus):
             if not cancelled:
                 self._later(partial(tell, question()))
 
-        def tell(found: Any) -> None:
+        def tell(found: object) -> None:
             if cancelled:
                 forget()
             else:

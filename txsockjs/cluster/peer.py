@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -200,5 +200,5 @@ class PeerFactory(ClientFactory):
     def __init__(self, owner: PeerOwner) -> None:
         self._owner = owner
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         return Peer(self._owner)

@@ -100,7 +100,7 @@ class Publisher:
             return answer
         giving_up = self._reactor.callLater(self._patience, answer.cancel)
 
-        def answered(result: object) -> Any:
+        def answered(result: object) -> object:
             if giving_up.active():
                 giving_up.cancel()
             if entry in self._waiting:

@@ -87,7 +87,7 @@ class Questions:
         for question in list(self._open.values()):
             question.end()
 
-    def take(self, node: str, content: dict[str, Any]) -> None:
+    def take(self, node: str, content: dict[str, object]) -> None:
         """Take a piece of an answer; a late one is dropped.
 
         Raises `ValueError` if it is not an answer.

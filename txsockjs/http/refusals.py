@@ -73,7 +73,7 @@ class PeerLog:
         # Since the last `tell`: how often, and the last peer.
         self._happened: dict[str, tuple[int, Any]] = {}
 
-    def note(self, what: str, peer: Any) -> None:
+    def note(self, what: str, peer: object) -> None:
         """Count an event of a connection; ``peer`` is its address."""
         count, _ = self._happened.get(what, (0, None))
         self._happened[what] = count + 1, peer

@@ -60,7 +60,7 @@ OPTIONS = {
 
 def translated(options: Mapping[str, object]) -> dict[str, object]:
     """Return options, or settings, as settings."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     for name, value in options.items():
         option = OPTIONS.get(name)
         if option is None:

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
+from twisted.internet.interfaces import IAddress, IConsumer, IProtocol, IPushProducer, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -168,7 +168,7 @@ class SockJSTransport(TCPOptions):
 
     # -- told by the connection
 
-    def opened(self, protocol: Any) -> None:
+    def opened(self, protocol: IProtocol) -> None:
         """Connect the protocol."""
         self._protocol = protocol
         protocol.makeConnection(self)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
-from typing import Any
 
 from twisted.web.http import CACHED
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
 __all__ = ["NAME", "ScriptResource"]
 
@@ -31,7 +31,7 @@ class ScriptResource(Resource):
         self._script = resources.files(__name__).joinpath(NAME).read_bytes()
         self._etag = b'"' + hashlib.sha256(self._script).hexdigest()[:32].encode("ascii") + b'"'
 
-    def render_GET(self, request: Any) -> bytes:
+    def render_GET(self, request: Request) -> bytes:
         """Answer with the script, or 304."""
         request.setHeader("Content-Type", "text/javascript; charset=UTF-8")
         request.setHeader("Cache-Control", "no-cache")

@@ -14,7 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IOpenSSLContextFactory,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -46,7 +50,9 @@ class _Renewing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
 
-    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: object) -> Any:
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, contextFactory: Any, **options: object
+    ) -> Any:
         """Listen on the reactor."""
         context = RenewedContext(self._reactor, self._description, contextFactory)
         return self._reactor.listenSSL(port, factory, context, **options)
@@ -110,7 +116,9 @@ class _Reader:
         serverFromString(reader, description).listen(Factory())
         return reader.options
 
-    def listenSSL(self, port: int, factory: Any, contextFactory: Any, **options: object) -> None:
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, contextFactory: Any, **options: object
+    ) -> None:
         self.options = contextFactory
 
 

@@ -251,7 +251,7 @@ class Front(Output):
             if self._paused:
                 self._pause_or_resume()
 
-    def hand_over(self, protocol: Any) -> None:
+    def hand_over(self, protocol: IProtocol) -> None:
         """Hand the connection over to a protocol."""
         self._site.leave(self)
         transport: Any = self.transport

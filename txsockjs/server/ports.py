@@ -66,7 +66,7 @@ class Ports:
         for port in self.open_ports:
             self._set_reading(port)
 
-    def _set_reading(self, port: Any) -> None:
+    def _set_reading(self, port: IListeningPort) -> None:
         change = getattr(port, "stopReading" if self._paused else "startReading", None)
         if change is not None:
             change()

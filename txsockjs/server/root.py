@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource, getChildForRequest
+from twisted.web.server import Request
 
 from ..errors import SettingsError
 
@@ -52,7 +53,7 @@ class Root(Resource):
         self._mounts[key] = resource
         self._depth = max(self._depth, len(key))
 
-    def render(self, request: Any) -> Any:
+    def render(self, request: Any) -> object:
         """Render the resource for the request's path."""
         resource = self._responsible(request.postpath)
         return getChildForRequest(resource, request).render(request)
@@ -80,7 +81,7 @@ class Root(Resource):
 class Page(Resource):
     """A resource with the children put here, and nothing else."""
 
-    def getChild(self, path: bytes, request: Any) -> Any:
+    def getChild(self, path: bytes, request: Request) -> IResource:
         return notFound()
 
 
@@ -89,6 +90,6 @@ class Directory(File):
 
     childNotFound: Any = notFound()
 
-    def directoryListing(self) -> Any:
+    def directoryListing(self) -> object:
         """Answer as for a missing file."""
         return self.childNotFound

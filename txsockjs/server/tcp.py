@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from twisted.internet import interfaces, main, tcp
+from twisted.internet.interfaces import ITransport
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
@@ -79,7 +80,7 @@ def unsent(transport: Any) -> int:
         return 0
 
 
-def end_writing(transport: Any) -> None:
+def end_writing(transport: ITransport) -> None:
     """Close the writing side once everything written has left.
 
     The peer is still read, until its own end. TLS has no half close: there, the peer is told
@@ -91,14 +92,14 @@ def end_writing(transport: Any) -> None:
         transport.loseWriteConnection()
 
 
-def is_secure(transport: Any) -> bool:
+def is_secure(transport: ITransport) -> bool:
     """Return whether the transport is TLS."""
     if isinstance(transport, tcp.Connection):
         return bool(transport.TLS)
     return bool(interfaces.ISSLTransport.providedBy(transport))
 
 
-def own_address(transport: Any) -> interfaces.IAddress:
+def own_address(transport: ITransport) -> interfaces.IAddress:
     """Return the address at this end, the same object for all connections of a port."""
     if not isinstance(transport, tcp.Connection):
         return shared(transport.getHost())

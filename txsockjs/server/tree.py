@@ -104,7 +104,7 @@ def _has_child(resource: Any, name: bytes) -> bool:
     )
 
 
-def _renders_as(resource: Any, mark: str) -> bool:
+def _renders_as(resource: object, mark: str) -> bool:
     """Return whether a resource's ``render`` is from the class that defines ``mark``.
 
     A subclass that renders in its own way may refuse requests, so it is treated as a guard.

@@ -208,7 +208,7 @@ class Channel(HTTPChannel):
             return "request"
         return None
 
-    def loseConnection(self) -> Any:
+    def loseConnection(self) -> object:
         """End once the peer has taken everything written."""
         if self._leaving is None:
             self._watch_leaving()

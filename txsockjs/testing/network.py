@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
@@ -36,7 +36,7 @@ class Transport(StringTransportWithDisconnection):
 
     aborted = False
     slow = False
-    protocol: Any
+    protocol: IProtocol
     producer: Any
 
     def __init__(self, clock: Clock, ip: str) -> None:

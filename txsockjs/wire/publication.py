@@ -64,7 +64,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def encode(kind: str, value: Any, node: str = "", n: int = 0) -> bytes:
     """Return a publication as bytes: ASCII, so that lone surrogates pass, too."""
-    content: dict[str, Any] = {"v": VERSION}
+    content: dict[str, object] = {"v": VERSION}
     if node:
         content.update({"from": node, "n": n})
     if kind:

@@ -41,7 +41,7 @@ class Parent(Protocol):
     def ready(self, child: Child) -> None:
         """Note that a worker serves."""
 
-    def answered(self, child: Child, table: dict[str, Any]) -> None:
+    def answered(self, child: Child, table: dict[str, object]) -> None:
         """Take the answer to a question."""
 
     def ended(self, child: Child, why: str) -> None:
@@ -143,7 +143,7 @@ class Child(ProcessProtocol):
         with contextlib.suppress(ProcessExitedAlready):  # then `processEnded` follows
             self.transport.signalProcess(name)
 
-    def _told(self, table: dict[str, Any]) -> None:
+    def _told(self, table: dict[str, object]) -> None:
         if table.get("do") == "ready":
             self.is_ready = self.was_ready = True
             self._parent.ready(self)

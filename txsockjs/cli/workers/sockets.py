@@ -22,7 +22,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.haproxy import proxyEndpoint
 from zope.interface import implementer
@@ -101,7 +101,9 @@ class Sockets:
 
     # -- the methods of a reactor that endpoints use
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> None:
         """Bind a port once for each worker."""
         try:
             # First without sharing: otherwise the port could be shared with another server.
@@ -122,7 +124,7 @@ class Sockets:
     def listenSSL(
         self,
         port: int,
-        factory: Any,
+        factory: IProtocolFactory,
         contextFactory: Any,
         backlog: int = 50,
         interface: str = "",
@@ -133,7 +135,7 @@ class Sockets:
     def listenUNIX(
         self,
         address: str,
-        factory: Any,
+        factory: IProtocolFactory,
         backlog: int = 50,
         mode: int = 0o666,
         wantPID: bool = False,
@@ -151,7 +153,7 @@ class Sockets:
         except OSError as error:
             raise CannotListenError(None, address, error) from error
 
-    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> None:
+    def adoptStreamPort(self, descriptor: int, family: int, factory: IProtocolFactory) -> None:
         """Keep a socket that systemd bound."""
         self.sockets.append(socket.socket(fileno=os.dup(descriptor)))
 
@@ -191,10 +193,10 @@ class Adopter:
         self._reactor = reactor
         self._descriptor = descriptor
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._reactor, name)
 
-    def listenTCP(self, where: object, factory: Any, **options: object) -> Any:
+    def listenTCP(self, where: object, factory: IProtocolFactory, **options: object) -> object:
         """Listen on the socket, ignoring the endpoint's address: the parent has bound it."""
         copy = socket.socket(fileno=os.dup(self._descriptor))
         try:
@@ -207,7 +209,9 @@ class Adopter:
 
     listenUNIX = listenTCP
 
-    def listenSSL(self, where: object, factory: Any, contextFactory: Any, **options: object) -> Any:
+    def listenSSL(
+        self, where: object, factory: IProtocolFactory, contextFactory: Any, **options: object
+    ) -> object:
         """Listen on the socket, with TLS."""
         from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415  # needs pyOpenSSL
 
@@ -221,7 +225,7 @@ class _SharedPort(unix.Port):
     _shouldShutdown = False
 
     @classmethod
-    def adopt(cls, reactor: Any, descriptor: int, factory: Any) -> _SharedPort:
+    def adopt(cls, reactor: Any, descriptor: int, factory: IProtocolFactory) -> _SharedPort:
         """Listen on a socket, as a reactor's ``adoptStreamPort`` does."""
         port: _SharedPort = cls._fromListeningDescriptor(reactor, descriptor, factory)
         port.startListening()
@@ -241,7 +245,7 @@ class AdoptedEndpoint:
         self._endpoint = endpoint
         self._adopter = Adopter(reactor, descriptor)
 
-    def listen(self, protocolFactory: object) -> Deferred[Any]:
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         """Listen."""
         kind, _, rest = self._endpoint.partition(":")
         if (rest if kind == "haproxy" else kind).startswith("systemd"):
@@ -261,5 +265,5 @@ class _Whatever:
     def __init__(self, adopter: Adopter) -> None:
         self._adopter = adopter
 
-    def listen(self, protocolFactory: object) -> Deferred[Any]:
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         return execute(self._adopter.listenTCP, 0, protocolFactory)

@@ -211,7 +211,7 @@ class Supervisor(Service):
         else:
             self._roll_next(child.number)
 
-    def answered(self, child: Child, table: dict[str, Any]) -> None:
+    def answered(self, child: Child, table: dict[str, object]) -> None:
         """Take a worker's answer to a question."""
         self.asker.take(child, table)
 

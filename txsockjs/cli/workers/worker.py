@@ -104,10 +104,10 @@ def _serve(spec: dict[str, Any]) -> None:
     def endpoints_of(number: int) -> list[Endpoint]:
         return [AdoptedEndpoint(reactor, text, all_of[number - 1]) for text, all_of in sockets]
 
-    def stop() -> Any:
+    def stop() -> object:
         return service.stopService().addCallback(stopped)
 
-    def stopped(_: None) -> Any:
+    def stopped(_: None) -> object:
         for ports in extra.values():
             ports.close()
         return bus.stop()  # the service of a cluster does not stop this bus

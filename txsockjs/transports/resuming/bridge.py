@@ -146,7 +146,7 @@ class Bridge:
     # -- at the owner
 
     def _take_open(
-        self, node: str, number: int, token: str, received: int, info: dict[str, Any]
+        self, node: str, number: int, token: str, received: int, info: dict[str, object]
     ) -> None:
         session = self._router.find(token)
         if session is None:
