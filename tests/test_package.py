@@ -35,10 +35,8 @@ ROOMS = [
 ]
 BESIDE = {"cluster", "transports"}
 
-# What has no test module of its own yet.
-WITHOUT_TESTS = {
-    "cluster.redis.scripts",
-}
+# Where the tests of a module are that nothing but a real Redis can run.
+IN_REDIS = {"cluster.redis.scripts": "cluster/test_scripts.py"}
 
 # How often annotations may say `Any`: for a reactor (docs/decisions.md), for JSON, for what Twisted
 # does not annotate. Lower it when there are fewer.
@@ -147,7 +145,9 @@ def test_every_module_has_its_test_module() -> None:
     for name, path in modules().items():
         *folders, module = name.split(".")
         tests = UNIT.joinpath(*folders, f"test_{module.strip('_')}.py")
-        if path.name != "__init__.py" and name not in WITHOUT_TESTS:
+        if name in IN_REDIS:
+            tests = UNIT.parent / "integration" / IN_REDIS[name]
+        if path.name != "__init__.py":
             assert tests.exists(), f"{name} has no {tests.relative_to(ROOT)}"
 
 

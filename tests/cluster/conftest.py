@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from ..support.cluster_app import MOUNTS
+from ..support.redis_server import redis
 from ..support.ways import WAYS, Nodes, nodes, write_plan
+
+__all__ = ["FULL", "full", "plan", "redis", "three"]
 
 #: `make cluster` sets it: all in full.
 FULL = bool(os.environ.get("SOCKJS_FULL"))

@@ -12,9 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable
 
-import pytest
-
-from ..support.redis_server import RedisServer, redis_server
+from ..support.redis_server import RedisServer
 from ..support.running import Server
 from ..support.wanderer import PATIENCE, TRANSPORTS, Wanderer
 from ..support.ways import node
@@ -26,12 +24,6 @@ SOON = 1.0 if FULL else 3.0
 EACH = 12 if FULL else 4  # clients of each transport
 
 Ports = Callable[[], Sequence[int]]
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
 
 
 @contextlib.contextmanager

@@ -13,17 +13,17 @@ import socket
 import sys
 import sysconfig
 import threading
-import time
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ..support.raw import PATIENCE
 from ..support.running import Server, ended, running
+from ..support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
@@ -68,7 +68,7 @@ def serving(
     arguments = command(folder, *options, *several, of_twistd=of_twistd)
     with running(*arguments, cwd=str(folder)) as server:
         for number in range(1, workers + 1 if several else 1):
-            until(lambda number=number: f"worker {number} serves" in server.output, server)
+            wait_until(lambda number=number: f"worker {number} serves" in server.output, server)
         yield server
 
 
@@ -82,22 +82,13 @@ def logging_to(
     arguments = command(log.parent, *options, *several, of_twistd=of_twistd)
     server = Server([sys.executable, *arguments], str(log.parent))
     try:
-        said = until(lambda: re.search(r"serving .*? at (http://[^;\s]+)", text_of(log)), server)
+        said = wait_until(
+            lambda: re.search(r"serving .*? at (http://[^;\s]+)", text_of(log)), server
+        )
         server.url = said[1]
         yield server
     finally:
         server.stop()
-
-
-def until(condition: Callable[[], Any], server: Server) -> Any:
-    """Wait until something is so, and return it."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(server.output)
 
 
 def post(url: str, body: bytes = b"", **headers: str) -> bytes:
@@ -140,7 +131,7 @@ def test_as_json_every_line_is_an_object(tmp_path: pathlib.Path, workers: int) -
     with serving(tmp_path, "--log-format", "json", workers=workers) as server:
         forged = json.dumps({"time": 0, "level": "critical", "namespace": "x", "text": "forged"})
         session(server, "one", f"print {forged}", "fail")
-        until(lambda: "second line" in server.output, server)
+        wait_until(lambda: "second line" in server.output, server)
     lines = objects(server.output)
     for line in lines:
         extra = set(line) - {"time", "level", "namespace", "text"}
@@ -163,7 +154,7 @@ def test_as_json_every_line_is_an_object(tmp_path: pathlib.Path, workers: int) -
 def test_as_text_the_log_is_twistds(tmp_path: pathlib.Path, workers: int) -> None:
     with serving(tmp_path, workers=workers) as server:
         session(server, "one", "fail")
-        until(lambda: "second line" in server.output, server)
+        wait_until(lambda: "second line" in server.output, server)
     (opened,) = re.findall(r".*opened one", server.output)
     prefix = "" if workers == 1 else r"\[worker [12]\] "
     assert re.fullmatch(rf"\S+ \[some_app#info\] {prefix}opened one", opened)
@@ -189,11 +180,11 @@ class Own:
     arguments = command(tmp_path, *options, of_twistd=("--logger", "own.Own"))
     server = Server([sys.executable, *arguments], str(tmp_path))
     try:
-        found = until(lambda: re.search(r"listening on (\S+)", text_of(own)), server)
+        found = wait_until(lambda: re.search(r"listening on (\S+)", text_of(own)), server)
         server.url = found[1]
         session(server, "one", "close bye")
         os.kill(server.pid, signal.SIGUSR1)
-        (line,) = until(lambda: lines_of(tmp_path / "access.log"), server)
+        (line,) = wait_until(lambda: lines_of(tmp_path / "access.log"), server)
     finally:
         server.stop()
     assert json.loads(line)["reason"] == "bye"
@@ -211,7 +202,9 @@ def test_at_its_start_it_says_once_what_it_serves(tmp_path: pathlib.Path, worker
     several = ["--workers", str(workers)] if workers > 1 else []
     arguments = command(tmp_path, *options, *several)
     with running("-c", limited, *arguments, cwd=str(tmp_path)) as server:
-        until(lambda: "file descriptors, and each websocket takes one" in server.output, server)
+        wait_until(
+            lambda: "file descriptors, and each websocket takes one" in server.output, server
+        )
     (line,) = re.findall(r"serving .*", server.output)
     of_workers = "" if workers == 1 else r"2 workers, the limits are those of each; "
     assert re.fullmatch(
@@ -233,7 +226,7 @@ def test_each_session_is_a_line_of_the_access_log(tmp_path: pathlib.Path, worker
     with serving(tmp_path, "--access-log", "access.log", workers=workers) as server:
         for number in range(20):
             session(server, f"s{number}", "hello", "close bye", Origin="https://app.example")
-        until(lambda: len(lines_of(path)) == 20, server)
+        wait_until(lambda: len(lines_of(path)) == 20, server)
         session(server, "stays")
     lines = lines_of(path)
     assert Counter(ids(lines)) == Counter([*(f"s{number}" for number in range(20)), "stays"])
@@ -262,7 +255,7 @@ def test_no_client_can_forge_a_line(tmp_path: pathlib.Path, workers: int, log_fo
             assert peer.recv(12) == b"HTTP/1.1 200"
         body = json.dumps([f"close {reason}"]).encode()
         post(f"{server.url}/000/{name}/xhr_send", body)
-        data = until(lambda: text_of(path), server)
+        data = wait_until(lambda: text_of(path), server)
     assert data.isascii()
     (line,) = data.splitlines()
     assert line.isprintable()
@@ -303,7 +296,7 @@ def test_a_disk_that_is_full_ends_nobody(tmp_path: pathlib.Path, workers: int) -
         for number in range(10):
             session(server, f"s{number}", "close bye")
             assert post(f"{server.url}/000/s{number}/xhr") == b'c[4000,"bye"]\n'
-        until(lambda: "/dev/full did not take" in server.output, server)
+        wait_until(lambda: "/dev/full did not take" in server.output, server)
     told = re.findall(r"/dev/full did not take (\d+) lines.*: (.*)", server.output)
     # Once while it serves, and once for the rest when it stops.
     assert len([why for _, why in told if why == "No space left on device"]) <= workers
@@ -318,13 +311,15 @@ def test_a_folder_that_vanishes_ends_no_worker(tmp_path: pathlib.Path) -> None:
         folder.rename(tmp_path / "moved")
         for pid in re.findall(r"as process (\d+)", server.output):
             os.kill(int(pid), signal.SIGKILL)
-        until(lambda: len(re.findall(r"worker \d serves", server.output)) == 4, server)
+        wait_until(lambda: len(re.findall(r"worker \d serves", server.output)) == 4, server)
         session(server, "lost", "close bye")
-        until(lambda: "lines, which are lost: it is not open" in server.output, server)
+        wait_until(lambda: "lines, which are lost: it is not open" in server.output, server)
         folder.mkdir()
         os.kill(server.pid, signal.SIGUSR1)
         number = itertools.count()
-        until(lambda: session(server, f"s{next(number)}", "close bye") or lines_of(path), server)
+        wait_until(
+            lambda: session(server, f"s{next(number)}", "close bye") or lines_of(path), server
+        )
 
 
 # -- rotation
@@ -374,11 +369,11 @@ def test_no_line_is_lost_or_doubled_when_logs_are_moved(
     with logging_to(log, "--access-log", "access.log", *log_format, workers=workers) as server:
         with Clients(server) as clients:
             for number in range(5):
-                until(lambda: len(lines_of(access)) > 10, server)
+                wait_until(lambda: len(lines_of(access)) > 10, server)
                 access.rename(tmp_path / f"access.log-{number}")
                 log.rename(tmp_path / f"log-{number}")
                 os.kill(server.pid, signal.SIGUSR1)
-                until(lambda: lines_of(access) and lines_of(log), server)
+                wait_until(lambda: lines_of(access) and lines_of(log), server)
         assert not clients.failures
     assert server.output == ""
     said = [line for path in tmp_path.glob("access.log*") for line in objects(text_of(path))]
@@ -396,9 +391,9 @@ def test_a_log_that_is_in_its_place_is_rotated_as_by_twistd(
     log, access = tmp_path / "log", tmp_path / "access.log"
     with logging_to(log, "--access-log", "access.log", workers=workers) as server:
         os.kill(server.pid, signal.SIGUSR1)
-        until((tmp_path / "log.1").exists, server)
+        wait_until((tmp_path / "log.1").exists, server)
         session(server, "one", "close bye")
-        until(lambda: lines_of(access) and "opened one" in text_of(log), server)
+        wait_until(lambda: lines_of(access) and "opened one" in text_of(log), server)
     assert "serving " in text_of(tmp_path / "log.1")
     assert not (tmp_path / "access.log.1").exists()
 

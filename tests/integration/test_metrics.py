@@ -8,11 +8,9 @@ import pathlib
 import re
 import signal
 import sysconfig
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
@@ -23,6 +21,7 @@ from ..support.metrics import check_metrics
 from ..support.raw import PATIENCE
 from ..support.redis_server import redis_server
 from ..support.running import ROOT, Server, running
+from ..support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
@@ -45,18 +44,8 @@ def serving(folder: pathlib.Path, *options: str) -> Iterator[Server]:
     command = [TWISTD, "-n", "--pidfile=", "sockjs", "--app", "some_app.App", "--prefix", "/chat"]
     command += ["--listen", local, "--admin", local, *options]
     with running(*command, cwd=str(folder)) as server:
-        until(lambda: "; admin at " in server.output, server)
+        wait_until(lambda: "; admin at " in server.output, server)
         yield server
-
-
-def until(condition: Callable[[], Any], *servers: Server) -> Any:
-    end = time.monotonic() + PATIENCE
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, "".join(server.output for server in servers)
-        time.sleep(0.05)
 
 
 def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
@@ -128,7 +117,9 @@ def test_a_scrape_tells_what_happened_and_nothing_is_wrong_with_it(tmp_path: pat
         assert scrape.sum("process_open_fds") > 3
         check_metrics(scrape.body)
         # What only grows never shrinks.
-        assert until(lambda: Scrape(server).sum("txsockjs_reactor_delay_seconds_count") > 1, server)
+        assert wait_until(
+            lambda: Scrape(server).sum("txsockjs_reactor_delay_seconds_count") > 1, server
+        )
         later = Scrape(server)
         for family in scrape.families:
             if family.type == "counter":
@@ -149,7 +140,7 @@ def test_the_page_names_what_is_told_and_nothing_else(tmp_path: pathlib.Path) ->
     }
     with redis_server() as redis, serving(tmp_path, "--cluster", redis.url) as server:
         url, _ = urls(server)
-        until(lambda: Scrape(server).sum("txsockjs_bus_up"), server)
+        wait_until(lambda: Scrape(server).sum("txsockjs_bus_up"), server)
         poll(url, "one")
         scrape = Scrape(server)
         check_metrics(scrape.body)
@@ -175,7 +166,7 @@ def test_the_parent_tells_of_each_worker_and_of_one_that_was_started_again(
 ) -> None:
     with serving(tmp_path, "--workers", "2") as server:
         url, _ = urls(server)
-        until(lambda: len(pids(server)) == 2, server)
+        wait_until(lambda: len(pids(server)) == 2, server)
         # Each connection comes to either.
         opened = 0
         while True:
@@ -192,8 +183,8 @@ def test_the_parent_tells_of_each_worker_and_of_one_that_was_started_again(
         check_metrics(before.body)
         first = pids(server)["1"]
         os.kill(first, signal.SIGKILL)
-        until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 0, server)
-        until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 1, server)
+        wait_until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 0, server)
+        wait_until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 1, server)
         after = Scrape(server)
         kept = before.workers("txsockjs_sessions_opened_total")
         # As after any start of a process, which rate() knows.
@@ -206,7 +197,7 @@ def test_the_parent_tells_of_each_worker_and_of_one_that_was_started_again(
 def test_a_worker_that_is_replaced_is_told_of_until_its_end(tmp_path: pathlib.Path) -> None:
     with serving(tmp_path, "--workers", "2", "--drain", "3600") as server:
         url, _ = urls(server)
-        until(lambda: len(pids(server)) == 2, server)
+        wait_until(lambda: len(pids(server)) == 2, server)
         opened = 0
         while not Scrape(server).sum("txsockjs_sessions_opened_total", worker="1"):
             poll(url, f"s{opened}")
@@ -214,7 +205,7 @@ def test_a_worker_that_is_replaced_is_told_of_until_its_end(tmp_path: pathlib.Pa
             assert opened < 200
         before = Scrape(server)
         os.kill(server.pid, signal.SIGHUP)
-        up = until(
+        up = wait_until(
             lambda: next(
                 (
                     up
@@ -233,7 +224,7 @@ def test_a_worker_that_is_replaced_is_told_of_until_its_end(tmp_path: pathlib.Pa
         check_metrics(during.body)
         # A second signal ends a drain at once.
         os.kill(server.pid, signal.SIGTERM)
-        until(lambda: "received SIGTERM" in server.output, server)
+        wait_until(lambda: "received SIGTERM" in server.output, server)
         os.kill(server.pid, signal.SIGTERM)
 
 
@@ -245,7 +236,7 @@ def test_nodes_tell_what_they_relay_and_whether_their_broker_is_there(
             stack.enter_context(serving(tmp_path, "--cluster", redis.url)) for _ in range(2)
         )
         servers = (first, second)
-        until(
+        wait_until(
             lambda: [Scrape(each).sum("txsockjs_bus_nodes") for each in servers] == [2, 2], *servers
         )
         assert poll(urls(first)[0], "abc") == (200, b"o\n")
@@ -259,4 +250,4 @@ def test_nodes_tell_what_they_relay_and_whether_their_broker_is_there(
         assert other.sum("txsockjs_sessions_open", **XHR) == 0
         assert one.sum("txsockjs_bus_up") == other.sum("txsockjs_bus_up") == 1
         redis.end()
-        until(lambda: Scrape(first).sum("txsockjs_bus_up") == 0, first)
+        wait_until(lambda: Scrape(first).sum("txsockjs_bus_up") == 0, first)

@@ -9,15 +9,15 @@ import re
 import signal
 import socket
 import sysconfig
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from ..support.raw import PATIENCE
 from ..support.running import Server, ended, running
+from ..support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
@@ -54,15 +54,8 @@ def command(*options: str) -> list[str]:
 def serving(folder: pathlib.Path, *options: str) -> Iterator[Server]:
     (folder / "some_app.py").write_text(APP)
     with running(*command(*options), cwd=str(folder)) as server:
-        until(lambda: server.output.count("listening on") >= 2, server)
+        wait_until(lambda: server.output.count("listening on") >= 2, server)
         yield server
-
-
-def until(condition: Callable[[], object], server: Server) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, server.output
-        time.sleep(0.02)
 
 
 def ask(url: str, method: str = "GET", patience: float = PATIENCE) -> tuple[int, bytes]:
@@ -115,8 +108,8 @@ def test_a_drain_ends_sessions_and_then_what_they_shared(tmp_path: pathlib.Path)
         for number in range(3):
             assert ask(f"{sessions}/000/s{number}/xhr", "POST") == (200, b"o\n")
         os.kill(server.pid, signal.SIGTERM)
-        until(lambda: "shutting down" in server.output, server)
-        until(lambda: ask(f"{admin}/ready") == (503, b"draining\n"), server)
+        wait_until(lambda: "shutting down" in server.output, server)
+        wait_until(lambda: ask(f"{admin}/ready") == (503, b"draining\n"), server)
         assert ask(f"{admin}/health") == (200, b"alive\n")
         assert ask(f"{sessions}/000/new/xhr", "POST")[0] == 503
         # Each waits for its turn.
@@ -124,7 +117,7 @@ def test_a_drain_ends_sessions_and_then_what_they_shared(tmp_path: pathlib.Path)
             answer = ask(f"{sessions}/000/s{number}/xhr", "POST")
             assert answer == (200, b'c[1012,"Service restart"]\n')
         assert server.process.wait(PATIENCE) == 0
-        until(lambda: "stopped" in server.output, server)
+        wait_until(lambda: "stopped" in server.output, server)
         assert server.output.rindex("closed with") < server.output.index("stopped")
 
 
@@ -134,10 +127,10 @@ def test_a_second_sigterm_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
         for number in range(3):
             ask(f"{sessions}/000/s{number}/xhr", "POST")
         os.kill(server.pid, signal.SIGTERM)
-        until(lambda: "shutting down" in server.output, server)
+        wait_until(lambda: "shutting down" in server.output, server)
         os.kill(server.pid, signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
-        until(lambda: "stopping at once" in server.output, server)
+        wait_until(lambda: "stopping at once" in server.output, server)
         assert server.output.count("closed with (1012, 'Service restart')") == 3
 
 
@@ -146,10 +139,10 @@ def test_a_second_interrupt_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None
         sessions, admin = urls(server)
         ask(f"{sessions}/000/s/xhr", "POST")
         os.kill(server.pid, signal.SIGINT)
-        until(lambda: ask(f"{admin}/ready") == (503, b"draining\n"), server)
+        wait_until(lambda: ask(f"{admin}/ready") == (503, b"draining\n"), server)
         os.kill(server.pid, signal.SIGINT)
         assert server.process.wait(PATIENCE) == -signal.SIGINT  # as twistd ends after one
-        until(lambda: "closed with (1012, 'Service restart')" in server.output, server)
+        wait_until(lambda: "closed with (1012, 'Service restart')" in server.output, server)
 
 
 def test_a_start_that_waits_can_be_stopped(tmp_path: pathlib.Path) -> None:
@@ -169,20 +162,20 @@ def test_the_parent_of_workers_says_whether_they_are_ready(tmp_path: pathlib.Pat
         assert ask(f"{admin}/ready") == (503, b"worker 1: away; worker 2: away\n")
         assert ask(f"{admin}/health") == (200, b"alive\n")
         (tmp_path / "wait").unlink()
-        until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
+        wait_until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
 
 
 def test_workers_that_drain_tell_all_their_clients(tmp_path: pathlib.Path) -> None:
     (tmp_path / "some_app.py").write_text(APP)
     with running(*command("--workers", "2", "--drain", "1"), cwd=str(tmp_path)) as server:
         admin = server.url
-        until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
+        wait_until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
         listening = set(re.findall(r"listening on (http://\S+)", server.output))
         (sessions,) = listening - {admin}  # each worker tells it
         for number in range(8):
             assert ask(f"{sessions}/000/s{number}/xhr", "POST") == (200, b"o\n")
         os.kill(server.pid, signal.SIGTERM)
-        until(lambda: ask(f"{admin}/ready") == (503, b"stopping\n"), server)
+        wait_until(lambda: ask(f"{admin}/ready") == (503, b"stopping\n"), server)
         for number in range(8):
             answer = ask(f"{sessions}/000/s{number}/xhr", "POST")
             assert answer == (200, b'c[1012,"Service restart"]\n'), server.output

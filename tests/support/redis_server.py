@@ -9,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+import pytest
+
 from .needed import program
 
 _PATIENCE = 30.0
@@ -109,3 +111,10 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.end()
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """Run a server for one test."""
+    with redis_server() as server:
+        yield server

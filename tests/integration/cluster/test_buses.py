@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.defer import gatherResults
 
 from txsockjs.cluster.bus import Owner
 
-from .kinds import KINDS, Kind
-
-
-class Heard:
-    """A listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        self.ended: list[str] = []
-        self.told: list[str] = []
-
-    def received(self, node: str, data: bytes) -> None:
-        self.messages.append((node, data))
-
-    def lost(self, node: str) -> None:
-        self.ended.append(node)
-
-    def away(self) -> None:
-        self.told.append("away")
-
-    def back(self) -> None:
-        self.told.append("back")
-
-    def taken(self, key: str) -> None:
-        self.told.append(f"taken {key}")
-
-
-@pytest.fixture(params=sorted(KINDS))
-def kind(request: Any) -> Iterator[Kind]:
-    found = KINDS[request.param]()
-    yield found
-    pytest_twisted.blockon(ensureDeferred(found.end()))
-
-
-async def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> None:
-    """Wait until something is so."""
-    for _ in range(round(seconds / 0.01)):
-        if condition():
-            return
-        await deferLater(reactor, 0.01)
-    raise AssertionError(f"not in {seconds} s: {what}")
+from ...support.bus_kinds import Kind
+from ...support.listeners import Heard
+from ...support.waiting import until, until_answered
 
 
 async def nodes(kind: Kind, count: int = 2) -> list[Any]:
@@ -249,16 +209,7 @@ async def test_after_unsubscribing_nothing_comes(kind: Kind) -> None:
     a.publish("rest", b"y")
     await until(lambda: rest, "what was published later came")
     assert heard == []
-    await until_async(lambda: b.subscribers("room"), 0)
-
-
-async def until_async(ask: Callable[[], Deferred[Any]], wanted: Any) -> None:
-    """Wait until the answer to a question is what is wanted."""
-    for _ in range(500):
-        if await ask() == wanted:
-            return
-        await deferLater(reactor, 0.01)
-    raise AssertionError(f"never {wanted}")
+    await until_answered(lambda: b.subscribers("room"), 0)
 
 
 # -- a broker that is away
@@ -297,7 +248,7 @@ async def test_after_it_was_away_everybody_is_subscribed_again(kind: Kind) -> No
     await until(lambda: "away" in b.heard.told, "it is told")
     await kind.heal(b)
     await until(lambda: "back" in b.heard.told, "it is told")
-    await until_async(lambda: a.subscribers("room"), 1)
+    await until_answered(lambda: a.subscribers("room"), 1)
     a.publish("room", b"x")
     await until(lambda: heard == [b"x"], "it came")
 
@@ -314,7 +265,7 @@ async def test_a_claim_that_nobody_waits_for_any_more_is_not_kept(kind: Kind) ->
     claimed.cancel()
     await kind.heal(a)
     await a.claim("another")
-    await until_async(lambda: b.find("key"), None)
+    await until_answered(lambda: b.find("key"), None)
 
 
 @pytest_twisted.ensureDeferred

@@ -6,7 +6,6 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,15 +17,9 @@ from txsockjs.cluster import Publisher
 from txsockjs.cluster.redis import RedisBus
 
 from ...support.docs import found
-from ...support.redis_server import RedisServer, redis_server
+from ...support.redis_server import RedisServer
 from ...support.running import ROOT
-from .test_buses import until
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
+from ...support.waiting import until
 
 
 def publish(*words: str) -> tuple[int, str]:
@@ -39,17 +32,17 @@ def publish(*words: str) -> tuple[int, str]:
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("secret", [None, "open sesame"])
-async def test_a_room_hears_it(server: RedisServer, secret: str | None) -> None:
-    bus = RedisBus(server.url, reactor, secret)
+async def test_a_room_hears_it(redis: RedisServer, secret: str | None) -> None:
+    bus = RedisBus(redis.url, reactor, secret)
     heard: list[Any] = []
     await bus.start()
     await bus.subscribe("room:/chat#lobby", lambda data: heard.append(json.loads(data)))
     signed = [] if secret is None else ["--cluster-secret", secret]
     result: Any = await deferToThread(
-        publish, *signed, server.url, "/chat", "lobby", "The shop opens", "\u2603"
+        publish, *signed, redis.url, "/chat", "lobby", "The shop opens", "\u2603"
     )
     assert result == (0, "published to 1 node")
-    publisher = Publisher(server.url, reactor, secret)
+    publisher = Publisher(redis.url, reactor, secret)
     assert await publisher.room("/chat", "lobby").post({"a": 1}) == 1
     assert await publisher.room("/chat", "empty").send("x") == 0
     await publisher.close()
@@ -59,8 +52,8 @@ async def test_a_room_hears_it(server: RedisServer, secret: str | None) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_program_of_another_language_does_what_the_page_says(server: RedisServer) -> None:
-    plain, signed = RedisBus(server.url, reactor), RedisBus(server.url, reactor, "secret")
+async def test_a_program_of_another_language_does_what_the_page_says(redis: RedisServer) -> None:
+    plain, signed = RedisBus(redis.url, reactor), RedisBus(redis.url, reactor, "secret")
     heard: list[tuple[str, Any]] = []
     for name, bus in (("plain", plain), ("signed", signed)):
         await bus.start()
@@ -70,11 +63,11 @@ async def test_a_program_of_another_language_does_what_the_page_says(server: Red
         )
     (line,) = (code for _, code in found("cluster.md") if "PUBLISH" in code and "ACL" not in code)
     _, *command = shlex.split(line)
-    server.command(*command)
+    redis.command(*command)
     names: dict[str, Any] = {}
     exec(next(code for _, code in found("cluster.md") if "def sign" in code), names)
     _, channel, data = command
-    server.command("PUBLISH", channel, names["sign"]("secret", channel, data))
+    redis.command("PUBLISH", channel, names["sign"]("secret", channel, data))
     await until(lambda: len(heard) == 2, "both came")
     said = {"send": ["The shop opens"]}
     assert heard == [("plain", said), ("signed", said)]
@@ -82,12 +75,12 @@ async def test_a_program_of_another_language_does_what_the_page_says(server: Red
     await signed.stop()
 
 
-def test_what_is_wrong_is_one_line(server: RedisServer) -> None:
+def test_what_is_wrong_is_one_line(redis: RedisServer) -> None:
     for words, said in (
         (["http://h", "/chat", "lobby", "x"], "a cluster must be redis://"),
-        ([server.url, "chat", "lobby", "x"], "a prefix must be"),
-        ([server.url, "/chat", "", "x"], "the name of a room must have"),
-        ([server.url, "/chat"], "wanted: "),
+        ([redis.url, "chat", "lobby", "x"], "a prefix must be"),
+        ([redis.url, "/chat", "", "x"], "the name of a room must have"),
+        ([redis.url, "/chat"], "wanted: "),
     ):
         code, line = publish(*words)
         assert code == 1

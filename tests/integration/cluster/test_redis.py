@@ -19,27 +19,22 @@ from txsockjs.cluster.bus import Bus, BusError, Owner
 from txsockjs.cluster.redis import RedisBus, claims, leases
 
 from ...support.docs import found
+from ...support.listeners import Heard
 from ...support.redis_server import RedisServer, redis_server
+from ...support.waiting import until, until_answered
 from ...wire.test_endpoints import certificate
-from .test_buses import Heard, until, until_async
 
 LEASE, RENEWAL, MEMORY = 0.8, 0.2, 0.6
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-def make(server: RedisServer) -> Iterator[Any]:
+def make(redis: RedisServer) -> Iterator[Any]:
     """Make nodes, which are stopped after the test."""
     made: list[RedisBus] = []
 
     def make(url: str = "", secret: str | None = None) -> Any:
         bus: Any = RedisBus(
-            url or server.url, reactor, secret, lease=LEASE, renewal=RENEWAL, memory=MEMORY
+            url or redis.url, reactor, secret, lease=LEASE, renewal=RENEWAL, memory=MEMORY
         )
         bus.heard = Heard()
         bus.listen("port", bus.heard)
@@ -95,7 +90,7 @@ def heal(bus: Any) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_redis_that_restarts_empty_ends_nobody_and_gets_all_claims_again(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     heard: list[bytes] = []
@@ -104,17 +99,17 @@ async def test_a_redis_that_restarts_empty_ends_nobody_and_gets_all_claims_again
         a.claim(f"a{number}")
     await b.claim("b")
     await speak(a, b)
-    server.kill()
+    redis.kill()
     await until(lambda: a.heard.told == b.heard.told == ["away"], "it is told")
     asked = b.find("a7")
-    server.start()
+    redis.start()
     await until(lambda: "back" in a.heard.told and "back" in b.heard.told, "they are back")
     assert await asked == Owner(a.node, True)
     assert await b.claim("a1199") == Owner(a.node, True)
     assert await a.find("b") == Owner(b.node, True)
     await until(lambda: a.settled and b.settled, "they know what they own")
     await speak(a, b, b"again")
-    await until_async(lambda: a.subscribers("room"), 1)
+    await until_answered(lambda: a.subscribers("room"), 1)
     a.publish("room", b"y")
     await until(lambda: heard == [b"y"], "they are subscribed")
     assert a.heard.ended == b.heard.ended == []
@@ -123,14 +118,14 @@ async def test_a_redis_that_restarts_empty_ends_nobody_and_gets_all_claims_again
 
 @pytest_twisted.ensureDeferred
 async def test_whoever_is_back_first_takes_nothing_from_those_who_are_late(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     await a.claim("key")
     cut(a)
-    server.kill()
+    redis.kill()
     await until(lambda: "away" in b.heard.told, "it is told")
-    server.start()
+    redis.start()
     claimed, found = b.claim("key"), b.find("key")
     await until(lambda: "back" in b.heard.told, "it is back")
     heal(a)
@@ -141,40 +136,40 @@ async def test_whoever_is_back_first_takes_nothing_from_those_who_are_late(
 
 @pytest_twisted.ensureDeferred
 async def test_what_a_redis_forgets_while_it_runs_is_claimed_again(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     await a.claim("key")
     await speak(a, b)
-    server.command("FLUSHALL")
-    await until_async(lambda: b.find("key"), Owner(a.node, True))
+    redis.command("FLUSHALL")
+    await until_answered(lambda: b.find("key"), Owner(a.node, True))
     await speak(a, b, b"again")
     assert a.heard.ended == b.heard.ended == []
 
 
 @pytest_twisted.ensureDeferred
-async def test_scripts_that_were_flushed_are_loaded_again(server: RedisServer, make: Any) -> None:
+async def test_scripts_that_were_flushed_are_loaded_again(redis: RedisServer, make: Any) -> None:
     a, b = await two(make)
-    server.command("SCRIPT", "FLUSH")
+    redis.command("SCRIPT", "FLUSH")
     assert await a.claim("key") == Owner(a.node, True)
     assert await b.find("key") == Owner(a.node, True)
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
-    server: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str]
 ) -> None:
     a = make()
     await a.start()
     await a.claim("key")
     client = a._connection._client
-    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(redis.pid, signal.SIGSTOP)
     try:
         await until(lambda: a.heard.told == ["away"], "it is told")
         asked = a.find("another")
         a.publish("room", b"x")
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(redis.pid, signal.SIGCONT)
     assert await asked is None
     assert a.heard.told == ["away", "back"]
     assert a._connection._client is client
@@ -184,36 +179,36 @@ async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
 
 @pytest_twisted.ensureDeferred
 async def test_a_connection_on_which_nothing_is_answered_is_dropped(
-    server: RedisServer, make: Any, lines: list[str], monkeypatch: pytest.MonkeyPatch
+    redis: RedisServer, make: Any, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "DEAD", 1.6)
     a = make()
     await a.start()
     client = a._connection._client
-    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(redis.pid, signal.SIGSTOP)
     try:
         await until(lambda: a._connection._client is not client, "it is dropped")
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(redis.pid, signal.SIGCONT)
     assert len([line for line in lines if "it does not answer" in line]) == 1
     await until(lambda: a.heard.told == ["away", "back"], "it is back")
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_node_that_does_not_read_is_dropped_by_redis_and_comes_back(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
-    server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0")
+    redis.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0")
     a, b = await two(make)
     heard: list[bytes] = []
     await a.subscribe("room", heard.append)
     a._connection._client.transport.pauseProducing()
     for _ in range(20):
-        server.command("PUBLISH", "txsockjs:0:room", "{" + "x" * 1_000_000)
-    assert server.command("PUBLISH", "txsockjs:0:room", "{") == b":0\r\n"
+        redis.command("PUBLISH", "txsockjs:0:room", "{" + "x" * 1_000_000)
+    assert redis.command("PUBLISH", "txsockjs:0:room", "{") == b":0\r\n"
     a._connection._client.transport.resumeProducing()
     await until(lambda: a.heard.told == ["away", "back"], "it is back")
-    await until_async(lambda: b.subscribers("room"), 1)
+    await until_answered(lambda: b.subscribers("room"), 1)
     await speak(a, b)
     assert len(heard) < 20
 
@@ -223,7 +218,7 @@ async def test_a_node_that_does_not_read_is_dropped_by_redis_and_comes_back(
 
 @pytest_twisted.ensureDeferred
 async def test_a_node_that_comes_back_after_its_lease_keeps_what_nobody_took(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     await a.claim("kept")
@@ -232,7 +227,7 @@ async def test_a_node_that_comes_back_after_its_lease_keeps_what_nobody_took(
     cut(a)
     await until(lambda: b.heard.ended == [a.node], "it is told")
     assert await b.claim("kept") == Owner(a.node, False)
-    server.command("DEL", "txsockjs:claim:lost")  # as if its time was over
+    redis.command("DEL", "txsockjs:claim:lost")  # as if its time was over
     assert await b.claim("lost") == Owner(b.node, True)
     heal(a)
     await until(lambda: "back" in a.heard.told and a.settled, "it is back")
@@ -258,13 +253,13 @@ async def test_what_is_sent_to_a_node_that_is_gone_is_told_each_time(make: Any) 
 
 
 @pytest_twisted.ensureDeferred
-async def test_claims_are_renewed_and_end_by_themselves(server: RedisServer, make: Any) -> None:
+async def test_claims_are_renewed_and_end_by_themselves(redis: RedisServer, make: Any) -> None:
     a = make()
     await a.start()
     await a.claim("key")
 
     def left() -> int:
-        return int(server.command("PTTL", "txsockjs:claim:key")[1:])
+        return int(redis.command("PTTL", "txsockjs:claim:key")[1:])
 
     first = left()
     assert (LEASE + MEMORY) * 1000 < first <= (LEASE + 1.5 * MEMORY) * 1000
@@ -274,14 +269,14 @@ async def test_claims_are_renewed_and_end_by_themselves(server: RedisServer, mak
 
 @pytest_twisted.ensureDeferred
 async def test_a_claim_that_was_cancelled_on_its_way_is_released(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     claimed = a.claim("key")
     claimed.addErrback(lambda _: None)
     claimed.cancel()
     await a.claim("another")
-    await until_async(lambda: b.find("key"), None)
+    await until_answered(lambda: b.find("key"), None)
     # One that others wait for is not.
     first, second = a.claim("key"), a.claim("key")
     first.addErrback(lambda _: None)
@@ -293,7 +288,7 @@ async def test_a_claim_that_was_cancelled_on_its_way_is_released(
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_released_while_redis_is_away_is_released_later(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
     await a.claim("key")
@@ -305,7 +300,7 @@ async def test_what_is_released_while_redis_is_away_is_released_later(
     claimed = a.claim("again")
     heal(a)
     assert await claimed == Owner(a.node, True)
-    await until_async(lambda: b.find("key"), None)
+    await until_answered(lambda: b.find("key"), None)
     assert await b.find("again") == Owner(a.node, True)
 
 
@@ -327,32 +322,32 @@ async def test_no_more_questions_wait_than_are_allowed(
 
 @pytest_twisted.ensureDeferred
 async def test_a_key_that_somebody_else_writes_to_disturbs_nothing_else(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
     a, b = await two(make)
-    server.command("LPUSH", "txsockjs:claim:list", "x")
-    server.command("SET", "txsockjs:claim:text", "nobody")
+    redis.command("LPUSH", "txsockjs:claim:list", "x")
+    redis.command("SET", "txsockjs:claim:text", "nobody")
     with pytest.raises(BusError, match="WRONGTYPE"):
         await a.claim("list")
     assert await a.claim("text") == Owner("nobody", False)
     await a.claim("key")
-    server.command("DEL", "txsockjs:claim:key")
-    server.command("LPUSH", "txsockjs:claim:key", "x")
+    redis.command("DEL", "txsockjs:claim:key")
+    redis.command("LPUSH", "txsockjs:claim:key", "x")
     await until(lambda: a.heard.told == ["taken key"], "it is told")
     await speak(a, b)
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_node_that_stops_leaves_nothing_behind(server: RedisServer, make: Any) -> None:
+async def test_a_node_that_stops_leaves_nothing_behind(redis: RedisServer, make: Any) -> None:
     a = make()
     await a.start()
     await gatherResults([a.claim(f"{number}") for number in range(1200)])
     # A node that is held up for longer than its lease finds a Redis where nobody lives, which a
     # key with an end of its own tells for some seconds.
     count = "return redis.call('DBSIZE') - redis.call('EXISTS', 'txsockjs:returning')"
-    assert server.command("EVAL", count, "0") == b":1201\r\n"
+    assert redis.command("EVAL", count, "0") == b":1201\r\n"
     await a.stop()
-    assert server.command("EVAL", count, "0") == b":0\r\n"
+    assert redis.command("EVAL", count, "0") == b":0\r\n"
 
 
 # -- publications
@@ -377,18 +372,18 @@ async def test_publications_wait_up_to_a_limit(make: Any) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_garbage_is_dropped_and_counted(server: RedisServer, make: Any) -> None:
+async def test_garbage_is_dropped_and_counted(redis: RedisServer, make: Any) -> None:
     a, b = await two(make)
     heard: list[bytes] = []
     await a.subscribe("room", heard.append)
     own = f"txsockjs:0:@node:{a.node}"
     for channel in ("txsockjs:0:room", "txsockjs:0:@nodes", own):
         for message in ("", "\0", "nonsense", "3" + "x" * 40, "1short"):
-            server.command("PUBLISH", channel, message)
-    server.command("PUBLISH", own, "1" + "x" * 16 + "no packet")
-    server.command("PUBLISH", "txsockjs:0:@nodes", "1" + "x" * 16 + "no word")
-    server.command("PUBLISH", "txsockjs:0:@nodes", "{}")
-    server.command("PUBLISH", "txsockjs:0:room", '{"send": ["hi"]}')
+            redis.command("PUBLISH", channel, message)
+    redis.command("PUBLISH", own, "1" + "x" * 16 + "no packet")
+    redis.command("PUBLISH", "txsockjs:0:@nodes", "1" + "x" * 16 + "no word")
+    redis.command("PUBLISH", "txsockjs:0:@nodes", "{}")
+    redis.command("PUBLISH", "txsockjs:0:room", '{"send": ["hi"]}')
     await until(lambda: heard == [b'{"send": ["hi"]}'], "one from another program comes")
     assert a.counters["messages_invalid"] + a.counters["messages_unverified"] == 17
     assert a.counters["packets_invalid"] == 1
@@ -398,7 +393,7 @@ async def test_garbage_is_dropped_and_counted(server: RedisServer, make: Any) ->
 
 @pytest_twisted.ensureDeferred
 async def test_with_a_secret_only_what_is_signed_by_it_is_taken(
-    server: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str]
 ) -> None:
     a, b = make(secret="open sesame"), make(secret="open sesame")
     wrong, without = make(secret="sesame"), make()
@@ -409,7 +404,7 @@ async def test_with_a_secret_only_what_is_signed_by_it_is_taken(
     for bus in (wrong, without):
         bus.publish("room", b"{}")
         bus.send(b.node, "port", b"x")
-    server.command("PUBLISH", "txsockjs:0:room", '{"send": ["hi"]}')
+    redis.command("PUBLISH", "txsockjs:0:room", '{"send": ["hi"]}')
     await until(lambda: b.counters["messages_unverified"] >= 5, "they are counted")
     await speak(a, b)
     a.publish("room", b"right")
@@ -421,9 +416,9 @@ async def test_with_a_secret_only_what_is_signed_by_it_is_taken(
 
 @pytest_twisted.ensureDeferred
 async def test_databases_and_prefixes_are_worlds_of_their_own(
-    server: RedisServer, make: Any
+    redis: RedisServer, make: Any
 ) -> None:
-    url = server.url[:-1]
+    url = redis.url[:-1]
     worlds = [make(f"{url}0"), make(f"{url}1"), make(f"{url}1?prefix=mine")]
     heard: list[bytes] = []
     for bus in worlds:
@@ -443,15 +438,15 @@ async def test_databases_and_prefixes_are_worlds_of_their_own(
 
 @pytest_twisted.ensureDeferred
 async def test_a_redis_that_is_not_there_at_start_is_tried_again(
-    server: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str]
 ) -> None:
-    server.kill()
+    redis.kill()
     bus = make()
     started = bus.start()
     claimed, subscribed = bus.claim("key"), bus.subscribe("room", lambda data: None)
     await until(lambda: lines, "it is said")
     assert not bus.reached
-    server.start()
+    redis.start()
     await started
     assert await claimed == Owner(bus.node, True)
     await subscribed
@@ -464,10 +459,10 @@ async def test_a_redis_that_is_not_there_at_start_is_tried_again(
 
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_password_is_said_once_and_tried_again(
-    server: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str]
 ) -> None:
-    server.command("CONFIG", "SET", "requirepass", "right")
-    url = server.url.replace("redis://", "redis://:wrong@")
+    redis.command("CONFIG", "SET", "requirepass", "right")
+    url = redis.url.replace("redis://", "redis://:wrong@")
     bus, without = make(url), make()
     started = [bus.start(), without.start()]
     await until(lambda: len(lines) == 2, "it is said")
@@ -478,24 +473,24 @@ async def test_a_wrong_password_is_said_once_and_tried_again(
     assert not bus.reached
     await with_password.stop()
     await until(lambda: bus._connection._attempt is not None, "it is tried again")
-    server.kill()
-    server.start("--requirepass", "wrong")
+    redis.kill()
+    redis.start("--requirepass", "wrong")
     await started[0]
     assert not without.reached
-    server.kill()
-    server.start()
+    redis.kill()
+    redis.start()
     await started[1]
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_user_needs_these_rights_and_one_without_them_is_told(
-    server: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str]
 ) -> None:
     (page,) = (code for _, code in found("cluster.md") if "ACL SETUSER" in code)
     _, *words = shlex.split(page.replace("\\\n", "").replace(">PASSWORD", ">a/b@c"))
-    reply = server.command(*words)
+    reply = redis.command(*words)
     assert reply == b"+OK\r\n"
-    url = server.url.replace("redis://", "redis://chat:a%2Fb%40c@")
+    url = redis.url.replace("redis://", "redis://chat:a%2Fb%40c@")
     a, b = make(url), make(url)
     await gatherResults([a.start(), b.start()])
     assert await a.claim("key") == Owner(a.node, True)

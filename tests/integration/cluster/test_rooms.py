@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sysconfig
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import gatherResults
 from twisted.internet.task import LoopingCall
 
 from txsockjs import SockJSConnection, SockJSRouter
 
+from ...support.bus_kinds import Kind, Redis
 from ...support.fakes import INFO, FakeReceiver
 from ...support.running import running
+from ...support.waiting import until
 from ..test_examples import Socket
-from .kinds import KINDS, Kind, Redis
-from .test_buses import until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 
@@ -42,13 +41,6 @@ class Person(SockJSConnection):
     async def enter(self, name: str) -> None:
         await self.join("tea", name)
         self.there |= set(await self.room("tea").members())
-
-
-@pytest.fixture(params=sorted(KINDS))
-def kind(request: Any) -> Iterator[Kind]:
-    found = KINDS[request.param]()
-    yield found
-    pytest_twisted.blockon(ensureDeferred(found.end()))
 
 
 async def nodes(kind: Kind, count: int) -> list[Any]:

@@ -14,16 +14,15 @@ import stat
 import subprocess
 import sys
 import sysconfig
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from ...support.raw import PATIENCE
 from ...support.redis_server import redis_server
 from ...support.running import ROOT, Server, running
+from ...support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
@@ -56,19 +55,8 @@ def serving(folder: pathlib.Path, *options: str, count: int = 2) -> Iterator[Ser
         arguments += ["--listen", "tcp:0:interface=127.0.0.1"]
     command = [TWISTD, "-n", "--pidfile=", *arguments, *options]
     with running(*command, cwd=str(folder)) as server:
-        until(lambda: len(workers(server)) == count, server)
+        wait_until(lambda: len(workers(server)) == count, server)
         yield server
-
-
-def until(condition: Callable[[], Any], server: Server) -> Any:
-    """Wait until something is so, and return it."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(server.output)
 
 
 def workers(server: Server) -> dict[int, int]:
@@ -120,7 +108,7 @@ def test_every_line_of_the_log_says_its_worker(server: Server) -> None:
     pid = owner(server, "printing")
     (number,) = [each for each, process in workers(server).items() if process == pid]
     post(server, "printing", "xhr_send", b'["print"]')
-    until(lambda: f"[worker {number}] printed by the application" in server.output, server)
+    wait_until(lambda: f"[worker {number}] printed by the application" in server.output, server)
 
 
 def test_a_worker_that_is_killed_is_started_again_and_its_sessions_end(
@@ -130,7 +118,7 @@ def test_a_worker_that_is_killed_is_started_again_and_its_sessions_end(
         before = workers(server)
         pid = owner(server, "victim")
         os.kill(pid, signal.SIGKILL)
-        until(lambda: set(workers(server).values()) - set(before.values()), server)
+        wait_until(lambda: set(workers(server).values()) - set(before.values()), server)
         assert post(server, "victim") == b'c[1001,"Node gone"]\n'
         for number in range(10):
             owner(server, f"after{number}")
@@ -148,7 +136,7 @@ def test_on_sighup_all_are_replaced_and_what_is_sent_meanwhile_is_served(
             number += 1
             assert post(server, f"meanwhile{number}") == b"o\n"
         assert not before & set(workers(server).values())
-        until(lambda: not any(alive(pid) for pid in before), server)
+        wait_until(lambda: not any(alive(pid) for pid in before), server)
         post(server, "after")
         assert post(server, "after") == b'a["new code"]\n'
 
@@ -158,7 +146,7 @@ def test_on_sighup_with_broken_code_nothing_changes(tmp_path: pathlib.Path) -> N
         before = workers(server)
         (tmp_path / "some_app.py").write_text("this is no Python")
         os.kill(server.pid, signal.SIGHUP)
-        until(lambda: "workers are not replaced" in server.output, server)
+        wait_until(lambda: "workers are not replaced" in server.output, server)
         assert workers(server) == before
         owner(server, "still")
 
@@ -192,7 +180,9 @@ def test_each_worker_counts_the_sessions_that_a_client_has_there(tmp_path: pathl
                 refused += 1
         assert sorted(owners) == sorted(list(workers(server).values()) * 3)
         assert refused == 54
-        told = until(lambda: re.findall(r"refused \d+ new sessions: (.*)", server.output), server)
+        told = wait_until(
+            lambda: re.findall(r"refused \d+ new sessions: (.*)", server.output), server
+        )
         assert set(told) == {"max_sessions_per_ip is 3, the last one was of 127.0.0.1"}
 
 
@@ -200,16 +190,16 @@ def test_when_the_parent_dies_the_workers_stop(tmp_path: pathlib.Path) -> None:
     with serving(tmp_path) as server:
         pids = list(workers(server).values())
         server.process.kill()
-        until(lambda: not any(alive(pid) for pid in pids), server)
+        wait_until(lambda: not any(alive(pid) for pid in pids), server)
 
 
 def test_and_so_does_one_that_is_about_to_start(tmp_path: pathlib.Path) -> None:
     with serving(tmp_path) as server:
         os.kill(server.pid, signal.SIGHUP)
-        until(lambda: len(children(server.pid)) > 2, server)
+        wait_until(lambda: len(children(server.pid)) > 2, server)
         pids = children(server.pid)
         server.process.kill()
-        until(lambda: not any(alive(pid) for pid in pids), server)
+        wait_until(lambda: not any(alive(pid) for pid in pids), server)
 
 
 def children(pid: int) -> list[int]:
@@ -277,7 +267,7 @@ def test_a_unix_socket_outlives_the_workers_and_keeps_its_mode(tmp_path: pathlib
         before = path.stat()
         assert stat.S_IMODE(before.st_mode) == 0o600
         os.kill(server.pid, signal.SIGHUP)
-        until(lambda: "all workers were replaced" in server.output, server)
+        wait_until(lambda: "all workers were replaced" in server.output, server)
         assert os.path.samestat(path.stat(), before)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         with socket.socket(socket.AF_UNIX) as peer:
@@ -316,5 +306,5 @@ def test_twist_runs_workers_too(tmp_path: pathlib.Path) -> None:
     options = ["--app", "some_app.App", "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1"]
     command = ["-m", "twisted", "--log-format=text", "sockjs", *options]
     with running(*command, cwd=str(tmp_path)) as server:
-        until(lambda: len(workers(server)) == 2, server)
+        wait_until(lambda: len(workers(server)) == 2, server)
         owner(server, "a")

@@ -9,9 +9,13 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from typing import Any, Callable
 
+import pytest
+import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.protocol import Factory
 
 from txsockjs.cluster.bus import Bus
@@ -20,7 +24,7 @@ from txsockjs.cluster.local import LocalBus
 from txsockjs.cluster.memory import MemoryBus, MemoryNetwork
 from txsockjs.cluster.redis import RedisBus
 
-from ...support.redis_server import RedisServer
+from .redis_server import RedisServer
 
 
 class Kind:
@@ -136,4 +140,13 @@ class Redis(Kind):
 #: By name. A kind that needs a program which is not here is made by `needed`.
 KINDS: dict[str, Callable[[], Kind]] = {"memory": Memory, "local": Local, "redis": Redis}
 
-__all__ = ["KINDS", "Kind", "Memory"]
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
+    """Run a test with each kind."""
+    found = KINDS[request.param]()
+    yield found
+    pytest_twisted.blockon(ensureDeferred(found.end()))
+
+
+__all__ = ["KINDS", "Kind", "Memory", "Redis", "kind"]
