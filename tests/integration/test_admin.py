@@ -16,8 +16,8 @@ import pytest
 
 from ..support.peer import Peer, Response
 from ..support.running import Server, ended, running
+from ..support.waiting import wait_until
 from ..support.websocket import WebSocket, upgrade
-from .test_operating import until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 HERE = "interface=127.0.0.1"
@@ -81,9 +81,9 @@ def serving(workers: str, *options: str) -> Iterator[Site]:
     listen = ["--listen", f"tcp:0:{HERE}", "--admin", f"tcp:0:{HERE}"]
     app = ["--app", APP, "--prefix", "/chat"]
     with running(TWISTD, "-n", "--pidfile=", "sockjs", *app, *listen, *options) as server:
-        until(lambda: server.output.count("listening on") >= 1 + int(workers), server)
+        wait_until(lambda: server.output.count("listening on") >= 1 + int(workers), server)
         if workers != "1":
-            until(lambda: len(re.findall(r"worker \d serves", server.output)) == 2, server)
+            wait_until(lambda: len(re.findall(r"worker \d serves", server.output)) == 2, server)
         site = Site(server, workers)
         try:
             yield site

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from ..support.running import Server, ended, running
-from .cluster.test_workers import post, until
+from ..support.waiting import wait_until
+from .cluster.test_workers import post
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 ANY_PORT = "tcp:0:interface=127.0.0.1"
@@ -37,7 +38,7 @@ def project(tmp_path: pathlib.Path) -> pathlib.Path:
 def reloading(project: pathlib.Path, *options: str) -> Iterator[Server]:
     arguments = ["sockjs", "--reload", "--listen", ANY_PORT, "--disconnect-delay", "2", *options]
     with running(TWISTD, "-n", "--pidfile=", *arguments, cwd=str(project)) as server:
-        until(lambda: "worker 1 serves" in server.output, server)
+        wait_until(lambda: "worker 1 serves" in server.output, server)
         yield server
 
 
@@ -70,11 +71,11 @@ def test_a_change_is_served_and_whoever_was_there_is_told_to_come_back(
 def test_code_with_an_error_is_shown_and_the_next_change_tried(project: pathlib.Path) -> None:
     with reloading(project, "--app", "chat.Chat") as server:
         (project / "words.py").write_text("GREETING = \n")
-        until(lambda: "the new code does not start" in server.output, server)
+        wait_until(lambda: "the new code does not start" in server.output, server)
         assert "so the old one serves: cannot import 'chat.Chat': SyntaxError" in server.output
         assert greeting(server, "old") == b'a["hi"]\n'
         (project / "words.py").write_text("GREETING = 'welcome'\n")
-        until(lambda: "the new code serves" in server.output, server)
+        wait_until(lambda: "the new code serves" in server.output, server)
         assert greeting(server, "new") == b'a["welcome"]\n'
 
 
@@ -83,10 +84,10 @@ def test_the_file_of_the_options_is_looked_at_too(project: pathlib.Path) -> None
     (project / "sockjs.toml").write_text(settings.format("false"))
     with reloading(project, "--config", "sockjs.toml") as server:
         (project / "sockjs.toml").write_text(settings.format("'perhaps'"))
-        until(lambda: "the new code does not start" in server.output, server)
+        wait_until(lambda: "the new code does not start" in server.output, server)
         assert "sockjs.toml: jsessionid must be" in server.output
         (project / "sockjs.toml").write_text("listen = 'tcp:1'\n" + settings.format("true"))
-        until(lambda: "the new code serves" in server.output, server)
+        wait_until(lambda: "the new code serves" in server.output, server)
 
 
 def test_a_server_that_never_started_does_so_after_a_change(project: pathlib.Path) -> None:
@@ -99,10 +100,10 @@ def test_a_server_that_never_started_does_so_after_a_change(project: pathlib.Pat
     )
     arguments = ["sockjs", "--reload", "--listen", ANY_PORT, "--app", "chat.Chat"]
     with running(TWISTD, "-n", "--pidfile=", *arguments, cwd=str(project)) as server:
-        until(lambda: "waiting for a change" in server.output, server)
+        wait_until(lambda: "waiting for a change" in server.output, server)
         assert "it does not start: sockjs: on_start failed: OSError: no database" in server.output
         words.write_text("GREETING = 'hi'\n")
-        until(lambda: "worker 1 serves" in server.output, server)
+        wait_until(lambda: "worker 1 serves" in server.output, server)
         assert greeting(server, "last") == b'a["hi"]\n'
 
 
