@@ -51,4 +51,5 @@ def test_reasons_are_what_clients_are_told() -> None:
         "SLOW_CONSUMER": (1008, "Slow consumer"),
         "INTERNAL_ERROR": (1011, "Internal error"),
         "TIMED_OUT": (1006, "Session timed out"),
+        "NODE_GONE": (1001, "Node gone"),
     }
