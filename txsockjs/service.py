@@ -191,7 +191,7 @@ class SockJSService(Service):
         if self._timer is not None and self._timer.active():
             self._timer.reset(0.0)
 
-    def _close_routers(self) -> list[Deferred[Any]]:
+    def _close_routers(self) -> list[Deferred[None]]:
         return [
             maybeDeferred(router.close, *router.settings.shutdown, patience=self._stop_timeout)
             for router in self.routers
@@ -230,7 +230,7 @@ class SockJSService(Service):
         await self._bounded([self._admin.close(), *(bus.stop() for bus in self.buses)])
         self.answers.stop()
 
-    async def _bounded(self, ending: list[Deferred[Any]]) -> None:
+    async def _bounded(self, ending: list[Deferred[None]]) -> None:
         """Wait until all of these have fired, for at most ``stop_timeout``."""
         waiting: Deferred[_Results] = Deferred()
 

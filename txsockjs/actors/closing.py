@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from .deadlines import Deadline
 from .interfaces import Ending, Reason, RouterForSessions
+from .session import BaseSession
 from .states import LEAVE
 
 _log = Logger()
@@ -64,7 +65,7 @@ class Closing:
         self.check()
         return result
 
-    def _tell(self, sessions: list[Any], reason: Reason) -> None:
+    def _tell(self, sessions: list[BaseSession], reason: Reason) -> None:
         for session in sessions[:_MOST_AT_ONCE]:
             session.handle(LEAVE, reason)
         rest = sessions[_MOST_AT_ONCE:]

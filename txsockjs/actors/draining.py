@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .deadlines import STALL
 from .interfaces import Reason
+from .session import BaseSession
 from .states import LEAVE
 
 # How often sessions are ended, in seconds, and the most at a time.
@@ -28,7 +28,7 @@ class Drain:
     """End ``sessions`` with ``reason`` over ``seconds``; ``done`` fires after the last."""
 
     def __init__(
-        self, reactor: IReactorTime, sessions: Iterable[Any], seconds: float, reason: Reason
+        self, reactor: IReactorTime, sessions: Iterable[BaseSession], seconds: float, reason: Reason
     ) -> None:
         self.done: Deferred[None] = Deferred()
         self._reactor = reactor

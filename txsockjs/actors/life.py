@@ -156,7 +156,7 @@ class Life(Outbox):
         """Pass an event to the application."""
         self._application.post(event)
 
-    def do_drop(self, lost: Any) -> None:
+    def do_drop(self, lost: object) -> None:
         """Drop messages or an event, and count them."""
         self.server.stats.dropped(len(lost) if isinstance(lost, list) else 1)
 

@@ -69,7 +69,7 @@ class Outbox:
         self.transport = ""
         self.close_reason: Reason | None = None
         self._receiver: Receiver | None = None
-        self._pending: list[Any] = []
+        self._pending: list[str | bytes] = []
         self._pending_size = 0
         self._dirty = False  # whether a flush is under way
         self._production: Production | None = None

@@ -28,7 +28,7 @@ class HasSession(Protocol):
     """A connection, as rooms see it."""
 
     @property
-    def session(self) -> Any:
+    def session(self) -> Member:
         """Its session."""
         ...
 

@@ -32,10 +32,10 @@ class Intake(enum.Enum):
 ANYTHING, NOTHING, DROPPING, OVER = Intake
 
 
-class _Waiter(Deferred[Any]):
+class _Waiter(Deferred[None]):
     """A waiting sender, which holds ``size`` bytes."""
 
-    def __init__(self, canceller: Callable[[Deferred[Any]], None], size: int) -> None:
+    def __init__(self, canceller: Callable[[Deferred[None]], None], size: int) -> None:
         super().__init__(canceller)
         self.size = size
 

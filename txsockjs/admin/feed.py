@@ -122,7 +122,7 @@ class Feed(SockJSConnection):
     watch: Watch
     guard: Guard
     reactor: IReactorTime
-    _timer: Any = None
+    _timer: IDelayedCall | None = None
     _is_in = False
 
     def on_open(self, info: ConnectionInfo) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from twisted.internet.interfaces import IReactorTime
 
+from ..actors.session import BaseSession
 from ..router import SockJSRouter
 from .query import Order, Page, Part, Query, Row
 from .turns import in_turns
@@ -84,7 +85,7 @@ def _mount(router: SockJSRouter) -> str:
     return router.prefix or "/"
 
 
-def _is_open(session: Any) -> bool:
+def _is_open(session: BaseSession) -> bool:
     return session.info is not None and not session.is_closed
 
 

@@ -15,7 +15,7 @@ import threading
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import blockingCallFromThread
 from twisted.python import usage
@@ -60,14 +60,14 @@ class ConnectOptions(ClientOptions):
                 raise usage.UsageError(f"--count must be a number > 0, not {self['count']!r}")
             self["count"] = int(self["count"])
 
-    async def run(self, reactor: Any) -> int:
+    async def run(self, reactor: IReactorTime) -> int:
         """Connect, and return the exit code."""
         with open(os.devnull, "wb") as nowhere:
             # None if the shell has closed it.
             output = nowhere if sys.stdout is None else sys.stdout.buffer
             return await self._talk(reactor, Terminal(reactor, self, output))
 
-    async def _talk(self, reactor: Any, terminal: Terminal) -> int:
+    async def _talk(self, reactor: IReactorTime, terminal: Terminal) -> int:
         try:
             await self.endpoint(reactor).connect(Factory.forProtocol(lambda: terminal))
         except ConnectionFailed as error:
@@ -84,7 +84,7 @@ class ConnectOptions(ClientOptions):
 class Terminal(SockJSClientProtocol):
     """A connection with a line for each message; ``over`` fires with the exit code."""
 
-    def __init__(self, reactor: Any, options: Any, output: Any) -> None:
+    def __init__(self, reactor: IReactorTime, options: Any, output: Any) -> None:
         self.over: Deferred[int] = Deferred()
         self._reactor = reactor
         self._options = options

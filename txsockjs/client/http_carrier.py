@@ -9,10 +9,11 @@ order; the next one brings everything queued meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from twisted.web.iweb import IResponse
 
 from ..wire.proto import json_encode
 from ..wire.server_frames import BadFrame, Events, Lines, Splitter
@@ -57,10 +58,10 @@ class HTTPCarrier:
         self._session = session
         self._requests = requests
         self._kind = kind
-        self._receiving: Deferred[Any] | None = None
+        self._receiving: Deferred[IResponse] | None = None
         self._reading: Reading | None = None
         self._splitter: Splitter = kind.splitter(session.options.frame_limit)
-        self._sending: Deferred[Any] | None = None
+        self._sending: Deferred[Answer] | None = None
         self._paused = False
         self._has_frames = False
         self._empty = 0
@@ -96,7 +97,7 @@ class HTTPCarrier:
         else:
             self._ask_on()
 
-    def _answered(self, response: Any, name: str) -> None:
+    def _answered(self, response: IResponse, name: str) -> None:
         self._receiving = None
         if response.code == 200:
             self._session.heard()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..wire.limits import MESSAGE_COST
 from ..wire.text import Data
@@ -29,7 +29,7 @@ class Outgoing:
         self._producer: Any | None = None
         self._pulls = False
         self._paused = False
-        self._asking: Any | None = None
+        self._asking: IDelayedCall | None = None
 
     def __bool__(self) -> bool:
         return bool(self._messages)

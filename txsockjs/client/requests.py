@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from ..actors.deadlines import Patience
@@ -162,7 +162,7 @@ def _late(_: object, seconds: float) -> Answer:
     raise NoAnswer(f"it was not answered within {seconds:g} s")
 
 
-def collect(response: Any, limit: int) -> Deferred[bytes]:
+def collect(response: IResponse, limit: int) -> Deferred[bytes]:
     """Read the body of a response, up to ``limit`` bytes."""
     collected = _Collected(limit)
     response.deliverBody(collected.reading)

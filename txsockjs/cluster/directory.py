@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .bus import MEMORY
 from .streams import Control
@@ -22,7 +22,7 @@ class Directory:
         self._members: dict[str, Member] = {}
         self._claims: dict[str, str] = {}
         self._keys: dict[str, set[str]] = {}  # of each node, ended ones included
-        self._forgetting: dict[str, Any] = {}  # the timers of ended nodes
+        self._forgetting: dict[str, IDelayedCall] = {}  # the timers of ended nodes
 
     def member(self, told: Callable[[dict[str, Any]], object] = lambda table: None) -> Member:
         """Make the protocol of one process's stream.

@@ -81,7 +81,7 @@ class LocalBus(Bus):
         self._control.say(do="join", node=self.node, path=self._path)
         return self._started
 
-    def say(self, **table: Any) -> None:
+    def say(self, **table: object) -> None:
         """Send the parent a table that is not about the bus."""
         self._control.say(**table)
 
@@ -155,7 +155,7 @@ class LocalBus(Bus):
         number = next(self._numbers)
 
         def cancelled(_: object) -> None:
-            late: Deferred[Any] = Deferred()
+            late: Deferred[object] = Deferred()
             self._questions[number] = late
             if what == "claim":
                 late.addCallback(lambda _: self.release(key))

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
 
 from .bus import LEASE, MEMORY, RENEWAL, Bus, Owner, Subscriber
 from .link import WINDOW
@@ -124,7 +125,7 @@ class MemoryBus(Bus):
         self._started: Deferred[None] | None = None
         self._alive: frozenset[str] = frozenset()
         self._claimed: set[str] = set()
-        self._tick: Any | None = None
+        self._tick: IDelayedCall | None = None
         self._waiting: list[Callable[[], object]] = []
         self._publications: deque[tuple[str, bytes]] = deque()
         self._stopped = False
@@ -235,7 +236,7 @@ class MemoryBus(Bus):
                 del self.network.claims[key]
 
     def _ask(
-        self, question: Callable[[], Any], forget: Callable[[], object] = lambda: None
+        self, question: Callable[[], object], forget: Callable[[], object] = lambda: None
     ) -> Deferred[Any]:
         cancelled: list[bool] = []
         answer: Deferred[Any] = Deferred(lambda _: cancelled.append(True))

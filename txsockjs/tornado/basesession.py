@@ -131,7 +131,7 @@ class BaseSession:
     def _end(self) -> Deferred[object] | None:
         return self._supervise(self.conn.on_close)
 
-    def _supervise(self, call: Callable[[], Any]) -> Deferred[object] | None:
+    def _supervise(self, call: Callable[[], object]) -> Deferred[object] | None:
         """Make a call whose failure ends this session, but not the one that carries it."""
         try:
             awaited = to_deferred(call(), self.server.scheduler.turn, self._context)

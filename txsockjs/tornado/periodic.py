@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Callable
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from .loop import reactor_of
@@ -30,7 +31,7 @@ class Callback:
         self.callback_time = callback_time
         self._reactor = reactor_of(io_loop)
         self._next_run = 0.0
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
     def calculate_next_run(self) -> float:
         """Return the time ``callback_time`` from now, in seconds on the reactor's clock."""

@@ -8,7 +8,7 @@ response.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
 
 from ..actors.interfaces import INTERRUPTED, Reason
 from ..actors.session import BaseSession
@@ -31,7 +31,7 @@ class RelayedReceiver(HTTPReceiver):
     ) -> None:
         super().__init__(exchange, framing, settings, opening)
         # Where each frame begins in the body, and its messages; None for the open frame.
-        self._carried: list[tuple[int, list[Any] | None]] = []
+        self._carried: list[tuple[int, list[str | bytes] | None]] = []
         self._when_left: list[Callable[[], object]] = []
         self._when_sure: list[Callable[[], object]] = []
 

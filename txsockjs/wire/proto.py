@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import BrokenJSON, PayloadExpected
 from .frames import TEXT, frame
@@ -38,7 +38,7 @@ _ESCAPES = {
 }
 
 
-def json_encode(data: Any) -> str:
+def json_encode(data: object) -> str:
     """Encode ``data`` as compact JSON that is safe on every transport (protocol section 5)."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     if _ANY_LEFT.search(text):
@@ -70,7 +70,7 @@ def _standard_loads(data: str | bytes) -> Any:
     return json.loads(text)  # far faster on PyPy
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
@@ -212,7 +212,7 @@ def decode_frame(data: str | bytes) -> list[str]:
     return _checked(messages)
 
 
-def _checked(messages: Any) -> list[str]:
+def _checked(messages: object) -> list[str]:
     if type(messages) is not list:
         raise PayloadExpected()
     for message in messages:

@@ -62,7 +62,7 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"%u{units[n : n + 2].hex().upper()}" for n in range(0, len(units), 2))
 
 
-def encode(kind: str, value: Any, node: str = "", n: int = 0) -> bytes:
+def encode(kind: str, value: object, node: str = "", n: int = 0) -> bytes:
     """Return a publication as bytes: ASCII, so that lone surrogates pass, too."""
     content: dict[str, object] = {"v": VERSION}
     if node:
@@ -105,7 +105,7 @@ def is_count(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
-def _is_texts(value: Any) -> bool:
+def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
@@ -117,13 +117,13 @@ def _is_reason(value: Any) -> bool:
     return isinstance(value, list) and type(value[0]) is int
 
 
-def _is_presence(value: Any) -> bool:
+def _is_presence(value: object) -> bool:
     return isinstance(value, dict) and all(
         isinstance(value.get(each, []), list) for each in ("joined", "left")
     )
 
 
-def _is_question(value: Any) -> bool:
+def _is_question(value: object) -> bool:
     return isinstance(value, dict) and is_count(value.get("id")) and value.get("what") in QUESTIONS
 
 

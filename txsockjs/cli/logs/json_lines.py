@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Any, Callable, TextIO
 
 from twisted.logger import (
     FileLogObserver,
@@ -68,7 +68,7 @@ def json_line(event: LogEvent) -> str:
     return json.dumps(said) + "\n"
 
 
-def json_observer(file: Any) -> ILogObserver:
+def json_observer(file: TextIO) -> ILogObserver:
     """Return an observer that writes lines of JSON to a file."""
     return FileLogObserver(file, json_line)
 

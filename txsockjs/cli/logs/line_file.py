@@ -12,9 +12,9 @@ import select
 import stat
 import time
 from collections import deque
-from typing import Any, cast
+from typing import cast
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 _log = Logger()
@@ -50,7 +50,7 @@ class LineFile:
         self._size = 0  # of all waiting lines, in bytes
         self._rest = b""  # of lines that were written in part
         self._is_torn = False  # whether the file ends within a line
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         self._is_full = False  # for a pipe, until it is tried again
         self._told = 0  # how many lost lines were logged
         self._quiet_until: float | None = None

@@ -7,9 +7,8 @@ its successor goes on; if the neighbour ends, another one is found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .child import Child
 
@@ -23,7 +22,7 @@ class Neighbours:
     def __init__(self, reactor: IReactorTime, children: Mapping[int, Child]) -> None:
         self._reactor = reactor
         self._children = children
-        self._looks: dict[int, Any] = {}
+        self._looks: dict[int, IDelayedCall] = {}
         self._helpers: dict[int, Child] = {}  # by the number of the worker that is away
 
     def watch(self, number: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ...admin.health import Readiness, all_ready
@@ -71,7 +72,7 @@ class Supervisor(Service):
         )
         self._failures = 0
         self._delays: dict[int, float] = {}
-        self._restarts: dict[int, Any] = {}
+        self._restarts: dict[int, IDelayedCall] = {}
         self._neighbours = Neighbours(reactor, self._children)
         self._abandoned: set[int] = set()  # those whose process ended during the stop
         self._served = False  # whether any worker ever did

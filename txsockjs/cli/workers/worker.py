@@ -20,7 +20,7 @@ import os
 import shutil
 import signal
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.application.reactors import installReactor
 from twisted.internet.error import ReactorNotRunning
@@ -56,7 +56,7 @@ def main() -> None:
 class _Log:
     """Writes events for the parent."""
 
-    def __init__(self, output: Any) -> None:
+    def __init__(self, output: TextIO) -> None:
         self._output = output
 
     def __call__(self, event: Any) -> None:

@@ -7,7 +7,7 @@ certificate for the host.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...errors import SettingsError
@@ -42,7 +42,7 @@ class RedisURL(NamedTuple):
         return f"{self.prefix}:{self.database}:"
 
     @classmethod
-    def parse(cls, text: Any) -> RedisURL:
+    def parse(cls, text: object) -> RedisURL:
         """Parse a URL; raise `SettingsError`, without the password, if it is not one of Redis."""
         if not isinstance(text, str):
             raise SettingsError(f"a cluster must be {FORM}, not {text!r}")
