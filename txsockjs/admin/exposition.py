@@ -98,7 +98,7 @@ def _metrics(reports: Mapping[str, Report], up: Mapping[str, bool], label: str) 
 
 def _values(
     family: Family, reports: Mapping[str, Report]
-) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+) -> Iterator[tuple[str, tuple[str, ...], float]]:
     for name, report in sorted(reports.items()):
         for words, value in family.read(report):
             yield name, words, value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -34,7 +34,7 @@ class SiteForReports(Protocol):
     refused: int
     ended: dict[str, int]
 
-    def connections(self) -> list[Any]:
+    def connections(self) -> list[object]:
         """Return the transports that are still connected."""
         ...
 

@@ -244,7 +244,7 @@ class Options(usage.Options):
             mounts.append(Mount(check_prefix(self["prefix"] or ""), find_app(self["app"])))
         elif self["prefix"] is not None:
             raise usage.UsageError("--prefix says where to serve an --app, and there is none")
-        given: dict[str, Any] = {
+        given: dict[str, object] = {
             "listen": self._listen or plan.listen or [DEFAULT_LISTEN],
             "mounts": mounts,
             "admin_names": self._admin_names or plan.admin_names,

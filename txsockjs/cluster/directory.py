@@ -24,7 +24,7 @@ class Directory:
         self._keys: dict[str, set[str]] = {}  # of each node, ended ones included
         self._forgetting: dict[str, IDelayedCall] = {}  # the timers of ended nodes
 
-    def member(self, told: Callable[[dict[str, Any]], object] = lambda table: None) -> Member:
+    def member(self, told: Callable[[dict[str, object]], object] = lambda table: None) -> Member:
         """Make the protocol of one process's stream.
 
         ``told`` gets the tables that are not for the directory.
@@ -98,7 +98,7 @@ class Member(Control):
         self,
         directory: Directory,
         reactor: IReactorTime,
-        told: Callable[[dict[str, Any]], object],
+        told: Callable[[dict[str, object]], object],
     ) -> None:
         super().__init__(reactor, self._do, self._left)
         self.node = ""

@@ -105,7 +105,7 @@ class Outgoing:
 def _joined(things: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Join consecutive texts, and consecutive events: one publication carries several."""
     last = ""
-    values: list[Any] = []
+    values: list[object] = []
     for kind, value in things:
         if values and kind != last:
             yield last, values

@@ -28,7 +28,7 @@ class Presence:
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._nodes))
 
-    def members(self) -> list[Any]:
+    def members(self) -> list[object]:
         """Return the presences of the members."""
         return [
             json.loads(member)
@@ -72,7 +72,7 @@ class Presence:
             return change
         return None
 
-    def answered(self, node: str, n: int, members: Iterable[Any]) -> Change | None:
+    def answered(self, node: str, n: int, members: Iterable[object]) -> Change | None:
         """Note the members of a node; return the change to tell the members here, or None."""
         known = self._nodes.setdefault(node, _Node())
         if n < known.n:

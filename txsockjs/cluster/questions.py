@@ -134,7 +134,7 @@ class Question:
         self.done: Deferred[dict[str, Answer]] = Deferred(lambda _: self.end())
         self._taken = taken
         self._answers: dict[str, Answer] = {}
-        self._pieces: dict[str, list[Any]] = {}
+        self._pieces: dict[str, list[object]] = {}
         self._expected: int | None = None
         self._counting: Deferred[int] | None = None
         self._deadline = Deadline(reactor, PATIENCE, self.end)

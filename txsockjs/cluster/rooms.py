@@ -135,10 +135,10 @@ class RoomsOfNodes:
 
     # -- members
 
-    def members(self, key: Key) -> Deferred[list[Any]]:
+    def members(self, key: Key) -> Deferred[list[object]]:
         """Fire with the presences of the members on other nodes."""
 
-        def join(answers: dict[str, Answer]) -> list[Any]:
+        def join(answers: dict[str, Answer]) -> list[object]:
             here = self._here.get(key)
             if here is not None and here.presence is not None:
                 return here.presence.members()  # the same as the members here were told
@@ -195,7 +195,7 @@ class RoomsOfNodes:
             change = {"joined": change.get("joined", []), "left": change.get("left", [])}
             self._rooms.hear(here.key, PRESENCE, change)
 
-    def _answer(self, key: Key, node: str, question: dict[str, Any]) -> None:
+    def _answer(self, key: Key, node: str, question: dict[str, object]) -> None:
         self._scheduler.flush(partial(self._answer_now, key, node, question))
 
     def _answer_now(self, key: Key, node: str, question: dict[str, Any]) -> None:

@@ -133,7 +133,7 @@ class Control(Stream):
     def __init__(
         self,
         reactor: IReactorTime,
-        told: Callable[[dict[str, Any]], object],
+        told: Callable[[dict[str, object]], object],
         ended: Callable[[], object],
     ) -> None:
         self.reactor = reactor

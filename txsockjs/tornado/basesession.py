@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from ..actors.awaiting import to_deferred, unless_false
 from ..actors.info import ConnectionInfo
-from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Client, Reason
+from ..actors.interfaces import GO_AWAY, INTERNAL_ERROR, Client, Reason, RouterForSessions
 from ..actors.scheduler import Scheduler
 from ..errors import Refused
 from ..wire.proto import json_decode
@@ -153,7 +153,7 @@ class BaseSession:
 class LastCall:
     """An ``on_close`` that a closing router waits for."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: RouterForSessions) -> None:
         self._server = server
         self._awaited: Deferred[Any] | None = None
         server.enter(self)

@@ -38,7 +38,7 @@ class SockJSRouter(router.SockJSRouter):
         self,
         connection: type[SockJSConnection],
         prefix: str = "",
-        user_settings: None | Settings | Mapping[str, Any] = None,
+        user_settings: None | Settings | Mapping[str, object] = None,
         io_loop: Any = None,
         reactor: Any = None,
         **overrides: Unpack[SettingsKeywords],
@@ -60,7 +60,7 @@ class SockJSRouter(router.SockJSRouter):
         broadcast(self.scheduler, clients, msg)
 
 
-def _translated(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _translated(settings: Mapping[str, object]) -> dict[str, object]:
     """Return the settings without the origins that may open websockets, if that is every origin."""
     found = dict(settings)
     if found.get("websocket_allow_origin") == "*":

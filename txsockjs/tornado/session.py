@@ -117,7 +117,7 @@ class _Client(actors.BaseSession):
         """Send one message to many connections, encoding it once."""
         broadcast(self.server.scheduler, clients, msg)
 
-    def on_messages(self, msg_list: Iterable[Any]) -> None:
+    def on_messages(self, msg_list: Iterable[object]) -> None:
         """Pass messages of the client to the application."""
         if isinstance(msg_list, (str, bytes)):
             raise TypeError(f"messages must come in a list, not as {msg_list!r}")

@@ -112,11 +112,11 @@ class AccessLog:
         self.file.append(self._line(values).encode("ascii") + b"\n")
 
 
-def _json_line(values: dict[str, Any]) -> str:
+def _json_line(values: dict[str, object]) -> str:
     return json.dumps(values)
 
 
-def _text_line(values: dict[str, Any]) -> str:
+def _text_line(values: dict[str, object]) -> str:
     return " ".join([_word(values[name], name in _QUOTED) for name in FIELDS])
 
 

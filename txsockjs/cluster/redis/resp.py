@@ -71,7 +71,7 @@ class _Short(Exception):
 class Reader:
     """Reads replies in Python."""
 
-    def __init__(self, push: type[list[Any]] = _Push) -> None:
+    def __init__(self, push: type[list[object]] = _Push) -> None:
         self._push = push
         self._data = b""
         self._place = 0
@@ -125,14 +125,14 @@ class Reader:
         self._place = end + 2
         return self._data[start:end]
 
-    def _array(self, size: bytes) -> list[Any] | None:
+    def _array(self, size: bytes) -> list[object] | None:
         length = int(size)
         return [self._read() for _ in range(length)] if length >= 0 else None
 
     def _map(self, size: bytes) -> dict[Any, Any]:
         return {self._read(): self._read() for _ in range(int(size))}
 
-    def _pushed(self, size: bytes) -> list[Any]:
+    def _pushed(self, size: bytes) -> list[object]:
         return self._push(self._read() for _ in range(int(size)))
 
     def _error(self, line: bytes) -> ReplyError:

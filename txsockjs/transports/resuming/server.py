@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from typing import Any
+from typing import Any, Protocol
 
 from ...actors.info import ConnectionInfo
 from ...errors import Overloaded
@@ -65,6 +65,17 @@ class Token:
         return True
 
 
+class TokenHolder(Protocol):
+    """A resumable session, as its server sees it."""
+
+    token: Token
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def info(self) -> ConnectionInfo | None: ...
+
+
 class ResumeServer(ChannelServer):
     """Stands in for a router, for the resumable sessions of one class."""
 
@@ -85,7 +96,7 @@ class ResumeServer(ChannelServer):
         """Use this way to the sessions of other nodes."""
         self.bridge = bridge
 
-    def add(self, session: Any) -> Token:
+    def add(self, session: TokenHolder) -> Token:
         """Note a new session, and return its token."""
         token = Token(self._node)
         self._known[token.name] = session
@@ -110,26 +121,26 @@ class ResumeServer(ChannelServer):
         if router.client_limits is not None:
             router.client_limits.check_away(info.ip)
 
-    def suspend(self, session: Any) -> None:
+    def suspend(self, session: TokenHolder) -> None:
         """Note that a session has no connection here."""
         self._suspended.add(session)
         limits = self._router.client_limits
         if limits is not None and session.info is not None:
             limits.left(session.session_id, session.info.ip)
 
-    def resume(self, session: Any) -> None:
+    def resume(self, session: TokenHolder) -> None:
         """Note that a session has a connection here or is over."""
         self._suspended.discard(session)
         if self._router.client_limits is not None:
             self._router.client_limits.ended(session.session_id)
 
-    def forget(self, session: Any) -> None:
+    def forget(self, session: TokenHolder) -> None:
         """Forget a session, so that nobody can come back to it."""
         self._known.pop(session.token.name, None)
         self.resume(session)
         self._router.leave(session)  # the router may have waited for it while closing
 
-    def knows(self, session: Any) -> bool:
+    def knows(self, session: TokenHolder) -> bool:
         """Return whether a session's client may come back."""
         return session.token.name in self._known
 
