@@ -90,7 +90,7 @@ class SockJSClientEndpointParser:
         return endpoint_from(reactor, args, kwargs)
 
 
-def _option(name: str, text: str) -> tuple[str, Any]:
+def _option(name: str, text: str) -> tuple[str, object]:
     if name == "prefix":
         return name, check_prefix(text)
     if name == "fallback_encoding":

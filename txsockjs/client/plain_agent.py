@@ -7,7 +7,6 @@ taken from a server is bounded.
 from __future__ import annotations
 
 from http.cookiejar import CookieJar
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
@@ -48,7 +47,7 @@ class PlainAgent:
         return answer.addCallback(self._checked)
 
     def _checked(self, response: IResponse) -> IResponse:
-        headers: Any = response.headers
+        headers = response.headers
         coding = b",".join(headers.getRawHeaders(b"content-encoding", [])).strip().lower()
         if coding not in (b"", b"identity"):
             drop(response)

@@ -98,7 +98,7 @@ class Requests:
         self._jar = CookieJar()
         for name, value in cookies.items():
             self._jar.set_cookie(scoped_cookie(address.base, name, value))
-        plain: Any = PlainAgent(agent, self._jar)
+        plain = PlainAgent(agent, self._jar)
         self._client = HTTPClient(plain, self._jar)  # type: ignore[arg-type,unused-ignore]
 
     def request(

@@ -28,7 +28,7 @@ class Outgoing:
         self._bus = bus
         self._prefix = prefix
         self._scheduler = scheduler
-        self._said: dict[Key, list[tuple[str, Any]]] = {}  # values of this turn
+        self._said: dict[Key, list[tuple[str, object]]] = {}  # values of this turn
         self._size = 0
         self._flushing = False
         self._kept: dict[Key, int] = {}  # the counts of rooms with members here
@@ -102,7 +102,7 @@ class Outgoing:
             self._unsure.discard(forgotten)
 
 
-def _joined(things: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _joined(things: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
     """Join consecutive texts, and consecutive events: one publication carries several."""
     last = ""
     values: list[object] = []

@@ -7,7 +7,7 @@ matter how often clients cause it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable
+from typing import Callable
 
 from twisted.logger import Logger
 
@@ -71,7 +71,7 @@ class PeerLog:
 
     def __init__(self) -> None:
         # Since the last `tell`: how often, and the last peer.
-        self._happened: dict[str, tuple[int, Any]] = {}
+        self._happened: dict[str, tuple[int, object]] = {}
 
     def note(self, what: str, peer: object) -> None:
         """Count an event of a connection; ``peer`` is its address."""

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from .._kinds import SWITCH, Unfit
 from ..errors import SettingsError
@@ -71,7 +71,7 @@ def translated(options: Mapping[str, object]) -> dict[str, object]:
     return settings
 
 
-def parsed(name: str, text: str) -> tuple[str, Any]:
+def parsed(name: str, text: str) -> tuple[str, object]:
     """Parse a setting, or an option, from text; return the name and value of the setting."""
     option = OPTIONS.get(name)
     if option is None or option.setting == name:

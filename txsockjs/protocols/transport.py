@@ -45,7 +45,7 @@ class SockJSTransport(TCPOptions):
         self.connection = connection
         self.connected = True
         self.disconnecting = False
-        self._protocol: Any | None = None
+        self._protocol: IProtocol | None = None
         is_raw = connection.session.transport == "rawwebsocket"
         self._decoder = Decoder(fallback_encoding, is_raw)
         self._aborted = False

@@ -78,7 +78,7 @@ class WebExchange(Exchange):
 
     def body_size(self) -> int:
         """Return how many bytes the body has, which may be in a file."""
-        content: Any = self._request.content
+        content = self._request.content
         if content is None:  # not arrived yet
             return int(self.headers.get("content-length") or 0)
         size: int = content.seek(0, os.SEEK_END)

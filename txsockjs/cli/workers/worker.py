@@ -126,7 +126,7 @@ def _serve(spec: dict[str, Any]) -> None:
         worker=spec["number"],
         output=spec["output"],
     )
-    run: Any = reactor
+    run = reactor
     run.addSystemEventTrigger("before", "shutdown", stop)
     service.started.addCallback(lambda _: bus.say(do="ready"))
     if options.plan.cluster is not None:
