@@ -33,12 +33,17 @@ def own_attributes(tree: ast.Module) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_self(node.value) and is_written(node):
             found.add(node.attr)
-        elif isinstance(node, ast.ClassDef):
+        elif isinstance(node, ast.ClassDef) and not is_interface(node):
             for each in node.body:
                 targets = [each.target] if isinstance(each, ast.AnnAssign) else []
                 targets += each.targets if isinstance(each, ast.Assign) else []
                 found |= {target.id for target in targets if isinstance(target, ast.Name)}
     return found
+
+
+def is_interface(node: ast.ClassDef) -> bool:
+    """Whether a class says what others have: it owns nothing itself."""
+    return any(ast.unparse(base) == "Protocol" for base in node.bases)
 
 
 def is_written(node: ast.Attribute) -> bool:
@@ -76,7 +81,8 @@ def test_no_object_is_written_to_by_another_one() -> None:
 
 def test_a_writer_that_is_no_owner_is_found() -> None:
     tree = ast.parse(
-        "class A:\n x: int\n def f(self, a, b):\n  a.x = b.ready = self.y = 1\n  del b.z"
+        "class A:\n x: int\n def f(self, a, b):\n  a.x = b.ready = self.y = 1\n  del b.z\n"
+        "class B(Protocol):\n z: int"
     )
     found = [ast.unparse(each) for each in written(tree) if each.attr not in own_attributes(tree)]
     assert found == ["b.ready", "b.z"]

@@ -153,7 +153,7 @@ class Settings:
     message_rate: Rate | None = _setting(
         None,
         kinds.optional(kinds.RATE),
-        "how often a client may send a message before it has to wait, such as 10/s",
+        "how many messages a session may send before its client has to wait, such as 10/s",
     )
     ping_timeout: float = _setting(
         20.0, kinds.SECONDS, "how long a websocket may leave a ping unanswered, in seconds"

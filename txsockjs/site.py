@@ -63,7 +63,7 @@ class _Remembered(dict[str, Mapping[str, Page]]):
 
     def __missing__(self, path: str) -> Mapping[str, Page]:
         pages, is_fixed = self._look_up(path)
-        if is_fixed:  # otherwise twisted.web serves the path, which may lead to a router later
+        if is_fixed:  # otherwise it may lead elsewhere at the next request, or to a router then
             if len(self) >= _MOST_PATHS:  # a tree may lead to a router on any number of paths
                 self.clear()
             self[path] = pages

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -153,7 +152,7 @@ class StatsCollector:
     ``reactor`` is any `IReactorTime`. Nothing is scheduled before `start` is called.
     """
 
-    def __init__(self, reactor: IReactorTime) -> None:
+    def __init__(self, reactor: Any) -> None:
         self.sessions_active = 0
         self.transports: dict[str, Traffic] = {name: Traffic() for name in TRANSPORTS}
         self.connections_active = 0

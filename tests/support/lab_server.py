@@ -1,7 +1,7 @@
 """The server of the lab: mounts with special settings, and connections that obey commands.
 
 Run as a program, as a node of a cluster if it is given the URL of a Redis; the wire tests start it
-once and reach it through `site.Lab`. Each mount has
+once and reach it through `labs.Lab`. Each mount has
 the application `Puppet`, which echoes, follows commands and writes into a journal what it went
 through. The journal is read (and waited for) over HTTP under ``/lab``, past all of SockJS.
 """

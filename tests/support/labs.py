@@ -2,7 +2,7 @@
 
 `Site` opens connections (and closes all of them when the test is over), `Session` is one session
 id at one mount, `Attached` a receiver request that is under way. `Lab` is the site of
-`server.py`, which also tells what its connections went through.
+`lab_server.py`, which also tells what its connections went through.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class Session:
 
 
 class Lab(Site):
-    """The server of `server.py`: mounts that do what they are told, and keep a journal."""
+    """The server of `lab_server.py`: mounts that do what they are told, and keep a journal."""
 
     def journal(self, session: Session) -> list[list[Any]]:
         """Give everything that happened to the connection of a session."""

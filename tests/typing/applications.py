@@ -10,13 +10,22 @@ from twisted.python.failure import Failure
 
 import txsockjs
 from txsockjs import ConnectionInfo, Refused, Settings, SockJSConnection, SockJSRouter
+from txsockjs.client.endpoints import Endpoints
+from txsockjs.cluster.redis import RedisBus
 from txsockjs.factory import SockJSFactory
 from txsockjs.multiplex import MultiplexConnection
 from txsockjs.service import SockJSService
+from txsockjs.stats import StatsCollector
 from txsockjs.tornado import SockJSRouter as TornadoRouter
 
 if TYPE_CHECKING:
+    from twisted.internet import reactor
     from typing_extensions import reveal_type
+
+    # What a program makes with the global reactor, which is a module to type checkers.
+    SockJSRouter(SockJSConnection, "/chat", bus=RedisBus("redis://localhost", reactor))
+    Endpoints(reactor)
+    StatsCollector(reactor)
 
 
 class Chat(SockJSConnection):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import importlib
 import runpy
+import sys
 
 import pytest
 
 from txsockjs.cli import commands
+
+
+@pytest.fixture(autouse=True)
+def _not_imported_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Others import every module; runpy warns of one that is there already.
+    monkeypatch.delitem(sys.modules, "txsockjs.__main__", raising=False)
 
 
 def test_it_runs_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,8 @@ class SockJSConnection:
     def on_start(cls, router: Any) -> object:
         """Prepare what all connections of a router share, such as a pool or a subscription.
 
-        May be plain, ``async def`` or return a Deferred. The service listens once it is done, and
-        does not start if it raises.
+        May be plain, ``async def`` or return a Deferred. The service accepts no client until
+        it is done, and does not start if it raises.
         """
 
     @classmethod

@@ -29,11 +29,13 @@ _LONGEST_HEAD = 64 * 1024
 class AutobahnListener(Protocol):
     """The listener of a protocol."""
 
-    subprotocol: str | None
     is_full: bool
 
     def begun(self, protocol: IProtocol) -> None:
         """Take the protocol of the connection."""
+
+    def agreed(self, subprotocol: str | None) -> None:
+        """Note what the server chose, before `upgraded`."""
 
     def upgraded(self, protocol: IProtocol) -> None:
         """Note that the handshake is done."""
@@ -138,7 +140,7 @@ class _Protocol(WebSocketClientProtocol):  # type: ignore[misc,unused-ignore]
         return self._request
 
     def onConnect(self, response: Any) -> None:
-        self._socket.subprotocol = response.protocol
+        self._socket.agreed(response.protocol)
 
     def onOpen(self) -> None:
         self._socket.upgraded(self)

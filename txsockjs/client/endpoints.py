@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
@@ -29,7 +30,7 @@ class Endpoints:
     ``tls`` says which certificates to trust; by default, those that the platform trusts.
     """
 
-    def __init__(self, reactor: IReactorTime, tls: IPolicyForHTTPS | None = None) -> None:
+    def __init__(self, reactor: Any, tls: IPolicyForHTTPS | None = None) -> None:
         self._reactor = reactor
         self._tls = tls
 

@@ -71,6 +71,10 @@ class WebSocket:
         self._patience: Deadline | None = None
         self._drained: Callable[[], object] | None = None
 
+    def agreed(self, subprotocol: str | None) -> None:
+        """Note which subprotocol the server chose, before it is `upgraded`."""
+        self.subprotocol = subprotocol
+
     def connect(self) -> None:
         """Connect."""
         self._connecting = self._endpoint.connect(self._factory)

@@ -32,6 +32,12 @@ class ConnectionForExchanges(Protocol):
     def address(self) -> IAddress | None:
         """The address at the other end."""
 
+    def keep_description(self, head: bytes, description: bytes) -> None:
+        """Keep the description of requests with this head."""
+
+    def set_peer_timeout(self, seconds: float) -> None:
+        """Set it in the options of the socket."""
+
     def send(self, data: bytes) -> None:
         """Write."""
 
@@ -103,7 +109,7 @@ class DirectExchange(Exchange):
 
     def keep_description(self, description: bytes) -> None:
         """Keep the description for the next request on this connection."""
-        self._connection.described = (self.head, description)
+        self._connection.keep_description(self.head, description)
 
     def body_size(self) -> int:
         """Return how many bytes the body has."""
@@ -117,8 +123,7 @@ class DirectExchange(Exchange):
     def set_peer_timeout(self, seconds: float) -> None:
         """Let the kernel drop the connection if the peer acknowledges nothing for ``seconds``."""
         if self._connection.peer_timeout != seconds:
-            self._connection.peer_timeout = seconds
-            tune(self._connection, seconds)
+            self._connection.set_peer_timeout(seconds)
 
     def start(self, head: Head) -> None:
         """Begin a response in parts; the head leaves with the first part or the end."""

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from ..http.exchange import Exchange
 from ..http.page import Page
-from .tcp import unsent, watch, write
+from .tcp import tune, unsent, watch, write
 from .timeouts import Progress
 
 
@@ -66,6 +66,15 @@ class Output:
             return self._address
         peer: IAddress = self.transport.getPeer()  # type: ignore[union-attr]
         return peer  # the transport may know better by now
+
+    def keep_description(self, head: bytes, description: bytes) -> None:
+        """Keep the description of requests with this head."""
+        self.described = (head, description)
+
+    def set_peer_timeout(self, seconds: float) -> None:
+        """Set it in the options of the socket."""
+        self.peer_timeout = seconds
+        tune(self, seconds)
 
     def send(self, data: bytes) -> None:
         """Write."""

@@ -21,11 +21,13 @@ from ...support.client_network import accepting, unmasked
 class Told:
     """Keeps what it is told."""
 
-    subprotocol: str | None = None
     is_full = False
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+
+    def agreed(self, subprotocol: str | None) -> None:
+        assert subprotocol is None  # as none was asked for
 
     def begun(self, protocol: Any) -> None:
         self.told.append("begun")

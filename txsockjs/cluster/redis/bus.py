@@ -7,8 +7,9 @@ messages in their links, publications in `Channels`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 
 from ..bus import LEASE, MEMORY, RENEWAL, Bus, Owner, Subscriber
 from ..links import Links
@@ -37,7 +38,7 @@ class RedisBus(Bus):
     def __init__(
         self,
         url: str,
-        reactor: IReactorTime,
+        reactor: Any,  # to type checkers, the global one is a module
         secret: str | None = None,
         *,
         lease: float = LEASE,
