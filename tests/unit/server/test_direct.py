@@ -31,6 +31,10 @@ class FakeConnection:
     def send(self, data: bytes) -> None:
         self.transport.write(data)
 
+    def set_peer_timeout(self, seconds: float) -> None:
+        self.peer_timeout = seconds
+        self.asked.append(("peer timeout", seconds))
+
     def done(self, exchange: Any, close: bool) -> None:
         self.asked.append(("done", close))
 
@@ -154,10 +158,9 @@ def test_an_abort_drops_the_connection_and_calls_nobody() -> None:
 
 def test_the_options_of_a_socket_are_set_once_for_a_time() -> None:
     exchange, connection = make_exchange()
-    exchange.set_peer_timeout(20)
-    assert connection.peer_timeout == 20
-    exchange.set_peer_timeout(30)
-    assert connection.peer_timeout == 30
+    for seconds in (20, 20, 30, 30):
+        exchange.set_peer_timeout(seconds)
+    assert connection.asked == [("peer timeout", 20), ("peer timeout", 30)]
 
 
 def test_who_takes_the_connection_over_ends_no_exchange() -> None:
