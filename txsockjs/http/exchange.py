@@ -155,11 +155,6 @@ class Exchange(ABC):
         if self.ready:
             self._end()
 
-    @property
-    def leaving(self) -> bool:
-        """Whether its end is on the way to the client."""
-        return self._ending and not self.ended
-
     @abstractmethod
     def answer(self, head: Head, body: bytes = b"", last: Callback | None = None) -> None:
         """Send the whole response at once, with its length, and end it."""
@@ -235,6 +230,11 @@ class RelayedExchange(Exchange):
     is_relayed = True
     is_given_up = is_silent = False
     written = 0
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its end is on the way to the client."""
+        return self._ending and not self.ended
 
     @abstractmethod
     def when_told(self, untaken: Untaken, let_go: Callback, there: Callback) -> None:
