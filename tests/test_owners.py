@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ast
-import pathlib
 from collections.abc import Iterator
 
-import txsockjs
-
-PACKAGE = pathlib.Path(txsockjs.__file__).parent
+from .support.package import modules, tree
 
 # Objects of Twisted, Autobahn and the standard library that ask for it, by what is written.
 OF_OTHERS = {
@@ -27,10 +24,10 @@ OF_OTHERS = {
 COUNTERS = {"accumulator"}
 
 
-def own_attributes(tree: ast.Module) -> set[str]:
+def own_attributes(module: ast.Module) -> set[str]:
     """What the classes of a module have: only they write it, on whatever name."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.Attribute) and is_self(node.value) and is_written(node):
             found.add(node.attr)
         elif isinstance(node, ast.ClassDef) and not is_interface(node):
@@ -54,8 +51,8 @@ def is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
-def written(tree: ast.Module) -> Iterator[ast.Attribute]:
-    for node in ast.walk(tree):
+def written(module: ast.Module) -> Iterator[ast.Attribute]:
+    for node in ast.walk(module):
         if isinstance(node, (ast.Assign, ast.Delete)):
             targets = node.targets
         elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
@@ -69,10 +66,9 @@ def written(tree: ast.Module) -> Iterator[ast.Attribute]:
 
 
 def test_no_object_is_written_to_by_another_one() -> None:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text())
-        own = own_attributes(tree)
-        for attribute in written(tree):
+    for path in modules().values():
+        own = own_attributes(tree(path))
+        for attribute in written(tree(path)):
             if is_self(attribute.value) or attribute.attr in own | OF_OTHERS | COUNTERS:
                 continue
             # The doubles for tests tell their callbacks to their transport, as its users do.
@@ -80,9 +76,10 @@ def test_no_object_is_written_to_by_another_one() -> None:
 
 
 def test_a_writer_that_is_no_owner_is_found() -> None:
-    tree = ast.parse(
+    module = ast.parse(
         "class A:\n x: int\n def f(self, a, b):\n  a.x = b.ready = self.y = 1\n  del b.z\n"
         "class B(Protocol):\n z: int"
     )
-    found = [ast.unparse(each) for each in written(tree) if each.attr not in own_attributes(tree)]
+    own = own_attributes(module)
+    found = [ast.unparse(each) for each in written(module) if each.attr not in own]
     assert found == ["b.ready", "b.z"]

@@ -18,10 +18,10 @@ from zope.interface import implementedBy
 
 import txsockjs
 
+from .support.package import PACKAGE, modules, tree
 from .support.running import ROOT
 
 UNIT = pathlib.Path(ROOT) / "tests" / "unit"
-PACKAGE = pathlib.Path(txsockjs.__file__).parent
 
 # From the ground up: a file or folder of the package imports only what stands before it, and of
 # those that stand beside each other none imports the other.
@@ -43,15 +43,6 @@ IN_REDIS = {"cluster.redis.scripts": "cluster/test_scripts.py"}
 MOST_ANY = 445
 
 
-@functools.cache
-def modules() -> dict[str, pathlib.Path]:
-    found = {}
-    for path in PACKAGE.rglob("*.py"):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        found[name.removesuffix(".__init__") if name != "__init__" else ""] = path
-    return found
-
-
 def room(name: str) -> str:
     return name.partition(".")[0]
 
@@ -63,7 +54,7 @@ def imported(name: str, path: pathlib.Path) -> set[str]:
     package = [part for part in package if part]
     found: set[str] = set()
     known = modules()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             assert not any(alias.name.startswith("txsockjs") for alias in node.names), name
         if not isinstance(node, ast.ImportFrom) or node.level == 0:
@@ -118,7 +109,7 @@ def test_no_module_has_more_than_300_lines() -> None:
 
 
 def test_any_becomes_no_more_common() -> None:
-    nodes = (node for path in modules().values() for node in ast.walk(ast.parse(path.read_text())))
+    nodes = (node for path in modules().values() for node in ast.walk(tree(path)))
     assert sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes) <= MOST_ANY
 
 
