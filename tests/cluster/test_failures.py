@@ -173,8 +173,11 @@ def test_a_node_that_is_stopped(redis: RedisServer, plan: Path) -> None:
         try:
             for client in victims:
                 client.send("x" * 100_000)
-                await client.closed()
-                assert client.end == GONE or client.end[1].startswith("Lost: 503")
+            for client in victims:
+                end = await client.closed()
+                # What it sent may fail before its poll is told: 404 where the sender's node had
+                # already heard of the end.
+                assert end == GONE or end[1].startswith(("Lost: 503", "Lost: 404"))
                 assert client.ended - stopped < 15
             while time.monotonic() < stopped + (90 if FULL else 10):
                 await chatter.more()
