@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextvars import Context
+from itertools import islice
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
@@ -141,7 +142,7 @@ class Mailbox(WaitingRoom, ABC):
         result = None
         try:
             # Entering the context once for all of them saves 20 ns for each.
-            result = self._context.run(self._call_each, call, each)
+            result = self._context.run(self._call_each, call, each, len(arguments))
             if result is not None and result is not _LATER:
                 self._await(result)
         except BaseException:  # noqa: BLE001
@@ -155,23 +156,19 @@ class Mailbox(WaitingRoom, ABC):
                 self._yield()
         return len(arguments)
 
-    def _call_each(self, call: Callable[[Any], object], each: Iterator[Any]) -> object:
+    def _call_each(self, call: Callable[[Any], object], each: Iterator[Any], count: int) -> object:
         """Call until a call returns something, and return it, or until the turn is over."""
-        # Written out: enumerate() and a call of next_look() would cost a small batch a tenth more.
         done, look, began = 0, _FIRST_LOOK, pace.clock()
-        for argument in each:
-            result = call(argument)
-            if result is not None or self._intake is DROPPING:
-                return result
-            done += 1  # noqa: SIM113
-            if done == look:
-                if done < _CALLS_PER_STEP and 4 * (pace.clock() - began) < pace.LONGEST:
-                    look = 4 * done
-                else:
-                    look = pace.next_look(done, _CALLS_PER_STEP, began)
-                if not look:
-                    return _LATER
-        return None
+        while look:
+            for argument in islice(each, look - done):
+                result = call(argument)
+                if result is not None or self._intake is DROPPING:
+                    return result
+            if look >= count:
+                return None
+            done = look
+            look = pace.next_look(done, _CALLS_PER_STEP, began)
+        return _LATER
 
     def close(self, call: Callable[[Any], object]) -> None:
         """Make ``call(None)`` the last call, after what still waits; then `done` is called."""

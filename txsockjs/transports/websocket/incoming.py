@@ -111,11 +111,14 @@ class Incoming:
         self.idle = True
         self.paused = False
 
-    def feed(self, data: bytes) -> None:
-        """Read these bytes, now if nothing waits before them."""
+    def feed(self, data: bytes, frames: int = 0) -> None:
+        """Read these bytes, now if nothing waits before them.
+
+        ``frames`` is how many came before them in this turn.
+        """
         self._reader.feed(data)
         if self._phase is _IDLE:
-            self._read()
+            self._read(frames)
 
     def wait(self, room: Deferred[None]) -> None:
         """Read nothing more until ``room`` fires."""
@@ -141,12 +144,17 @@ class Incoming:
             wake.cancel()
         self._resume()  # the end of the connection shows only when reading
 
-    def _read(self) -> None:
+    def _read(self, frames: int = 0) -> None:
         """Read until more bytes are needed, there is no room, or others must have their turn."""
         self._phase = _READING
         reader, consumer = self._reader, self._consumer
         pace: Pace | None = None
         while True:
+            if frames:
+                pace = pace or Pace(MOST_FRAMES)
+                if not pace.may_go_on(frames):
+                    self._go_on_soon()
+                    return
             item = reader.next(self._most)
             if item is None:
                 break
@@ -165,10 +173,6 @@ class Incoming:
                 return
             if not reader.has_more:
                 break
-            pace = pace or Pace(MOST_FRAMES)
-            if not pace.may_go_on(frames):
-                self._go_on_soon()
-                return
         self._phase = _IDLE
         self.idle = reader.gathered is None
         if not self.idle:

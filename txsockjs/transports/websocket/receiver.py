@@ -1,7 +1,7 @@
 """The receiver over a websocket, which is also the protocol of its connection.
 
-Rules: a read that is one frame goes straight to the session, any other through `Incoming`. Any byte
-is a sign of life. A heartbeat is a SockJS frame and a ping.
+Rules: whole frames at the beginning of a read go straight to the session, and the rest through
+`Incoming`. Any byte is a sign of life. A heartbeat is a SockJS frame and a ping.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ...actors.states import ATTACH
 from ...server.tcp import watch, write
 from ...wire.frames import TEXT, frame
 from ...wire.proto import HEARTBEAT_FRAME, OPEN_FRAME, decode_frame, disconnect, websocket_frame
-from ...wire.whole_frames import Decoders, read_message
+from ...wire.whole_frames import Decoders, read_message, read_messages
 from . import states
 from .connection import WebSocketConnection
-from .incoming import MOST_FRAMES, Incoming
+from .incoming import Incoming
 from .reader import BROKEN, CLOSED, PINGED, VIOLATED, Kind, Reader, read_whole_control
 from .states import CLOSING, OPEN
 from .upgrade import Sockets
@@ -64,11 +64,22 @@ class WebSocketReceiver(WebSocketConnection):
         if self._pong_timer is not None:
             self.stop_pong_timer()
         incoming = self._incoming
+        frames = 0
         if incoming is None or incoming.idle:
-            messages = read_message(data, self.decoders, self._sockets.limits.harmless)
+            sockets = self._sockets
+            messages = read_message(data, self.decoders, sockets.limits.harmless)
             if messages is not None:
                 self.received(messages)
                 return
+            messages, end, frames = read_messages(
+                data, 0, self._longest, self.decoders, sockets.limits, sockets.most_frames
+            )
+            if frames:
+                self.received(messages)
+                if end == len(data):
+                    return
+                data = data[end:]
+                incoming = self._incoming
             if incoming is None:
                 if self._state is not OPEN and self._state is not CLOSING:
                     return
@@ -78,7 +89,7 @@ class WebSocketReceiver(WebSocketConnection):
                     self.take(control[0], control[1])
                     return
                 incoming = self._make_incoming()
-        incoming.feed(data)
+        incoming.feed(data, frames)
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell the session that the connection is lost, after the messages before that."""
@@ -123,10 +134,7 @@ class WebSocketReceiver(WebSocketConnection):
         router, limits = self._sockets.router, self._sockets.limits
         reader = Reader(self.decoders, limits, self._longest, self._sockets.autobahn.build)
         timeout = router.settings.request_timeout
-        # Take no more frames together than the rate allows at once.
-        rate = router.settings.message_rate
-        most = MOST_FRAMES if rate is None else min(rate.count, MOST_FRAMES)
-        self._incoming = Incoming(self, reader, router.reactor, timeout, most)
+        self._incoming = Incoming(self, reader, router.reactor, timeout, self._sockets.most_frames)
         return self._incoming
 
     @property

@@ -21,6 +21,7 @@ from ...http.headers import session_cookie
 from ...http.snapshot import connection_info
 from ...settings import Settings
 from .autobahn import AutobahnFactory
+from .incoming import MOST_FRAMES
 
 # A `WebSocketReceiver`, whose module imports this one.
 _R = TypeVar("_R", bound=Any)
@@ -32,7 +33,11 @@ _KEY = re.compile(r"\s*[A-Za-z0-9+/]{22}==\s*\Z")
 
 
 class Sockets:
-    """The websockets of one router; ``limits`` are those of their messages."""
+    """The websockets of one router.
+
+    ``limits`` are those of their messages; up to ``most_frames`` of one connection are taken
+    together.
+    """
 
     def __init__(
         self, router: RouterForSessions, make_session: Callable[[ConnectionInfo], BaseSession]
@@ -41,6 +46,9 @@ class Sockets:
         self.make_session = make_session
         self.limits = router.settings.limits
         self.autobahn = AutobahnFactory(router.reactor)
+        # No more than the rate allows at once.
+        rate = router.settings.message_rate
+        self.most_frames = MOST_FRAMES if rate is None else min(rate.count, MOST_FRAMES)
 
     def build(self, exchange: Exchange, receiver_class: type[_R]) -> _R:
         """Make the receiver for a request that passed all checks."""

@@ -1,4 +1,4 @@
-"""How a violation ends a websocket, and which close codes end one."""
+"""What a read brings at once, how a violation ends a websocket, and which close codes end one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
+
+from txsockjs.transports.websocket import receiver
+from txsockjs.transports.websocket.incoming import MOST_FRAMES
 
 from ....support.frames import close_code, masked, text
 from ....support.memory import Lab
@@ -26,6 +29,34 @@ VIOLATIONS = {
     "a close reason that is no text": (masked(b"\3\xe8\xff", CLOSE), 1007),
     "a close frame of a byte": (masked(b"\3", CLOSE), 1002),
 }
+
+# -- reads
+
+
+def test_a_read_of_whole_frames_is_passed_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "Incoming", None)  # nothing has to wait
+    lab = Lab()
+    socket = lab.upgrade(FRAMED)
+    numbers = [str(i) for i in range(MOST_FRAMES)]
+    socket.send(b"".join(text(FRAMED, number) for number in numbers))
+    assert lab.log == ["open", *numbers]
+    socket.vanish()
+    lab.settle()
+
+
+@pytest.mark.parametrize("rate", [None, "10/s"])
+def test_a_read_brings_no_more_frames_than_a_turn_may(rate: str | None) -> None:
+    most = 10 if rate else MOST_FRAMES
+    lab = Lab(message_rate=rate)
+    socket = lab.upgrade(FRAMED)
+    numbers = [str(i) for i in range(most + 1)]
+    socket.send(b"".join(text(FRAMED, number) for number in numbers))
+    assert lab.log == ["open", *numbers[:-1]]
+    lab.pass_time(1)
+    assert lab.log == ["open", *numbers]
+    socket.vanish()
+    lab.settle()
+
 
 # -- violations
 
