@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from json.encoder import encode_basestring
+from operator import is_
 from typing import Any, NoReturn
 
 from ..errors import BrokenJSON, PayloadExpected
@@ -136,6 +137,29 @@ class JSONMessage(Message):
         return f"a[{self.json}]".encode()
 
 
+class _LastBatch:
+    """The last messages of which the first was a `Message`, and their websocket frame.
+
+    In a turn, many clients often get the same ones.
+    """
+
+    def __init__(self) -> None:
+        self._messages: tuple[str, ...] = ()
+        self._frame = b""
+
+    def frame_of(self, messages: list[str]) -> bytes:
+        """Return the websocket frame of these messages; it may be kept from the last call."""
+        last = self._messages
+        # Equal is not enough: a `JSONMessage` may equal another string.
+        if len(last) != len(messages) or not all(map(is_, last, messages)):
+            self._frame = frame(TEXT, b"a" + _encode_strings(messages))
+            self._messages = tuple(messages)
+        return self._frame
+
+
+_last_batch = _LastBatch()
+
+
 def messages_frame(messages: list[str]) -> bytes:
     """Return the ``a[...]`` frame with these messages, in order."""
     message = messages[0]
@@ -150,10 +174,12 @@ def messages_frame(messages: list[str]) -> bytes:
 def websocket_frame(messages: list[str]) -> bytes:
     """Return the websocket frame that carries the ``a[...]`` frame of these messages."""
     # The same as `messages_frame`, without a call and a copy: nothing is made more often.
+    message = messages[0]
     if len(messages) > 1:
+        if type(message) is not str:
+            return _last_batch.frame_of(messages)
         data = _encode_strings(messages)
     else:
-        message = messages[0]
         if type(message) is not str:
             return message.websocket_frame  # type: ignore[attr-defined, no-any-return]
         plain = message.isascii() and message.isprintable()

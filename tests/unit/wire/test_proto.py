@@ -52,6 +52,23 @@ def test_a_websocket_frame_carries_the_frame_of_messages(messages: list[str], mo
         assert proto.websocket_frame(mixed) == frame(TEXT, proto.messages_frame(mixed))
 
 
+def test_the_frame_of_the_messages_that_many_get_is_made_once() -> None:
+    first, second = proto.Message("a"), proto.Message("b\n")
+    made = proto.websocket_frame([first, second])
+    assert made == frame(TEXT, b'a["a","b\\n"]')
+    assert proto.websocket_frame([first, second]) is made
+
+
+def test_only_the_same_messages_have_the_same_frame() -> None:
+    first, batch = proto.Message("a"), [proto.Message("a"), proto.Message("7\n")]
+    for after, last in (([proto.Message("7\n")], '"7\\n"'), ([proto.JSONMessage("7")], "7")):
+        assert proto.websocket_frame([first, *after]) == frame(TEXT, f'a["a",{last}]'.encode())
+    for added in ("", ',"b"'):
+        wanted = frame(TEXT, f'a["a","7\\n"{added}]'.encode())
+        assert proto.websocket_frame(batch) == wanted
+        batch.append(proto.Message("b"))
+
+
 @pytest.mark.parametrize("size", [119, 120, 121, 122, 123, 65529, 65530, 65531, 65532])
 def test_a_websocket_frame_has_the_shortest_form_of_its_length(size: int, library: str) -> None:
     messages = ["x" * size]
