@@ -9,18 +9,17 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import sys
 import sysconfig
 import threading
 import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from ..support.peer import Peer, request, together
 from ..support.raw import PATIENCE
 from ..support.running import Server, ended, running
 from ..support.waiting import wait_until
@@ -91,19 +90,20 @@ def logging_to(
         server.stop()
 
 
-def post(url: str, body: bytes = b"", **headers: str) -> bytes:
-    request = urllib.request.Request(url, body, headers, method="POST")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        got: bytes = answer.read()
-        return got
-
-
-def session(server: Server, name: str, *messages: str, **headers: str) -> None:
-    """Open a session, and send messages."""
-    url = f"{server.url}/000/{name}"
-    assert post(f"{url}/xhr", **headers) == b"o\n"
+def session(server: Server, name: str, *messages: str, told: bytes = b"", **headers: str) -> None:
+    """Open a session, send messages, and let a poll be told what is given."""
+    base = f"/000/{name}"
+    poll = request("POST", f"{base}/xhr", headers)
+    requests, wanted = [poll], [(200, b"o\n")]
     if messages:
-        post(f"{url}/xhr_send", json.dumps(messages).encode())
+        requests.append(request("POST", f"{base}/xhr_send", body=json.dumps(messages)))
+        wanted.append((204, b""))
+    if told:
+        requests.append(poll)
+        wanted.append((200, told))
+    # In one packet: between two, the session's time could be over.
+    answers = together(server.port, *requests)
+    assert [(answer.status, answer.body) for answer in answers] == wanted
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -227,7 +227,12 @@ def test_each_session_is_a_line_of_the_access_log(tmp_path: pathlib.Path, worker
         for number in range(20):
             session(server, f"s{number}", "hello", "close bye", Origin="https://app.example")
         wait_until(lambda: len(lines_of(path)) == 20, server)
-        session(server, "stays")
+        stays = Peer(server.port)
+        stays.ask("POST", "/000/stays/xhr_streaming")
+        assert stays.head().status == 200
+        assert [stays.chunk()[-2:] for _ in range(2)] == [b"h\n", b"o\n"]
+        server.stop()
+        stays.close()
     lines = lines_of(path)
     assert Counter(ids(lines)) == Counter([*(f"s{number}" for number in range(20)), "stays"])
     for line in lines[:20]:
@@ -248,13 +253,7 @@ def test_no_client_can_forge_a_line(tmp_path: pathlib.Path, workers: int, log_fo
     origin = 'https://a"\x85\xff \\" 1 2 "'
     options = ("--access-log", "access.log", "--log-format", log_format)
     with serving(tmp_path, *options, workers=workers) as server:
-        where, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((where, int(port)), PATIENCE) as peer:
-            head = f"POST /000/{name}/xhr HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\n"
-            peer.sendall(f"{head}Content-Length: 0\r\n\r\n".encode("latin-1"))
-            assert peer.recv(12) == b"HTTP/1.1 200"
-        body = json.dumps([f"close {reason}"]).encode()
-        post(f"{server.url}/000/{name}/xhr_send", body)
+        session(server, name, f"close {reason}", Origin=origin)
         data = wait_until(lambda: text_of(path), server)
     assert data.isascii()
     (line,) = data.splitlines()
@@ -294,8 +293,7 @@ def test_a_dash_is_the_standard_output(
 def test_a_disk_that_is_full_ends_nobody(tmp_path: pathlib.Path, workers: int) -> None:
     with serving(tmp_path, "--access-log", "/dev/full", workers=workers) as server:
         for number in range(10):
-            session(server, f"s{number}", "close bye")
-            assert post(f"{server.url}/000/s{number}/xhr") == b'c[4000,"bye"]\n'
+            session(server, f"s{number}", "close bye", told=b'c[4000,"bye"]\n')
         wait_until(lambda: "/dev/full did not take" in server.output, server)
     told = re.findall(r"/dev/full did not take (\d+) lines.*: (.*)", server.output)
     # Once while it serves, and once for the rest when it stops.
@@ -404,8 +402,7 @@ def test_without_files_the_signal_does_nothing(tmp_path: pathlib.Path, workers: 
         pids = [int(pid) for pid in re.findall(r"as process (\d+)", server.output)]
         for pid in (server.pid, *pids):  # as `systemctl kill` does
             os.kill(pid, signal.SIGUSR1)
-        session(server, "one", "close bye")
-        assert post(f"{server.url}/000/one/xhr") == b'c[4000,"bye"]\n'
+        session(server, "one", "close bye", told=b'c[4000,"bye"]\n')
     assert server.process.returncode == 0
     assert " ended: " not in server.output
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import os
 import re
 import runpy
@@ -29,7 +28,8 @@ from txsockjs.stats import StatsCollector
 from txsockjs.testing.network import Transport
 
 from ..support.memory import Connection
-from ..support.raw import get, post
+from ..support.peer import Peer, request, together
+from ..support.raw import get
 from ..support.running import ROOT, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
@@ -305,10 +305,19 @@ def test_its_first_command_serves_the_chat(folder: Path) -> None:
     # Or the server would wait for the clients to come back for their close frame.
     hurry = ("--listen", "tcp:0:interface=127.0.0.1", "--disconnect-delay", "2")
     with running(TWISTD, "--pidfile=", *arguments, *hurry, cwd=str(folder)) as server:
-        people = [server.url + "/chat/000/" + name for name in ("ann", "bob")]
-        assert [post(person + "/xhr") for person in people] == [b"o\n", b"o\n"]
-        post(people[0] + "/xhr_send", json.dumps(["hello"]).encode())
-        assert [post(person + "/xhr") for person in people] == [b'a["hello"]\n'] * 2
+        ann, bob = ("/chat/000/" + name for name in ("ann", "bob"))
+        poll, send = (
+            request("POST", ann + "/xhr"),
+            request("POST", ann + "/xhr_send", body='["hi"]'),
+        )
+        # In one packet: between two, the time of a session could be over.
+        listener = Peer(server.port)
+        listener.send(request("POST", bob + "/xhr") * 2)
+        assert listener.response().body == b"o\n"
+        answers = together(server.port, poll, send, poll)
+        assert [answer.body for answer in answers] == [b"o\n", b"", b'a["hi"]\n']
+        assert listener.response().body == b'a["hi"]\n'
+        listener.close()
         assert get(server.url).decode() == FILES["public/index.html"]
 
 
