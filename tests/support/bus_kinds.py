@@ -2,6 +2,8 @@
 
 A kind makes nodes on the real reactor, and can end one as a killed process ends: at once and
 without a word. ``cut`` and ``heal`` keep a node from its broker; None where there is no broker.
+No lease ends by itself, however long the machine stands still: that of a node that is killed is
+ended by hand, and the others see it when they next renew theirs.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from txsockjs.cluster.memory import MemoryBus, MemoryNetwork
 from txsockjs.cluster.redis import RedisBus
 
 from .redis_server import RedisServer
+from .waiting import until
+
+LEASE = 60.0  # seconds, longer than any test
 
 
 class Kind:
@@ -52,7 +57,7 @@ class Kind:
 
 class Memory(Kind):
     def __init__(self) -> None:
-        self.network = MemoryNetwork(reactor, lease=0.7, renewal=0.1)
+        self.network = MemoryNetwork(reactor, lease=LEASE, renewal=0.1)
         self.buses: list[MemoryBus] = []
 
     async def make(self) -> Bus:
@@ -62,6 +67,7 @@ class Memory(Kind):
 
     async def kill(self, bus: Any) -> None:
         self.network.kill(bus)
+        self.network.leases[bus.node] = 0.0
 
     async def cut(self, bus: Any) -> None:
         self.network.cut(bus)
@@ -113,16 +119,19 @@ class Redis(Kind):
         self.buses: list[RedisBus] = []
 
     async def make(self) -> Bus:
-        bus = RedisBus(self.server.url, reactor, lease=0.7, renewal=0.2)
+        bus = RedisBus(self.server.url, reactor, lease=LEASE, renewal=0.2)
         self.buses.append(bus)
         return bus
 
     async def kill(self, bus: Any) -> None:
+        # Or what is on its way would renew the lease after its end.
+        await until(lambda: bus._leases._asked_at is None, "it was renewed")
         bus._connection._running = False
         bus._leases.stop()
         bus._links.stop()
         bus._stopped = True
         bus._connection.abort()
+        self.server.end_lease(bus.node)
 
     async def cut(self, bus: Any) -> None:
         bus._connection.url = bus.url._replace(port=1)

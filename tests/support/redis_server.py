@@ -69,7 +69,7 @@ class RedisServer:
 
     def command(self, *words: str) -> bytes:
         """Send a command, and return its reply as it comes."""
-        with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), _PATIENCE) as connection:
             encoded = [word.encode() for word in words]
             connection.sendall(
                 b"*%d\r\n" % len(words)
@@ -80,6 +80,10 @@ class RedisServer:
             while data := connection.recv(65536):
                 reply += data
         return reply.removesuffix(b"+OK\r\n")
+
+    def end_lease(self, node: str) -> None:
+        """Let the time of a node's lease be over."""
+        self.command("ZADD", "txsockjs:nodes", "XX", "1", node)
 
     def kill(self) -> None:
         """End it at once."""

@@ -8,13 +8,14 @@ from typing import Any, Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from .raw import PATIENCE
 from .running import Server
+
+_PATIENCE = 60.0
 
 
 def wait_until(condition: Callable[[], Any], *servers: Server) -> Any:
     """Wait until something is so, and return it; what the servers said is told if it never is."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         found = condition()
         if found:
@@ -30,7 +31,7 @@ def _soon() -> Deferred[None]:
     return deferLater(clock, 0.01)
 
 
-async def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], object], what: str, seconds: float = _PATIENCE) -> None:
     """Let the reactor run until something is so."""
     for _ in range(round(seconds / 0.01)):
         if condition():
@@ -42,7 +43,7 @@ async def until(condition: Callable[[], object], what: str, seconds: float = 15.
 async def until_answered(ask: Callable[[], Deferred[Any]], wanted: Any) -> None:
     """Let the reactor run until the answer to a question is what is wanted."""
     answers: list[Any] = []
-    for _ in range(500):
+    for _ in range(3000):
         answers.append(await ask())
         if answers[-1] == wanted:
             return

@@ -24,7 +24,8 @@ from ...support.redis_server import RedisServer, redis_server
 from ...support.waiting import until, until_answered
 from ...wire.test_endpoints import certificate
 
-LEASE, RENEWAL, MEMORY = 0.8, 0.2, 0.6
+# In seconds. No lease ends by itself, so that none does while the machine stands still.
+LEASE, RENEWAL, MEMORY = 60.0, 0.2, 0.6
 
 
 @pytest.fixture
@@ -157,15 +158,18 @@ async def test_scripts_that_were_flushed_are_loaded_again(redis: RedisServer, ma
 
 @pytest_twisted.ensureDeferred
 async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
-    redis: RedisServer, make: Any, lines: list[str]
+    redis: RedisServer, make: Any, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = make()
     await a.start()
     await a.claim("key")
     client = a._connection._client
+    await until(lambda: a._leases._asked_at is None, "its lease is renewed")
+    monkeypatch.setattr(leases, "SILENT", 0.5)
     os.kill(redis.pid, signal.SIGSTOP)
     try:
         await until(lambda: a.heard.told == ["away"], "it is told")
+        monkeypatch.setattr(leases, "SILENT", 60.0)
         asked = a.find("another")
         a.publish("room", b"x")
     finally:
@@ -181,13 +185,16 @@ async def test_a_redis_that_hangs_is_away_and_one_that_goes_on_is_back(
 async def test_a_connection_on_which_nothing_is_answered_is_dropped(
     redis: RedisServer, make: Any, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "DEAD", 1.6)
     a = make()
     await a.start()
     client = a._connection._client
+    await until(lambda: a._leases._asked_at is None, "its lease is renewed")
+    monkeypatch.setattr(leases, "SILENT", 0.5)
+    monkeypatch.setattr(leases, "DEAD", 0.7)
     os.kill(redis.pid, signal.SIGSTOP)
     try:
         await until(lambda: a._connection._client is not client, "it is dropped")
+        monkeypatch.setattr(leases, "SILENT", 60.0)
     finally:
         os.kill(redis.pid, signal.SIGCONT)
     assert len([line for line in lines if "it does not answer" in line]) == 1
@@ -224,7 +231,9 @@ async def test_a_node_that_comes_back_after_its_lease_keeps_what_nobody_took(
     await a.claim("kept")
     await a.claim("lost")
     await speak(a, b)
+    await until(lambda: a._leases._asked_at is None, "its lease is renewed")
     cut(a)
+    redis.end_lease(a.node)
     await until(lambda: b.heard.ended == [a.node], "it is told")
     assert await b.claim("kept") == Owner(a.node, False)
     redis.command("DEL", "txsockjs:claim:lost")  # as if its time was over
@@ -261,10 +270,9 @@ async def test_claims_are_renewed_and_end_by_themselves(redis: RedisServer, make
     def left() -> int:
         return int(redis.command("PTTL", "txsockjs:claim:key")[1:])
 
-    first = left()
-    assert (LEASE + MEMORY) * 1000 < first <= (LEASE + 1.5 * MEMORY) * 1000
-    await until(lambda: left() < first - 150, "time passes")
-    await until(lambda: left() > first - 50, "it is renewed")
+    assert 0 < left() <= (LEASE + 1.5 * MEMORY) * 1000
+    redis.command("PEXPIRE", "txsockjs:claim:key", "30000")  # as if most of its time was over
+    await until(lambda: left() > 30_000, "it is renewed")
 
 
 @pytest_twisted.ensureDeferred
@@ -347,7 +355,7 @@ async def test_a_node_that_stops_leaves_nothing_behind(redis: RedisServer, make:
     count = "return redis.call('DBSIZE') - redis.call('EXISTS', 'txsockjs:returning')"
     assert redis.command("EVAL", count, "0") == b":1201\r\n"
     await a.stop()
-    assert redis.command("EVAL", count, "0") == b":0\r\n"
+    await until(lambda: redis.command("EVAL", count, "0") == b":0\r\n", "all is taken back")
 
 
 # -- publications
@@ -398,6 +406,10 @@ async def test_with_a_secret_only_what_is_signed_by_it_is_taken(
     a, b = make(secret="open sesame"), make(secret="open sesame")
     wrong, without = make(secret="sesame"), make()
     heard: list[bytes] = []
+
+    def warned() -> int:
+        return sum("cluster_secret" in line for line in lines)
+
     for bus in (a, b, wrong, without):
         await bus.start()
     await gatherResults([bus.subscribe("room", heard.append) for bus in (b, wrong, without)])
@@ -410,8 +422,8 @@ async def test_with_a_secret_only_what_is_signed_by_it_is_taken(
     a.publish("room", b"right")
     await until(lambda: b"right" in heard, "it came")
     assert {node for node, _ in b.heard.messages} == {a.node}
-    warned = [line for line in lines if "cluster_secret" in line]
-    assert len(warned) == 4  # each node says it once
+    await until(lambda: warned() >= 4, "each has heard another")
+    assert warned() == 4  # each says it once
 
 
 @pytest_twisted.ensureDeferred
@@ -472,7 +484,7 @@ async def test_a_wrong_password_is_said_once_and_tried_again(
     await with_password.start()
     assert not bus.reached
     await with_password.stop()
-    await until(lambda: bus._connection._attempt is not None, "it is tried again")
+    await until(lambda: bus._connection._retry is not None, "it is tried again")
     redis.kill()
     redis.start("--requirepass", "wrong")
     await started[0]
