@@ -19,7 +19,7 @@ from txsockjs import SockJSConnection, SockJSRouter
 from ...support.bus_kinds import Kind, Redis
 from ...support.fakes import INFO, FakeReceiver
 from ...support.running import running
-from ...support.waiting import until
+from ...support.waiting import until, wait_until
 from ..test_examples import Socket
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
@@ -171,8 +171,10 @@ def test_a_room_reaches_over_all_workers_and_waits_for_none_of_them(tmp_path: Pa
     command = [TWISTD, "-n", "--pidfile=", "sockjs", "--listen", "tcp:0:interface=127.0.0.1"]
     with running(*command, *options, cwd=str(tmp_path)) as server, ExitStack() as ends:
         people: dict[int, Any] = {}
+        everybody = 0
         for _ in range(200):
             person = ends.enter_context(Socket(server, "/chat"))
+            everybody += 1
             (pid,) = person.messages()
             if int(pid) in people:
                 continue
@@ -184,14 +186,14 @@ def test_a_room_reaches_over_all_workers_and_waits_for_none_of_them(tmp_path: Pa
             person.send(f"from {pid}")
             for each in people.values():
                 assert f"from {pid}" in each.messages()
-        everybody = _ask(people, min(people))
+        wait_until(lambda: _ask(people, min(people)) == everybody, server)
         os.kill(max(people), signal.SIGSTOP)
         try:
             # Those of the one that is stopped are missing, and the others are not kept waiting.
             assert 0 < _ask(people, min(people)) < everybody
         finally:
             os.kill(max(people), signal.SIGCONT)
-        assert _ask(people, min(people)) == everybody
+        wait_until(lambda: _ask(people, min(people)) == everybody, server)
 
 
 def _ask(people: dict[int, Any], pid: int) -> int:
