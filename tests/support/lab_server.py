@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, LoopingCall, deferLater
 from twisted.logger import (
     ILogObserver,
     LogEvent,
@@ -37,28 +37,26 @@ from txsockjs.service import SockJSService
 ORIGIN = "http://good.example"
 COOKIE = "LB=node7; path=/; Secure; HttpOnly; SameSite=None"
 
-# The shortest waits that a busy machine still keeps apart.
-SOON = {"disconnect_delay": 0.3, "session_check_interval": 0.05}
 LONG = {"disconnect_delay": 60.0}
 
 MOUNTS: dict[str, dict[str, Any]] = {
     "puppet": {**LONG},
     "very/deep/down": {**LONG},
-    "brief": {**SOON},
+    "brief": {},
     "beating": {**LONG, "heartbeat_delay": 0.15, "ping_timeout": 30.0},
-    "pinging": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 0.6},
-    "moving": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 1.2, "send_limit": 1 << 26},
-    "stopped": {"disconnect_delay": 3.0, "session_check_interval": 0.05},
-    "answering": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 3.0},
+    "pinging": {**LONG, "heartbeat_delay": 20.0, "ping_timeout": 30.0},
+    "moving": {**LONG, "heartbeat_delay": 20.0, "ping_timeout": 30.0, "send_limit": 1 << 26},
+    "stopped": {"disconnect_delay": 6.0, "session_check_interval": 0.05},
+    "answering": {**LONG, "heartbeat_delay": 0.2, "ping_timeout": 6.0},
     "small": {**LONG, "max_message_size": 1000, "max_body_size": 2000},
     "narrow": {**LONG, "mailbox_limit": 10_000, "send_limit": 300_000},
     "wide": {**LONG, "send_limit": 2_000_000, "response_limit": 1 << 30},
     "limited": {**LONG, "response_limit": 100},
     "origins": {**LONG, "allowed_origins": [ORIGIN, "https://good.example:8443"]},
-    "few": {**SOON, "max_sessions": 2},
-    "shared": {**SOON, "max_sessions_per_ip": 2, "trusted_proxies": ["127.0.0.1"]},
+    "few": {"max_sessions": 2},
+    "shared": {"max_sessions_per_ip": 2, "trusted_proxies": ["127.0.0.1"]},
     "hasty": {**LONG, "open_rate_per_ip": "2/h", "trusted_proxies": ["127.0.0.1"]},
-    "alone": {**SOON, "max_sessions_per_ip": 1, "open_rate_per_ip": "1000/s"},
+    "alone": {"max_sessions_per_ip": 1, "open_rate_per_ip": "1000/s"},
     "paced": {**LONG, "message_rate": "20/h"},
     "brisk": {**LONG, "message_rate": "50/s"},
     "based": {"base_url": "http://sessions.example/sockjs"},
@@ -73,6 +71,22 @@ MOUNTS: dict[str, dict[str, Any]] = {
     "no_htmlfile": {"disabled_transports": ["htmlfile"]},
     "no_jsonp": {"disabled_transports": ["jsonp"]},
 }
+
+# Their time passes only when a test says so, so that no session ends while a test stands still.
+TIMELESS = {"brief", "pinging", "moving", "few", "shared", "alone"}
+
+
+class Time(Clock):
+    """The time of a mount, which a test lets pass; what is due at once is done by the reactor."""
+
+    def callLater(self, delay: float, call: Any, *args: Any, **kw: Any) -> Any:
+        later = super().callLater if delay > 0 else reactor.callLater
+        return later(delay, call, *args, **kw)
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass in steps that no deadline takes for a stall."""
+        for _ in range(round(seconds / 0.5)):
+            self.advance(0.5)
 
 
 class Journal:
@@ -115,6 +129,7 @@ class Errors:
 
 
 journal = Journal()
+passing = Time()
 errors = Errors()
 
 
@@ -263,11 +278,16 @@ class Desk(Resource):
         """Log what was forgotten: an error in a Deferred shows when that is collected."""
         return json.dumps(gc.collect()).encode()
 
+    def answer_pass(self, request: Request, seconds: str) -> bytes:
+        """Let time pass on the mounts where it stands still."""
+        passing.go_on(float(seconds))
+        return b"null"
+
     def answer_gauges(self, request: Request) -> bytes:
         gauges = {
             name: router.stats.dump()["sessions_active"] for name, router in self.routers.items()
         }
-        timers = map(repr, reactor.getDelayedCalls())
+        timers = map(repr, [*reactor.getDelayedCalls(), *passing.getDelayedCalls()])
         # Connections that wait for their next request have a timer of twisted.web's.
         gauges["timers"] = sum("_TimeoutMixin__timedOut" not in timer for timer in timers)
         return json.dumps(gauges).encode()
@@ -282,16 +302,22 @@ def main() -> None:
         [textFileLogObserver(sys.stderr), errors], redirectStandardIO=False
     )
     routers = {
-        name: SockJSRouter(Puppet, f"/{name}", **special) for name, special in MOUNTS.items()
+        name: SockJSRouter(
+            Puppet, f"/{name}", reactor=passing if name in TIMELESS else reactor, **special
+        )
+        for name, special in MOUNTS.items()
     }
-    routers["failing"] = SockJSRouter(Failing, "/failing", **SOON)
-    routers["refusing"] = SockJSRouter(Refusing, "/refusing", **SOON)
+    routers["failing"] = SockJSRouter(Failing, "/failing", **LONG)
+    routers["refusing"] = SockJSRouter(Refusing, "/refusing", **LONG)
     root = Resource()
     root.putChild(b"lab", Desk(routers))
     endpoint = "tcp:0:interface=127.0.0.1"
     # Sessions that nobody polls wait to be told of the end; here nobody will.
     bus = RedisBus(sys.argv[1], reactor) if sys.argv[1:] else None
     service = SockJSService(endpoint, routers.values(), static=root, stop_timeout=0.5, bus=bus)
+    # The routers' patience must end.
+    goes_on = LoopingCall(passing.go_on, 0.5)
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: goes_on.start(0.1) and None)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.startService()
     reactor.run()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import select
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -208,6 +209,19 @@ class Session:
             attached = self.attach(receiver, headers, attached.peer)
         return attached
 
+    def waiting(self, receiver: Receiver = XHR_STREAMING) -> Attached:
+        """Open the session; what is given back is attached, and not only on its way."""
+        if receiver.streams:
+            return self.open(receiver)
+        assert self.attach(receiver).frame() == "o"
+        rivals = [self.attach(receiver) for _ in range(2)]
+        # One of the two is refused, because the other waits.
+        (answered,) = select.select([rival.peer for rival in rivals], [], [], PATIENCE)[0]
+        (refused,) = (rival for rival in rivals if rival.peer is answered)
+        assert refused.frame().startswith("c[2010,")
+        rivals.remove(refused)
+        return rivals[0]
+
     def collect(self, attached: Attached, count: int) -> list[str]:
         """Read so many messages, with another request whenever one ends."""
         got: list[str] = []
@@ -248,10 +262,22 @@ class Lab(Site):
         answer = self.post(f"/lab/tell/{quote(session.name)}", command)
         assert answer.status == 200, answer
 
-    def expired(self, prefix: str) -> None:
-        """Wait until any session of a mount that has no receiver now has timed out."""
-        clock = self.opened(prefix)
-        self.wait(clock, "close")
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass on the mounts where it passes only so."""
+        self._ask("pass", str(seconds))
+
+    def expire(self) -> None:
+        """Let more time pass there than a session lives without a receiver."""
+        self.pass_time(7)
+
+    def empty(self, mount: str) -> None:
+        """Let time pass there until a mount has no session."""
+
+        def is_empty() -> bool:
+            self.expire()
+            return bool(self.gauges()[mount] == 0)
+
+        until(is_empty)
 
     def gauges(self) -> dict[str, Any]:
         """Give the counts of sessions per mount, and of timers."""

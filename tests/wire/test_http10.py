@@ -131,7 +131,7 @@ def test_a_stream_with_keep_alive_ends_by_closing_too(site, receiver):
 
 def test_a_second_receiver_is_refused(site):
     session = site.session()
-    session.open(XHR)
+    session.waiting(XHR)
     peer = ask(site, "POST", session.url("xhr"))
     assert peer.response().body == b'c[2010,"Another connection still open"]\n'
     assert peer.ended()

@@ -162,6 +162,7 @@ def test_nothing_reaches_a_closing_session(lab):
 
 def test_an_expired_session_is_not_found(lab):
     session = lab.opened("/brief")
+    lab.expire()
     lab.wait(session, "close")
     assert session.send("late").status == 404
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..support.labs import Session, fresh
+from ..support.labs import Session, fresh, until
 from ..support.peer import request
 from ..support.receivers import POLLS, RECEIVERS, STREAMS, XHR, XHR_STREAMING
 
@@ -87,8 +87,7 @@ def test_a_refused_client_gets_a_close_frame_and_no_session(lab, receiver):
 @pytest.mark.parametrize("first", [XHR, XHR_STREAMING], ids=lambda receiver: receiver.name)
 def test_a_second_receiver_is_refused_in_its_own_framing(site, receiver, first):
     session = site.session()
-    attached = session.open(first)
-    assert attached.waits()
+    attached = session.waiting(first)
     second = session.attach(receiver)
     assert second.piece() == receiver.wrap(STILL_OPEN)
     assert second.ended()
@@ -177,7 +176,7 @@ def test_a_closed_session_is_forgotten_when_it_times_out(lab):
     session = lab.opened("/brief")
     session.send("close")
     assert session.poll() == b'c[3000,"Go away!"]\n'
-    lab.expired("/brief")
+    lab.expire()
     assert lab.names(session) == ["open", "message", "close"]
     assert session.poll() == b"o\n"
     assert lab.names(session).count("open") == 2  # of several nodes, whichever has the new one
@@ -195,6 +194,7 @@ def test_a_session_without_a_receiver_ends(lab, receiver):
         session.send("x" * 200_000)
         attached.frame()
         assert attached.ended()
+    lab.expire()
     assert lab.closings(session) == 1
 
 
@@ -216,9 +216,9 @@ def test_a_connection_that_goes_after_its_response_ends_nothing(lab, receiver, e
 
 def test_a_session_with_a_receiver_never_times_out(lab):
     polled, streamed = lab.session("/brief"), lab.session("/brief")
-    waiting, stream = polled.open(XHR), streamed.open()
+    waiting, stream = polled.waiting(XHR), streamed.open()
     for _ in range(3):
-        lab.expired("/brief")
+        lab.expire()
     polled.send("still there")
     streamed.send("still there")
     assert waiting.frame() == 'a["still there"]'
@@ -227,14 +227,16 @@ def test_a_session_with_a_receiver_never_times_out(lab):
 
 
 def test_each_receiver_gives_the_session_a_new_delay(lab):
-    session = lab.opened("/brief")
-    other = lab.opened("/brief")
-    waiting = session.attach(XHR)
-    lab.wait(other, "close")
+    session, other = lab.opened("/brief"), lab.opened("/brief")
+    lab.pass_time(4)
     session.send("a")
-    assert waiting.frame() == 'a["a"]'
-    assert session.send("b").status == 204
+    assert session.poll() == b'a["a"]\n'
+    lab.pass_time(3)
+    assert lab.closings(other) == 1
+    assert "close" not in lab.names(session)
+    session.send("b")
     assert session.poll() == b'a["b"]\n'
+    lab.expire()
     assert lab.closings(session) == 1
 
 
@@ -244,7 +246,7 @@ def test_a_session_that_was_never_opened_calls_nobody(lab):
     peer = lab.connect()
     peer.send(request("POST", session.url("xhr"))[:-2])
     peer.abort()
-    lab.expired("/brief")
+    lab.expire()
     assert lab.journal(session) == []
 
 
@@ -265,8 +267,7 @@ def test_a_stream_that_vanishes_ends_the_session_once(lab, receiver, end):
 @pytest.mark.parametrize("end", ["abort", "close", "half_close"])
 def test_a_poll_that_vanishes_ends_the_session_once(lab, receiver, end):
     session = lab.session("/puppet")
-    waiting = session.open(receiver)
-    assert waiting.waits()
+    waiting = session.waiting(receiver)
     getattr(waiting.peer, end)()
     assert lab.closings(session) == 1
     assert session.send("x").status == 404
@@ -290,8 +291,9 @@ def test_no_message_of_a_lost_session_reaches_the_next(lab):
     waiting = session.attach(XHR)
     assert waiting.frame() == 'a["old","old too"]'
     session.send("send:10:10")
-    lab.wait(session, "close")
-    lab.expired("/brief")
+    lab.expire()
+    assert lab.closings(session) == 1
+    lab.expire()
     assert session.poll() == b"o\n"
     session.send("new")
     assert session.poll() == b'a["new"]\n'
@@ -382,7 +384,7 @@ def test_a_stuck_session_hears_of_a_lost_peer(lab):
     session.send("hold")
     lab.wait(session, "message")
     stream.abort()
-    lab.expired("/brief")
+    until(lambda: session.send("waits").status == 404)
     lab.tell(session, "release")
     assert lab.closings(session) == 1
 

@@ -13,7 +13,7 @@ from ..support.receivers import XHR
 from ..support.websocket import Frame
 
 # For longer than any time of these mounts, and than what passes for no stall.
-BLOCKED = 3 + STALL + 0.5
+BLOCKED = 6 + STALL + 0.5
 
 
 @contextmanager
