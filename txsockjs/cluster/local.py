@@ -55,6 +55,7 @@ class LocalBus(Bus):
         self._started: Deferred[None] = Deferred()
         self._port: Any | None = None
         self._nodes: dict[str, str] = {}
+        self._streams: set[Peer] = set()  # to all peers, those without a name yet included
         self._peers: dict[str, Peer] = {}
         # For nodes that are not connected yet: messages with their ports, and publications without
         # one.
@@ -167,9 +168,9 @@ class LocalBus(Bus):
 
     # -- peers
 
-    @property
-    def channels(self) -> list[str]:
-        """The channels that this node subscribes to."""
+    def made(self, peer: Peer) -> list[str]:
+        """Note a new stream, to be told of changes; return the channels that it is told now."""
+        self._streams.add(peer)
         return list(self.subscriptions)
 
     def _connect(self, node: str) -> None:
@@ -209,6 +210,7 @@ class LocalBus(Bus):
 
     def ended(self, peer: Peer) -> None:
         """Note that a peer's stream ended."""
+        self._streams.discard(peer)
         if self._peers.get(peer.node) is peer:
             del self._peers[peer.node]
             path = self._nodes.pop(peer.node, None)  # listeners must not take it for alive
@@ -257,8 +259,8 @@ class LocalBus(Bus):
         """Receive the publications of others."""
         self.subscriptions[channel] = subscriber
         done: Deferred[None] = Deferred()
-        self._subscribing[channel] = (set(self._nodes) - {self.node}, done)
-        for peer in self._peers.values():
+        self._subscribing[channel] = ({*self._nodes, *self._peers} - {self.node}, done)
+        for peer in self._streams:
             peer.say(SUBSCRIBE, channel.encode())
         self._confirmed("", channel)
         return done
@@ -266,7 +268,7 @@ class LocalBus(Bus):
     def unsubscribe(self, channel: str) -> None:
         """Stop receiving a channel."""
         if self.subscriptions.pop(channel, None) is not None:
-            for peer in self._peers.values():
+            for peer in self._streams:
                 peer.say(UNSUBSCRIBE, channel.encode())
 
     def subscribers(self, channel: str) -> Deferred[int]:

@@ -46,9 +46,8 @@ class PeerOwner(Interface):
     node: str
     reactor: IReactorTime
 
-    @property
-    def channels(self) -> list[str]:
-        """The channels that this node subscribes to."""
+    def made(self, peer: Peer) -> list[str]:
+        """Note a new stream, to be told of changes; return the channels that it is told now."""
         ...
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
@@ -86,7 +85,8 @@ class Peer(Stream):
         """Send the name of this end."""
         super().connectionMade()
         self.transport.registerProducer(_Output(self), True)
-        hello = {"version": VERSION, "node": self._owner.node, "channels": self._owner.channels}
+        channels = self._owner.made(self)
+        hello = {"version": VERSION, "node": self._owner.node, "channels": channels}
         self.say(HELLO, json.dumps(hello).encode())
 
     def take(self, string: bytes) -> int:

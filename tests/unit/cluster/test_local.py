@@ -136,6 +136,13 @@ class Lab:
         for _ in range(times):
             self.reactor.advance(0)
 
+    def step(self) -> None:
+        """Make the next call that is due, if there is one."""
+        if self.reactor.calls:
+            call = self.reactor.calls.pop(0)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
     def hold_connections(self) -> Callable[[], None]:
         """Have workers connect to each other only when what this returns is called."""
         waiting: list[Any] = []
@@ -458,6 +465,30 @@ def test_a_subscription_while_a_node_is_being_connected_is_told_to_it_then(lab: 
     b.publish("room", b"x")
     lab.turn()
     assert heard == [b"x"]
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_subscription_comes_to_a_node_that_connects_before_the_parent_tells_of_it(
+    lab: Lab, steps: int
+) -> None:
+    first, second = sorted([lab.make(), lab.make()], key=lambda bus: bus.node)
+    second.start()
+    lab.turn()
+    know, late = second._know, []
+    second._know = late.append
+    first.start()
+    for _ in range(steps):
+        lab.step()
+    heard: list[bytes] = []
+    second.subscribe("room", heard.append)
+    lab.turn()
+    first.publish("room", b"x")
+    lab.turn()
+    assert heard == [b"x"]
+    know(late.pop())
+    second.unsubscribe("room")
+    lab.turn()
+    assert lab.answer(first.subscribers("room")) == 0
 
 
 def test_a_second_stream_of_a_node_is_refused(lab: Lab) -> None:

@@ -21,11 +21,13 @@ class Owner:
     """The bus of a peer."""
 
     node = "a"
-    channels = ["room"]
 
     def __init__(self) -> None:
         self.reactor = Clock()
         self.heard: list[Any] = []
+
+    def made(self, peer: Peer) -> list[str]:
+        return ["room"]
 
     def greeted(self, peer: Peer, channels: list[str]) -> bool:
         self.heard.append((peer.node, channels))
