@@ -83,6 +83,7 @@ def test_no_connection_is_refused_or_reset(server: Server) -> None:
 def test_what_was_acknowledged_was_handled(server: Server, notes: Path) -> None:
     ends: Counter[tuple[int, str]] = Counter()
     acknowledged: list[str] = []
+    answered: set[int] = set()
     done = False
 
     async def talk(number: int) -> None:
@@ -96,6 +97,7 @@ def test_what_was_acknowledged_was_handled(server: Server, notes: Path) -> None:
                     count += 1
                     note = f"note {number} {count}"
                     assert await client.ask(note) == note
+                    answered.add(number)
                     if receiver is None:
                         client.acknowledged.append(note)
                     await asyncio.sleep(0 if CLIENTS < 100 else 0.5)
@@ -110,10 +112,11 @@ def test_what_was_acknowledged_was_handled(server: Server, notes: Path) -> None:
         nonlocal done
         await until(lambda: len(serving(server)) == 2, server)
         talking = asyncio.gather(*(talk(number) for number in range(CLIENTS)))
-        await asyncio.sleep(1)
+        await until(lambda: len(answered) == CLIENTS or talking.done(), server)
         server.process.send_signal(signal.SIGHUP)
         await until(lambda: "all workers were replaced" in server.output, server)
-        await asyncio.sleep(1)
+        answered.clear()
+        await until(lambda: len(answered) == CLIENTS or talking.done(), server)
         done = True
         await talking
 
