@@ -40,6 +40,7 @@ def test_a_chat_reaches_everybody(three: Nodes) -> None:
     async def story() -> None:
         clients = [Wanderer(lambda: three.ports, each, "/lobby") for each in TRANSPORTS * 4]
         await asyncio.gather(*(client.open() for client in clients))
+        await asyncio.gather(*(client.ask("pid") for client in clients))  # all have joined
         for client in clients:
             client.send(f"hello from {client.name}")
         sent = sorted(f"hello from {client.name}" for client in clients)

@@ -19,8 +19,9 @@ from ..support.ways import node
 from .conftest import FULL
 
 GONE = (1001, "Node gone")
-# In seconds, what is to come within one; not all machines have nothing else to do.
-SOON = 1.0 if FULL else 3.0
+# In seconds, what is to come at once, and what once a lease is over. Time is measured only where
+# nothing else runs.
+SOON, LATER = (1.0, 10.0) if FULL else (PATIENCE, PATIENCE)
 EACH = 12 if FULL else 4  # clients of each transport
 
 Ports = Callable[[], Sequence[int]]
@@ -67,8 +68,10 @@ class Chatter:
 
     async def more(self, count: int = 200) -> None:
         """Wait for so many more echoes."""
-        wanted, deadline = self.echoes + count, time.monotonic() + PATIENCE
+        wanted, last, deadline = self.echoes + count, self.echoes, time.monotonic() + PATIENCE
         while self.echoes < wanted and not any(task.done() for task in self._tasks):
+            if self.echoes > last:
+                last, deadline = self.echoes, time.monotonic() + PATIENCE
             assert time.monotonic() < deadline, "no echoes come"
             await asyncio.sleep(0.01)
 
@@ -90,6 +93,7 @@ def test_an_owner_that_is_killed(redis: RedisServer, plan: Path) -> None:
         ports = elsewhere
         for client in victims:  # their next receiver is elsewhere, but for a stream
             assert await client.ask("pid") == str(dying.pid)
+            await client.acknowledge()  # or the sender may hear of the end instead
         others = await opened(lambda: elsewhere)
         chatter = Chatter(others)
         await chatter.more()
@@ -102,7 +106,7 @@ def test_an_owner_that_is_killed(redis: RedisServer, plan: Path) -> None:
                 assert client.end == GONE
                 assert client.requests <= requests + 2
             assert code in (1001, 1006)
-            assert client.ended - killed < 10
+            assert client.ended - killed < LATER
         await chatter.more()
         await chatter.stop()
         assert chatter.longest < SOON
@@ -142,7 +146,9 @@ def test_a_broker_that_is_away_for_three_seconds(redis: RedisServer, plan: Path)
             assert await member.next() == "gap"
         members[0].send("hello")
         for member in members:
-            assert await member.next() == "hello"
+            # Whenever else the broker stood still, there may be a gap, too.
+            while (said := await member.next()) != "hello":
+                assert said == "gap"
         # Claimed again: the other node finds what it did not make.
         new = await opened(lambda: [server.port for server in servers])
         for client in [*clients, *new]:
@@ -178,7 +184,7 @@ def test_a_node_that_is_stopped(redis: RedisServer, plan: Path) -> None:
                 # What it sent may fail before its poll is told: 404 where the sender's node had
                 # already heard of the end.
                 assert end == GONE or end[1].startswith(("Lost: 503", "Lost: 404"))
-                assert client.ended - stopped < 15
+                assert client.ended - stopped < 1.5 * LATER
             while time.monotonic() < stopped + (90 if FULL else 10):
                 await chatter.more()
             after = [memory(server.pid) for server in living], memory(redis.pid)
@@ -224,7 +230,7 @@ def test_nodes_that_are_killed_again_and_again(redis: RedisServer, plan: Path) -
                 await one(stays, dying)
         killed = time.monotonic()
         while await members(stays) != [living.pid]:
-            assert time.monotonic() - killed < 10
+            assert time.monotonic() - killed < LATER
             await asyncio.sleep(0.1)
         kept = [key for key in keys(redis) if b"claim" in key]
         assert kept

@@ -33,8 +33,9 @@ def note(message: str) -> None:
 class Lobby(App):
     """Everybody in one room: what is sent comes to all; who may have missed some hears ``gap``."""
 
-    def on_open(self, info: Any) -> None:
-        self.join("lobby", os.getpid())
+    async def on_open(self, info: Any) -> None:
+        # Nothing that the client sends is handled before the room is listened to.
+        await self.join("lobby", os.getpid())
 
     def on_message(self, message: Any) -> Any:
         if message == "pid":
@@ -57,5 +58,5 @@ class Lobby(App):
 MOUNTS: dict[str, tuple[type[SockJSConnection], dict[str, Any]]] = {
     "echo": (App, {"disconnect_delay": 10.0}),
     "lobby": (Lobby, {"disconnect_delay": 10.0}),
-    "brief": (App, {"response_limit": 2000}),
+    "brief": (App, {"disconnect_delay": 10.0, "response_limit": 2000}),
 }

@@ -61,6 +61,7 @@ class Wanderer:
         self.requests = 0  # of receivers
         self._changed = asyncio.Event()
         self._to_send: list[str] = []
+        self._asked = 0  # how many messages it was to send
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -81,6 +82,7 @@ class Wanderer:
                 self._writer.write(frame(TEXT, json.dumps([message])))
         else:
             self._to_send += messages
+            self._asked += len(messages)
             self._changed.set()
 
     async def next(self) -> str:
@@ -90,6 +92,11 @@ class Wanderer:
     async def ask(self, message: str) -> str:
         self.send(message)
         return await self.next()
+
+    async def acknowledge(self) -> None:
+        """Wait for the answer to all that was sent; a websocket gets none."""
+        if self.receiver is not None:
+            await self._until(lambda: len(self.acknowledged) == self._asked)
 
     async def closed(self, patience: float = PATIENCE) -> tuple[int, str]:
         await self._until(lambda: self.end is not None, patience)
@@ -206,6 +213,7 @@ class Wanderer:
                 async for _ in _pieces(reader, headers):
                     pass
             self.acknowledged += messages
+            self._changed.set()
 
     async def _websocket(self) -> None:
         async with self._connection() as (reader, self._writer):
