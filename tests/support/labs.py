@@ -48,8 +48,10 @@ class Site:
         self.server: Any = server
         self.peers: list[Peer] = []
 
-    def connect(self, receive_buffer: int | None = None) -> Peer:
-        peer = Peer(self.server.port, receive_buffer)
+    def connect(self, receive_buffer: int | None = None, beside: Peer | None = None) -> Peer:
+        """Open a connection, to the node of another one if there are several."""
+        port = self.server.port if beside is None else beside.port
+        peer = Peer(port, receive_buffer)
         self.peers.append(peer)
         return peer
 
@@ -213,10 +215,13 @@ class Session:
         """Open the session; what is given back is attached, and not only on its way."""
         if receiver.streams:
             return self.open(receiver)
-        assert self.attach(receiver).frame() == "o"
-        rivals = [self.attach(receiver) for _ in range(2)]
+        opened = self.attach(receiver)
+        assert opened.frame() == "o"
+        # At its own node, which alone ends it when the connection of a silent poll is lost.
+        peers = [self.site.connect(beside=opened.peer) for _ in range(2)]
+        rivals = [self.attach(receiver, peer=peer) for peer in peers]
         # One of the two is refused, because the other waits.
-        (answered,) = select.select([rival.peer for rival in rivals], [], [], PATIENCE)[0]
+        (answered,) = select.select(peers, [], [], PATIENCE)[0]
         (refused,) = (rival for rival in rivals if rival.peer is answered)
         assert refused.frame().startswith("c[2010,")
         rivals.remove(refused)

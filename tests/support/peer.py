@@ -93,6 +93,7 @@ class Peer:
     """One TCP connection to the server under test."""
 
     def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+        self.port = port
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
         if receive_buffer is not None:
