@@ -44,6 +44,9 @@ class App(SockJSConnection):
         print("closed with", self.close_reason)
 """
 
+# For sessions whose clients, as slow as this process may be, are told of the end.
+PATIENT = ("--disconnect-delay", "60")
+
 
 def command(*options: str) -> list[str]:
     listen = ["--listen", "tcp:0:interface=127.0.0.1", "--admin", "tcp:0:interface=127.0.0.1"]
@@ -88,7 +91,7 @@ def test_nobody_is_accepted_before_on_start_is_done_and_it_says_so(tmp_path: pat
             early.settimeout(PATIENCE)
             assert early.recv(12) == b"HTTP/1.1 200"
         assert ask(f"{admin}/ready") == (200, b"ready\n")
-        assert server.output.index("started /") > 0
+        wait_until(lambda: "started /" in server.output, server)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -103,7 +106,7 @@ def test_an_on_start_that_fails_ends_the_start_with_its_words(
 
 
 def test_a_drain_ends_sessions_and_then_what_they_shared(tmp_path: pathlib.Path) -> None:
-    with serving(tmp_path, "--drain", "1.5") as server:
+    with serving(tmp_path, "--drain", "6", *PATIENT) as server:
         sessions, admin = urls(server)
         for number in range(3):
             assert ask(f"{sessions}/000/s{number}/xhr", "POST") == (200, b"o\n")
@@ -122,7 +125,7 @@ def test_a_drain_ends_sessions_and_then_what_they_shared(tmp_path: pathlib.Path)
 
 
 def test_a_second_sigterm_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
-    with serving(tmp_path, "--drain", "3600") as server:
+    with serving(tmp_path, "--drain", "3600", *PATIENT) as server:
         sessions, _ = urls(server)
         for number in range(3):
             ask(f"{sessions}/000/s{number}/xhr", "POST")
@@ -135,7 +138,7 @@ def test_a_second_sigterm_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_second_interrupt_ends_a_drain_at_once(tmp_path: pathlib.Path) -> None:
-    with serving(tmp_path, "--drain", "3600") as server:
+    with serving(tmp_path, "--drain", "3600", *PATIENT) as server:
         sessions, admin = urls(server)
         ask(f"{sessions}/000/s/xhr", "POST")
         os.kill(server.pid, signal.SIGINT)
@@ -167,7 +170,7 @@ def test_the_parent_of_workers_says_whether_they_are_ready(tmp_path: pathlib.Pat
 
 def test_workers_that_drain_tell_all_their_clients(tmp_path: pathlib.Path) -> None:
     (tmp_path / "some_app.py").write_text(APP)
-    with running(*command("--workers", "2", "--drain", "1"), cwd=str(tmp_path)) as server:
+    with running(*command("--workers", "2", "--drain", "1", *PATIENT), cwd=str(tmp_path)) as server:
         admin = server.url
         wait_until(lambda: ask(f"{admin}/ready") == (200, b"2 ready\n"), server)
         listening = set(re.findall(r"listening on (http://\S+)", server.output))

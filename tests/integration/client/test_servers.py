@@ -140,7 +140,6 @@ async def test_a_server_that_is_killed(own_server: Server, transport: str) -> No
 async def test_a_server_that_stands_still(own_server: Server, name: str, transport: str) -> None:
     seconds = 2 if name == THIS else 4  # as their heartbeats come
     client = await player(own_server, transport, heartbeat_timeout=seconds)
-    await client.echoes(["there?"])
     own_server.process.send_signal(signal.SIGSTOP)
     try:
         assert (await client.over).reason == f"The server was silent for {seconds} s"
