@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ..support.frames import frame
+from ..support.kept_port import kept_port
 from ..support.raw import PATIENCE, asked, post, read_frame, read_head, upgrade
 from ..support.running import running
 
@@ -43,7 +44,7 @@ def greet(connection: Any) -> None:
 
 def test_twistd_bridges_to_an_endpoint(tmp_path: Any) -> None:
     with upstream_server(greet) as port:
-        mount = f"/raw=endpoint:tcp:127.0.0.1:{port}:timeout=5"
+        mount = f"/raw=endpoint:tcp:127.0.0.1:{port}:timeout=30"
         command = (TWISTD, "-n", "--pidfile=", "sockjs", *LISTEN, "--mount", mount)
         with running(*command, cwd=str(tmp_path)) as server:
             converse(server.port)
@@ -60,22 +61,21 @@ def converse(port: int) -> None:
 
 
 def test_a_file_says_how_to_bridge_and_a_port_without_a_server_is_told(tmp_path: Any) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as unused:
-        port = unused.getsockname()[1]
-    (tmp_path / "sockjs.toml").write_text(
-        f"""
-        [[mount]]
-        prefix = "/irc"
-        app = "endpoint:tcp:127.0.0.1:{port}"
-        connect_timeout = 5
-        fallback_encoding = "latin-1"
-        """
-    )
-    command = (TWISTD, "-n", "--pidfile=", "sockjs", *LISTEN, "--config", "sockjs.toml")
-    with running(*command, cwd=str(tmp_path)) as server:
-        poll = server.url + "/irc/0/a/xhr"
-        assert post(poll) == b"o\n"
-        assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
-        server.stop()
-        assert "to tcp:127.0.0.1:" in server.output
-        assert "Traceback" not in server.output
+    with kept_port() as port:
+        (tmp_path / "sockjs.toml").write_text(
+            f"""
+            [[mount]]
+            prefix = "/irc"
+            app = "endpoint:tcp:127.0.0.1:{port}"
+            connect_timeout = 30
+            fallback_encoding = "latin-1"
+            """
+        )
+        command = (TWISTD, "-n", "--pidfile=", "sockjs", *LISTEN, "--config", "sockjs.toml")
+        with running(*command, cwd=str(tmp_path)) as server:
+            poll = server.url + "/irc/0/a/xhr"
+            assert post(poll) == b"o\n"
+            assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
+            server.stop()
+            assert "to tcp:127.0.0.1:" in server.output
+            assert "Traceback" not in server.output

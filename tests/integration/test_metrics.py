@@ -25,10 +25,17 @@ from ..support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 APP = """
+import os
+from twisted.internet import reactor, task
 from txsockjs import SockJSConnection
 
 
 class App(SockJSConnection):
+    @classmethod
+    async def on_start(cls, router):
+        while os.path.exists("wait"):
+            await task.deferLater(reactor, 0.02)
+
     def on_message(self, message):
         if message == "close":
             self.close()
@@ -182,8 +189,11 @@ def test_the_parent_tells_of_each_worker_and_of_one_that_was_started_again(
         assert all(before.workers("process_resident_memory_bytes").values())
         check_metrics(before.body)
         first = pids(server)["1"]
+        # Its successor waits, or a slow test would miss that there is none.
+        (tmp_path / "wait").touch()
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 0, server)
+        (tmp_path / "wait").unlink()
         wait_until(lambda: Scrape(server).workers("txsockjs_worker_up")["1"] == 1, server)
         after = Scrape(server)
         kept = before.workers("txsockjs_sessions_opened_total")

@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..support.docs import PAGES, found
+from ..support.kept_port import kept_port
 from ..support.running import MARK, ROOT, ended, running
 from .test_examples import Socket
 from .test_readme import FILES, TEXTS
@@ -63,18 +64,15 @@ def test_the_programs_are_found() -> None:
 
 
 class Program:
-    """A program in a folder of its own, on ports that are free for now."""
+    """A program in a folder of its own, on these ports."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, ports: list[int]) -> None:
         self.folder = folder
         (folder / "chat.py").write_text(FILES["chat.py"])
         code = PROGRAMS[name]
-        for port in ("8080", "6000"):
-            with closing(socket.create_server(("127.0.0.1", 0))) as unused:
-                number = str(unused.getsockname()[1])
-            code = code.replace(port, number)
-            if port == "8080":
-                self.port = int(number)
+        numbers = {"8080": str(ports[0]), "6000": str(ports[1])}
+        code = re.sub("8080|6000", lambda shown: numbers[shown[0]], code)
+        self.port = ports[0]
         (folder / "program.py").write_text(code)
         self.catches = "CannotListenError" in code
         self.prefix = PREFIXES[name]
@@ -84,8 +82,9 @@ class Program:
 
 
 @pytest.fixture
-def program(request: pytest.FixtureRequest, tmp_path: Path) -> Program:
-    return Program(request.param, tmp_path)
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Program]:
+    with kept_port() as one, kept_port() as other:
+        yield Program(request.param, tmp_path, [one, other])
 
 
 each = pytest.mark.parametrize("program", PROGRAMS, indirect=True)

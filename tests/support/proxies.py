@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .kept_port import kept_port
 from .needed import program
 from .running import ROOT
 
@@ -137,19 +138,19 @@ def apache(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     """Run Apache before a server on this port; gives its URL."""
     path = program("apache2", "httpd")
     (server,) = ports
-    port = free_port()
-    text = (EXAMPLES / "apache.conf").read_text()
-    assert "<VirtualHost *:80>" in text and "http://127.0.0.1:8080/" in text
-    text = text.replace("*:80>", f"127.0.0.1:{port}>").replace(":8080/", f":{server}/")
-    (folder / "sockjs.conf").write_text(text)
-    modules = next(each for each in APACHE_MODULES if os.path.isdir(each))
-    around = APACHE.format(folder=folder, port=port, modules=modules)
-    (folder / "apache.conf").write_text(around)
-    command = [path, "-DFOREGROUND", "-f", str(folder / "apache.conf")]
-    process = start(command, None, folder, dict(os.environ))
-    with stopping(process):
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+    with kept_port() as port:
+        text = (EXAMPLES / "apache.conf").read_text()
+        assert "<VirtualHost *:80>" in text and "http://127.0.0.1:8080/" in text
+        text = text.replace("*:80>", f"127.0.0.1:{port}>").replace(":8080/", f":{server}/")
+        (folder / "sockjs.conf").write_text(text)
+        modules = next(each for each in APACHE_MODULES if os.path.isdir(each))
+        around = APACHE.format(folder=folder, port=port, modules=modules)
+        (folder / "apache.conf").write_text(around)
+        command = [path, "-DFOREGROUND", "-f", str(folder / "apache.conf")]
+        process = start(command, None, folder, dict(os.environ))
+        with stopping(process):
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -157,24 +158,17 @@ def caddy(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     """Run Caddy before a server on this port; gives its URL."""
     path = program("caddy")
     (server,) = ports
-    port = free_port()
-    text = (EXAMPLES / "Caddyfile").read_text()
-    text = replaced(text, "chat.example.com {", [f"http://127.0.0.1:{port} {{"])
-    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{server}")
-    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
-    command = [path, "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
-    environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder))
-    process = start(command, None, folder, environment)
-    with stopping(process):
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+    with kept_port() as port:
+        text = (EXAMPLES / "Caddyfile").read_text()
+        text = replaced(text, "chat.example.com {", [f"http://127.0.0.1:{port} {{"])
+        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{server}")
+        (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+        command = [path, "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
+        environment = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder))
+        process = start(command, None, folder, environment)
+        with stopping(process):
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

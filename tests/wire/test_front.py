@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ..support.frames import frame
+from ..support.kept_port import kept_port
 from ..support.raw import read_chunk, read_frame, read_head, upgrade
 from ..support.running import running
 
@@ -50,13 +51,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    tls = f"ssl:{port}:interface=127.0.0.1:privateKey=key.pem:certKey=cert.pem"
-    with running("-c", PROGRAM, tls, "unix:socket", cwd=str(folder)) as server:
-        (folder / "port").write_text(str(port))
-        yield folder
-        assert server.process.poll() is None, server.output
+    with kept_port() as port:
+        tls = f"ssl:{port}:interface=127.0.0.1:privateKey=key.pem:certKey=cert.pem"
+        with running("-c", PROGRAM, tls, "unix:socket", cwd=str(folder)) as server:
+            (folder / "port").write_text(str(port))
+            yield folder
+            assert server.process.poll() is None, server.output
     assert "Traceback" not in server.output
     assert "Unhandled" not in server.output
 
