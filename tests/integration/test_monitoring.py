@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sysconfig
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ..support.docs import DOCS, found
 from ..support.needed import program
-from ..support.raw import PATIENCE, get
+from ..support.raw import get
 from ..support.running import ROOT, running
+from ..support.waiting import wait_until
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 EXAMPLES = Path(ROOT, "examples")
@@ -58,11 +58,15 @@ def told() -> Iterator[dict[str, list[dict[str, str]]]]:
     words = ["sockjs", "--app", "echo.Echo", "--listen", where, "--admin", where, "--workers", "2"]
     samples: dict[str, list[dict[str, str]]] = defaultdict(list)
     with running(TWISTD, "-n", "--pidfile=", *words, cwd=str(EXAMPLES)) as server:
-        end = time.monotonic() + PATIENCE
-        while not (at := re.search(r"admin at (http://[\d.]+:\d+)", server.output)):
-            assert time.monotonic() < end, server.output
-            time.sleep(0.02)
-        for family in text_string_to_metric_families(get(f"{at[1]}/metrics").decode()):
+        at = wait_until(lambda: re.search(r"admin at (http://[\d.]+:\d+)", server.output), server)
+
+        def of_both() -> list[Any] | None:
+            """Return what is told once neither worker is away, or too busy to tell."""
+            found = list(text_string_to_metric_families(get(f"{at[1]}/metrics").decode()))
+            up = [s.value for each in found for s in each.samples if "worker_up" in s.name]
+            return found if up == [1, 1] else None
+
+        for family in wait_until(of_both, server):
             for sample in family.samples:
                 samples[sample.name].append(sample.labels)
         # Prometheus's own, of each target.

@@ -17,6 +17,8 @@ from ...support.playing_client import connected
 from ...support.running import ROOT, Server, running
 
 REFUSING = "http://127.0.0.1:1/echo"
+# With a server that is slow to answer.
+PATIENT = ("--timeout", "30", "--wait", "60")
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +41,18 @@ def test_lines_in_and_messages_out(server: Server) -> None:
     lines = "".join(f"{number}\n" for number in range(5000))
     url = server.url + "/echo"
     said = "txsockjs: connected over xhr_polling\ntxsockjs: closed with 1000 Normal closure\n"
-    words = ("connect", url, "--transport", "xhr", "--count", "5000", "--wait", "60")
+    words = ("connect", url, "--transport", "xhr", "--count", "5000", *PATIENT)
     assert run(*words, given=lines) == (0, lines, said)
 
 
 @pytest.mark.parametrize(
     ("words", "given", "code"),
     [
-        (("--count", "1"), "hello\n", 0),
-        ((), "close:3001\n", 0),
+        (("--count", "1", *PATIENT), "hello\n", 0),
+        (PATIENT, "close:3001\n", 0),
         (("--json",), "no JSON\n", 1),
         (("--transport", "pigeon"), "", 1),
-        ((), "close:1011\n", 3),
+        (PATIENT, "close:1011\n", 3),
         (("--count", "2"), "hello\n", 4),
     ],
 )
@@ -74,7 +76,7 @@ async def test_a_proxy_that_breaks_websockets_is_found_and_gone_around(server: S
     await client.echoes([str(number) for number in range(1000)])
     client.close()
     await client.over
-    code, output, _ = await deferToThread(run, "check", url, "--json")
+    code, output, _ = await deferToThread(run, "check", url, "--json", "--timeout", "30")
     value = json.loads(output)
     assert code == 3
     assert {each["transport"]: each["works"] for each in value["transports"]} == {
@@ -84,6 +86,6 @@ async def test_a_proxy_that_breaks_websockets_is_found_and_gone_around(server: S
         "xhr_polling": True,
     }
     assert "breaks websockets" in value["findings"][0]
-    code, output, _ = await deferToThread(run, "check", server.url + "/echo")
+    code, output, _ = await deferToThread(run, "check", server.url + "/echo", "--timeout", "30")
     assert code == 0
     await proxy.stopListening()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,10 @@ async def test_over_tls_with_a_certificate_that_is_trusted(tmp_path: Path) -> No
 def test_the_program_of_the_page(server: Server, tmp_path: Path) -> None:
     (code,) = [code for _, code in found("client.md") if code.startswith("# talk.py")]
     program = tmp_path / "talk.py"
-    program.write_text(code.replace("http://127.0.0.1:8080", server.url))
+    # With more time for the websocket, or it would take another transport of a slow server.
+    program.write_text(
+        re.sub('"http://127.0.0.1:8080(.*?)"', rf'"{server.url}\1", timeout=30', code)
+    )
     ran = ended(tmp_path, str(program))
     assert (ran.stdout, ran.stderr, ran.returncode) == (
         "got hello over websocket\nclosed with 1000 Normal closure\n",
