@@ -8,10 +8,16 @@ const { browsing } = require('./chromium.js');
 const { command } = require('./command.js');
 
 // Only for what hangs.
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
-// Wait until something is true on the page.
-const until = (page, is, argument) => page.waitForFunction(is, argument, { timeout: PATIENCE });
+// Wait until something is true on the page; if it never is, tell what.
+async function until(page, is, argument) {
+  try {
+    await page.waitForFunction(is, argument, { timeout: PATIENCE });
+  } catch (error) {
+    throw new Error(`${error.message}, of ${JSON.stringify(argument)}: ${is}`);
+  }
+}
 
 // Wait until the text of an element matches.
 const reads = (page, selector, pattern) => until(
@@ -81,7 +87,7 @@ const scenarios = {
       await until(page, (name) => {
         const row = [...document.querySelectorAll('#processes tbody tr')]
           .find((each) => each.cells[0].firstChild.textContent === name);
-        return row.cells[1].textContent === document.getElementById('now-sessions').textContent;
+        return row?.cells[1].textContent === document.getElementById('now-sessions').textContent;
       }, name);
     }
     if (isShown) await page.selectOption('#whose', '');
@@ -125,11 +131,19 @@ const scenarios = {
 
   async what_clients_choose_is_text({ page, config }) {
     const id = 'a<img src=x onerror=alert(1)>"\'&amp;';
-    const answer = await fetch(
+    const leaving = new AbortController();
+    const poll = () => fetch(
       `${config.sessions}/000/${encodeURIComponent(id).replace(/\./g, '%2E')}/xhr`,
-      { method: 'POST', headers: { Origin: 'https://<b>evil</b>.example' } },
+      {
+        method: 'POST',
+        headers: { Origin: 'https://<b>evil</b>.example' },
+        signal: leaving.signal,
+      },
     );
+    const answer = await poll();
     if (!answer.ok) throw new Error(`${answer.status}`);
+    // Without a poll that waits, the session is over before a slow page shows it.
+    poll().catch(() => null);
     await page.fill('#filter [name=text]', '<img');
     await until(page, () => document.querySelectorAll('#sessions tbody tr').length === 1);
     const found = await page.evaluate(() => ({
@@ -140,6 +154,7 @@ const scenarios = {
     const wanted = { id, rows: 1, made: 0 };
     if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(JSON.stringify(found));
     await page.fill('#filter [name=text]', '');
+    leaving.abort();
   },
 
   async says_what_is_wrong_with_a_filter({ page }) {
@@ -254,6 +269,7 @@ async function playAll(config, browser) {
     results[transport] = {};
     const trouble = [];
     const page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(PATIENCE);
     if (transport !== 'websocket') {
       await page.addInitScript(() => { delete window.WebSocket; });
     }

@@ -4,7 +4,7 @@
 const { note } = require('./chromium.js');
 
 // Only for what hangs.
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
 // The text of the elements that match, as soon as there is one that contains what is wanted.
 async function seen(page, selector, wanted) {
@@ -13,18 +13,24 @@ async function seen(page, selector, wanted) {
   return element.textContent();
 }
 
-// Wait until the element's text is exactly this.
+// Wait until the element's text is exactly this; if it never is, tell what it is.
 async function reads(page, selector, wanted) {
-  await page.waitForFunction(
-    ([selector, wanted]) => document.querySelector(selector).textContent === wanted,
-    [selector, wanted],
-    { timeout: PATIENCE },
-  );
+  try {
+    await page.waitForFunction(
+      ([selector, wanted]) => document.querySelector(selector).textContent === wanted,
+      [selector, wanted],
+      { timeout: PATIENCE },
+    );
+  } catch (error) {
+    const found = await page.textContent(selector);
+    throw new Error(`${selector} reads ${found}, not ${wanted}: ${error.message}`);
+  }
 }
 
 async function open(browser, url, transport, trouble) {
   // A context of its own has its own connections; the browser opens six to a host in each.
   const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(PATIENCE);
   note(page, trouble);
   await page.goto(url);
   await page.selectOption('#transport', transport);

@@ -17,7 +17,7 @@
   'use strict';
 
   // Only for what hangs: nothing here waits for this long when it works.
-  const PATIENCE = 30000;
+  const PATIENCE = 60000;
 
   // The URL's last segment, and the server's name, of what carries each of the client's transports.
   const SERVED_BY = {

@@ -67,7 +67,7 @@ def played(
         yield play(
             request,
             "admin_in_chromium.js",
-            patience=240,
+            patience=900,
             chromium=program(*BROWSERS),
             admin=f"{admin}/",
             sessions=f"{sessions}/chat",

@@ -43,7 +43,7 @@ def played(
     return play(
         request,
         "in_chromium.js",
-        patience=420,
+        patience=900,
         chromium=program(*BROWSERS),
         page=f"{page_server}/page.html",
         test=field_server.url,

@@ -49,7 +49,7 @@ def play_demo(request: pytest.FixtureRequest, server: Server) -> Results:
     return play(
         request,
         "demo_in_chromium.js",
-        patience=240,
+        patience=600,
         chromium=program(*BROWSERS),
         url=f"{server.url}/",
         offered=TRANSPORTS,

@@ -17,7 +17,7 @@ def played(request: pytest.FixtureRequest) -> Results:
     return play(
         request,
         "demo_restarted_in_chromium.js",
-        patience=240,
+        patience=600,
         chromium=program(*BROWSERS),
         command=[sys.executable, TWISTD, "--nodaemon", "--pidfile=", "sockjs"],
     )

@@ -36,7 +36,7 @@ def measured(built: Path) -> dict[str, dict[str, Any]]:
     config = {"chromium": program(*BROWSERS), "pages": pages, "widths": WIDTHS}
     script = str(HERE / "docs_in_chromium.js")
     run = subprocess.run(
-        [node(), script, json.dumps(config)], stdout=subprocess.PIPE, check=True, timeout=240
+        [node(), script, json.dumps(config)], stdout=subprocess.PIPE, check=True, timeout=600
     )
     results: dict[str, dict[str, Any]] = json.loads(run.stdout)
     return results

@@ -22,7 +22,7 @@ def played(request: pytest.FixtureRequest) -> Iterator[Results]:
         yield play(
             request,
             "admin_in_chromium.js",
-            patience=240,
+            patience=600,
             chromium=program(*BROWSERS),
             admin=f"{server.url}/ops/",
             sessions=f"{server.url}/chat",

@@ -17,7 +17,7 @@ def played(request: pytest.FixtureRequest, field_server: Server, extra_server: S
     return play(
         request,
         "in_node.js",
-        patience=240,
+        patience=600,
         test=field_server.url,
         extra=extra_server.url,
     )

@@ -71,7 +71,7 @@ def play_all(
                 request,
                 f"reconnecting_in_{browser}.js",
                 among={"browser": browser, "way": way},
-                patience=7200 if FULL else 300,
+                patience=7200 if FULL else 900,
                 source=SCRIPT,
                 chromium=program(*test_chromium.BROWSERS) if browser == "chromium" else None,
                 page=f"{page_server}/reconnecting.html",

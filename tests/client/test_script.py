@@ -56,7 +56,7 @@ ALONE = [
 
 @pytest.fixture(scope="module")
 def played(request: pytest.FixtureRequest) -> Results:
-    return play(request, "script_alone.js", patience=60, source=SCRIPT)
+    return play(request, "script_alone.js", patience=180, source=SCRIPT)
 
 
 @pytest.mark.parametrize("scenario", ALONE)

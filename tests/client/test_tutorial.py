@@ -38,6 +38,6 @@ def test_the_chat_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
         )
     assert played.returncode == 0, played.stderr

@@ -7,10 +7,11 @@ const { browsing } = require('./chromium.js');
 const { command } = require('./command.js');
 
 // Only for what hangs.
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
 async function enter(browser, config, token, room) {
   const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.route(/cdn\.jsdelivr\.net/, (route) => route.fulfill({ path: config.client }));
   await page.goto(config.url);
   await page.fill('#token', token);
@@ -26,12 +27,17 @@ async function say(page, text) {
 }
 
 async function reads(page, ...lines) {
-  await page.waitForFunction(
-    (wanted) =>
-      [...document.querySelectorAll('#log li')].map((line) => line.textContent).join('\n') === wanted,
-    lines.join('\n'),
-    { timeout: PATIENCE },
-  );
+  try {
+    await page.waitForFunction(
+      (wanted) =>
+        [...document.querySelectorAll('#log li')].map((line) => line.textContent).join('\n') === wanted,
+      lines.join('\n'),
+      { timeout: PATIENCE },
+    );
+  } catch (error) {
+    const found = await page.locator('#log li').allTextContents();
+    throw new Error(`the log reads ${found.join('; ')}, not ${lines.join('; ')}: ${error.message}`);
+  }
 }
 
 async function playAll(config, browser) {
