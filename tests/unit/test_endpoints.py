@@ -47,7 +47,7 @@ def described(options):
 
 @pytest_twisted.ensureDeferred
 async def test_an_endpoint_string_serves_a_factory_over_sockjs():
-    endpoint = serverFromString(reactor, f"sockjs:{QUOTED}:prefix=/chat:heartbeat_delay=20")
+    endpoint = serverFromString(reactor, f"sockjs:{QUOTED}:prefix=/chat:disconnect_delay=60")
     port = await endpoint.listen(Factory.forProtocol(Echo))
 
     def check(number):
@@ -90,7 +90,8 @@ async def test_a_plugin_of_twistd_serves_it_with_no_code():
 
     upstream = reactor.listenTCP(0, Factory.forProtocol(Upstream), interface="127.0.0.1")
     options = portforward.Options()
-    options.parseOptions(["--port", f"sockjs:{QUOTED}:prefix=/x", "--host", "127.0.0.1"])
+    listen = f"sockjs:{QUOTED}:prefix=/x:disconnect_delay=60"
+    options.parseOptions(["--port", listen, "--host", "127.0.0.1"])
     options["dest_port"] = upstream.getHost().port
     served = portforward.makeService(options)
     served.startService()
