@@ -148,13 +148,11 @@ class Incoming:
         """Read until more bytes are needed, there is no room, or others must have their turn."""
         self._phase = _READING
         reader, consumer = self._reader, self._consumer
-        pace: Pace | None = None
+        pace = Pace(MOST_FRAMES) if frames else None
         while True:
-            if frames:
-                pace = pace or Pace(MOST_FRAMES)
-                if not pace.may_go_on(frames):
-                    self._go_on_soon()
-                    return
+            if pace is not None and not pace.may_go_on(frames):
+                self._go_on_soon()
+                return
             item = reader.next(self._most)
             if item is None:
                 break
@@ -173,6 +171,8 @@ class Incoming:
                 return
             if not reader.has_more:
                 break
+            # Of the items of one slice, all but the last count as no frame, but they take time.
+            pace = pace or Pace(MOST_FRAMES)
         self._phase = _IDLE
         self.idle = reader.gathered is None
         if not self.idle:

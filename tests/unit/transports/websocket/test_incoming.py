@@ -132,9 +132,13 @@ def test_the_order_of_what_comes_meanwhile_is_kept(path: str) -> None:
     lab.settle()
 
 
-@pytest.mark.parametrize("ping", [b"", masked(b"", PING)], ids=["together", "one by one"])
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [(b"", b""), (b"", masked(b"", PING)), (masked(b"", 1), b"")],
+    ids=["together", "one by one", "in fragments"],
+)
 def test_a_turn_is_bounded_in_time_too(
-    ping: bytes, turns: list[int], monkeypatch: pytest.MonkeyPatch
+    begin: bytes, end: bytes, turns: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(pace, "clock", lambda: now[0])
@@ -149,7 +153,9 @@ def test_a_turn_is_bounded_in_time_too(
     lab = Lab(Busy)
     socket = lab.upgrade(FRAMED)
     numbers = [str(i) for i in range(200)]
-    socket.send(b"".join(text(FRAMED, number) + ping for number in numbers))
+    first = 0x80 if begin else 0x81
+    frames = [masked(json.dumps(number).encode(), first) for number in numbers]
+    socket.send(b"".join(begin + frame + end for frame in frames))
     lab.clock.advance(0)
     assert lab.log == ["open", *numbers]
     assert max(in_turn.count(turn) for turn in range(len(turns) + 1)) <= 6
