@@ -144,17 +144,17 @@ class _LastBatch:
     """
 
     def __init__(self) -> None:
-        self._messages: tuple[str, ...] = ()
-        self._frame = b""
+        self._last: tuple[tuple[str, ...], bytes] = ((), b"")
 
     def frame_of(self, messages: list[str]) -> bytes:
         """Return the websocket frame of these messages; it may be kept from the last call."""
-        last = self._messages
+        last, made = self._last
         # Equal is not enough: a `JSONMessage` may equal another string.
         if len(last) != len(messages) or not all(map(is_, last, messages)):
-            self._frame = frame(TEXT, b"a" + _encode_strings(messages))
-            self._messages = tuple(messages)
-        return self._frame
+            made = frame(TEXT, b"a" + _encode_strings(messages))
+            # Together, because a finalizer that sends, or another thread, may come in between.
+            self._last = tuple(messages), made
+        return made
 
 
 _last_batch = _LastBatch()

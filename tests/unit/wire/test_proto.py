@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -67,6 +68,21 @@ def test_only_the_same_messages_have_the_same_frame() -> None:
         wanted = frame(TEXT, f'a["a","7\\n"{added}]'.encode())
         assert proto.websocket_frame(batch) == wanted
         batch.append(proto.Message("b"))
+
+
+def test_a_frame_that_is_made_while_another_is_leaves_that_as_it_is() -> None:
+    other = [proto.Message("c"), proto.Message("d")]
+
+    class Interrupted(list[str]):
+        """Another frame is made when it is read, as a finalizer that sends may do at any time."""
+
+        def __iter__(self) -> Iterator[str]:
+            assert proto.websocket_frame(other) == frame(TEXT, b'a["c","d"]')
+            return super().__iter__()
+
+    messages = [proto.Message("a"), proto.Message("b")]
+    for batch in (Interrupted(messages), messages, Interrupted(messages)):
+        assert proto.websocket_frame(batch) == frame(TEXT, b'a["a","b"]')
 
 
 @pytest.mark.parametrize("size", [119, 120, 121, 122, 123, 65529, 65530, 65531, 65532])
