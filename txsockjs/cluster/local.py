@@ -192,6 +192,8 @@ class LocalBus(Bus):
         for channel, (missing, _) in self._subscribing.items():
             if peer.node in missing:
                 peer.say(SUBSCRIBE, channel.encode())
+                if channel not in self.subscriptions:  # it only has to confirm that
+                    peer.say(UNSUBSCRIBE, channel.encode())
         return True
 
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:

@@ -491,6 +491,27 @@ def test_a_subscription_comes_to_a_node_that_connects_before_the_parent_tells_of
     assert lab.answer(first.subscribers("room")) == 0
 
 
+@pytest.mark.parametrize("more", range(6))
+@pytest.mark.parametrize("steps", range(12))
+def test_what_is_subscribed_to_only_while_a_node_is_being_connected_is_not_told_to_it_then(
+    lab: Lab, steps: int, more: int
+) -> None:
+    first, second = sorted([lab.make(), lab.make()], key=lambda bus: bus.node)
+    second.start()
+    lab.turn()
+    first.start()
+    for _ in range(steps):
+        lab.step()
+    done = [bus.subscribe(bus.node, lambda _: None) for bus in (first, second)]
+    for _ in range(more):
+        lab.step()
+    for bus in (first, second):
+        bus.unsubscribe(bus.node)
+    lab.turn()
+    assert first._subscribers == second._subscribers == {}
+    assert all(each.called for each in done)
+
+
 def test_a_second_stream_of_a_node_is_refused(lab: Lab) -> None:
     a, b = lab.start(), lab.start()
     peer = a._peers[b.node]
