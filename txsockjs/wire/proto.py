@@ -137,6 +137,11 @@ class JSONMessage(Message):
         return f"a[{self.json}]".encode()
 
 
+# The size in bytes of the longest frame that is kept for other clients: what one client gets after
+# it did not read for a while may be far longer.
+_LONGEST_KEPT = 1024 * 1024
+
+
 class _LastBatch:
     """The last messages of which the first was a `Message`, and their websocket frame.
 
@@ -152,8 +157,9 @@ class _LastBatch:
         # Equal is not enough: a `JSONMessage` may equal another string.
         if len(last) != len(messages) or not all(map(is_, last, messages)):
             made = frame(TEXT, b"a" + _encode_strings(messages))
-            # Together, because a finalizer that sends, or another thread, may come in between.
-            self._last = tuple(messages), made
+            if len(made) <= _LONGEST_KEPT:
+                # Together, because a finalizer that sends, or another thread, may come in between.
+                self._last = tuple(messages), made
         return made
 
 

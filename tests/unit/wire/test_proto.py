@@ -70,6 +70,16 @@ def test_only_the_same_messages_have_the_same_frame() -> None:
         batch.append(proto.Message("b"))
 
 
+def test_a_frame_that_only_a_slow_client_gets_is_not_kept() -> None:
+    waiting = [proto.Message("x" * 1024)] * 1024
+    messages = [proto.Message("a"), proto.Message("b")]
+    kept = proto.websocket_frame(messages)
+    made = proto.websocket_frame(waiting)
+    assert made == frame(TEXT, proto.messages_frame(waiting))
+    assert proto.websocket_frame(waiting) is not made
+    assert proto.websocket_frame(messages) is kept
+
+
 def test_a_frame_that_is_made_while_another_is_leaves_that_as_it_is() -> None:
     other = [proto.Message("c"), proto.Message("d")]
 
