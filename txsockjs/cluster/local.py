@@ -97,8 +97,7 @@ class LocalBus(Bus):
             self._control.transport.loseConnection()
         self.connected = False
         for peer in list(self._peers.values()):
-            peer.flush()
-            peer.transport.loseConnection()
+            peer.leave()
         return succeed(None) if self._port is None else self._port.stopListening()
 
     @property
@@ -194,6 +193,8 @@ class LocalBus(Bus):
                 peer.say(SUBSCRIBE, channel.encode())
                 if channel not in self.subscriptions:  # it only has to confirm that
                     peer.say(UNSUBSCRIBE, channel.encode())
+        if self._stopped:
+            peer.leave()
         return True
 
     def took(self, peer: Peer, kind: int, payload: bytes) -> None:

@@ -167,6 +167,11 @@ class Peer(Stream):
             else:
                 self._add(port, data)
 
+    def leave(self) -> None:
+        """Send everything said, and end the stream."""
+        self.flush()
+        self.transport.loseConnection()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the bus."""
         super().connectionLost(reason)

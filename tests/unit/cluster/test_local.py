@@ -227,6 +227,19 @@ def test_a_node_that_stops_is_lost_at_once_and_its_claims_are_free(lab: Lab) -> 
     assert lab.parent_told == []
 
 
+def test_one_that_stops_while_it_connects_leaves_no_stream(lab: Lab) -> None:
+    connect = lab.hold_connections()
+    first, second = sorted([lab.start(), lab.start()], key=lambda bus: bus.node)
+    first.send(second.node, "port", b"last")
+    first.stop()
+    lab.turn()
+    assert second.nodes == {second.node}
+    connect()
+    assert first._streams == second._streams == set()
+    assert first._peers == second._peers == {}
+    assert second.heard.messages == [(first.node, b"last")]
+
+
 def test_one_that_was_never_started_stops(lab: Lab) -> None:
     bus = lab.make()
     assert bus.stop().called
