@@ -28,6 +28,8 @@ from .upgrade import Sockets
 
 _OPEN = frame(TEXT, OPEN_FRAME)
 _NORMAL = 1000
+# The states in which what arrives is still read.
+_READING = (OPEN, CLOSING)
 
 
 @implementer(interfaces.IProtocol)
@@ -71,18 +73,18 @@ class WebSocketReceiver(WebSocketConnection):
             if messages is not None:
                 self.received(messages)
                 return
+            if self._state not in _READING:
+                return
             messages, end, frames = read_messages(
                 data, 0, self._longest, self.decoders, sockets.limits, sockets.most_frames
             )
             if frames:
                 self.received(messages)
-                if end == len(data):
+                if end == len(data) or self._state not in _READING:
                     return
                 data = data[end:]
                 incoming = self._incoming
             if incoming is None:
-                if self._state is not OPEN and self._state is not CLOSING:
-                    return
                 # Most websockets bring only pongs, and in the end a close frame.
                 control = read_whole_control(data)
                 if control is not None:
