@@ -58,6 +58,21 @@ def test_a_read_brings_no_more_frames_than_a_turn_may(rate: str | None) -> None:
     lab.settle()
 
 
+def test_nothing_is_decoded_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    monkeypatch.setattr(
+        receiver.WebSocketReceiver, "decoders", {0x81: lambda data: [decoded.append(data)]}
+    )
+    lab = Lab()
+    socket = lab.upgrade(FRAMED)
+    socket.send(b"\x81\x05hello")  # without a mask
+    for _ in range(2):
+        socket.send(text(FRAMED, "late") * 3)
+    assert decoded == []
+    socket.vanish()
+    lab.settle()
+
+
 # -- violations
 
 
