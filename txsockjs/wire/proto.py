@@ -181,15 +181,13 @@ def websocket_frame(messages: list[str]) -> bytes:
     """Return the websocket frame that carries the ``a[...]`` frame of these messages."""
     # The same as `messages_frame`, without a call and a copy: nothing is made more often.
     message = messages[0]
-    if len(messages) > 1:
-        if type(message) is not str:
-            return _last_batch.frame_of(messages)
-        data = _encode_strings(messages)
-    else:
-        if type(message) is not str:
+    is_single = len(messages) == 1
+    if type(message) is not str:
+        if is_single:
             return message.websocket_frame  # type: ignore[attr-defined, no-any-return]
-        plain = message.isascii() and message.isprintable()
-        data = _dumps(messages) if plain else _encode_strings(messages)
+        return _last_batch.frame_of(messages)
+    plain = is_single and message.isascii() and message.isprintable()
+    data = _dumps(messages) if plain else _encode_strings(messages)
     size = len(data) + 1
     return _BEFORE_SHORT[size] + data if size < 126 else frame(TEXT, b"a" + data)
 
