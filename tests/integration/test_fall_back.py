@@ -14,6 +14,7 @@ from txsockjs.client.options import TRANSPORTS
 from ..support.raw import post
 from ..support.running import ended, running
 from ..wire.test_endpoints import certificate
+from .test_gateway import told_of_no_upstream
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 COMMAND = (TWISTD, "-n", "--pidfile=", "sockjs", "--listen", "tcp:0:interface=127.0.0.1")
@@ -38,12 +39,7 @@ def test_over_tls_to_a_server_whose_certificate_is_trusted(
         urls = [f"{scheme}://localhost:{peer.port}/echo" for scheme in ("wss", "https")]
         mounts = [f"--mount=/raw={urls[0]}/websocket", f"--mount=/sockjs={urls[1]}"]
         with running(*COMMAND, *mounts, cwd=str(tmp_path)) as stranger:
-            poll = stranger.url + "/raw/0/a/xhr"
-            assert post(poll) == b"o\n"
-            assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
-            stranger.stop()
-            assert "certificate verify failed" in stranger.output
-            assert "Traceback" not in stranger.output
+            told_of_no_upstream(stranger, "/raw", "certificate verify failed")
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
         with running(*COMMAND, *mounts, cwd=str(tmp_path)) as server:
             converse(server.url + "/raw")

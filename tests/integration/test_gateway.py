@@ -12,7 +12,7 @@ from typing import Any
 from ..support.frames import frame
 from ..support.kept_port import kept_port
 from ..support.raw import PATIENCE, asked, post, read_frame, read_head, upgrade
-from ..support.running import running
+from ..support.running import Server, running
 
 TWISTD = os.path.join(sysconfig.get_path("scripts"), "twistd")
 LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
@@ -73,9 +73,14 @@ def test_a_file_says_how_to_bridge_and_a_port_without_a_server_is_told(tmp_path:
         )
         command = (TWISTD, "-n", "--pidfile=", "sockjs", *LISTEN, "--config", "sockjs.toml")
         with running(*command, cwd=str(tmp_path)) as server:
-            poll = server.url + "/irc/0/a/xhr"
-            assert post(poll) == b"o\n"
-            assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
-            server.stop()
-            assert "to tcp:127.0.0.1:" in server.output
-            assert "Traceback" not in server.output
+            told_of_no_upstream(server, "/irc", "to tcp:127.0.0.1:")
+
+
+def told_of_no_upstream(server: Server, mount: str, why: str) -> None:
+    """Poll once a session there can't be bridged; the log says why."""
+    poll = f"{server.url}{mount}/0/a/xhr"
+    assert post(poll) == b"o\n"
+    assert post(poll) == b'c[1014,"Cannot connect upstream"]\n'
+    server.stop()
+    assert why in server.output
+    assert "Traceback" not in server.output

@@ -212,6 +212,13 @@ class Peer:
             return b""
 
 
+def hold(peer: Peer, session: str) -> None:
+    """Open the session at this path with a stream, which holds it as long as the connection."""
+    peer.ask("POST", f"{session}/xhr_streaming")
+    assert peer.head().status == 200
+    assert [peer.chunk()[-2:] for _ in range(2)] == [b"h\n", b"o\n"]
+
+
 def together(port: int, *requests: bytes) -> list[Response]:
     """Send requests in one packet, on a connection of their own, and return the answers.
 
