@@ -270,7 +270,8 @@ async def test_claims_are_renewed_and_end_by_themselves(redis: RedisServer, make
     def left() -> int:
         return int(redis.command("PTTL", "txsockjs:claim:key")[1:])
 
-    assert 0 < left() <= (LEASE + 1.5 * MEMORY) * 1000
+    # It holds longer than the lease, of which half may pass meanwhile.
+    assert LEASE * 500 < left() <= (LEASE + 1.5 * MEMORY) * 1000
     redis.command("PEXPIRE", "txsockjs:claim:key", "30000")  # as if most of its time was over
     await until(lambda: left() > 30_000, "it is renewed")
 
